@@ -1,0 +1,1 @@
+"""Evaluate checkpoints on embedding and generative tasks with one command."""

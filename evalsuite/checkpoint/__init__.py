@@ -1,0 +1,1 @@
+"""Checkpoints: resolving, fingerprinting, detecting, making loadable."""

@@ -1,0 +1,127 @@
+"""What a checkpoint is, and the protocol by which it embeds and generates: frozen data."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field
+
+from evalsuite.schema import Attention, CheckpointRef, Frozen, Pooling, World
+
+CheckpointKind = Literal["sentence-transformers", "grit", "causal", "encoder", "generative"]
+"""``grit`` and ``causal`` can do both; they differ in the embedding protocol they default to."""
+
+EncoderEngine = Literal["sentence-transformers", "transformers"]
+GeneratorEngine = Literal["vllm", "transformers"]
+
+
+class Wrapper(Frozen):
+    """Text put before a text to embed.
+
+    Attributes:
+        template: With ``{instruction}`` in the instruction's place.
+        bare: Used instead where there is no instruction.
+    """
+
+    template: str
+    bare: str = ""
+
+
+class EmbeddingProtocol(Frozen):
+    """How a checkpoint turns a text into a vector.
+
+    The GRIT paper's protocol is ``wrapper=gritlm``, bidirectional attention, mean over the
+    tokens after the prefix, not normalised, 512 tokens (paper, Appendix E; Figure 3).
+    """
+
+    engine: EncoderEngine
+    wrapper: Wrapper | None = None
+    """``None``: instructions are not used."""
+    instructions: str = "none"
+    """Instruction set: ``task``, a name under ``tasks/instructions``, ``model`` (the prompts
+    that a sentence-transformers model brings along) or ``none``."""
+    prompts: dict[str, str] = Field(default_factory=dict)
+    """Prompts of a sentence-transformers model, by task name, task type or side."""
+    attention: Attention | None = None
+    """``None``: whatever the model's own code does (encoders, sentence-transformers)."""
+    pooling: Pooling | Literal["model"] = "mean"
+    normalize: bool = False
+    max_length: int | None = None
+    """Tokens, prefix and BOS included; ``None``: the model's own limit."""
+
+    def prefix(self, instruction: str) -> str:
+        """The exact text put before a text, for an instruction (``""`` for none).
+
+        The instruction is stripped of ``": \\n"`` at both ends first, as the authors' code does.
+        """
+        if self.wrapper is None:
+            return ""
+        stripped = instruction.strip(": \n")
+        if not stripped:
+            return self.wrapper.bare
+        return self.wrapper.template.replace("{instruction}", stripped)
+
+
+class ChatProtocol(Frozen):
+    """How a checkpoint is talked to."""
+
+    template: str | None
+    """Jinja chat template; ``None``: the prompt is given as it is (base-model form)."""
+    template_hash: str
+    """First 8 hex digits of the template's SHA-256, or ``none``."""
+
+
+class Checkpoint(Frozen):
+    """A checkpoint that can be loaded from ``path`` by the engines."""
+
+    name: str
+    """Short name for tables and folders."""
+    source: str
+    path: Path
+    """Folder in the layout of ``save_pretrained``: adapters merged, GGUF dequantised."""
+    fingerprint: str
+    kind: CheckpointKind
+    evidence: tuple[str, ...]
+    """Why it was taken for this kind, one remark each."""
+    embedding: EmbeddingProtocol | None
+    chat: ChatProtocol | None
+    cannot: dict[World, str] = Field(default_factory=dict)
+    """World → why the checkpoint cannot be evaluated in it."""
+    base: str | None = None
+    step: int | None = None
+    max_positions: int | None = None
+    """Context length in tokens, from the config."""
+    trust_remote_code: bool = False
+
+    @property
+    def ref(self) -> CheckpointRef:
+        """The part that records keep."""
+        return CheckpointRef(
+            name=self.name,
+            fingerprint=self.fingerprint,
+            source=self.source,
+            kind=self.kind,
+            base=self.base,
+            step=self.step,
+        )
+
+
+class CheckpointOptions(Frozen):
+    """What a person may override; ``None`` leaves the choice to detection."""
+
+    kind: CheckpointKind | None = None
+    base: str | None = None
+    """Path or hub id of an adapter's base."""
+    protocol: Literal["grit", "raw-llm", "sentence-transformers"] | None = None
+    wrapper: str | None = None
+    """``gritlm``, ``raw`` … or a template with ``{instruction}``."""
+    instructions: str | None = None
+    attention: Attention | None = None
+    pooling: Pooling | None = None
+    normalize: bool | None = None
+    max_length: int | None = Field(default=None, ge=8)
+    chat_template: str | None = None
+    """``none``, or the path of a Jinja file."""
+    allow_pickle: bool = False
+    trust_remote_code: bool = False

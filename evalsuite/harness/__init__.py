@@ -1,0 +1,1 @@
+"""Adapters from tasks to the harnesses that score them."""

@@ -1,0 +1,94 @@
+"""What a harness adapter is: a function from a task and an engine to an evaluation.
+
+An adapter knows its harness (mteb, lm-eval) and the engine protocols. It does not know where
+records are stored, nor how jobs are scheduled.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+from evalsuite.checkpoint.models import Checkpoint
+from evalsuite.engines.base import Encoder, Generator
+from evalsuite.registry.models import Instruction, Task
+from evalsuite.schema import DataInfo
+
+ProgressEvent = Callable[[int, int, str], None]
+"""Called as ``progress(done, total, unit)``; ``unit`` is ``texts`` or ``requests``."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Context:
+    """Everything besides the task and the engine that an evaluation depends on."""
+
+    checkpoint: Checkpoint
+    workdir: Path
+    """Folder of this job alone, for what must survive a kill; removed once the record is
+    stored. Exists."""
+    instruction: Instruction | None = None
+    """Embedding tasks: the instruction; ``None``: the harness's own for the task."""
+    data_root: Path | None = None
+    """Folder in Hugging Face dataset-repo layout; ``None``: the hub."""
+    limit: int | None = None
+    seed: int = 42
+    shots: int | None = None
+    progress: ProgressEvent = field(default=lambda done, total, unit: None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evaluation:
+    """What an adapter gives back; the run turns it into a record."""
+
+    main_metric: str
+    score: float
+    """In the harness's own unit (fractions)."""
+    stderr: float | None
+    n: int
+    """Independent test items."""
+    metrics: dict[str, float]
+    samples: list[dict[str, Any]]
+    """One plain row a sample; the same keys in every row. Always has ``sample`` (a stable id)
+    and, where a sample has a score of its own, ``score``."""
+    data: DataInfo
+    raw: dict[str, Any]
+    """The harness's own result as JSON-ready data."""
+    percent: bool = True
+    details: dict[str, Any] = field(default_factory=dict)
+    """Rendered examples: ``{"rendered": {side: {"text": …, "token_ids": […]}}}`` and more."""
+    warnings: tuple[str, ...] = ()
+    engine_seconds: float = 0.0
+    load_seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Preview:
+    """One rendered example, for ``--dry-run``."""
+
+    side: str
+    """``query``, ``document``, ``text`` or ``chat``."""
+    text: str
+    token_ids: tuple[int, ...]
+    """First ids, special tokens included."""
+
+
+class EmbeddingHarness(Protocol):
+    """Adapter for embedding tasks."""
+
+    def evaluate(self, task: Task, encoder: Encoder, context: Context) -> Evaluation:
+        """Evaluate one task."""
+
+    def preview(self, task: Task, encoder: Encoder, context: Context) -> list[Preview]:
+        """Render the first test item of each side; ``encoder`` may be without weights."""
+
+
+class GenerativeHarness(Protocol):
+    """Adapter for generative tasks."""
+
+    def evaluate(self, task: Task, generator: Generator, context: Context) -> Evaluation:
+        """Evaluate one task."""
+
+    def preview(self, task: Task, context: Context) -> list[Preview]:
+        """Render the first test item."""

@@ -1,0 +1,1 @@
+"""Tasks and suites: loading, validating, dispatching."""

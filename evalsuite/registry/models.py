@@ -1,0 +1,265 @@
+"""What a task and a suite are: frozen data, read from YAML."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, StringConstraints, model_validator
+
+from evalsuite.schema import Frozen, World, digest
+
+Kind = Literal["mteb", "lm_eval"]
+EmbeddingType = Literal[
+    "classification",
+    "clustering",
+    "pair_classification",
+    "reranking",
+    "retrieval",
+    "sts",
+    "summarization",
+]
+GenerativeType = Literal["multiple_choice", "generate", "code"]
+Extract = Literal["all", "first_line", "last_number", "code"]
+
+Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._+-]*$", max_length=120)]
+
+FILES: dict[str, tuple[frozenset[str], frozenset[str]]] = {
+    "classification": (frozenset({"train", "test"}), frozenset()),
+    "clustering": (frozenset({"test"}), frozenset()),
+    "pair_classification": (frozenset({"test"}), frozenset()),
+    "reranking": (frozenset({"test"}), frozenset()),
+    "retrieval": (frozenset({"corpus", "queries", "qrels"}), frozenset()),
+    "sts": (frozenset({"test"}), frozenset()),
+    "summarization": (frozenset({"test"}), frozenset()),
+    "multiple_choice": (frozenset({"test"}), frozenset({"shots"})),
+    "generate": (frozenset({"test"}), frozenset({"shots"})),
+    "code": (frozenset({"test"}), frozenset({"shots"})),
+}
+"""Required and optional files under ``data`` for each type of own-data task."""
+
+COLUMNS: dict[str, dict[str, tuple[str, ...]]] = {
+    "classification": {"train": ("text", "label"), "test": ("text", "label")},
+    "clustering": {"test": ("texts", "labels")},
+    "pair_classification": {"test": ("sentence1", "sentence2", "label")},
+    "reranking": {"test": ("query", "positive", "negative")},
+    "retrieval": {
+        "corpus": ("id", "text"),
+        "queries": ("id", "text"),
+        "qrels": ("query-id", "corpus-id", "score"),
+    },
+    "sts": {"test": ("sentence1", "sentence2", "score")},
+    "summarization": {"test": ("text", "human_summaries", "machine_summaries", "relevance")},
+    "multiple_choice": {},
+    "generate": {},
+    "code": {"test": ("prompt", "tests", "entry_point")},
+}
+"""Columns that each file must have; a task file's ``columns`` maps them to other names."""
+
+MAIN_METRIC: dict[str, str] = {
+    "classification": "accuracy",
+    "clustering": "v_measure",
+    "pair_classification": "cosine_ap",
+    "reranking": "map",
+    "retrieval": "ndcg_at_10",
+    "sts": "cosine_spearman",
+    "summarization": "cosine_spearman",
+    "multiple_choice": "acc",
+    "generate": "exact_match",
+    "code": "pass@1",
+}
+"""Main metric of own-data tasks unless the task file names another."""
+
+
+class Instruction(Frozen):
+    """Instruction of an embedding task; the two sides differ only for retrieval."""
+
+    query: str = ""
+    document: str = ""
+
+    @property
+    def text(self) -> str:
+        """Both sides in one line, for signatures."""
+        return self.query if self.query == self.document else f"{self.query} ⏎ {self.document}"
+
+
+class Generation(Frozen):
+    """Decoding settings of a generative task; greedy unless ``temperature`` is above 0."""
+
+    max_tokens: int = Field(default=256, ge=1)
+    stop: tuple[str, ...] = ()
+    temperature: float = Field(default=0.0, ge=0)
+    top_p: float = Field(default=1.0, gt=0, le=1)
+    samples: int = Field(default=1, ge=1)
+    """Answers drawn per test item."""
+
+
+class Task(Frozen):
+    """One thing that is evaluated and gives one score.
+
+    Either ``source`` names a task of the harness (``STSBenchmark``, ``gsm8k_cot``), or ``type``
+    and ``data`` describe a task on files of one's own. Paths in ``data`` are relative to the
+    YAML file.
+    """
+
+    name: Name
+    kind: Kind
+    source: str | None = None
+    """Name of the task inside the harness."""
+    version: str = "1"
+    category: str | None = None
+    """What the task counts towards in tables, for example ``STS``."""
+    description: str = ""
+    split: str | None = None
+    subsets: tuple[str, ...] = ()
+    """Subsets (languages) of the harness task; empty for the harness's own choice."""
+    instruction: Instruction | None = None
+    """For embedding tasks; a plain string in YAML means the same text on both sides, except
+    for retrieval, where documents get none."""
+    shots: int | None = Field(default=None, ge=0)
+    limit: int | None = Field(default=None, ge=1)
+    main_metric: str | None = None
+
+    type: EmbeddingType | GenerativeType | None = None
+    data: dict[str, Path] | None = None
+    columns: dict[str, str] = Field(default_factory=dict)
+    """Standard column name → name in the files."""
+    prompt: str | None = None
+    """Jinja template over a row: what the user says."""
+    answer_prefix: str | None = None
+    """Jinja template: text that the answer is made to begin with."""
+    choices: str | tuple[str, ...] | None = None
+    """Multiple choice: the candidate answers, as a list or a Jinja expression giving one."""
+    target: str | None = None
+    """Jinja template: the right answer (multiple choice: its index)."""
+    shot_target: str | None = None
+    """Jinja template: the answer shown in few-shot examples; ``target`` if absent."""
+    extract: Extract | str = "all"
+    """How the answer is found in the output: a name, or a regular expression with one group."""
+    generation: Generation = Generation()
+
+    @property
+    def world(self) -> World:
+        """Whether the task needs an encoder or a generator."""
+        return "embedding" if self.kind == "mteb" else "generative"
+
+    @property
+    def own_data(self) -> bool:
+        """Whether the task runs on files named by the task file."""
+        return self.data is not None
+
+    def definition(self) -> dict[str, Any]:
+        """The task as plain data, without what does not influence the score."""
+        plain = self.model_dump(mode="json", exclude_defaults=True)
+        for key in ("category", "description", "limit", "instruction"):
+            plain.pop(key, None)
+        if "data" in plain:
+            plain["data"] = {key: Path(path).name for key, path in plain["data"].items()}
+        return plain
+
+    @property
+    def hash(self) -> str:
+        """Hash of :meth:`definition`."""
+        return digest(self.definition())
+
+    @model_validator(mode="before")
+    @classmethod
+    def _instruction_from_text(cls, raw: Any) -> Any:
+        if isinstance(raw, dict) and isinstance(text := raw.get("instruction"), str):
+            one_sided = raw.get("type") == "retrieval"
+            sides = {"query": text, "document": "" if one_sided else text}
+            return {**raw, "instruction": sides}
+        return raw
+
+    @model_validator(mode="after")
+    def _complete(self) -> Task:
+        if self.source is not None:
+            own = [key for key in OWN_DATA_KEYS if key in self.model_fields_set]
+            if own:
+                raise ValueError(f"'source' names a harness task, so {own[0]!r} has no meaning")
+            return self
+        if self.type is None or self.data is None:
+            raise ValueError("needs either 'source' or both 'type' and 'data'")
+        self._check_type_and_files()
+        if self.type in ("multiple_choice", "generate"):
+            needed = ("prompt", "target") + (("choices",) if self.type != "generate" else ())
+            missing = [key for key in needed if getattr(self, key) is None]
+            if missing:
+                raise ValueError(f"type {self.type!r} needs {', '.join(map(repr, missing))}")
+        if self.shots and "shots" not in self.data:
+            raise ValueError("'shots' above 0 needs a file 'shots' under 'data'")
+        return self
+
+    def _check_type_and_files(self) -> None:
+        assert self.type is not None and self.data is not None
+        embedding = self.type in EmbeddingType.__args__  # type: ignore[attr-defined]
+        if embedding != (self.kind == "mteb"):
+            wanted = "mteb" if embedding else "lm_eval"
+            raise ValueError(f"type {self.type!r} belongs to kind {wanted!r}, not {self.kind!r}")
+        required, optional = FILES[self.type]
+        given = frozenset(self.data)
+        if missing := required - given:
+            raise ValueError(f"'data' of type {self.type!r} needs {', '.join(sorted(missing))}")
+        if unknown := given - required - optional:
+            allowed = ", ".join(sorted(required | optional))
+            raise ValueError(f"'data' has unknown {', '.join(sorted(unknown))}; allowed: {allowed}")
+
+
+OWN_DATA_KEYS = (
+    "type",
+    "data",
+    "columns",
+    "prompt",
+    "answer_prefix",
+    "choices",
+    "target",
+    "shot_target",
+    "extract",
+    "generation",
+)
+"""Keys of a task file that only have a meaning for own-data tasks."""
+
+
+class Column(Frozen):
+    """One column of a table: the mean over some tasks of the suite."""
+
+    label: str
+    tasks: tuple[str, ...] = ()
+    category: str | None = None
+    """All tasks of the suite with this category."""
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Column:
+        if bool(self.tasks) == (self.category is not None):
+            raise ValueError("needs either 'tasks' or 'category'")
+        return self
+
+
+class Section(Frozen):
+    """Neighbouring columns with an average of their own."""
+
+    world: World
+    title: str
+    columns: tuple[Column, ...]
+    average: Literal["tasks", "columns"] = "columns"
+    """Mean over all tasks of the section (Table 1 of the GRIT paper), or mean over its columns
+    (Table 2)."""
+
+
+class SubtaskMean(Frozen):
+    """A task of the suite whose score is the mean over others, as CQADupstack over its 12."""
+
+    name: Name
+    mean_of: tuple[str, ...] = Field(min_length=1)
+    category: str | None = None
+
+
+class Suite(Frozen):
+    """Tasks that are run together, and how their scores become a table."""
+
+    name: Name
+    description: str = ""
+    tasks: tuple[str, ...] = Field(min_length=1)
+    """Names of registry tasks, or ``mteb:NAME`` and ``lm_eval:NAME``."""
+    subtask_means: tuple[SubtaskMean, ...] = ()
+    sections: tuple[Section, ...] = ()

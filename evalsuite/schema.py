@@ -1,0 +1,213 @@
+"""The words of evalsuite as frozen data: everything that crosses from one room to another.
+
+A score is a function of its :class:`Signature` and of the checkpoint's fingerprint; a
+:class:`Record` keeps the score together with both.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from datetime import datetime
+from typing import Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+SCHEMA_VERSION: Literal[1] = 1
+"""Version of the record layout on disk; a reader refuses a newer one."""
+
+CODE_VERSION = 1
+"""Raised whenever a change of evalsuite's own code changes scores; part of every signature."""
+
+Attention = Literal["bidirectional", "causal"]
+Pooling = Literal["mean", "weighted_mean", "last", "cls"]
+Status = Literal["scored", "failed", "skipped"]
+World = Literal["embedding", "generative"]
+
+
+class Frozen(BaseModel):
+    """Immutable model that refuses unknown keys."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+def digest(value: object) -> str:
+    """SHA-256 over the canonical JSON of ``value``, as 64 hex digits."""
+    canonical = json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+class Signature(Frozen):
+    """How a score came to be.
+
+    All fields but ``data`` are known before anything is loaded; their hash is the
+    :attr:`plan_key`, by which a later run finds the record again. ``data`` is the hash of what
+    was really read and is checked apart (see ``evalsuite.data``).
+    """
+
+    task: str
+    """Name of the task."""
+    task_hash: str
+    """Hash of the task's definition: what it evaluates, prompts, columns, metrics."""
+    world: World
+    harness: str
+    """Harness and version, for example ``mteb 2.26.24``."""
+    engine: str
+    """Engine and version, for example ``vllm 0.32.0``."""
+    device: str
+    """``cpu`` or ``cuda``."""
+    dtype: str
+    split: str | None = None
+    limit: int | None = None
+    """Number of test items evaluated; ``None`` for all of them."""
+    seed: int = 42
+    max_length: int | None = None
+    """Tokens after which a text to embed is cut, or the context length of generation."""
+
+    instructions: str | None = None
+    """Name of the instruction set (``e5``), ``task`` (the task file's own text) or ``none``."""
+    instruction: str | None = None
+    """The instruction texts that are known before loading, as ``query ⏎ document``."""
+    template: str | None = None
+    """Text around the instruction, with ``{instruction}`` in its place."""
+    attention: Attention | None = None
+    pooling: Pooling | Literal["model"] | None = None
+    normalize: bool | None = None
+
+    chat_template: str | None = None
+    """``none``, or the first 8 hex digits of the SHA-256 of the chat template."""
+    shots: int | None = None
+    """Number of few-shot examples; ``None`` for what the harness task says."""
+    sampling: str | None = None
+    """``task`` for the settings in the task's definition (covered by ``task_hash``)."""
+    prefix_caching: bool | None = None
+
+    code: int = CODE_VERSION
+    data: str | None = None
+    """Hash of the data that was read; ``None`` while planning."""
+
+    @property
+    def plan_key(self) -> str:
+        """Hash of everything but the data: 64 hex digits."""
+        return digest(self.model_dump(mode="json", exclude={"data"}))
+
+    @property
+    def protocol(self) -> dict[str, Any]:
+        """The part that is the same for all tasks of one row of a table."""
+        per_task = {"task", "task_hash", "data", "split", "shots", "instruction", "harness"}
+        return self.model_dump(mode="json", exclude=per_task, exclude_none=True)
+
+    def short(self) -> str:
+        """The signature in one line, as printed under tables."""
+        return "|".join(f"{key}:{value}" for key, value in self._parts())
+
+    def _parts(self) -> list[tuple[str, str]]:
+        parts: list[tuple[str, object]] = [
+            ("task", f"{self.task}@{self.task_hash[:6]}"),
+            ("instr", self.instructions),
+            ("attn", {"bidirectional": "bi", "causal": "causal"}.get(self.attention or "")),
+            ("pool", self.pooling),
+            ("norm", _yes_no(self.normalize)),
+            ("chat", self.chat_template),
+            ("shots", self.shots),
+            ("len", self.max_length),
+            ("dtype", self.dtype),
+            ("engine", self.engine.replace(" ", "-")),
+            ("prefix-cache", _yes_no(self.prefix_caching)),
+            ("dev", self.device),
+            ("harness", self.harness.replace(" ", "-")),
+            ("limit", self.limit),
+            ("data", self.data[:8] if self.data else None),
+        ]
+        return [(key, str(value)) for key, value in parts if value is not None]
+
+
+def _yes_no(value: bool | None) -> str | None:
+    return None if value is None else ("yes" if value else "no")
+
+
+class CheckpointRef(Frozen):
+    """What a record keeps of the checkpoint it belongs to."""
+
+    name: str
+    fingerprint: str
+    """SHA-256 over the bytes of weights, config and tokenizer: 64 hex digits."""
+    source: str
+    """What was typed after ``--ckpt``."""
+    kind: str
+    base: str | None = None
+    """The base of an adapter."""
+    step: int | None = None
+    """Training step, where the folder's name carries one (``checkpoint-1000``)."""
+
+
+class DataInfo(Frozen):
+    """What was read to compute a score."""
+
+    hash: str
+    """SHA-256 over the names and contents of all files (or over the loaded rows)."""
+    source: Literal["local", "hub", "built-in"]
+    datasets: dict[str, str] = Field(default_factory=dict)
+    """Dataset name → hash of its files, or ``revision`` for data from the hub."""
+
+
+class Timings(Frozen):
+    """Seconds spent on one task."""
+
+    total: float
+    engine: float = 0.0
+    """Inside the model."""
+    load_data: float = 0.0
+
+
+class SamplesRef(Frozen):
+    """Where a record's samples are."""
+
+    file: str
+    """File name, beside the record."""
+    rows: int
+    sha256: str
+
+
+class Record(Frozen):
+    """One score with everything that it depends on; one JSON file in the store.
+
+    ``score``, ``stderr`` and ``metrics`` are in the harness's own unit: fractions in ``[0, 1]``
+    (correlations in ``[-1, 1]``) unless ``percent`` is false.
+    """
+
+    schema_version: Literal[1] = SCHEMA_VERSION
+    status: Status
+    checkpoint: CheckpointRef
+    task: dict[str, Any]
+    """The task's definition as it was evaluated."""
+    signature: Signature
+    main_metric: str | None = None
+    score: float | None = None
+    stderr: float | None = None
+    """Standard error of ``score``; ``None`` where it is not known."""
+    n: int | None = None
+    """Number of independent test items."""
+    percent: bool = True
+    """Whether tables show ``100 × score``."""
+    metrics: dict[str, float] = Field(default_factory=dict)
+    reason: str | None = None
+    """Why it failed or was skipped."""
+    warnings: tuple[str, ...] = ()
+    data: DataInfo | None = None
+    details: dict[str, Any] = Field(default_factory=dict)
+    """Facts found while running, such as a rendered prompt and its first token ids."""
+    environment: dict[str, Any] = Field(default_factory=dict)
+    timings: Timings | None = None
+    samples: SamplesRef | None = None
+    raw: dict[str, Any] = Field(default_factory=dict)
+    """The harness's own result, untouched."""
+    created: datetime
+
+    @model_validator(mode="after")
+    def _scored_has_score(self) -> Self:
+        if self.status == "scored" and self.score is None:
+            raise ValueError("a record with status 'scored' needs a score")
+        if self.status != "scored" and (self.score is not None or not self.reason):
+            raise ValueError(f"a record with status {self.status!r} has a reason and no score")
+        return self
