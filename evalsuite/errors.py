@@ -77,7 +77,7 @@ class StoreError(EvalsuiteError):
     exit_code = ExitCode.STORE
 
 
-class SkipTask(EvalsuiteError):
+class TaskSkipped(EvalsuiteError):  # noqa: N818 - an outcome, not an error
     """The task cannot be measured here, and the reason belongs into the table."""
 
     exit_code = ExitCode.OK

@@ -51,9 +51,9 @@ class EmbeddingProtocol(Frozen):
     """Tokens, prefix and BOS included; ``None``: the model's own limit."""
 
     def prefix(self, instruction: str) -> str:
-        """The exact text put before a text, for an instruction (``""`` for none).
+        r"""The exact text put before a text, for an instruction (``""`` for none).
 
-        The instruction is stripped of ``": \\n"`` at both ends first, as the authors' code does.
+        The instruction is stripped of ``": \n"`` at both ends first, as the authors' code does.
         """
         if self.wrapper is None:
             return ""

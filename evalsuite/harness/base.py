@@ -20,6 +20,10 @@ ProgressEvent = Callable[[int, int, str], None]
 """Called as ``progress(done, total, unit)``; ``unit`` is ``texts`` or ``requests``."""
 
 
+def _silent(done: int, total: int, unit: str) -> None:  # noqa: ARG001 - a ProgressEvent
+    pass
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Context:
     """Everything besides the task and the engine that an evaluation depends on."""
@@ -35,7 +39,7 @@ class Context:
     limit: int | None = None
     seed: int = 42
     shots: int | None = None
-    progress: ProgressEvent = field(default=lambda done, total, unit: None)
+    progress: ProgressEvent = _silent
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -191,7 +191,8 @@ class Task(Frozen):
         return self
 
     def _check_type_and_files(self) -> None:
-        assert self.type is not None and self.data is not None
+        assert self.type is not None
+        assert self.data is not None
         embedding = self.type in EmbeddingType.__args__  # type: ignore[attr-defined]
         if embedding != (self.kind == "mteb"):
             wanted = "mteb" if embedding else "lm_eval"
