@@ -59,7 +59,7 @@ class Signature(Frozen):
     dtype: str
     split: str | None = None
     limit: int | None = None
-    """Number of test items evaluated; ``None`` for all of them."""
+    """The run's ``--limit``; a limit in the task's definition is part of ``task_hash``."""
     seed: int = 42
     max_length: int | None = None
     """Tokens after which a text to embed is cut, or the context length of generation."""

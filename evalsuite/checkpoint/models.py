@@ -17,15 +17,18 @@ GeneratorEngine = Literal["vllm", "transformers"]
 
 
 class Wrapper(Frozen):
-    """Text put before a text to embed.
+    r"""Text put before a text to embed.
 
     Attributes:
         template: With ``{instruction}`` in the instruction's place.
         bare: Used instead where there is no instruction.
+        strip: Whether ``": \n"`` is stripped from both ends of the instruction first, as the
+            GRIT authors' code does.
     """
 
     template: str
     bare: str = ""
+    strip: bool = True
 
 
 class EmbeddingProtocol(Frozen):
@@ -51,16 +54,13 @@ class EmbeddingProtocol(Frozen):
     """Tokens, prefix and BOS included; ``None``: the model's own limit."""
 
     def prefix(self, instruction: str) -> str:
-        r"""The exact text put before a text, for an instruction (``""`` for none).
-
-        The instruction is stripped of ``": \n"`` at both ends first, as the authors' code does.
-        """
+        """The exact text put before a text, for an instruction (``""`` for none)."""
         if self.wrapper is None:
             return ""
-        stripped = instruction.strip(": \n")
-        if not stripped:
+        inner = instruction.strip(": \n") if self.wrapper.strip else instruction
+        if not inner:
             return self.wrapper.bare
-        return self.wrapper.template.replace("{instruction}", stripped)
+        return self.wrapper.template.replace("{instruction}", inner)
 
 
 class ChatProtocol(Frozen):

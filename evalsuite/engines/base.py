@@ -120,6 +120,10 @@ class Generator(Protocol):
     def max_length(self) -> int:
         """Context length in tokens, prompt and answer together."""
 
+    @property
+    def wave(self) -> int:
+        """Number of requests in one call that keeps the engine busy."""
+
     def generate(self, requests: Sequence[GenerationRequest]) -> list[Completion]:
         """Continue prompts, in the order of ``requests``."""
 

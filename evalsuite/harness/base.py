@@ -20,7 +20,7 @@ ProgressEvent = Callable[[int, int, str], None]
 """Called as ``progress(done, total, unit)``; ``unit`` is ``texts`` or ``requests``."""
 
 
-def _silent(done: int, total: int, unit: str) -> None:  # noqa: ARG001 - a ProgressEvent
+def _silent(done: int, total: int, unit: str) -> None:
     pass
 
 

@@ -22,7 +22,10 @@ EmbeddingType = Literal[
 GenerativeType = Literal["multiple_choice", "generate", "code"]
 Extract = Literal["all", "first_line", "last_number", "code"]
 
-Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._+-]*$", max_length=120)]
+Name = Annotated[
+    str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9 ._+:(),-]*$", max_length=120)
+]
+"""Readable names; no path separators, since records are filed under them."""
 
 FILES: dict[str, tuple[frozenset[str], frozenset[str]]] = {
     "classification": (frozenset({"train", "test"}), frozenset()),
@@ -151,7 +154,7 @@ class Task(Frozen):
     def definition(self) -> dict[str, Any]:
         """The task as plain data, without what does not influence the score."""
         plain = self.model_dump(mode="json", exclude_defaults=True)
-        for key in ("category", "description", "limit", "instruction"):
+        for key in ("category", "description", "instruction"):
             plain.pop(key, None)
         if "data" in plain:
             plain["data"] = {key: Path(path).name for key, path in plain["data"].items()}

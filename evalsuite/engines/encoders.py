@@ -1,0 +1,88 @@
+"""Choice of the encoder engine for a checkpoint, and what the engines share in loading it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Final
+
+from evalsuite.engines.base import Device, DType, Encoder
+from evalsuite.errors import CheckpointError, UsageError
+
+if TYPE_CHECKING:
+    from evalsuite.checkpoint.models import Checkpoint
+
+LONGEST: Final = 10**6
+"""Tokens; a tokenizer's limit above this is transformers' way of saying that it has none."""
+
+
+def load_encoder(
+    checkpoint: Checkpoint,
+    *,
+    device: Device = "auto",
+    dtype: DType = "auto",
+    weights: bool = True,
+) -> Encoder:
+    """Load the encoder that the checkpoint's embedding protocol names.
+
+    Args:
+        checkpoint: The checkpoint.
+        device: Where to run.
+        dtype: Precision; ``auto`` is float32 on a CPU and bfloat16 on a GPU.
+        weights: Whether to load the model. Without it only the tokenizer is loaded and only
+            ``render`` works: enough for a dry run.
+
+    Returns:
+        The encoder.
+
+    Raises:
+        CheckpointError: If the checkpoint cannot embed, or cannot be loaded.
+        EngineError: If the model does not show the attention that the protocol asks for.
+        UsageError: If the device is not there, or the maximal length beyond the model's.
+    """
+    protocol = checkpoint.embedding
+    if protocol is None:
+        reason = checkpoint.cannot.get("embedding", "it has no embedding protocol")
+        raise CheckpointError(
+            f"{checkpoint.name} cannot embed: {reason}", "choose a protocol with --protocol"
+        )
+    positions = checkpoint.max_positions
+    if protocol.max_length and positions and protocol.max_length > positions:
+        raise UsageError(
+            f"maximal length {protocol.max_length} is beyond the {positions} positions of "
+            f"{checkpoint.name}",
+            f"pass --max-length {positions} or less",
+        )
+    if protocol.engine == "sentence-transformers":
+        from evalsuite.engines.sentence_transformers_encoder import SentenceTransformersEncoder
+
+        return SentenceTransformersEncoder(
+            checkpoint, protocol, device=device, dtype=dtype, weights=weights
+        )
+    from evalsuite.engines.transformers_encoder import TransformersEncoder
+
+    return TransformersEncoder(checkpoint, protocol, device=device, dtype=dtype, weights=weights)
+
+
+@contextmanager
+def loading(checkpoint: Checkpoint, what: str) -> Iterator[None]:
+    """Turn what the libraries raise on a broken checkpoint into an error of one line.
+
+    Args:
+        checkpoint: What is being loaded.
+        what: Which part of it: ``model`` or ``tokenizer``.
+
+    Raises:
+        CheckpointError: In the place of the library's error.
+    """
+    from safetensors import SafetensorError
+
+    known = (OSError, ValueError, RuntimeError, KeyError, TypeError, ImportError, SafetensorError)
+    try:
+        yield
+    except known as error:
+        lines = str(error).strip().splitlines() or [repr(error)]
+        raise CheckpointError(
+            f"the {what} of {checkpoint.name} cannot be loaded: {lines[0]}",
+            f"check the files in {checkpoint.path}",
+        ) from error

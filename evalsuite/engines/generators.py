@@ -1,0 +1,92 @@
+"""Loading a generator for a checkpoint, and what the implementations share.
+
+The implementations are imported on demand: importing this module loads no model library.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+from evalsuite.checkpoint.models import Checkpoint
+from evalsuite.engines.base import Device, DType, Generator
+from evalsuite.errors import EngineError
+
+GeneratorEngine = Literal["vllm", "transformers"]
+
+DEFAULT_CONTEXT = 4096
+"""Context length unless a person asks for another: long enough for the few-shot prompts of
+the GRIT paper's tasks, short enough for a modest key-value cache."""
+
+FALLBACK_POSITIONS = 2048
+"""Taken where a config does not say how many positions the model has."""
+
+
+def load_generator(
+    checkpoint: Checkpoint,
+    *,
+    engine: GeneratorEngine,
+    device: Device = "auto",
+    dtype: DType = "auto",
+    max_length: int | None = None,
+) -> Generator:
+    """Load a checkpoint for generation.
+
+    The vLLM engine runs inside the calling process and changes its environment: call it in a
+    process that exits when the engine is no longer needed.
+
+    Args:
+        checkpoint: A checkpoint that can generate.
+        engine: ``vllm``, or ``transformers`` for machines without vLLM.
+        device: Where to run.
+        dtype: Precision; ``auto`` for the checkpoint's own (float32 where it cannot run).
+        max_length: Context length in tokens; at most the model's own.
+
+    Raises:
+        EngineError: If the checkpoint cannot generate, or the engine cannot run here.
+    """
+    if reason := checkpoint.cannot.get("generative"):
+        raise EngineError(f"{checkpoint.name} cannot generate: {reason}")
+    length = context_length(checkpoint.max_positions, max_length)
+    if engine == "vllm":
+        from evalsuite.engines.vllm_generator import VllmGenerator
+
+        return VllmGenerator(checkpoint, device=device, dtype=dtype, max_length=length)
+    from evalsuite.engines.transformers_generator import TransformersGenerator
+
+    return TransformersGenerator(checkpoint, device=device, dtype=dtype, max_length=length)
+
+
+def context_length(positions: int | None, wanted: int | None) -> int:
+    """Context length to run with.
+
+    Args:
+        positions: What the model was built for; ``None`` if unknown.
+        wanted: What a person asked for.
+
+    Raises:
+        EngineError: If more is wanted than the model has.
+    """
+    available = positions or FALLBACK_POSITIONS
+    if wanted is None:
+        return min(available, DEFAULT_CONTEXT)
+    if positions is not None and wanted > positions:
+        raise EngineError(
+            f"a context of {wanted} tokens is longer than the model's {positions}",
+            "lower --max-length",
+        )
+    return wanted
+
+
+def cut_at_stop(text: str, stop: Sequence[str]) -> tuple[str, bool]:
+    """Cut a text before the first of some stop strings.
+
+    Args:
+        text: The generated text.
+        stop: Stop strings; empty ones are ignored.
+
+    Returns:
+        The text up to the earliest stop string, and whether one was found.
+    """
+    found = [position for item in stop if item and (position := text.find(item)) >= 0]
+    return (text[: min(found)], True) if found else (text, False)

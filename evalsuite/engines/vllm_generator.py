@@ -1,0 +1,236 @@
+"""Generation and scoring with vLLM, inside the current process.
+
+vLLM keeps threads, shared memory and environment variables to itself, and its teardown inside a
+living process is not reliable: use this module only in a process of its own that exits
+afterwards.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from evalsuite.engines.base import (
+    Completion,
+    Device,
+    DType,
+    GenerationRequest,
+    Score,
+    ScoreRequest,
+)
+from evalsuite.engines.device import engine_version, resolve_device, resolve_dtype
+from evalsuite.errors import EngineError
+
+if TYPE_CHECKING:
+    from evalsuite.checkpoint.models import Checkpoint
+
+ENVIRONMENT = {
+    "VLLM_CPU_KVCACHE_SPACE": "2",
+    "VLLM_LOGGING_LEVEL": "WARNING",
+    "VLLM_NO_USAGE_STATS": "1",
+    "DO_NOT_TRACK": "1",
+    "OMP_WAIT_POLICY": "PASSIVE",
+}
+"""Set unless a person has set them: GiB of key-value cache on a CPU, and silence.
+
+OpenMP threads wait by sleeping: spinning ones are as fast on an idle machine, and three to five
+times slower where another process wants the same cores (measured on two cores).
+"""
+
+MAX_CANDIDATES = 128
+"""Token ids that vLLM scores at one position (its ``MAX_LOGPROB_TOKEN_IDS``)."""
+
+CPU_WAVE = 64
+CUDA_WAVE = 512
+"""Requests at once: twice the sequences that vLLM runs side by side on a GPU by default."""
+
+
+class VllmGenerator:
+    """A causal language model in a vLLM engine.
+
+    Prefix caching is off, because cache hits can change greedy output (vllm#5543, #40896).
+
+    Args:
+        checkpoint: The checkpoint.
+        device: ``cuda`` or ``cpu`` must be what the installed vLLM was built for.
+        dtype: Precision.
+        max_length: Context length in tokens.
+
+    Raises:
+        EngineError: If vLLM is not installed, was built for another device, or fails to load
+            the model.
+    """
+
+    def __init__(
+        self, checkpoint: Checkpoint, *, device: Device, dtype: DType, max_length: int
+    ) -> None:
+        # One process, no children: killing the worker frees everything.
+        os.environ["VLLM_ENABLE_V1_MULTIPROCESSING"] = "0"
+        for name, value in ENVIRONMENT.items():
+            os.environ.setdefault(name, value)
+        try:
+            import vllm
+        except ImportError as error:
+            raise EngineError(
+                f"vLLM cannot be imported ({error})",
+                "install evalsuite[cuda] or evalsuite[cpu], or use --engine transformers",
+            ) from error
+        target = _platform(resolve_device(device))
+        precision = resolve_dtype(dtype, target, "generative")
+        self._version = engine_version("vllm")
+        self._wave = CPU_WAVE if target == "cpu" else CUDA_WAVE
+        try:
+            self._llm: Any = vllm.LLM(
+                str(checkpoint.path),
+                dtype=precision,
+                max_model_len=max_length,
+                enforce_eager=target == "cpu",
+                enable_prefix_caching=False,
+                seed=0,
+                disable_log_stats=True,
+                trust_remote_code=checkpoint.trust_remote_code,
+            )
+        except (ValueError, RuntimeError, OSError) as error:
+            first = str(error).strip().splitlines()[0] if str(error).strip() else repr(error)
+            raise EngineError(
+                f"vLLM cannot load {checkpoint.name}: {first}",
+                "try --engine transformers, or --max-length with fewer tokens",
+            ) from error
+        self._params: Any = vllm.SamplingParams
+
+    @property
+    def version(self) -> str:
+        return self._version
+
+    @property
+    def max_length(self) -> int:
+        return int(self._llm.llm_engine.model_config.max_model_len)
+
+    @property
+    def wave(self) -> int:
+        return self._wave
+
+    def generate(self, requests: Sequence[GenerationRequest]) -> list[Completion]:
+        if not requests:
+            return []
+        params = [
+            self._params(
+                max_tokens=request.max_tokens,
+                stop=list(request.stop),
+                temperature=request.temperature,
+                top_p=request.top_p,
+                top_k=request.top_k,
+                seed=request.seed,
+                # As lm-eval does, so that a stop string may be a special token's text.
+                skip_special_tokens=False,
+                spaces_between_special_tokens=False,
+            )
+            for request in requests
+        ]
+        answers = self._run([request.prompt_ids for request in requests], params)
+        return [_completion(answer.outputs[0]) for answer in answers]
+
+    def score(self, requests: Sequence[ScoreRequest]) -> list[Score]:
+        """Score continuations; see the protocol.
+
+        Continuations of one token that share a context are answered by one forward pass over
+        it: only the last position meets the language model's head. Longer ones ask for the
+        log-probabilities of the whole prompt.
+        """
+        scores: dict[int, Score] = {}
+        singles: dict[tuple[int, ...], list[int]] = {}
+        longer: list[int] = []
+        for index, request in enumerate(requests):
+            if not request.continuation_ids:
+                scores[index] = Score(logprob=0.0, greedy=True)
+            elif len(request.continuation_ids) == 1:
+                singles.setdefault(request.context_ids, []).append(index)
+            else:
+                longer.append(index)
+        groups = [
+            members[start : start + MAX_CANDIDATES]
+            for members in singles.values()
+            for start in range(0, len(members), MAX_CANDIDATES)
+        ]
+        prompts = [requests[group[0]].context_ids for group in groups]
+        params = [self._candidates([requests[i].continuation_ids[0] for i in g]) for g in groups]
+        for index in longer:
+            prompts.append(requests[index].context_ids + requests[index].continuation_ids)
+            params.append(self._whole_prompt())
+        answers = self._run(prompts, params)
+        for group, answer in zip(groups, answers[: len(groups)], strict=True):
+            table, best = answer.outputs[0].logprobs[0], answer.outputs[0].token_ids[0]
+            for index in group:
+                logprob = table[requests[index].continuation_ids[0]].logprob
+                scores[index] = _score([logprob], [table[best].logprob])
+        for index, answer in zip(longer, answers[len(groups) :], strict=True):
+            start = len(requests[index].context_ids)
+            scores[index] = _score(*_prompt_logprobs(answer.prompt_logprobs, start))
+        return [scores[index] for index in range(len(requests))]
+
+    def _candidates(self, token_ids: Sequence[int]) -> Any:
+        return self._params(
+            temperature=0,
+            max_tokens=1,
+            detokenize=False,
+            logprob_token_ids=sorted(set(token_ids)),
+        )
+
+    def _whole_prompt(self) -> Any:
+        return self._params(
+            temperature=0, max_tokens=1, detokenize=False, prompt_logprobs=1, flat_logprobs=True
+        )
+
+    def _run(self, prompts: Sequence[tuple[int, ...]], params: list[Any]) -> list[Any]:
+        if not prompts:
+            return []
+        texts = [{"prompt_token_ids": list(prompt)} for prompt in prompts]
+        try:
+            answers: list[Any] = self._llm.generate(texts, params, use_tqdm=False)
+        except (ValueError, RuntimeError) as error:
+            raise EngineError(f"vLLM failed: {error}", "try --engine transformers") from error
+        return answers
+
+    def close(self) -> None:
+        del self._llm
+
+
+def _platform(device: str) -> str:
+    """The device that the installed vLLM was built for, if it is the one asked for."""
+    from vllm.platforms import current_platform
+
+    built_for = "cpu" if current_platform.is_cpu() else "cuda"
+    if device != built_for:
+        raise EngineError(
+            f"the installed vLLM runs on {built_for}, not on {device}",
+            f"pass --device {built_for}, or install the other build of vLLM",
+        )
+    return built_for
+
+
+def _completion(output: Any) -> Completion:
+    return Completion(
+        text=output.text,
+        tokens=len(output.token_ids),
+        finish="length" if output.finish_reason == "length" else "stop",
+    )
+
+
+def _prompt_logprobs(flat: Any, start: int) -> tuple[list[float], list[float]]:
+    """Log-probabilities of the prompt's tokens from ``start`` on, and of the best ones there.
+
+    vLLM lists each position's own token first and the most likely one after it.
+    """
+    first = flat.start_indices[start:]
+    own = [flat.logprobs[index] for index in first]
+    best = [max(flat.logprobs[index], flat.logprobs[index + 1]) for index in first]
+    return own, best
+
+
+def _score(own: Sequence[float], best: Sequence[float]) -> Score:
+    total = math.fsum(own)
+    if not math.isfinite(total):
+        raise EngineError("the model gives a log-probability that is not finite")
+    return Score(logprob=total, greedy=all(a >= b for a, b in zip(own, best, strict=True)))

@@ -1,0 +1,22 @@
+"""Where evalsuite finds what it ships and keeps what it caches."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import platformdirs
+
+_PACKAGE = Path(__file__).parent
+
+
+def shipped_tasks() -> Path:
+    """The built-in ``tasks/`` folder: inside the wheel, or beside the package in a checkout."""
+    in_wheel = _PACKAGE / "_shipped" / "tasks"
+    return in_wheel if in_wheel.is_dir() else _PACKAGE.parent / "tasks"
+
+
+def cache_dir() -> Path:
+    """The user's cache folder; ``EVALSUITE_CACHE`` overrides it. Safe to delete."""
+    override = os.environ.get("EVALSUITE_CACHE")
+    return Path(override) if override else platformdirs.user_cache_path("evalsuite")

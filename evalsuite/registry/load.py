@@ -1,0 +1,211 @@
+"""The registry: all tasks, suites and instruction sets that are known by name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field, field_validator
+
+from evalsuite.errors import UsageError, did_you_mean
+from evalsuite.paths import shipped_tasks
+from evalsuite.registry.models import Instruction, Kind, Name, Suite, Task
+from evalsuite.registry.yaml_file import YamlFile
+from evalsuite.schema import Frozen
+
+HARNESS_PREFIXES: tuple[Kind, ...] = ("mteb", "lm_eval")
+"""``mteb:NFCorpus`` reaches a task of mteb that has no file here; likewise ``lm_eval:``."""
+
+
+class InstructionSet(Frozen):
+    """Instruction texts by the name of the mteb task."""
+
+    name: Name
+    description: str = ""
+    tasks: dict[str, Instruction] = Field(min_length=1)
+
+    @field_validator("tasks", mode="before")
+    @classmethod
+    def _text_means_both_sides(cls, raw: Any) -> Any:
+        if not isinstance(raw, dict):
+            return raw
+        return {
+            name: {"query": entry, "document": entry} if isinstance(entry, str) else entry
+            for name, entry in raw.items()
+        }
+
+
+class Registry:
+    """Tasks, suites and instruction sets, each with the file it came from.
+
+    A folder holds task files anywhere, suites under ``suites/`` and instruction sets under
+    ``instructions/``. A task file is one task, or ``tasks:`` with a list of them and
+    ``defaults:`` for what they share.
+    """
+
+    def __init__(self) -> None:
+        self.tasks: dict[str, Task] = {}
+        self.suites: dict[str, Suite] = {}
+        self.instruction_sets: dict[str, InstructionSet] = {}
+        self.files: dict[str, Path] = {}
+
+    @classmethod
+    def load(cls, folders: Iterable[Path] = ()) -> Registry:
+        """Read the shipped folder, then a person's own ones.
+
+        Args:
+            folders: Further folders; a name that is already taken is refused.
+
+        Raises:
+            UsageError: For the first file that is not valid.
+        """
+        registry = cls()
+        for folder in (shipped_tasks(), *folders):
+            registry.add_folder(folder)
+        registry.check_suites()
+        return registry
+
+    def add_folder(self, folder: Path) -> None:
+        """Read all ``*.yaml`` and ``*.yml`` files under a folder."""
+        if not folder.is_dir():
+            raise UsageError(f"{folder} is not a folder", "give the folder that holds the YAML")
+        for path in sorted(p for p in folder.rglob("*.y*ml") if p.suffix in (".yaml", ".yml")):
+            parents = path.relative_to(folder).parts[:-1]
+            if "suites" in parents:
+                self._add_suite(YamlFile(path))
+            elif "instructions" in parents:
+                self._add_instructions(YamlFile(path))
+            else:
+                self._add_tasks(YamlFile(path))
+
+    def check_suites(self) -> None:
+        """Check that the suites name tasks that exist, and columns that can be filled."""
+        for suite in self.suites.values():
+            file = YamlFile(self.files[f"suite {suite.name}"])
+            means = {mean.name for mean in suite.subtask_means}
+            inside = {*suite.tasks, *means}
+            for index, name in enumerate(suite.tasks):
+                if _harness_task(name) is None and name not in self.tasks:
+                    where = f"{file.path}:{file.line(('tasks', index))}"
+                    hint = did_you_mean(name, self.tasks)
+                    raise UsageError(f"{where}: no task is called {name!r}", hint)
+            for s, section in enumerate(suite.sections):
+                for c, column in enumerate(section.columns):
+                    if strangers := [name for name in column.tasks if name not in inside]:
+                        where = f"{file.path}:{file.line(('sections', s, 'columns', c, 'tasks'))}"
+                        raise UsageError(
+                            f"{where}: column {column.label!r} names {strangers[0]!r}, "
+                            f"which is not in the suite",
+                            did_you_mean(strangers[0], inside),
+                        )
+
+    def task(self, name: str) -> Task:
+        """Find a task by name, or make one for ``mteb:NAME`` and ``lm_eval:NAME``.
+
+        Raises:
+            UsageError: If there is none; names the nearest ones.
+        """
+        if harness_task := _harness_task(name):
+            return harness_task
+        if name in self.tasks:
+            return self.tasks[name]
+        hint = did_you_mean(name, self.tasks)
+        if name in self.suites:
+            hint = f"it is a suite: use --suite {name}"
+        raise UsageError(f"no task is called {name!r}", hint)
+
+    def suite(self, name: str) -> Suite:
+        """Find a suite by name.
+
+        Raises:
+            UsageError: If there is none; names the nearest ones.
+        """
+        if name in self.suites:
+            return self.suites[name]
+        hint = did_you_mean(name, self.suites)
+        if name in self.tasks:
+            hint = f"it is a task: use --tasks {name}"
+        raise UsageError(f"no suite is called {name!r}", hint)
+
+    def suite_tasks(self, suite: Suite) -> list[Task]:
+        """The tasks of a suite, in its order."""
+        return [self.task(name) for name in suite.tasks]
+
+    def instructions(self, name: str) -> InstructionSet:
+        """Find an instruction set by name, or read it from a YAML file.
+
+        Raises:
+            UsageError: If there is neither.
+        """
+        if name in self.instruction_sets:
+            return self.instruction_sets[name]
+        path = Path(name)
+        if path.suffix in (".yaml", ".yml"):
+            file = YamlFile(path)
+            return file.validate(InstructionSet, file.mapping("an instruction set"))
+        known = [*self.instruction_sets, "task", "none"]
+        raise UsageError(f"no instruction set is called {name!r}", did_you_mean(name, known))
+
+    def _add_tasks(self, file: YamlFile) -> None:
+        raw = file.mapping("a task")
+        if "tasks" not in raw:
+            self._add_task(file, raw, ())
+            return
+        if unknown := set(raw) - {"tasks", "defaults"}:
+            key = min(unknown)
+            raise UsageError(
+                f"{file.path}:{file.line((key,))}: {key}: is not a known key beside 'tasks'",
+                "put what the tasks share under 'defaults'",
+            )
+        defaults = raw.get("defaults") or {}
+        members = raw["tasks"]
+        if not isinstance(defaults, dict) or not isinstance(members, list):
+            raise UsageError(f"{file.path}:1: 'defaults' is a mapping and 'tasks' a list")
+        for index, member in enumerate(members):
+            if not isinstance(member, dict):
+                where = f"{file.path}:{file.line(('tasks', index))}"
+                raise UsageError(f"{where}: expected a mapping that describes a task")
+            self._add_task(file, {**defaults, **member}, ("tasks", index))
+
+    def _add_task(self, file: YamlFile, raw: dict[str, Any], at: Sequence[str | int]) -> None:
+        task = file.validate(Task, raw, at)
+        if task.data is not None:
+            folder = file.path.parent
+            absolute = {key: (folder / path).resolve() for key, path in task.data.items()}
+            task = task.model_copy(update={"data": absolute})
+        self._claim(f"task {task.name}", file, at)
+        self.tasks[task.name] = task
+
+    def _add_suite(self, file: YamlFile) -> None:
+        suite = file.validate(Suite, file.mapping("a suite"))
+        self._claim(f"suite {suite.name}", file)
+        self.suites[suite.name] = suite
+
+    def _add_instructions(self, file: YamlFile) -> None:
+        instructions = file.validate(InstructionSet, file.mapping("an instruction set"))
+        self._claim(f"instructions {instructions.name}", file)
+        self.instruction_sets[instructions.name] = instructions
+
+    def _claim(self, key: str, file: YamlFile, at: Sequence[str | int] = ()) -> None:
+        if key in self.files:
+            where = f"{file.path}:{file.line((*at, 'name'))}"
+            raise UsageError(f"{where}: {key!r} is already defined in {self.files[key]}")
+        self.files[key] = file.path
+
+
+def _harness_task(name: str) -> Task | None:
+    kind, colon, source = name.partition(":")
+    if not colon:
+        return None
+    if kind not in HARNESS_PREFIXES:
+        raise UsageError(
+            f"no harness is called {kind!r} (in {name!r})",
+            f"use {' or '.join(prefix + ':NAME' for prefix in HARNESS_PREFIXES)}",
+        )
+    if not source:
+        raise UsageError(f"{name!r} names no task", f"for example {kind}:{_EXAMPLE[kind]}")
+    return Task(name=name, kind=kind, source=source)
+
+
+_EXAMPLE = {"mteb": "STSBenchmark", "lm_eval": "gsm8k_cot"}

@@ -1,0 +1,73 @@
+"""Records as a pandas data frame, for notebooks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from evalsuite.schema import Record, Signature
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+COLUMNS: dict[str, str] = {
+    "checkpoint": "name of the checkpoint",
+    "fingerprint": "SHA-256 of its weights, config and tokenizer",
+    "step": "training step, where known",
+    "kind": "kind of checkpoint",
+    "task": "name of the task",
+    "category": "what the task counts towards",
+    "world": "embedding or generative",
+    "status": "scored, failed or skipped",
+    "main_metric": "metric that score is",
+    "score": "score in the harness's own unit (fractions)",
+    "stderr": "standard error of score, same unit",
+    "n": "number of independent test items",
+    "percent": "whether tables show 100 × score",
+    "reason": "why it failed or was skipped",
+    "created": "when the record was made",
+    "signature": "signature in one line",
+}
+"""Columns that every frame has, in order; ``sig_<field>`` and ``metric_<name>`` follow."""
+
+
+def to_frame(records: Iterable[Record]) -> pd.DataFrame:
+    """One row a record.
+
+    Args:
+        records: Any records.
+
+    Returns:
+        The columns of :data:`COLUMNS`, then each field of the signature as ``sig_<field>``,
+        then each metric that any record has as ``metric_<name>`` (NaN where a record has not).
+    """
+    import pandas as pd
+
+    found = list(records)
+    fields = [f"sig_{name}" for name in Signature.model_fields]
+    metrics = sorted({f"metric_{name}" for record in found for name in record.metrics})
+    return pd.DataFrame([_row(record) for record in found], columns=[*COLUMNS, *fields, *metrics])
+
+
+def _row(record: Record) -> dict[str, Any]:
+    signature = record.signature
+    return {
+        "checkpoint": record.checkpoint.name,
+        "fingerprint": record.checkpoint.fingerprint,
+        "step": record.checkpoint.step,
+        "kind": record.checkpoint.kind,
+        "task": signature.task,
+        "category": record.task.get("category"),
+        "world": signature.world,
+        "status": record.status,
+        "main_metric": record.main_metric,
+        "score": record.score,
+        "stderr": record.stderr,
+        "n": record.n,
+        "percent": record.percent,
+        "reason": record.reason,
+        "created": record.created,
+        "signature": signature.short(),
+        **{f"sig_{name}": value for name, value in signature.model_dump().items()},
+        **{f"metric_{name}": value for name, value in record.metrics.items()},
+    }

@@ -1,0 +1,83 @@
+"""A table as frozen data: what every renderer reads and nothing else."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from evalsuite.schema import World
+
+CellStatus = Literal["scored", "missing", "failed", "skipped"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cell:
+    """One score of a table."""
+
+    status: CellStatus
+    value: float | None = None
+    """In display units (``100 × score`` unless the task says otherwise), not rounded."""
+    stderr: float | None = None
+    """Standard error of ``value`` in the same unit; ``None`` where it is not known."""
+    mark: str = ""
+    """Marks of the notes that concern this cell, joined by commas."""
+    best: bool = False
+    second: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Head:
+    """Heading of one column."""
+
+    label: str
+    average: bool = False
+    """Whether this is the average of its section."""
+    mark: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TableSection:
+    """Neighbouring columns under one title."""
+
+    world: World
+    title: str
+    columns: tuple[Head, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One checkpoint under one protocol."""
+
+    name: str
+    fingerprint: str
+    cells: tuple[Cell, ...]
+    """One a column, over all sections from left to right."""
+    mark: str = ""
+    """Marks of the notes that say what sets this row apart from the checkpoint's other rows."""
+    protocol: dict[World, str] = field(default_factory=dict)
+    """World → the part of the signature that all scores of the row share there."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Note:
+    """One line under a table; without a mark it concerns the whole table."""
+
+    text: str
+    mark: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Table:
+    """Scores of checkpoints, ready to be rendered."""
+
+    title: str
+    sections: tuple[TableSection, ...]
+    rows: tuple[Row, ...]
+    notes: tuple[Note, ...]
+    decimals: int = 1
+    """Decimals shown; ``best`` and ``second`` were decided at this precision."""
+
+    @property
+    def heads(self) -> tuple[Head, ...]:
+        """The columns of all sections, from left to right."""
+        return tuple(head for section in self.sections for head in section.columns)

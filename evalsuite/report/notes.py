@@ -1,0 +1,188 @@
+"""The lines under a table: how its scores came to be, and what its signs mean."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from evalsuite.report.layout import WORLDS, Layout, SectionPlan
+from evalsuite.report.model import Note, Row
+from evalsuite.report.rows import RowPlan
+from evalsuite.report.scores import Score
+from evalsuite.report.signatures import (
+    ONLY_IF_DIFFERENT,
+    PER_TASK,
+    Parts,
+    common,
+    line,
+    parts,
+    without,
+)
+from evalsuite.report.text import MISSING, listed
+from evalsuite.schema import Record, World, digest
+
+MOST_LINES = 6
+"""Signature lines of single rows in one world; what is beyond stands in the CSV."""
+
+
+def signature_notes(
+    rows: Sequence[RowPlan], names: Sequence[str], tasks: Sequence[str]
+) -> list[Note]:
+    """Signatures in short: what all share once, then what rows and tasks add to it.
+
+    Args:
+        rows: The rows.
+        names: How the rows are called here.
+        tasks: The tasks that the table shows.
+    """
+    by_world = {world: _scored(rows, world, tasks) for world in WORLDS}
+    present = [world for world in WORLDS if by_world[world]]
+    shared = {
+        world: common(p for row in by_world[world].values() for p in row.values())
+        for world in present
+    }
+    everywhere = common(_visible(shared[world]) for world in present) if len(present) > 1 else {}
+    lines = [f"signature: {line(everywhere)}"] if everywhere else []
+    for world in present:
+        lines.extend(_world_lines(world, by_world[world], shared[world], everywhere, names))
+    return [Note(text=text) for text in lines]
+
+
+def row_protocol(row: RowPlan) -> dict[World, str]:
+    """World → what all scores of a row share there."""
+    return {
+        world: line(without(common(map(parts_of, records)), PER_TASK))
+        for world in row.variants
+        if (records := [r for r in row.variants[world].records.values() if r.score is not None])
+    }
+
+
+def parts_of(record: Record) -> Parts:
+    """The short parts of a record's signature."""
+    return parts(record.signature)
+
+
+def metric_note(layout: Layout, rows: Sequence[RowPlan]) -> list[Note]:
+    """Which metric each column shows."""
+    by_metric: dict[str, list[str]] = {}
+    for section in layout.sections:
+        for column in section.columns:
+            metrics = dict.fromkeys(
+                record.main_metric
+                for row in rows
+                for task in layout.leaves(column.tasks)
+                if (record := row.records.get(task)) and record.score is not None
+                if record.main_metric
+            )
+            if metrics:
+                by_metric.setdefault(" / ".join(metrics), []).append(column.label)
+    texts = [f"{metric} ({listed(labels)})" for metric, labels in by_metric.items()]
+    return [Note(text=f"metrics: {', '.join(texts)}")] if texts else []
+
+
+def legend_note(rows: Sequence[Row], layout: Layout, not_percent: Sequence[str]) -> list[Note]:
+    """What the numbers and signs of the table mean.
+
+    Args:
+        rows: The finished rows.
+        layout: The columns.
+        not_percent: Labels of the columns that show scores as they are.
+    """
+    cells = [cell for row in rows for cell in row.cells]
+    texts = ["scores × 100"]
+    if not_percent:
+        texts = [f"scores × 100, except {listed(not_percent)}"]
+    texts.extend(
+        f"{section.title} average: {_average_words(section)}"
+        for section in layout.sections
+        if section.average
+    )
+    if any(cell.best for cell in cells):
+        texts.append("bold: best, underlined: second")
+    if any(cell.status == "missing" for cell in cells):
+        texts.append(f"{MISSING}: not all tasks scored")
+    return [Note(text="; ".join(texts))]
+
+
+def incomplete_note(found: Sequence[tuple[str, str, Score]]) -> list[Note]:
+    """Which cells lack only some of their tasks: ``(row, column, score)`` each."""
+    texts = [
+        f"{row} {column} {score.tasks - len(score.missing)} of {score.tasks}"
+        f" (without {listed(score.missing, 3)})"
+        for row, column, score in found
+        if 0 < len(score.missing) < score.tasks
+    ]
+    return [Note(text=f"incomplete: {listed(texts)}")] if texts else []
+
+
+def _average_words(section: SectionPlan) -> str:
+    if section.average == "tasks":
+        return f"mean over {len(section.tasks)} tasks"
+    return f"mean over {len(section.columns)} columns"
+
+
+def _scored(
+    rows: Sequence[RowPlan], world: World, tasks: Sequence[str]
+) -> dict[int, dict[str, Parts]]:
+    """Row → task → parts, for what the table shows."""
+    shown = set(tasks)
+    found: dict[int, dict[str, Parts]] = {}
+    for index, row in enumerate(rows):
+        for task, record in row.records.items():
+            if record.score is not None and record.signature.world == world and task in shown:
+                found.setdefault(index, {})[task] = parts_of(record)
+    return found
+
+
+def _visible(shared: Parts) -> Parts:
+    return without(shared, PER_TASK | ONLY_IF_DIFFERENT)
+
+
+def _world_lines(
+    world: World,
+    found: dict[int, dict[str, Parts]],
+    shared: Parts,
+    everywhere: Parts,
+    names: Sequence[str],
+) -> list[str]:
+    alone = f"{names[next(iter(found))]}, {world}" if len(found) == 1 else world
+    what = {"tasks": _tasks_hash(found, "task"), "data": _tasks_hash(found, "data")}
+    own = without(_visible(shared), everywhere)
+    by_row: dict[str, list[str]] = {}
+    by_task: dict[str, dict[str, dict[str, None]]] = {}
+    for index, tasks in found.items():
+        rest = {task: without(one, (*PER_TASK, *shared)) for task, one in tasks.items()}
+        same = common(rest.values())
+        if same:
+            by_row.setdefault(line(same), []).append(names[index])
+        for task, one in rest.items():
+            for key, value in without(one, same).items():
+                by_task.setdefault(key, {}).setdefault(value, {})[task] = None
+    return [
+        f"signature [{alone}]: {line({k: v for k, v in what.items() if v} | own)}",
+        *_row_lines(world, by_row),
+        *(
+            f"signature [{world}, by task]: {key}: "
+            + ", ".join(f"{value} ({listed(list(tasks))})" for value, tasks in values.items())
+            for key, values in by_task.items()
+        ),
+    ]
+
+
+def _row_lines(world: World, by_row: dict[str, list[str]]) -> list[str]:
+    """One line for all rows that differ from the others in the same way."""
+    lines = [f"signature [{listed(names, 3)}, {world}]: {text}" for text, names in by_row.items()]
+    if len(lines) <= MOST_LINES:
+        return lines
+    rest = sum(len(names) for names in list(by_row.values())[MOST_LINES:])
+    return [*lines[:MOST_LINES], f"signature [{rest} more rows, {world}]: see the CSV"]
+
+
+def _tasks_hash(found: dict[int, dict[str, Parts]], key: str) -> str:
+    """Number of tasks and one hash over all their definitions, or over all their data."""
+    pairs = sorted(
+        {(task, p[key]) for row in found.values() for task, p in row.items() if key in p}
+    )
+    if not pairs:
+        return ""
+    count = len({task for task, _ in pairs})
+    return f"{count}@{digest(pairs)[:8]}" if key == "task" else digest(pairs)[:8]

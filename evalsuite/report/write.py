@@ -1,0 +1,62 @@
+"""All tables and figures of some records, as files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from evalsuite.registry.models import Suite
+from evalsuite.report.aggregate import build_table
+from evalsuite.report.figures import drawable, points, scatter
+from evalsuite.report.files import write_whole
+from evalsuite.report.model import Note
+from evalsuite.report.render import to_csv, to_html, to_latex, to_markdown
+from evalsuite.schema import Record
+
+FIGURES = ("figure.svg", "figure.pdf", "figure.png")
+
+
+def write_all(
+    records: Iterable[Record],
+    suite: Suite | None,
+    folder: Path,
+    *,
+    categories: Mapping[str, str | None] | None = None,
+) -> list[Path]:
+    """Write ``table.{md,tex,html,csv}`` and ``figure.{svg,pdf,png}``.
+
+    Without an average in each world there is no figure: the table says so, and an older figure
+    is removed, since it would belong to other scores.
+
+    Args:
+        records: What the store holds.
+        suite: Columns and averages.
+        folder: Where to; made if need be.
+        categories: Task → category, from the registry.
+
+    Returns:
+        The files written.
+
+    Raises:
+        StoreError: If the folder cannot be written.
+    """
+    table = build_table(records, suite, categories=categories)
+    found = points(table)
+    figures = [folder / name for name in FIGURES]
+    if not drawable(found):
+        note = Note(text="no figure: it needs an embedding and a generative average")
+        table = replace(table, notes=(*table.notes, note))
+    texts = {
+        "table.md": to_markdown(table),
+        "table.tex": to_latex(table),
+        "table.html": to_html(table),
+        "table.csv": to_csv(table),
+    }
+    written = [write_whole(folder / name, text.encode()) for name, text in texts.items()]
+    if drawable(found):
+        scatter(found, *figures)
+        return written + figures
+    for path in figures:
+        path.unlink(missing_ok=True)
+    return written

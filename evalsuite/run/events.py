@@ -1,0 +1,62 @@
+"""What a worker tells the run while it works: one JSON object a line."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, TypeAdapter
+
+from evalsuite.schema import Frozen
+
+
+class EngineReady(Frozen):
+    """The engine is loaded."""
+
+    event: Literal["engine_ready"] = "engine_ready"
+    engine: str
+    seconds: float
+
+
+class JobStarted(Frozen):
+    """A job has begun."""
+
+    event: Literal["job_started"] = "job_started"
+    index: int
+    """Position in the group."""
+
+
+class JobProgress(Frozen):
+    """Part of a job is done."""
+
+    event: Literal["job_progress"] = "job_progress"
+    index: int
+    done: int
+    total: int
+    unit: str
+
+
+class JobEnded(Frozen):
+    """A job's record is in the store."""
+
+    event: Literal["job_ended"] = "job_ended"
+    index: int
+    status: Literal["scored", "failed", "skipped"]
+    record: str | None
+    """Path of the record, unless another run wrote it."""
+    reason: str | None = None
+    """Why it failed or was skipped."""
+    by_other_run: bool = False
+    """Another run had finished it in the meantime."""
+
+
+class EngineFailed(Frozen):
+    """The engine could not be loaded; no job of the group can run."""
+
+    event: Literal["engine_failed"] = "engine_failed"
+    reason: str
+
+
+Event = Annotated[
+    EngineReady | JobStarted | JobProgress | JobEnded | EngineFailed, Field(discriminator="event")
+]
+ADAPTER: TypeAdapter[Event] = TypeAdapter(Event)

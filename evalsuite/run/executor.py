@@ -1,0 +1,188 @@
+"""Executors: who gives each group of jobs an engine, and hears what becomes of them."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Protocol
+
+from pydantic import ValidationError
+
+from evalsuite.run import events
+from evalsuite.run.plan import Group, Job, RunOptions
+from evalsuite.run.records import failed_record
+from evalsuite.run.worker import JobSpec, WorkerSpec
+from evalsuite.store import Store
+
+GRACE_SECONDS = 5.0
+"""How long a worker may take to end after an interrupt, before it is killed."""
+
+
+class Listener(Protocol):
+    """Hears of everything that happens to the jobs."""
+
+    def group_started(self, group: Group) -> None:
+        """An engine is being loaded for a group."""
+
+    def heard(self, group: Group, event: events.Event) -> None:
+        """A worker reports."""
+
+
+class Executor(Protocol):
+    """Runs groups of jobs; the store and the listener hear of the outcome."""
+
+    def run(self, groups: list[Group], options: RunOptions, store: Store, hear: Listener) -> None:
+        """Run all groups; returns when every job has a record in the store."""
+
+
+@dataclass(slots=True)
+class LocalExecutor:
+    """One child process a group, one group after the other."""
+
+    debug: bool = False
+    _child: subprocess.Popen[bytes] | None = field(default=None, init=False)
+
+    def run(self, groups: list[Group], options: RunOptions, store: Store, hear: Listener) -> None:
+        try:
+            for group in groups:
+                hear.group_started(group)
+                self._group(group, options, store, hear)
+        finally:
+            self._end_child()
+
+    def _group(self, group: Group, options: RunOptions, store: Store, hear: Listener) -> None:
+        """Run a group to its end, with a new worker whenever one dies within a job."""
+        ended: set[int] = set()
+        while len(ended) < len(group.jobs):
+            left = [index for index in range(len(group.jobs)) if index not in ended]
+            log = (
+                store.root
+                / ".work"
+                / "logs"
+                / f"{time.strftime('%Y%m%d-%H%M%S')}.{os.getpid()}.log"
+            )
+            spec = WorkerSpec(
+                checkpoint=group.checkpoint,
+                world=group.world,
+                jobs=tuple(_spec(group.jobs[index]) for index in left),
+                options=options,
+                store=store.root.absolute(),
+                log=log.absolute(),
+                debug=self.debug,
+            )
+            outcome = self._worker(spec, partial(_relay, hear, group, left))
+            ended.update(left[index] for index in outcome.ended)
+            if len(ended) == len(group.jobs):
+                break
+            # The worker ended early: the job it was at has failed; without one, all have.
+            lost = [left[outcome.current]] if outcome.current is not None else left
+            for index in lost:
+                self._store_failure(group, index, outcome.reason(log), store, hear)
+            ended.update(lost)
+
+    def _worker(self, spec: WorkerSpec, hear: Callable[[events.Event], None]) -> _Outcome:
+        outcome = _Outcome()
+        command = [sys.executable, "-m", "evalsuite.run.worker"]
+        # A session of its own: Ctrl-C reaches this process alone, which then ends the worker.
+        child = subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            start_new_session=True,
+        )
+        self._child = child
+        assert child.stdin is not None
+        assert child.stdout is not None
+        assert child.stderr is not None
+        child.stdin.write(spec.model_dump_json().encode())
+        child.stdin.close()
+        for line in child.stdout:
+            try:
+                event = events.ADAPTER.validate_json(line)
+            except ValidationError:
+                continue  # a library wrote to the channel before it was redirected
+            outcome.note(event)
+            hear(event)
+        outcome.stderr = child.stderr.read().decode(errors="replace")
+        outcome.code = child.wait()
+        self._child = None
+        return outcome
+
+    def _store_failure(
+        self, group: Group, index: int, reason: str, store: Store, hear: Listener
+    ) -> None:
+        job = group.jobs[index]
+        path = store.put(failed_record(job.checkpoint, job.task, job.signature, reason))
+        hear.heard(
+            group, events.JobEnded(index=index, status="failed", record=str(path), reason=reason)
+        )
+
+    def _end_child(self) -> None:
+        child = self._child
+        if child is None or child.poll() is not None:
+            return
+        # The worker has its own session, and so its own process group.
+        _signal_group(child, signal.SIGTERM)
+        with suppress(subprocess.TimeoutExpired):
+            child.wait(timeout=GRACE_SECONDS)
+        _signal_group(child, signal.SIGKILL)
+        child.wait()
+
+
+@dataclass(slots=True)
+class _Outcome:
+    """What is known of a worker once it has ended."""
+
+    ended: set[int] = field(default_factory=set)
+    current: int | None = None
+    engine_failure: str | None = None
+    code: int = 0
+    stderr: str = ""
+
+    def note(self, event: events.Event) -> None:
+        match event:
+            case events.JobStarted():
+                self.current = event.index
+            case events.JobEnded():
+                self.ended.add(event.index)
+                self.current = None
+            case events.EngineFailed():
+                self.engine_failure = event.reason
+            case _:
+                pass
+
+    def reason(self, log: Path) -> str:
+        """Why the worker ended early, in one line."""
+        if self.engine_failure:
+            return self.engine_failure
+        if self.code < 0:
+            name = signal.Signals(-self.code).name
+            why = " (out of memory?)" if self.code == -signal.SIGKILL else ""
+            return f"the engine's process was ended by {name}{why}; see {log}"
+        last = self.stderr.strip().splitlines()[-1:] or [f"exit code {self.code}"]
+        return f"the engine's process ended early: {last[0]}; see {log}"
+
+
+def _spec(job: Job) -> JobSpec:
+    return JobSpec(task=job.task, signature=job.signature, instruction=job.instruction)
+
+
+def _relay(hear: Listener, group: Group, positions: list[int], event: events.Event) -> None:
+    """Pass an event on with the worker's job index replaced by the group's."""
+    if isinstance(event, events.JobStarted | events.JobProgress | events.JobEnded):
+        event = event.model_copy(update={"index": positions[event.index]})
+    hear.heard(group, event)
+
+
+def _signal_group(child: subprocess.Popen[bytes], number: signal.Signals) -> None:
+    with suppress(ProcessLookupError):
+        os.killpg(child.pid, number)

