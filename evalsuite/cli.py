@@ -123,9 +123,7 @@ def run(
     ] = None,
     wrapper: Annotated[
         str | None,
-        typer.Option(
-            help="gritlm, zephyr, tulu, mistral, raw, or a template with {instruction}."
-        ),
+        typer.Option(help="gritlm, zephyr, tulu, mistral, raw, or a template with {instruction}."),
     ] = None,
     attention: Annotated[
         Literal["bidirectional", "causal"] | None, typer.Option(help="Attention when embedding.")
@@ -185,9 +183,9 @@ def run(
             data_root=data.absolute() if data else None,
             fresh=fresh,
         ),
-        debug=bool(context.obj),
     )
-    raise typer.Exit(run_command(request, _console(), dry_run=dry_run))
+    code = run_command(request, _console(), dry_run=dry_run, debug=bool(context.obj))
+    raise typer.Exit(int(code))
 
 
 @app.command()
@@ -207,7 +205,7 @@ def table(
     registry = _registry(tasks_dir)
     chosen = registry.suite(suite) if suite else None
     table_command(
-        out, chosen, format_.value, _console(), stderr=stderr, decimals=decimals, err=_console(err=True)
+        out, registry, chosen, format_.value, _console(), stderr=stderr, decimals=decimals
     )
 
 
@@ -221,32 +219,33 @@ def plot(
     """Draw generative against embedding average, as in the GRIT paper's Figure 1."""
     from evalsuite.commands import plot_command
 
-    plot_command(out, _registry(tasks_dir).suite(suite or "smoke"), figure)
+    registry = _registry(tasks_dir)
+    plot_command(out, registry, registry.suite(suite or "smoke"), figure)
     typer.echo(f"wrote {figure}")
 
 
 @tasks_app.command("list")
 def tasks_list(tasks_dir: TasksDir = None) -> None:
     """List suites and tasks."""
-    from evalsuite.commands import describe_registry
+    from evalsuite.registry.describe import overview
 
-    typer.echo(describe_registry(_registry(tasks_dir)))
+    typer.echo(overview(_registry(tasks_dir)))
 
 
 @tasks_app.command("show")
 def tasks_show(name: str, tasks_dir: TasksDir = None) -> None:
     """Show one task or suite as YAML."""
-    from evalsuite.commands import describe
+    from evalsuite.registry.describe import show
 
-    typer.echo(describe(_registry(tasks_dir), name))
+    typer.echo(show(_registry(tasks_dir), name))
 
 
 @tasks_app.command("validate")
 def tasks_validate(
-    folder: Annotated[Path | None, typer.Argument(help="Folder; default: the built-in one.")] = None,
+    folder: Annotated[Path | None, typer.Argument(help="Default: the built-in tasks.")] = None,
 ) -> None:
     """Check task files and the data files that they name."""
-    from evalsuite.commands import validate
+    from evalsuite.registry.validate import validate
 
     typer.echo(validate(folder))
 

@@ -19,4 +19,4 @@ def shipped_tasks() -> Path:
 def cache_dir() -> Path:
     """The user's cache folder; ``EVALSUITE_CACHE`` overrides it. Safe to delete."""
     override = os.environ.get("EVALSUITE_CACHE")
-    return Path(override) if override else platformdirs.user_cache_path("evalsuite")
+    return Path(override).expanduser() if override else platformdirs.user_cache_path("evalsuite")

@@ -11,7 +11,7 @@ from evalsuite.checkpoint.models import (
     EmbeddingProtocol,
     Wrapper,
 )
-from evalsuite.checkpoint.resolve import cache_dir, resolve
+from evalsuite.checkpoint.resolve import resolve
 
 __all__ = [
     "ChatProtocol",
@@ -19,6 +19,5 @@ __all__ = [
     "CheckpointOptions",
     "EmbeddingProtocol",
     "Wrapper",
-    "cache_dir",
     "resolve",
 ]

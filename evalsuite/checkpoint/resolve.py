@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,6 +23,7 @@ from evalsuite.checkpoint.models import Checkpoint, CheckpointOptions
 from evalsuite.checkpoint.protocols import embedding_protocol
 from evalsuite.checkpoint.sources import Located, demo_of, locate
 from evalsuite.errors import CheckpointError
+from evalsuite.paths import cache_dir
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,15 +37,6 @@ class _Origin:
     base_name: str | None = None
 
 
-def cache_dir() -> Path:
-    """Folder for fingerprints and converted checkpoints: ``EVALSUITE_CACHE``, or the user's."""
-    if chosen := os.environ.get("EVALSUITE_CACHE"):
-        return Path(chosen).expanduser()
-    import platformdirs
-
-    return platformdirs.user_cache_path("evalsuite")
-
-
 def resolve(
     source: str, options: CheckpointOptions | None = None, *, cache: Path | None = None
 ) -> Checkpoint:
@@ -57,7 +48,7 @@ def resolve(
     Args:
         source: A folder, a GGUF file, ``demo:NAME`` or a hub id.
         options: What overrides detection.
-        cache: Instead of :func:`cache_dir`.
+        cache: Instead of :func:`evalsuite.paths.cache_dir`.
 
     Raises:
         CheckpointError: Where it cannot be found, is incomplete, unsafe or of no known kind.

@@ -14,15 +14,12 @@ from evalsuite.checkpoint.models import Checkpoint, EmbeddingProtocol
 from evalsuite.data import still_matches
 from evalsuite.engines.base import Device, DType
 from evalsuite.engines.device import engine_version, resolve_device, resolve_dtype
+from evalsuite.engines.generators import context_length
 from evalsuite.registry.dispatch import blocker, harness_version
 from evalsuite.registry.load import Registry
 from evalsuite.registry.models import Instruction, Task
 from evalsuite.schema import Frozen, Record, Signature, World
 from evalsuite.store import Store
-
-MAX_CONTEXT = 8192
-"""Context length for generation, where the model allows as much: enough for every suite here,
-small enough that a key-value cache of it fits everywhere."""
 
 
 class RunOptions(Frozen):
@@ -192,7 +189,7 @@ def _generative_signature(
         split=task.split,
         limit=options.limit,
         seed=options.seed,
-        max_length=min(checkpoint.max_positions or MAX_CONTEXT, MAX_CONTEXT),
+        max_length=context_length(checkpoint.max_positions, None),
         chat_template=checkpoint.chat.template_hash if checkpoint.chat else "none",
         shots=task.shots,
         sampling="task",

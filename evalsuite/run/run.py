@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
-from evalsuite.checkpoint.models import Checkpoint
-from evalsuite.registry.load import Registry
-from evalsuite.registry.models import Task
 from evalsuite.run.executor import Executor, Listener
-from evalsuite.run.plan import Job, Plan, RunOptions, find_stored, make_plan
+from evalsuite.run.plan import Job, Plan, RunOptions, find_stored
 from evalsuite.run.records import failed_record, skipped_record
 from evalsuite.schema import Record
 from evalsuite.store import Store
@@ -28,19 +24,11 @@ class RunResult:
         return [record for record in self.records if record.status == "failed"]
 
 
-def plan_run(
-    checkpoints: Sequence[Checkpoint],
-    tasks: Sequence[Task],
-    options: RunOptions,
-    registry: Registry,
-    store: Store,
-) -> Plan:
-    """Plan a run, and store the reasons of what cannot be measured."""
-    plan = make_plan(checkpoints, tasks, options, registry, store)
+def store_skips(plan: Plan, store: Store) -> None:
+    """Store the reasons of what cannot be measured: the table is made from the store alone."""
     for job in plan.jobs:
         if job.skip:
             store.put(skipped_record(job.checkpoint, job.task, job.signature, job.skip))
-    return plan
 
 
 def execute(

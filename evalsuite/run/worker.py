@@ -13,13 +13,13 @@ import sys
 import time
 import traceback
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from evalsuite.checkpoint.models import Checkpoint
 from evalsuite.engines.base import Encoder, Generator
 from evalsuite.errors import EvalsuiteError, TaskSkipped
-from evalsuite.harness.base import Context, Evaluation
+from evalsuite.harness.base import Context, Evaluation, ProgressEvent
 from evalsuite.registry.models import Instruction, Task
 from evalsuite.run import events
 from evalsuite.run.plan import RunOptions, find_stored
@@ -94,9 +94,8 @@ class Worker:
     def _job(self, index: int, job: JobSpec, engine: Engine, store: Store) -> None:
         self.emit(events.JobStarted(index=index))
         ref, key = self.spec.checkpoint.ref, job.signature.plan_key
-        if other := self._finished_meanwhile(job, store):
-            path = str(store.root / other.signature.task)
-            self.emit(events.JobEnded(index=index, status="scored", record=path, by_other_run=True))
+        if self._finished_meanwhile(job, store):
+            self.emit(events.JobEnded(index=index, status="scored", record=None, by_other_run=True))
             return
         if self.spec.options.fresh:
             store.drop_job_folder(ref, key)
@@ -142,16 +141,10 @@ class Worker:
         def progress(done: int, total: int, unit: str) -> None:
             self.emit(events.JobProgress(index=index, done=done, total=total, unit=unit))
 
-        limits = [x for x in (job.task.limit, self.spec.options.limit) if x is not None]
-        context = Context(
-            checkpoint=self.spec.checkpoint,
-            workdir=store.job_folder(self.spec.checkpoint.ref, job.signature.plan_key),
-            instruction=job.instruction,
-            data_root=self.spec.options.data_root,
-            limit=min(limits, default=None),
-            seed=self.spec.options.seed,
-            shots=job.task.shots,
-            progress=progress,
+        checkpoint = self.spec.checkpoint
+        workdir = store.job_folder(checkpoint.ref, job.signature.plan_key)
+        context = context_of(
+            checkpoint, job.task, job.instruction, self.spec.options, workdir, progress
         )
         if isinstance(engine, Encoder):
             return embedding_harness(job.task).evaluate(job.task, engine, context)
@@ -175,13 +168,35 @@ class Worker:
         )
 
 
+def context_of(
+    checkpoint: Checkpoint,
+    task: Task,
+    instruction: Instruction | None,
+    options: RunOptions,
+    workdir: Path,
+    progress: ProgressEvent | None = None,
+) -> Context:
+    """What a harness is told besides the task and the engine."""
+    limits = [limit for limit in (task.limit, options.limit) if limit is not None]
+    context = Context(
+        checkpoint=checkpoint,
+        workdir=workdir,
+        instruction=instruction,
+        data_root=options.data_root,
+        limit=min(limits, default=None),
+        seed=options.seed,
+        shots=task.shots,
+    )
+    return replace(context, progress=progress) if progress else context
+
+
 def main() -> int:
     """Read the spec, put the output where it belongs, and run."""
     spec = WorkerSpec.model_validate_json(sys.stdin.buffer.read())
     channel = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8")
     _redirect_output(spec.log)
     _die_with_parent()
-    _quiet_libraries(offline=spec.options.data_root is not None)
+    set_library_environment(offline=spec.options.data_root is not None)
 
     def emit(event: events.Event) -> None:
         channel.write(event.model_dump_json() + "\n")
@@ -221,7 +236,7 @@ def _die_with_parent() -> None:
     ctypes.CDLL(None, use_errno=True).prctl(pr_set_pdeathsig, signal.SIGKILL)
 
 
-def _quiet_libraries(*, offline: bool) -> None:
+def set_library_environment(*, offline: bool) -> None:
     """Set what libraries read from the environment; before any of them is imported."""
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     os.environ["HF_HUB_DISABLE_PROGRESS_BARS"] = "1"

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from evalsuite.checkpoint import cache_dir, resolve
+from evalsuite.checkpoint import resolve
+from evalsuite.paths import cache_dir
 
 HEAVY = ("torch", "transformers", "numpy", "peft", "huggingface_hub", "datasets", "gguf")
 

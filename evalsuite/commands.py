@@ -1,0 +1,227 @@
+"""What the commands do, behind the options of the command line."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from evalsuite.checkpoint.models import Checkpoint, CheckpointOptions
+from evalsuite.errors import ExitCode, StoreError, UsageError
+from evalsuite.registry.load import Registry
+from evalsuite.registry.models import Suite, Task
+from evalsuite.run.plan import Plan, RunOptions
+from evalsuite.run.run import RunResult
+from evalsuite.schema import Frozen, Record
+from evalsuite.store import Store, slug
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+AD_HOC = "tasks"
+"""Name of the reports folder of a run that names its tasks instead of a suite."""
+
+
+class RunRequest(Frozen):
+    """Everything that ``evalsuite run`` was asked for."""
+
+    checkpoints: tuple[str, ...]
+    suite: str | None = "smoke"
+    tasks: tuple[str, ...] = ()
+    """Instead of a suite."""
+    tasks_dirs: tuple[Path, ...] = ()
+    results: Path = Path("results")
+    reports: Path = Path("reports")
+    checkpoint_options: CheckpointOptions = CheckpointOptions()
+    options: RunOptions = RunOptions()
+
+
+class Prepared(Frozen):
+    """A request whose names have been found."""
+
+    model_config = {"arbitrary_types_allowed": True}
+
+    registry: Registry
+    suite: Suite | None
+    tasks: tuple[Task, ...]
+    checkpoints: tuple[Checkpoint, ...]
+
+
+def prepare(request: RunRequest) -> Prepared:
+    """Find checkpoints, tasks and suite.
+
+    Raises:
+        EvalsuiteError: For what is not there or not valid; nothing has been written then.
+    """
+    from evalsuite.checkpoint import resolve
+
+    registry = Registry.load(request.tasks_dirs)
+    suite = registry.suite(request.suite) if request.suite else None
+    names = suite.tasks if suite else request.tasks
+    if not names:
+        raise UsageError("--tasks names no task", "see: evalsuite tasks list")
+    tasks = tuple(registry.task(name) for name in dict.fromkeys(names))
+    root = request.options.data_root
+    if root is not None and not root.is_dir():
+        raise UsageError(f"--data {root} is not a folder", "give the folder with the datasets")
+    checkpoints: dict[str, Checkpoint] = {}
+    for source in request.checkpoints:
+        checkpoint = resolve(source, request.checkpoint_options)
+        checkpoints.setdefault(checkpoint.fingerprint, checkpoint)
+    return Prepared(
+        registry=registry, suite=suite, tasks=tasks, checkpoints=tuple(checkpoints.values())
+    )
+
+
+def run_command(
+    request: RunRequest, console: Console, *, dry_run: bool = False, debug: bool = False
+) -> ExitCode:
+    """``evalsuite run``: evaluate, then show and write the table and the figure."""
+    from evalsuite.run.progress import duration
+
+    started = time.monotonic()
+    prepared = prepare(request)
+    if dry_run:
+        from evalsuite.run.preview import dry_run_text
+
+        plan = _plan(prepared, request)
+        console.print(dry_run_text(plan, request.options), markup=False, soft_wrap=True)
+        return ExitCode.OK
+    result = _evaluate(prepared, request, console, debug=debug)
+    written = _report(result.records, prepared, request, console)
+    scored = sum(record.status == "scored" for record in result.records)
+    console.print(
+        f"\n{scored} of {len(result.records)} scored in {duration(time.monotonic() - started)}; "
+        f"records in {request.results}, table and figure in {written[0].parent}:",
+        highlight=False,
+        soft_wrap=True,
+    )
+    console.print("  " + "  ".join(path.name for path in written), highlight=False, soft_wrap=True)
+    for record in result.failed:
+        console.print(
+            f"failed: {record.checkpoint.name} {record.signature.task}: {record.reason}",
+            style="red",
+            markup=False,
+            highlight=False,
+            soft_wrap=True,
+        )
+    return ExitCode.TASK_FAILED if result.failed else ExitCode.OK
+
+
+def evaluate(request: RunRequest, console: Console, *, debug: bool = False) -> RunResult:
+    """Evaluate what is not stored yet; the Python API's way in."""
+    return _evaluate(prepare(request), request, console, debug=debug)
+
+
+def _evaluate(
+    prepared: Prepared, request: RunRequest, console: Console, *, debug: bool
+) -> RunResult:
+    from evalsuite.run.executor import LocalExecutor
+    from evalsuite.run.progress import listener
+    from evalsuite.run.run import execute, store_skips
+
+    store = Store(request.results)
+    plan = _plan(prepared, request)
+    store.prepare()
+    store_skips(plan, store)
+    console.print(_summary(plan), highlight=False, soft_wrap=True)
+    with listener(console, plan) as hear:
+        return execute(plan, request.options, store, LocalExecutor(debug=debug), hear)
+
+
+def _plan(prepared: Prepared, request: RunRequest) -> Plan:
+    from evalsuite.run.plan import make_plan
+
+    return make_plan(
+        prepared.checkpoints,
+        prepared.tasks,
+        request.options,
+        prepared.registry,
+        Store(request.results),
+    )
+
+
+def _summary(plan: Plan) -> str:
+    todo = sum(job.todo for job in plan.jobs)
+    stored = sum(job.record is not None for job in plan.jobs)
+    skipped = sum(job.skip is not None for job in plan.jobs)
+    parts = [f"{todo} to run"]
+    parts += [f"{stored} already stored"] if stored else []
+    parts += [f"{skipped} skipped"] if skipped else []
+    return f"{len(plan.jobs)} jobs: {', '.join(parts)}"
+
+
+def _report(
+    records: Iterable[Record], prepared: Prepared, request: RunRequest, console: Console
+) -> list[Path]:
+    from evalsuite.report.aggregate import build_table
+    from evalsuite.report.render import to_terminal
+    from evalsuite.report.write import write_all
+
+    found = list(records)
+    categories = _categories(prepared.registry)
+    console.print()
+    console.print(to_terminal(build_table(found, prepared.suite, categories=categories)))
+    folder = request.reports / slug(request.suite or AD_HOC)
+    return write_all(found, prepared.suite, folder, categories=categories)
+
+
+def _categories(registry: Registry) -> dict[str, str | None]:
+    return {name: task.category for name, task in registry.tasks.items()}
+
+
+def table_command(
+    results: Path,
+    registry: Registry,
+    suite: Suite | None,
+    form: str,
+    console: Console,
+    *,
+    stderr: bool,
+    decimals: int,
+) -> None:
+    """``evalsuite table``: all stored scores, in one of five forms."""
+    from evalsuite.report import render
+    from evalsuite.report.aggregate import build_table
+
+    table = build_table(
+        stored_records(results), suite, categories=_categories(registry), decimals=decimals
+    )
+    if form == "terminal":
+        console.print(render.to_terminal(table, stderr=stderr))
+    elif form == "csv":
+        console.file.write(render.to_csv(table))
+    else:
+        renderers = {
+            "markdown": render.to_markdown,
+            "latex": render.to_latex,
+            "html": render.to_html,
+        }
+        console.file.write(renderers[form](table, stderr=stderr))
+
+
+def plot_command(results: Path, registry: Registry, suite: Suite, figure: Path) -> None:
+    """``evalsuite plot``: draw the stored scores of a suite into one file."""
+    from evalsuite.report.aggregate import build_table
+    from evalsuite.report.figures import scatter
+
+    table = build_table(stored_records(results), suite, categories=_categories(registry))
+    scatter(table, figure)
+
+
+def stored_records(results: Path) -> list[Record]:
+    """All records of a store.
+
+    Raises:
+        StoreError: If there is none, or a file in it is not a record.
+    """
+    store = Store(results)
+    records = store.records()
+    if store.problems:
+        more = f" (and {len(store.problems) - 1} more)" if len(store.problems) > 1 else ""
+        raise StoreError(f"{store.problems[0]}{more}", "move it away, or upgrade evalsuite")
+    if not records:
+        hint = "run: evalsuite run --ckpt demo:minilm"
+        raise StoreError(f"no scores are stored in {results}", hint)
+    return records

@@ -1,0 +1,47 @@
+"""Checks of task files that go beyond their form: the data they name is read too."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from evalsuite.data import read_rows, require_columns
+from evalsuite.paths import shipped_tasks
+from evalsuite.registry.load import Registry
+from evalsuite.registry.models import COLUMNS, Task
+
+
+def validate(folder: Path | None) -> str:
+    """Check all files of a folder, and the data files of its tasks.
+
+    Args:
+        folder: The folder; ``None`` for the built-in one.
+
+    Returns:
+        What was checked, in one line.
+
+    Raises:
+        UsageError: For the first task, suite or instruction file that is not valid.
+        DataError: For the first data file that is missing or malformed.
+    """
+    registry = Registry.load([] if folder is None else [folder])
+    inside = (folder or shipped_tasks()).resolve()
+    files = {key: path for key, path in registry.files.items() if _within(path, inside)}
+    tasks = [task for task in registry.tasks.values() if f"task {task.name}" in files]
+    rows = sum(_check_data(task) for task in tasks)
+    suites = sum(key.startswith("suite ") for key in files)
+    sets = sum(key.startswith("instructions ") for key in files)
+    return f"{inside}: {len(tasks)} tasks, {suites} suites, {sets} instruction sets, {rows:,} rows"
+
+
+def _check_data(task: Task) -> int:
+    total = 0
+    for role, path in (task.data or {}).items():
+        rows = read_rows(path)
+        columns = COLUMNS[task.type or ""].get(role, ())
+        require_columns(rows, columns, task.columns, path)
+        total += len(rows)
+    return total
+
+
+def _within(path: Path, folder: Path) -> bool:
+    return path.resolve().is_relative_to(folder)
