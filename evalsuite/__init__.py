@@ -1,1 +1,44 @@
-"""Evaluate checkpoints on embedding and generative tasks with one command."""
+"""Evaluate checkpoints on embedding and generative tasks with one command.
+
+From Python: :func:`run`, :func:`load_records`, :func:`table`, :func:`plot`.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from evalsuite.api import load_records, plot, run, table
+    from evalsuite.checkpoint.models import CheckpointOptions
+    from evalsuite.errors import EvalsuiteError
+    from evalsuite.schema import Record, Signature
+
+_HOMES = {
+    "run": "evalsuite.api",
+    "load_records": "evalsuite.api",
+    "table": "evalsuite.api",
+    "plot": "evalsuite.api",
+    "CheckpointOptions": "evalsuite.checkpoint.models",
+    "EvalsuiteError": "evalsuite.errors",
+    "Record": "evalsuite.schema",
+    "Signature": "evalsuite.schema",
+}
+
+__all__ = [
+    "CheckpointOptions",
+    "EvalsuiteError",
+    "Record",
+    "Signature",
+    "load_records",
+    "plot",
+    "run",
+    "table",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Import on first use: importing evalsuite alone costs nothing."""
+    if name not in _HOMES:
+        raise AttributeError(f"module 'evalsuite' has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)

@@ -5,12 +5,12 @@ Nothing heavy is imported at the top, so that ``--help`` answers at once.
 
 from __future__ import annotations
 
+import logging
 import sys
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-import click
 import typer
 
 from evalsuite.errors import EvalsuiteError, ExitCode, UsageError
@@ -253,13 +253,17 @@ def tasks_validate(
 def main() -> None:
     """Entry point of the console script: errors become one line and an exit code."""
     debug = "--debug" in sys.argv
+    notes = logging.StreamHandler()
+    notes.setFormatter(logging.Formatter("%(message)s"))
+    logging.getLogger("evalsuite").addHandler(notes)
+    logging.getLogger("evalsuite").setLevel(logging.INFO)
     try:
-        app(standalone_mode=False)
-    except click.exceptions.Exit as done:
+        result = app(standalone_mode=False)
+    except typer.Exit as done:
         sys.exit(done.exit_code)
-    except click.ClickException as error:
+    except typer.TyperException as error:
         _fail(" ".join(error.format_message().split()), ExitCode.USAGE)
-    except (KeyboardInterrupt, click.Abort):
+    except (KeyboardInterrupt, typer.Abort):
         _fail("interrupted; what is finished is kept, run again to go on", ExitCode.INTERRUPTED)
     except EvalsuiteError as error:
         if debug:
@@ -270,6 +274,8 @@ def main() -> None:
             raise
         reason = " ".join(f"{type(error).__name__}: {error}".split())
         _fail(f"internal error: {reason}; --debug shows where", ExitCode.INTERNAL)
+    else:
+        sys.exit(result if isinstance(result, int) else 0)
 
 
 def _fail(line: str, code: ExitCode) -> None:

@@ -6,11 +6,13 @@ runs at once make it once.
 
 from __future__ import annotations
 
+import io
+import logging
 import os
 import shutil
 import struct
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any, Final
@@ -95,6 +97,7 @@ def dequantise(gguf: Path, into: Path) -> None:
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
 
+    logging.getLogger(__name__).info("converting %s, once", gguf.name)
     with _explained(
         f"{gguf} could not be converted",
         f"if it is still being written, {WAIT}; else pass a safetensors checkpoint",
@@ -137,6 +140,7 @@ def merge_adapter(
     """
     from peft import PeftModel
 
+    logging.getLogger(__name__).info("merging %s onto its base, once", adapter.name)
     with _explained(f"{adapter} could not be merged onto {base}", "check --base"):
         model = _load_base(base, trust_remote_code)
         shapes = _adapter_shapes(adapter, allow_pickle)
@@ -232,14 +236,9 @@ def _copy_small_files(base: Folder, adapter: Folder, into: Path) -> None:
 @contextmanager
 def _explained(what: str, hint: str) -> Iterator[None]:
     """Turn the libraries' errors into one line, and keep their progress bars quiet."""
-    from transformers.utils import logging
-
-    shown = logging.is_progress_bar_enabled()
-    logging.disable_progress_bar()
     try:
-        yield
+        # Not all of transformers' bars heed its own switch; all of them write to stderr.
+        with redirect_stderr(io.StringIO()):
+            yield
     except _LOAD_ERRORS as error:
         raise CheckpointError(f"{what} ({type(error).__name__}: {error})", hint) from error
-    finally:
-        if shown:
-            logging.enable_progress_bar()

@@ -6,9 +6,6 @@ is done once for a version of lm-eval, and kept in the user's cache.
 
 from __future__ import annotations
 
-import json
-import os
-import tempfile
 from dataclasses import dataclass
 from functools import cache
 from importlib import metadata
@@ -16,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from evalsuite.errors import UsageError, did_you_mean
-from evalsuite.paths import cache_dir
+from evalsuite.harness.name_cache import remembered
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +38,7 @@ def version() -> str:
 def load_index() -> dict[str, IndexEntry]:
     """All names that lm-eval knows, from the cache or (once) from lm-eval itself."""
     root = _tasks_root()
-    path = cache_dir() / f"lm-eval-{version()}.json"
-    plain = _read(path)
-    if plain is None:
-        plain = _scan(root)
-        _write(path, plain)
+    plain = remembered(f"lm-eval-{version()}.json", lambda: _scan(root))
     return {
         name: IndexEntry(name, kind, root / file if file else None, tuple(tags))
         for name, (kind, file, tags) in plain.items()
@@ -84,23 +77,3 @@ def _scan(root: Path) -> dict[str, Any]:
         ]
         for name, entry in TaskManager().task_index.items()
     }
-
-
-def _read(path: Path) -> dict[str, Any] | None:
-    try:
-        plain = json.loads(path.read_bytes())
-    except (OSError, ValueError):
-        return None
-    return plain if isinstance(plain, dict) else None
-
-
-def _write(path: Path, plain: dict[str, Any]) -> None:
-    """Write whole or not at all; a cache that cannot be written costs time, not correctness."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent, suffix=".tmp")
-        with os.fdopen(handle, "w") as stream:
-            json.dump(plain, stream)
-        Path(name).replace(path)
-    except OSError:
-        return

@@ -32,6 +32,24 @@ def harness_version(task: Task) -> str:
     return f"{distribution} {version(distribution)}"
 
 
+def check_source(task: Task) -> None:
+    """Check that the harness has the task, without importing the harness.
+
+    Raises:
+        UsageError: If it has not; names the nearest ones.
+    """
+    if task.source is None:
+        return
+    if task.kind == "mteb":
+        from evalsuite.harness.mteb_index import check
+
+        check(task.source)
+    else:
+        from evalsuite.harness.lm_eval_index import find
+
+        find(task.source)
+
+
 def blocker(task: Task) -> str | None:
     """Why this machine cannot evaluate the task, found without loading anything heavy."""
     if task.type != "code":

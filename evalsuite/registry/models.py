@@ -177,7 +177,12 @@ class Task(Frozen):
     @model_validator(mode="after")
     def _complete(self) -> Task:
         if self.source is not None:
-            own = [key for key in OWN_DATA_KEYS if key in self.model_fields_set]
+            fields = type(self).model_fields
+            own = [
+                key
+                for key in OWN_DATA_KEYS
+                if getattr(self, key) != fields[key].get_default(call_default_factory=True)
+            ]
             if own:
                 raise ValueError(f"'source' names a harness task, so {own[0]!r} has no meaning")
             return self
@@ -207,6 +212,10 @@ class Task(Frozen):
         if unknown := given - required - optional:
             allowed = ", ".join(sorted(required | optional))
             raise ValueError(f"'data' has unknown {', '.join(sorted(unknown))}; allowed: {allowed}")
+
+
+def _default(key: str) -> object:
+    return Task.model_fields[key].get_default(call_default_factory=True)
 
 
 OWN_DATA_KEYS = (

@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from evalsuite.errors import UsageError
 from evalsuite.report.files import write_whole
 from evalsuite.report.labels import Anchor, Box, place
 from evalsuite.report.model import Cell, Table
-from evalsuite.schema import World
+from evalsuite.schema import World, digest
 
 STYLE: dict[str, Any] = {
     "font.family": "DejaVu Sans",  # comes with matplotlib: the same everywhere
@@ -41,6 +42,8 @@ METADATA: dict[str, dict[str, None]] = {
 
 _BAND = 0.17
 """Width of a margin band as a share of the range beside it."""
+_HEAD = 4096
+"""Characters of an SVG that are sure to hold its metadata."""
 _FEW = 12
 """Up to this many points fit a figure as wide as one column of a paper."""
 
@@ -119,8 +122,29 @@ def scatter(source: Table | Sequence[Point], *paths: Path) -> None:
         for path in paths:
             out = io.BytesIO()
             kind = path.suffix.removeprefix(".")
-            figure.savefig(out, format=kind, dpi=300, metadata=METADATA[path.suffix])
+            metadata: dict[str, str | None] = dict(METADATA[path.suffix])
+            if kind == "svg":
+                metadata["Identifier"] = _identifier(found)
+            figure.savefig(out, format=kind, dpi=300, metadata=metadata)
             write_whole(path, out.getvalue())
+
+
+def up_to_date(found: Sequence[Point], svg: Path, *others: Path) -> bool:
+    """Whether the files show these very points: drawing takes longer than all else here.
+
+    Args:
+        found: The points.
+        svg: The SVG, which names the points that it was drawn from.
+        others: Files drawn with it.
+    """
+    if not all(path.is_file() for path in (svg, *others)):
+        return False
+    with svg.open(encoding="utf-8", errors="replace") as stream:
+        return _identifier(found) in stream.read(_HEAD)
+
+
+def _identifier(found: Sequence[Point]) -> str:
+    return f"evalsuite {version('evalsuite')} {digest([repr(point) for point in found])}"
 
 
 def scatter_figure(found: Sequence[Point]) -> Any:

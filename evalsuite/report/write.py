@@ -8,7 +8,7 @@ from pathlib import Path
 
 from evalsuite.registry.models import Suite
 from evalsuite.report.aggregate import build_table
-from evalsuite.report.figures import drawable, points, scatter
+from evalsuite.report.figures import drawable, points, scatter, up_to_date
 from evalsuite.report.files import write_whole
 from evalsuite.report.model import Note
 from evalsuite.report.render import to_csv, to_html, to_latex, to_markdown
@@ -55,7 +55,9 @@ def write_all(
     }
     written = [write_whole(folder / name, text.encode()) for name, text in texts.items()]
     if drawable(found):
-        scatter(found, *figures)
+        svg, *others = figures
+        if not up_to_date(found, svg, *others):
+            scatter(found, *others, svg)  # the SVG last: it vouches for the others
         return written + figures
     for path in figures:
         path.unlink(missing_ok=True)

@@ -15,7 +15,8 @@ from evalsuite.data import still_matches
 from evalsuite.engines.base import Device, DType
 from evalsuite.engines.device import engine_version, resolve_device, resolve_dtype
 from evalsuite.engines.generators import context_length
-from evalsuite.registry.dispatch import blocker, harness_version
+from evalsuite.errors import DataError
+from evalsuite.registry.dispatch import blocker, check_source, harness_version
 from evalsuite.registry.load import Registry
 from evalsuite.registry.models import Instruction, Task
 from evalsuite.schema import Frozen, Record, Signature, World
@@ -91,7 +92,8 @@ def make_plan(
     """Plan every task on every checkpoint.
 
     Raises:
-        UsageError: For a device or instruction set that does not exist.
+        UsageError: For a device, an instruction set or a harness task that does not exist.
+        DataError: If a file that a task names is not there.
         EngineError: If a task needs an engine that is not installed.
     """
     jobs = [
@@ -99,12 +101,18 @@ def make_plan(
         for checkpoint in checkpoints
         for task in tasks
     ]
+    for task in tasks:
+        if any(job.task is task and job.todo for job in jobs):
+            check_source(task)
     return Plan(tuple(jobs))
 
 
 def _job(
     checkpoint: Checkpoint, task: Task, options: RunOptions, registry: Registry, store: Store
 ) -> Job:
+    for path in (task.data or {}).values():
+        if not path.is_file():
+            raise DataError(f"{task.name}: there is no file {path}", "check 'data' in its YAML")
     instruction: Instruction | None = None
     skip = checkpoint.cannot.get(task.world) or blocker(task)
     if task.world == "embedding":
