@@ -1,6 +1,6 @@
 """Evaluate checkpoints on embedding and generative tasks with one command.
 
-From Python: :func:`run`, :func:`load_records`, :func:`table`, :func:`plot`.
+From Python: :func:`evaluate`, :func:`load_records`, :func:`table`, :func:`plot`.
 """
 
 from __future__ import annotations
@@ -9,13 +9,13 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from evalsuite.api import load_records, plot, run, table
+    from evalsuite.api import evaluate, load_records, plot, table
     from evalsuite.checkpoint.models import CheckpointOptions
     from evalsuite.errors import EvalsuiteError
     from evalsuite.schema import Record, Signature
 
 _HOMES = {
-    "run": "evalsuite.api",
+    "evaluate": "evalsuite.api",
     "load_records": "evalsuite.api",
     "table": "evalsuite.api",
     "plot": "evalsuite.api",
@@ -30,9 +30,9 @@ __all__ = [
     "EvalsuiteError",
     "Record",
     "Signature",
+    "evaluate",
     "load_records",
     "plot",
-    "run",
     "table",
 ]
 

@@ -1,8 +1,8 @@
-"""evalsuite from Python: run, load, show.
+"""evalsuite from Python: evaluate, load, show.
 
 Three calls cover the command line's main road::
 
-    result = evalsuite.run("demo:minilm", suite="smoke", limit=20)
+    result = evalsuite.evaluate("demo:minilm", suite="smoke", limit=20)
     frame = evalsuite.load_records("results")
     print(evalsuite.table(frame, suite="smoke"))
 
@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from evalsuite.checkpoint.models import CheckpointOptions
-from evalsuite.commands import RunRequest, evaluate, stored_records
+from evalsuite.commands import RunRequest, evaluate_request, stored_records
 from evalsuite.engines.base import Device, DType
 from evalsuite.registry.load import Registry
 from evalsuite.run.plan import RunOptions
@@ -34,7 +34,7 @@ RECORD = "record"
 """Column of a frame from :func:`load_records` that holds the record itself."""
 
 
-def run(
+def evaluate(
     ckpt: str | Path | Sequence[str | Path],
     *,
     suite: str = "smoke",
@@ -94,7 +94,7 @@ def run(
             fresh=fresh,
         ),
     )
-    return evaluate(request, Console(quiet=quiet))
+    return evaluate_request(request, Console(quiet=quiet))
 
 
 def load_records(results: str | Path = "results") -> pd.DataFrame:
@@ -111,12 +111,12 @@ def load_records(results: str | Path = "results") -> pd.DataFrame:
     Raises:
         StoreError: If there is no record, or a file that is none.
     """
+    import pandas as pd
+
     from evalsuite.report.frame import to_frame
 
     records = stored_records(Path(results))
-    frame = to_frame(records)
-    frame[RECORD] = records
-    return frame
+    return to_frame(records).assign(**{RECORD: pd.Series(records, dtype=object)})
 
 
 def table(

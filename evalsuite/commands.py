@@ -109,7 +109,7 @@ def run_command(
     return ExitCode.TASK_FAILED if result.failed else ExitCode.OK
 
 
-def evaluate(request: RunRequest, console: Console, *, debug: bool = False) -> RunResult:
+def evaluate_request(request: RunRequest, console: Console, *, debug: bool = False) -> RunResult:
     """Evaluate what is not stored yet; the Python API's way in."""
     return _evaluate(prepare(request), request, console, debug=debug)
 
