@@ -1,0 +1,36 @@
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+VENV ?= .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.PHONY: demo test check bench lock clean
+
+demo: $(READY)  ## evaluate the two built-in checkpoints on the built-in suite
+	$(BIN)/evalsuite run --ckpt demo:minilm --ckpt demo:smollm2 --suite smoke
+
+test: $(READY)  ## all tests, real engines included
+	$(BIN)/pytest -q
+
+check: $(READY)  ## linter, type check, fast tests
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/pytest -q -m "not e2e"
+
+bench: $(READY)  ## the start-up figures of the README
+	$(BIN)/python bench/startup.py
+
+lock: $(READY)  ## resolve the CPU environment anew
+	$(BIN)/python requirements/lock.py
+
+clean:
+	rm -rf $(VENV)
+
+# torch comes first and with what it depends on; the rest of the lock is complete by itself.
+$(READY): requirements/cpu.lock pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] < (3, 11) and "evalsuite needs Python 3.11 or newer")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --constraint requirements/cpu.lock torch
+	$(BIN)/pip install --quiet --no-deps --requirement requirements/cpu.lock
+	$(BIN)/pip install --quiet --no-deps --no-build-isolation --editable .
+	touch $(READY)
