@@ -108,6 +108,10 @@ class Score:
     """Whether each token of the continuation is the most likely one."""
 
 
+Ended = Callable[[int, Completion], None]
+"""Called with the index of a request and its answer."""
+
+
 @runtime_checkable
 class Generator(Protocol):
     """Continues and scores token sequences; keeps no state between calls."""
@@ -124,8 +128,18 @@ class Generator(Protocol):
     def wave(self) -> int:
         """Number of requests in one call that keeps the engine busy."""
 
-    def generate(self, requests: Sequence[GenerationRequest]) -> list[Completion]:
-        """Continue prompts, in the order of ``requests``."""
+    def generate(
+        self, requests: Sequence[GenerationRequest], ended: Ended | None = None
+    ) -> list[Completion]:
+        """Continue prompts.
+
+        Args:
+            requests: The prompts.
+            ended: Told of each answer as soon as it is there, with its index in ``requests``.
+
+        Returns:
+            The answers, in the order of ``requests``.
+        """
 
     def score(self, requests: Sequence[ScoreRequest]) -> list[Score]:
         """Score continuations, in the order of ``requests``."""

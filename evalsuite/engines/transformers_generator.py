@@ -10,6 +10,7 @@ from evalsuite.engines.base import (
     Completion,
     Device,
     DType,
+    Ended,
     GenerationRequest,
     Score,
     ScoreRequest,
@@ -80,11 +81,16 @@ class TransformersGenerator:
     def wave(self) -> int:
         return WAVE
 
-    def generate(self, requests: Sequence[GenerationRequest]) -> list[Completion]:
+    def generate(
+        self, requests: Sequence[GenerationRequest], ended: Ended | None = None
+    ) -> list[Completion]:
         completions: dict[int, Completion] = {}
         for batch in _generation_batches(requests):
             answers = self._generate_batch([requests[index] for index in batch])
-            completions.update(zip(batch, answers, strict=True))
+            for index, answer in zip(batch, answers, strict=True):
+                completions[index] = answer
+                if ended:
+                    ended(index, answer)
         return [completions[index] for index in range(len(requests))]
 
     def _generate_batch(self, requests: Sequence[GenerationRequest]) -> list[Completion]:

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from evalsuite.engines.base import (
     Completion,
     Device,
     DType,
+    Ended,
     GenerationRequest,
     Score,
     ScoreRequest,
@@ -42,9 +43,10 @@ times slower where another process wants the same cores (measured on two cores).
 MAX_CANDIDATES = 128
 """Token ids that vLLM scores at one position (its ``MAX_LOGPROB_TOKEN_IDS``)."""
 
-CPU_WAVE = 64
-CUDA_WAVE = 512
-"""Requests at once: twice the sequences that vLLM runs side by side on a GPU by default."""
+CPU_WAVE = 256
+CUDA_WAVE = 2048
+"""Requests handed over at once: enough that the engine, which takes up the next one as soon as
+one ends, is rarely short of work."""
 
 
 class VllmGenerator:
@@ -99,6 +101,7 @@ class VllmGenerator:
                 "try --engine transformers, or --max-length with fewer tokens",
             ) from error
         self._params: Any = vllm.SamplingParams
+        self._asked = 0
 
     @property
     def version(self) -> str:
@@ -112,9 +115,9 @@ class VllmGenerator:
     def wave(self) -> int:
         return self._wave
 
-    def generate(self, requests: Sequence[GenerationRequest]) -> list[Completion]:
-        if not requests:
-            return []
+    def generate(
+        self, requests: Sequence[GenerationRequest], ended: Ended | None = None
+    ) -> list[Completion]:
         params = [
             self._params(
                 max_tokens=request.max_tokens,
@@ -129,8 +132,12 @@ class VllmGenerator:
             )
             for request in requests
         ]
-        answers = self._run([request.prompt_ids for request in requests], params)
-        return [_completion(answer.outputs[0]) for answer in answers]
+        completions: dict[int, Completion] = {}
+        for index, answer in self._steps([request.prompt_ids for request in requests], params):
+            completions[index] = _completion(answer.outputs[0])
+            if ended:
+                ended(index, completions[index])
+        return [completions[index] for index in range(len(requests))]
 
     def score(self, requests: Sequence[ScoreRequest]) -> list[Score]:
         """Score continuations; see the protocol.
@@ -184,14 +191,36 @@ class VllmGenerator:
         )
 
     def _run(self, prompts: Sequence[tuple[int, ...]], params: list[Any]) -> list[Any]:
-        if not prompts:
-            return []
-        texts = [{"prompt_token_ids": list(prompt)} for prompt in prompts]
+        answers = dict(self._steps(prompts, params))
+        return [answers[index] for index in range(len(prompts))]
+
+    def _steps(
+        self, prompts: Sequence[tuple[int, ...]], params: list[Any]
+    ) -> Iterator[tuple[int, Any]]:
+        """Index and output of each prompt, in the order in which they end.
+
+        ``LLM.generate`` gives nothing back before the last prompt has ended.
+        """
+        from vllm.sampling_params import RequestOutputKind
+
+        engine = self._llm.llm_engine
+        open_: dict[str, int] = {}
         try:
-            answers: list[Any] = self._llm.generate(texts, params, use_tqdm=False)
+            for index, (prompt, settings) in enumerate(zip(prompts, params, strict=True)):
+                settings.output_kind = RequestOutputKind.FINAL_ONLY
+                name = str(self._asked)
+                self._asked += 1
+                engine.add_request(name, {"prompt_token_ids": list(prompt)}, settings)
+                open_[name] = index
+            while open_:
+                for output in engine.step():
+                    if output.finished:
+                        yield open_.pop(output.request_id), output
         except (ValueError, RuntimeError) as error:
             raise EngineError(f"vLLM failed: {error}", "try --engine transformers") from error
-        return answers
+        finally:
+            if open_:
+                engine.abort_request(list(open_))
 
     def close(self) -> None:
         del self._llm

@@ -1,7 +1,7 @@
 """The language model that lm-eval talks to: our own ``TemplateLM`` over a generator.
 
-Texts become token ids here, requests go to the engine in bounded waves, and each finished wave
-is on the disk before the next one starts. What lm-eval's own ``vllm`` model does with contexts
+Texts become token ids here, requests go to the engine in bounded waves, and each answer is on the
+disk within a second of its end. What lm-eval's own ``vllm`` model does with contexts
 that are too long, with stop strings and with sampling settings is done in the same way, so that
 scores are the same.
 """
@@ -30,9 +30,13 @@ MAX_GEN_TOKS = 256
 SCORE_WAVE_TOKENS = 32_768
 """Tokens of one wave of scoring requests: seconds on a GPU, a minute on two cores."""
 
+SECONDS_BETWEEN_WRITES = 1.0
+"""A kill costs the answers that ended in this time, and those that were being generated."""
+
 KNOWN_SETTINGS = frozenset({"do_sample", "until", "max_gen_toks", "temperature", "top_p", "top_k"})
 
 Request = GenerationRequest | ScoreRequest
+Write = Callable[[list[tuple[str, Response]]], None]
 
 
 class EngineLM(TemplateLM):  # type: ignore[misc]
@@ -285,25 +289,42 @@ class EngineLM(TemplateLM):  # type: ignore[misc]
         for key in keys:
             shares[key] = shares.get(key, 0) + 1
         self._report(done, total)
-        for wave in _waves(open_.items(), self._engine.wave):
-            answers = self._ask([request for _, request in wave])
-            log.append([(key, a) for (key, _), a in zip(wave, answers, strict=True)])
-            done += sum(shares[key] for key, _ in wave)
+
+        def write(answers: list[tuple[str, Response]]) -> None:
+            nonlocal done
+            log.append(answers)
+            done += sum(shares[key] for key, _ in answers)
             self._report(done, total)
+
+        for wave in _waves(open_.items(), self._engine.wave):
+            self._ask(wave, write)
         found = [log.get(key) for key in keys]
         return [answer for answer in found if answer is not None]
 
-    def _ask(self, requests: Sequence[Request]) -> Sequence[Response]:
+    def _ask(self, wave: list[tuple[str, Request]], write: Write) -> None:
+        """Have a wave answered; generated answers are written down while others go on."""
         started = time.perf_counter()
-        scoring = [request for request in requests if isinstance(request, ScoreRequest)]
-        answers: Sequence[Response]
+        keys = [key for key, _ in wave]
+        scoring = [request for _, request in wave if isinstance(request, ScoreRequest)]
         if scoring:
-            answers = self._engine.score(scoring)
+            scores = self._engine.score(scoring)
+            write(list(zip(keys, scores, strict=True)))
         else:
-            generating = [r for r in requests if isinstance(r, GenerationRequest)]
-            answers = self._engine.generate(generating)
+            ended: list[tuple[str, Response]] = []
+            written = started
+
+            def note(index: int, answer: Completion) -> None:
+                nonlocal written
+                ended.append((keys[index], answer))
+                if time.perf_counter() - written >= SECONDS_BETWEEN_WRITES:
+                    write(list(ended))
+                    ended.clear()
+                    written = time.perf_counter()
+
+            generating = [r for _, r in wave if isinstance(r, GenerationRequest)]
+            self._engine.generate(generating, note)
+            write(ended)
         self.seconds += time.perf_counter() - started
-        return answers
 
     def _report(self, done: int, total: int) -> None:
         if self._progress is not None and total:

@@ -43,8 +43,8 @@ class Meter:
         text = f"{self.done:,}/{self.total:,} {self.unit}"
         elapsed = time.monotonic() - self.started
         fresh = self.done - (self.first or 0)
-        if fresh <= 0 or elapsed < 0.5:
-            return text
+        if fresh < max(3, self.total // 50) or elapsed < 0.5:
+            return text  # too early to tell
         rate = fresh / elapsed
         left = (self.total - self.done) / rate
         return f"{text}, {rate:,.0f}/s, {duration(left)} left"

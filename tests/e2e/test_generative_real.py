@@ -65,9 +65,9 @@ if __name__ == "__main__":
     class Small:
         version, max_length, wave = engine.version, engine.max_length, 4
         asked = 0
-        def generate(self, requests):
+        def generate(self, requests, ended=None):
             Small.asked += len(requests)
-            return engine.generate(requests)
+            return engine.generate(requests, ended)
     context = Context(
         checkpoint=Checkpoint.model_validate(job["checkpoint"]), workdir=Path(job["work"])
     )

@@ -13,6 +13,7 @@ from tiny_lm import make_tiny_lm
 from evalsuite.checkpoint.models import ChatProtocol, Checkpoint
 from evalsuite.engines.base import (
     Completion,
+    Ended,
     GenerationRequest,
     Generator,
     Score,
@@ -48,9 +49,11 @@ class Counting:
             self.left -= 1
         self.asked.extend(requests)
 
-    def generate(self, requests: Sequence[GenerationRequest]) -> list[Completion]:
+    def generate(
+        self, requests: Sequence[GenerationRequest], ended: Ended | None = None
+    ) -> list[Completion]:
         self._tick(requests)
-        return self.inner.generate(requests)
+        return self.inner.generate(requests, ended)
 
     def score(self, requests: Sequence[ScoreRequest]) -> list[Score]:
         self._tick(requests)

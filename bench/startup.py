@@ -1,0 +1,175 @@
+"""Measure what a person waits for before anything is computed.
+
+Prints medians of whole processes, start to exit, beside the goals, and writes them as JSON.
+Run as ``python bench/startup.py``; exits with 1 if a goal is missed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+EVALSUITE = Path(sys.executable).with_name("evalsuite")
+"""The console script of the running environment."""
+
+FIRST_RUN = ("--ckpt", "demo:minilm", "--suite", "smoke", "--limit", "8")
+"""What is evaluated once, so that a second run has nothing to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """Wall-clock seconds of one command, over several runs."""
+
+    name: str
+    goal: float
+    median: float
+    low: float
+    high: float
+    runs: int
+
+    @property
+    def met(self) -> bool:
+        """Whether the median keeps to the goal."""
+        return self.median <= self.goal
+
+
+def main() -> int:
+    """Measure, print, write; 1 if a goal is missed."""
+    options = arguments()
+    with tempfile.TemporaryDirectory() as scratch:
+        run = second_run(options, Path(scratch))
+        commands = (
+            ("`evalsuite --help`", 0.3, ["--help"], None),
+            ("`evalsuite tasks list`", 0.3, ["tasks", "list"], None),
+            ("second run, nothing to do", 2.0, run, require_nothing_to_do),
+        )
+        figures = [
+            measure(name, goal, command, options.runs, check)
+            for name, goal, command, check in commands
+        ]
+    print(markdown(figures))
+    write(options.json, figures)
+    return 0 if all(figure.met for figure in figures) else 1
+
+
+def arguments() -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--runs", type=int, default=7, metavar="N", help="runs of each command")
+    parser.add_argument(
+        "--results",
+        type=Path,
+        help=f"store in which `evalsuite run {' '.join(FIRST_RUN)}` is done; else it is run first",
+    )
+    parser.add_argument("--json", type=Path, default=Path("reports/bench/startup.json"))
+    options = parser.parse_args()
+    if options.runs < 1:
+        parser.error("--runs needs at least 1")
+    return options
+
+
+def second_run(options: argparse.Namespace, scratch: Path) -> list[str]:
+    """The command that has nothing to do; without ``--results``, the first run is made here."""
+    results = options.results or scratch / "results"
+    command = ["run", *FIRST_RUN, "--out", str(results), "--reports", str(scratch / "reports")]
+    if options.results is None:
+        timed(command)
+    return command
+
+
+def measure(
+    name: str,
+    goal: float,
+    command: list[str],
+    runs: int,
+    check: Callable[[str], None] | None = None,
+) -> Figure:
+    """Time a command ``runs`` times, after one run that warms the file cache."""
+    seconds: list[float] = []
+    for index in range(runs + 1):
+        took, output = timed(command)
+        if check:
+            check(output)
+        if index:
+            seconds.append(took)
+    return Figure(name, goal, statistics.median(seconds), min(seconds), max(seconds), runs)
+
+
+def timed(command: list[str]) -> tuple[float, str]:
+    """Seconds from start to exit, and the output.
+
+    Raises:
+        SystemExit: If the command fails.
+    """
+    started = time.perf_counter()
+    done = subprocess.run([str(EVALSUITE), *command], capture_output=True, text=True, check=False)
+    seconds = time.perf_counter() - started
+    if done.returncode:
+        last = done.stderr.strip().splitlines()[-1:] or ["no message"]
+        raise SystemExit(f"evalsuite {' '.join(command)}: exit {done.returncode}: {last[0]}")
+    return seconds, done.stdout
+
+
+def require_nothing_to_do(output: str) -> None:
+    """Refuse to time a run that evaluates something.
+
+    Raises:
+        SystemExit: If it does.
+    """
+    if "0 to run" not in output:
+        raise SystemExit(
+            f"--results does not hold all of: evalsuite run {' '.join(FIRST_RUN)}; "
+            "what was missing has been evaluated now, run again"
+        )
+
+
+def markdown(figures: list[Figure]) -> str:
+    """The figures as a table under a line about the machine."""
+    on = f"{machine()['cpu']}, {machine()['cores']} cores, Python {platform.python_version()}"
+    lines = [
+        f"{on}; wall-clock seconds, median of {figures[0].runs} (min–max)",
+        "",
+        "| command | seconds | goal | |",
+        "|---|---|---|---|",
+    ]
+    lines += [
+        f"| {figure.name} | {figure.median:.2f} ({figure.low:.2f}–{figure.high:.2f}) "
+        f"| {figure.goal:g} | {'met' if figure.met else 'missed'} |"
+        for figure in figures
+    ]
+    return "\n".join(lines)
+
+
+def machine() -> dict[str, str | int | None]:
+    """Processor and number of cores."""
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text(encoding="utf-8").splitlines() if info.is_file() else []
+    models = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return {"cpu": models[0] if models else platform.processor(), "cores": os.cpu_count()}
+
+
+def write(path: Path, figures: list[Figure]) -> None:
+    """Write the figures as JSON."""
+    content = {
+        **machine(),
+        "python": platform.python_version(),
+        "measured": datetime.now(UTC).isoformat(timespec="seconds"),
+        "figures": [{**asdict(figure), "met": figure.met} for figure in figures],
+    }
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
