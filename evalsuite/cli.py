@@ -297,3 +297,7 @@ def _console(**kwargs: Any) -> Console:
     from rich.console import Console
 
     return Console(**kwargs)
+
+
+if __name__ == "__main__":
+    main()
