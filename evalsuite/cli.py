@@ -53,12 +53,11 @@ SuiteName = Annotated[str | None, typer.Option("--suite", help="Suite; the defau
 
 @app.callback()
 def options(
-    context: typer.Context,
-    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.")] = False,
+    # Read by main(): an error may come before this function is called.
+    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.")] = False,  # noqa: ARG001
     version: Annotated[bool, typer.Option("--version", help="Show the version.")] = False,
 ) -> None:
     """Take the options that all commands share."""
-    context.obj = debug
     if version:
         from importlib.metadata import version as installed
 
@@ -68,7 +67,6 @@ def options(
 
 @app.command()
 def run(
-    context: typer.Context,
     ckpt: Annotated[
         list[str],
         typer.Option(
@@ -184,8 +182,7 @@ def run(
             fresh=fresh,
         ),
     )
-    code = run_command(request, _console(), dry_run=dry_run, debug=bool(context.obj))
-    raise typer.Exit(int(code))
+    raise typer.Exit(int(run_command(request, _console(), dry_run=dry_run)))
 
 
 @app.command()
@@ -263,8 +260,6 @@ def main() -> None:
         sys.exit(done.exit_code)
     except typer.TyperException as error:
         _fail(" ".join(error.format_message().split()), ExitCode.USAGE)
-    except (KeyboardInterrupt, typer.Abort):
-        _fail("interrupted; what is finished is kept, run again to go on", ExitCode.INTERRUPTED)
     except EvalsuiteError as error:
         if debug:
             raise
@@ -273,7 +268,7 @@ def main() -> None:
         if debug:
             raise
         reason = " ".join(f"{type(error).__name__}: {error}".split())
-        _fail(f"internal error: {reason}; --debug shows where", ExitCode.INTERNAL)
+        _fail(f"internal error: {reason}; evalsuite --debug … shows where", ExitCode.INTERNAL)
     else:
         sys.exit(result if isinstance(result, int) else 0)
 

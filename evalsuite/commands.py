@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from evalsuite.checkpoint.models import Checkpoint, CheckpointOptions
-from evalsuite.errors import ExitCode, StoreError, UsageError
+from evalsuite.errors import ExitCode, Interrupted, StoreError, UsageError
 from evalsuite.registry.load import Registry
 from evalsuite.registry.models import Suite, Task
 from evalsuite.run.plan import Plan, RunOptions
@@ -74,9 +74,7 @@ def prepare(request: RunRequest) -> Prepared:
     )
 
 
-def run_command(
-    request: RunRequest, console: Console, *, dry_run: bool = False, debug: bool = False
-) -> ExitCode:
+def run_command(request: RunRequest, console: Console, *, dry_run: bool = False) -> ExitCode:
     """``evalsuite run``: evaluate, then show and write the table and the figure."""
     from evalsuite.run.progress import duration
 
@@ -88,7 +86,13 @@ def run_command(
         plan = _plan(prepared, request)
         console.print(dry_run_text(plan, request.options), markup=False, soft_wrap=True)
         return ExitCode.OK
-    result = _evaluate(prepared, request, console, debug=debug)
+    try:
+        result = _evaluate(prepared, request, console)
+    except KeyboardInterrupt:
+        raise Interrupted(
+            f"interrupted; what is finished is kept in {request.results}",
+            "the same command goes on from there",
+        ) from None
     written = _report(result.records, prepared, request, console)
     scored = sum(record.status == "scored" for record in result.records)
     console.print(
@@ -109,14 +113,12 @@ def run_command(
     return ExitCode.TASK_FAILED if result.failed else ExitCode.OK
 
 
-def evaluate_request(request: RunRequest, console: Console, *, debug: bool = False) -> RunResult:
+def evaluate_request(request: RunRequest, console: Console) -> RunResult:
     """Evaluate what is not stored yet; the Python API's way in."""
-    return _evaluate(prepare(request), request, console, debug=debug)
+    return _evaluate(prepare(request), request, console)
 
 
-def _evaluate(
-    prepared: Prepared, request: RunRequest, console: Console, *, debug: bool
-) -> RunResult:
+def _evaluate(prepared: Prepared, request: RunRequest, console: Console) -> RunResult:
     from evalsuite.run.executor import LocalExecutor
     from evalsuite.run.progress import listener
     from evalsuite.run.run import execute, store_skips
@@ -127,7 +129,7 @@ def _evaluate(
     store_skips(plan, store)
     console.print(_summary(plan), highlight=False, soft_wrap=True)
     with listener(console, plan) as hear:
-        return execute(plan, request.options, store, LocalExecutor(debug=debug), hear)
+        return execute(plan, request.options, store, LocalExecutor(), hear)
 
 
 def _plan(prepared: Prepared, request: RunRequest) -> Plan:

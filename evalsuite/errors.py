@@ -77,6 +77,12 @@ class StoreError(EvalsuiteError):
     exit_code = ExitCode.STORE
 
 
+class Interrupted(EvalsuiteError):  # noqa: N818 - like KeyboardInterrupt
+    """A person ended the run."""
+
+    exit_code = ExitCode.INTERRUPTED
+
+
 class TaskSkipped(EvalsuiteError):  # noqa: N818 - an outcome, not an error
     """The task cannot be measured here, and the reason belongs into the table."""
 

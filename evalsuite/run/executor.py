@@ -47,7 +47,6 @@ class Executor(Protocol):
 class LocalExecutor:
     """One child process a group, one group after the other."""
 
-    debug: bool = False
     _child: subprocess.Popen[bytes] | None = field(default=None, init=False)
 
     def run(self, groups: list[Group], options: RunOptions, store: Store, hear: Listener) -> None:
@@ -76,7 +75,6 @@ class LocalExecutor:
                 options=options,
                 store=store.root.absolute(),
                 log=log.absolute(),
-                debug=self.debug,
             )
             outcome = self._worker(spec, partial(_relay, hear, group, left))
             ended.update(left[index] for index in outcome.ended)

@@ -41,6 +41,8 @@ class Meter:
     def text(self) -> str:
         """For example ``1,200/3,000 texts, 85/s, 21 s left``."""
         text = f"{self.done:,}/{self.total:,} {self.unit}"
+        if self.done == self.total:
+            return f"{text}, scoring"
         elapsed = time.monotonic() - self.started
         fresh = self.done - (self.first or 0)
         if fresh < max(3, self.total // 50) or elapsed < 0.5:

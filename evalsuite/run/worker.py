@@ -45,7 +45,6 @@ class WorkerSpec(Frozen):
     options: RunOptions
     store: Path
     log: Path
-    debug: bool = False
 
 
 Engine = Encoder | Generator
