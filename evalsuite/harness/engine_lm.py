@@ -298,8 +298,12 @@ class EngineLM(TemplateLM):  # type: ignore[misc]
 
         for wave in _waves(open_.items(), self._engine.wave):
             self._ask(wave, write)
-        found = [log.get(key) for key in keys]
-        return [answer for answer in found if answer is not None]
+        found = [answer for key in keys if (answer := log.get(key)) is not None]
+        if len(found) < len(keys):
+            raise EngineError(
+                f"{len(keys) - len(found)} of {len(keys)} requests got no answer", "run again"
+            )
+        return found
 
     def _ask(self, wave: list[tuple[str, Request]], write: Write) -> None:
         """Have a wave answered; generated answers are written down while others go on."""

@@ -134,7 +134,7 @@ class _Factory(TaskFactory):  # type: ignore[misc]
         if folder is None:
             raise DataError(
                 f"dataset {path}, needed by lm_eval:{self._asked}, is not in {self._root}",
-                f"fetch it with: evalsuite data fetch lm_eval:{self._asked}",
+                f"put it there as {path}, in the layout of a Hugging Face dataset repository",
             )
         kwargs = dict(config.get("dataset_kwargs") or {})
         for key in DROPPED_KWARGS:

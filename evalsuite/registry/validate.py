@@ -30,7 +30,8 @@ def validate(folder: Path | None) -> str:
     rows = sum(_check_data(task) for task in tasks)
     suites = sum(key.startswith("suite ") for key in files)
     sets = sum(key.startswith("instructions ") for key in files)
-    return f"{inside}: {len(tasks)} tasks, {suites} suites, {sets} instruction sets, {rows:,} rows"
+    counts = ((len(tasks), "task"), (suites, "suite"), (sets, "instruction set"), (rows, "row"))
+    return f"{inside}: " + ", ".join(f"{n:,} {word}{'' if n == 1 else 's'}" for n, word in counts)
 
 
 def _check_data(task: Task) -> int:

@@ -54,7 +54,7 @@ def scored_record(
     return Record(
         status="scored",
         checkpoint=checkpoint.ref,
-        task=task.model_dump(mode="json", exclude_defaults=True),
+        task=_definition(task),
         signature=signature.model_copy(update={"data": evaluation.data.hash}),
         main_metric=evaluation.main_metric,
         score=evaluation.score,
@@ -110,7 +110,7 @@ def _without_score(
     return Record(
         status=status,
         checkpoint=checkpoint.ref,
-        task=task.model_dump(mode="json", exclude_defaults=True),
+        task=_definition(task),
         signature=signature,
         reason=reason,
         environment=environment(),
@@ -126,6 +126,14 @@ def _gpu_name() -> str | None:
     import torch
 
     return str(torch.cuda.get_device_name(0))
+
+
+def _definition(task: Task) -> dict[str, Any]:
+    """The task as it was evaluated, with its data files by name: a folder's path is no fact."""
+    plain = task.model_dump(mode="json", exclude_defaults=True)
+    if task.data is not None:
+        plain["data"] = {role: path.name for role, path in task.data.items()}
+    return plain
 
 
 def _finite(value: float | None) -> float | None:
