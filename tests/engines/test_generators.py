@@ -125,7 +125,7 @@ def test_cut_at_stop() -> None:
 
 def test_context_length() -> None:
     assert context_length(512, None) == 512
-    assert context_length(131_072, None) == 4096
+    assert context_length(131_072, None) == 8192
     assert context_length(131_072, 8192) == 8192
     with pytest.raises(EngineError, match="longer than the model's 512"):
         context_length(512, 1024)

@@ -11,7 +11,7 @@ import pytest
 from tiny_lm import make_tiny_lm
 
 from evalsuite.checkpoint.models import Checkpoint
-from evalsuite.engines.base import Completion, GenerationRequest, Score, ScoreRequest
+from evalsuite.engines.base import Completion, Ended, GenerationRequest, Score, ScoreRequest
 from evalsuite.errors import DataError, TaskSkipped, UsageError
 from evalsuite.harness.base import Context, Evaluation
 from evalsuite.harness.lm_eval_adapter import LmEvalHarness
@@ -29,12 +29,16 @@ class Scripted:
         self.answer = answer
         self.prompts: list[str] = []
 
-    def generate(self, requests: Sequence[GenerationRequest]) -> list[Completion]:
+    def generate(
+        self, requests: Sequence[GenerationRequest], ended: Ended | None = None
+    ) -> list[Completion]:
         answers = []
-        for request in requests:
+        for index, request in enumerate(requests):
             self.prompts.append(self.tokenizer.decode(request.prompt_ids))
-            answers.append(self.answer(self.prompts[-1], request.seed or 0))
-        return [Completion(text, 1, "stop") for text in answers]
+            answers.append(Completion(self.answer(self.prompts[-1], request.seed or 0), 1, "stop"))
+            if ended:
+                ended(index, answers[-1])
+        return answers
 
     def score(self, requests: Sequence[ScoreRequest]) -> list[Score]:
         """Prefers the continuation that the script gives."""
