@@ -135,8 +135,16 @@ class Store:
         return folder
 
     def drop_job_folder(self, checkpoint: CheckpointRef, plan_key: str) -> None:
-        """Remove a finished job's folder."""
+        """Forget what an unfinished job had done."""
         shutil.rmtree(self._work / _job_id(checkpoint, plan_key), ignore_errors=True)
+
+    def finish_job(self, checkpoint: CheckpointRef, plan_key: str) -> None:
+        """Remove the folder and the lock of a job whose record is stored.
+
+        A run that still waits for the removed lock finds the record when it gets it.
+        """
+        self.drop_job_folder(checkpoint, plan_key)
+        self._lock_path(checkpoint, plan_key).unlink(missing_ok=True)
 
     def job_lock(self, checkpoint: CheckpointRef, plan_key: str) -> BaseFileLock:
         """Lock that keeps two runs from doing the same job; freed by the system on a kill."""
@@ -144,7 +152,7 @@ class Store:
 
         with self._writing(self._work):
             self._work.mkdir(parents=True, exist_ok=True)
-        return FileLock(self._work / f"{_job_id(checkpoint, plan_key)}.lock")
+        return FileLock(self._lock_path(checkpoint, plan_key))
 
     def prepare(self) -> None:
         """Check that the store can be written, and clear what killed runs left half-written.
@@ -170,6 +178,9 @@ class Store:
     @property
     def _work(self) -> Path:
         return self.root / ".work"
+
+    def _lock_path(self, checkpoint: CheckpointRef, plan_key: str) -> Path:
+        return self._work / f"{_job_id(checkpoint, plan_key)}.lock"
 
     def _read(self, path: Path) -> Record | None:
         try:

@@ -36,8 +36,8 @@ ENVIRONMENT = {
 }
 """Set unless a person has set them: GiB of key-value cache on a CPU, and silence.
 
-OpenMP threads wait by sleeping: spinning ones are as fast on an idle machine, and three to five
-times slower where another process wants the same cores (measured on two cores).
+OpenMP threads wait by sleeping: measured on two cores, spinning ones were a quarter faster on an
+idle machine, and three to five times slower where another process wanted the same cores.
 """
 
 MAX_CANDIDATES = 128

@@ -79,6 +79,8 @@ class LocalExecutor:
             outcome = self._worker(spec, partial(_relay, hear, group, left))
             ended.update(left[index] for index in outcome.ended)
             if len(ended) == len(group.jobs):
+                if not outcome.failed:
+                    log.unlink(missing_ok=True)
                 break
             # The worker ended early: the job it was at has failed; without one, all have.
             lost = [left[outcome.current]] if outcome.current is not None else left
@@ -142,6 +144,7 @@ class _Outcome:
 
     ended: set[int] = field(default_factory=set)
     current: int | None = None
+    failed: bool = False
     engine_failure: str | None = None
     code: int = 0
     stderr: str = ""
@@ -153,6 +156,7 @@ class _Outcome:
             case events.JobEnded():
                 self.ended.add(event.index)
                 self.current = None
+                self.failed = self.failed or event.status == "failed"
             case events.EngineFailed():
                 self.engine_failure = event.reason
             case _:

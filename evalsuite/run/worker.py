@@ -118,7 +118,7 @@ class Worker:
             )
         written = store.put(record, samples)
         if record.status == "scored":
-            store.drop_job_folder(ref, key)
+            store.finish_job(ref, key)
         self.emit(
             events.JobEnded(
                 index=index, status=record.status, record=str(written), reason=record.reason
