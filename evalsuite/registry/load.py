@@ -171,9 +171,7 @@ class Registry:
     def _add_task(self, file: YamlFile, raw: dict[str, Any], at: Sequence[str | int]) -> None:
         task = file.validate(Task, raw, at)
         if task.data is not None:
-            folder = file.path.parent
-            absolute = {key: (folder / path).resolve() for key, path in task.data.items()}
-            task = task.model_copy(update={"data": absolute})
+            task = task.model_copy(update={"data": _absolute(file, task.data, at)})
         self._claim(f"task {task.name}", file, at)
         self.tasks[task.name] = task
 
@@ -192,6 +190,17 @@ class Registry:
             where = f"{file.path}:{file.line((*at, 'name'))}"
             raise UsageError(f"{where}: {key!r} is already defined in {self.files[key]}")
         self.files[key] = file.path
+
+
+def _absolute(file: YamlFile, data: dict[str, Path], at: Sequence[str | int]) -> dict[str, Path]:
+    found: dict[str, Path] = {}
+    for role, path in data.items():
+        try:
+            found[role] = (file.path.parent / path).resolve()
+        except (ValueError, OSError, RuntimeError) as error:  # a null byte, a loop of links
+            where = f"{file.path}:{file.line((*at, 'data', role))}"
+            raise UsageError(f"{where}: data.{role}: not a path: {error}") from None
+    return found
 
 
 def _harness_task(name: str) -> Task | None:

@@ -15,8 +15,20 @@ from evalsuite.schema import Frozen
 MAX_BYTES = 512 * 1024
 """Larger files are refused: a task file is written by a person."""
 
-_Loader: type[yaml.SafeLoader] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_SafeLoader: type[yaml.SafeLoader] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _Model = TypeVar("_Model", bound=Frozen)
+
+
+class _Loader(_SafeLoader):  # type: ignore[misc,valid-type]
+    """Names the place of a value that has a form but no meaning, such as ``2024-99-99``."""
+
+    def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
+        try:
+            return super().construct_object(node, deep=deep)
+        except (ValueError, KeyError, AttributeError):  # from int(), a table, a failed match
+            kind = node.tag.rpartition(":")[2]
+            problem = f"a value that looks like {kind} is none"
+            raise yaml.MarkedYAMLError(None, None, problem, node.start_mark) from None
 
 
 class YamlFile:
@@ -43,8 +55,11 @@ class YamlFile:
         except yaml.MarkedYAMLError as error:
             line = error.problem_mark.line + 1 if error.problem_mark else 1
             raise UsageError(f"{path}:{line}: not valid YAML: {error.problem}") from None
-        except yaml.YAMLError as error:
-            raise UsageError(f"{path}: not valid YAML: {error}") from None
+        except yaml.reader.ReaderError as error:
+            line = text.encode()[: error.position].count(b"\n") + 1
+            raise UsageError(f"{path}:{line}: not valid YAML: {error.reason}") from None
+        except RecursionError:
+            raise UsageError(f"{path}:1: not valid YAML: nested too deeply") from None
         except (OSError, UnicodeDecodeError) as error:
             raise UsageError(f"{path}: cannot be read: {error}") from None
 
@@ -93,10 +108,11 @@ class YamlFile:
         for node in _mappings(self._node):
             seen: set[str] = set()
             for key, _ in node.value:
+                where = f"{self.path}:{key.start_mark.line + 1}"
+                if not isinstance(key, yaml.ScalarNode):
+                    raise UsageError(f"{where}: a key must be a word, not a list or a mapping")
                 if key.value in seen:
-                    raise UsageError(
-                        f"{self.path}:{key.start_mark.line + 1}: key {key.value!r} appears twice"
-                    )
+                    raise UsageError(f"{where}: key {key.value!r} appears twice")
                 seen.add(key.value)
 
 
