@@ -129,21 +129,24 @@ def _build(
 def _config(task: Task, chat: bool) -> dict[str, Any]:
     common = {"task": task.name, "test_split": "test", "fewshot_delimiter": "\n\n"}
     if task.type == "multiple_choice":
-        return common | _multiple_choice(task)
+        return common | _multiple_choice(task, chat)
     if task.type == "code":
         return common | _code(task, chat)
     return common | _generate(task)
 
 
-def _multiple_choice(task: Task) -> dict[str, Any]:
+def _multiple_choice(task: Task, chat: bool) -> dict[str, Any]:
+    asked: dict[str, Any] = {"doc_to_text": task.prompt, "gen_prefix": task.answer_prefix}
+    if task.answer_prefix and not chat:
+        # lm-eval joins the two by the delimiter that choices need, a space.
+        asked = {"doc_to_text": f"{task.prompt}\n{task.answer_prefix}"}
     choices = list(task.choices) if isinstance(task.choices, tuple) else task.choices
     return {
         "output_type": "multiple_choice",
-        "doc_to_text": task.prompt,
+        **asked,
         "doc_to_choice": choices,
         "doc_to_target": task.target,
         "target_delimiter": " ",
-        "gen_prefix": task.answer_prefix,
         "metric_list": [_mean("acc"), _mean("acc_norm")],
     }
 
