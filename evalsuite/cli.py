@@ -51,18 +51,25 @@ TasksDir = Annotated[
 SuiteName = Annotated[str | None, typer.Option("--suite", help="Suite; the default is smoke.")]
 
 
-@app.callback()
-def options(
-    # Read by main(): an error may come before this function is called.
-    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.")] = False,  # noqa: ARG001
-    version: Annotated[bool, typer.Option("--version", help="Show the version.")] = False,
-) -> None:
-    """Take the options that all commands share."""
-    if version:
+def _show_version(wanted: bool) -> None:
+    if wanted:
         from importlib.metadata import version as installed
 
         typer.echo(f"evalsuite {installed('evalsuite')}")
         raise typer.Exit
+
+
+@app.callback()
+def options(
+    # Read by main(): an error may come before this function is called.
+    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.")] = False,
+    # Eager: it needs no command.
+    version: Annotated[
+        bool,
+        typer.Option("--version", help="Show the version.", callback=_show_version, is_eager=True),
+    ] = False,
+) -> None:
+    """Take the options that all commands share."""
 
 
 @app.command()

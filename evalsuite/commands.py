@@ -98,6 +98,7 @@ def run_command(request: RunRequest, console: Console, *, dry_run: bool = False)
     console.print(
         f"\n{scored} of {len(result.records)} scored in {duration(time.monotonic() - started)}; "
         f"records in {request.results}, table and figure in {written[0].parent}:",
+        markup=False,
         highlight=False,
         soft_wrap=True,
     )

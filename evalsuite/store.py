@@ -37,6 +37,9 @@ if TYPE_CHECKING:
 MIN_FREE_BYTES = 64 * 1024 * 1024
 """A run does not start with less free space than this."""
 
+MAX_SLUG = 120
+"""Characters of a name; file systems take 255 bytes, keys and suffixes included."""
+
 
 class Store:
     """A folder of records.
@@ -208,8 +211,9 @@ class Store:
 
 
 def slug(name: str) -> str:
-    """``name`` with only letters, digits, ``.``, ``_`` and ``-``, for file names."""
-    return re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-.") or "unnamed"
+    """``name`` with only letters, digits, ``.``, ``_`` and ``-``, and short, for file names."""
+    plain = re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-.")
+    return plain[:MAX_SLUG].rstrip("-.") or "unnamed"
 
 
 def _job_id(checkpoint: CheckpointRef, plan_key: str) -> str:
@@ -305,8 +309,10 @@ def _owner_is_gone(name: str) -> bool:
 def _why_invalid(content: bytes, error: ValidationError) -> str:
     try:
         version = json.loads(content).get("schema_version", 0)
-    except (ValueError, AttributeError):
+    except ValueError:
         return "is not a record (not valid JSON)"
+    except AttributeError:
+        return "is not a record (not a JSON object)"
     if isinstance(version, int) and version > SCHEMA_VERSION:
         return f"has record schema {version}, newer than {SCHEMA_VERSION}; upgrade evalsuite"
     first = error.errors(include_url=False)[0]

@@ -109,8 +109,8 @@ GENERATIVE = {
     ),
     "smoke-code": (
         (
-            "Write a Python function `sum_of_pair(a, b)` that returns the sum of the two numbers `a`"
-            " and `b`."
+            "Write a Python function `sum_of_pair(a, b)` that returns the sum of the two numbers"
+            " `a` and `b`."
         ),
         CODE,
     ),

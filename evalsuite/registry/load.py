@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from pydantic import Field, field_validator
+from pydantic import Field, ValidationError, field_validator
 
 from evalsuite.errors import UsageError, did_you_mean
 from evalsuite.paths import shipped_tasks
@@ -83,22 +83,22 @@ class Registry:
         """Check that the suites name tasks that exist, and columns that can be filled."""
         for suite in self.suites.values():
             file = YamlFile(self.files[f"suite {suite.name}"])
-            means = {mean.name for mean in suite.subtask_means}
-            inside = {*suite.tasks, *means}
+            inside = {*suite.tasks, *(mean.name for mean in suite.subtask_means)}
             for index, name in enumerate(suite.tasks):
-                if _harness_task(name) is None and name not in self.tasks:
+                try:
+                    self.task(name)
+                except UsageError as error:
                     where = f"{file.path}:{file.line(('tasks', index))}"
-                    hint = did_you_mean(name, self.tasks)
-                    raise UsageError(f"{where}: no task is called {name!r}", hint)
+                    raise UsageError(f"{where}: {error.message}", error.hint) from None
+            for m, mean in enumerate(suite.subtask_means):
+                line = file.line(("subtask_means", m, "mean_of"))
+                where = f"{file.path}:{line}: {mean.name!r}"
+                _check_inside(where, mean.mean_of, set(suite.tasks))
             for s, section in enumerate(suite.sections):
                 for c, column in enumerate(section.columns):
-                    if strangers := [name for name in column.tasks if name not in inside]:
-                        where = f"{file.path}:{file.line(('sections', s, 'columns', c, 'tasks'))}"
-                        raise UsageError(
-                            f"{where}: column {column.label!r} names {strangers[0]!r}, "
-                            f"which is not in the suite",
-                            did_you_mean(strangers[0], inside),
-                        )
+                    line = file.line(("sections", s, "columns", c, "tasks"))
+                    where = f"{file.path}:{line}: column {column.label!r}"
+                    _check_inside(where, column.tasks, inside)
 
     def task(self, name: str) -> Task:
         """Find a task by name, or make one for ``mteb:NAME`` and ``lm_eval:NAME``.
@@ -192,6 +192,13 @@ class Registry:
         self.files[key] = file.path
 
 
+def _check_inside(where: str, names: Iterable[str], inside: set[str]) -> None:
+    for name in names:
+        if name not in inside:
+            hint = did_you_mean(name, inside)
+            raise UsageError(f"{where} names {name!r}, which is not in the suite", hint)
+
+
 def _absolute(file: YamlFile, data: dict[str, Path], at: Sequence[str | int]) -> dict[str, Path]:
     found: dict[str, Path] = {}
     for role, path in data.items():
@@ -214,7 +221,11 @@ def _harness_task(name: str) -> Task | None:
         )
     if not source:
         raise UsageError(f"{name!r} names no task", f"for example {kind}:{_EXAMPLE[kind]}")
-    return Task(name=name, kind=kind, source=source)
+    try:
+        return Task(name=name, kind=kind, source=source)
+    except ValidationError as error:
+        why = error.errors(include_url=False)[0]["msg"]
+        raise UsageError(f"{name!r} is no name of a task: {why}", "check its spelling") from None
 
 
 _EXAMPLE = {"mteb": "STSBenchmark", "lm_eval": "gsm8k_cot"}

@@ -15,6 +15,9 @@ from evalsuite.schema import Frozen
 MAX_BYTES = 512 * 1024
 """Larger files are refused: a task file is written by a person."""
 
+MAX_DEPTH = 100
+"""Deeper nesting is refused: libyaml's composer would overflow the stack of the process."""
+
 _SafeLoader: type[yaml.SafeLoader] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _Model = TypeVar("_Model", bound=Frozen)
 
@@ -25,7 +28,7 @@ class _Loader(_SafeLoader):  # type: ignore[misc,valid-type]
     def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
         try:
             return super().construct_object(node, deep=deep)
-        except (ValueError, KeyError, AttributeError):  # from int(), a table, a failed match
+        except (ValueError, LookupError, AttributeError):  # from int(), a table, a failed match
             kind = node.tag.rpartition(":")[2]
             problem = f"a value that looks like {kind} is none"
             raise yaml.MarkedYAMLError(None, None, problem, node.start_mark) from None
@@ -45,6 +48,7 @@ class YamlFile:
             if path.stat().st_size > MAX_BYTES:
                 raise UsageError(f"{path} is larger than {MAX_BYTES // 1024} KiB", "is it a task?")
             text = path.read_text(encoding="utf-8")
+            self._refuse_deep_nesting(text)
             loader = _Loader(text)
             try:
                 self._node = loader.get_single_node()
@@ -58,8 +62,6 @@ class YamlFile:
         except yaml.reader.ReaderError as error:
             line = text.encode()[: error.position].count(b"\n") + 1
             raise UsageError(f"{path}:{line}: not valid YAML: {error.reason}") from None
-        except RecursionError:
-            raise UsageError(f"{path}:1: not valid YAML: nested too deeply") from None
         except (OSError, UnicodeDecodeError) as error:
             raise UsageError(f"{path}: cannot be read: {error}") from None
 
@@ -103,6 +105,17 @@ class YamlFile:
                 break
             line, node = child
         return line
+
+    def _refuse_deep_nesting(self, text: str) -> None:
+        depth = 0
+        for event in yaml.parse(text, Loader=_Loader):
+            if isinstance(event, yaml.CollectionStartEvent):
+                depth += 1
+                if depth > MAX_DEPTH:
+                    line = event.start_mark.line + 1 if event.start_mark else 1
+                    raise UsageError(f"{self.path}:{line}: nested more than {MAX_DEPTH} deep")
+            elif isinstance(event, yaml.CollectionEndEvent):
+                depth -= 1
 
     def _refuse_duplicate_keys(self) -> None:
         for node in _mappings(self._node):

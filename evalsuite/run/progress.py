@@ -78,7 +78,8 @@ class Lines(Listener):
     _last_line: float = 0.0
 
     def group_started(self, group: Group) -> None:
-        self._print(f"{group.checkpoint.name}: loading the engine for {_tasks(group)}")
+        name = escape(group.checkpoint.name)
+        self._print(f"{name}: loading the engine for {_tasks(group)}")
 
     def heard(self, group: Group, event: events.Event) -> None:
         match event:
@@ -103,9 +104,9 @@ class Lines(Listener):
         head = f"[{self.finished}/{self.total}] {_job(group, event.index)}"
         if event.status == "scored":
             by = ", by another run" if event.by_other_run else ""
-            return f"{escape(head)} [green]done[/green] in {took}{by}"
+            return f"{head} [green]done[/green] in {took}{by}"
         color = "yellow" if event.status == "skipped" else "red"
-        return f"{escape(head)} [{color}]{event.status}[/{color}]: {escape(event.reason or '')}"
+        return f"{head} [{color}]{event.status}[/{color}]: {escape(event.reason or '')}"
 
     def _print(self, text: str) -> None:
         self.console.print(text, highlight=False, soft_wrap=True)
@@ -153,7 +154,8 @@ def listener(console: Console, plan: Plan) -> Iterator[Listener]:
 
 
 def _job(group: Group, index: int) -> str:
-    return f"{group.checkpoint.name} {group.jobs[index].task.name}"
+    """Checkpoint and task as rich markup: a folder's name may have brackets."""
+    return escape(f"{group.checkpoint.name} {group.jobs[index].task.name}")
 
 
 def _tasks(group: Group) -> str:

@@ -1,0 +1,310 @@
+"""What is done, what is left to do, and what cannot be done: with a real store and real files."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from evalsuite.checkpoint.models import ChatProtocol, Checkpoint, EmbeddingProtocol, Wrapper
+from evalsuite.data import files_info, local_info
+from evalsuite.errors import DataError, UsageError
+from evalsuite.registry.load import Registry
+from evalsuite.registry.models import Instruction, Task
+from evalsuite.run.plan import Job, Plan, RunOptions, find_instruction, make_plan
+from evalsuite.run.run import execute, store_skips
+from evalsuite.schema import DataInfo, Record
+from evalsuite.store import Store
+
+GRIT = EmbeddingProtocol(
+    engine="transformers",
+    wrapper=Wrapper(template="<|user|>\n{instruction}\n<|embed|>\n", bare="<|embed|>\n"),
+    instructions="task",
+    attention="bidirectional",
+    max_length=64,
+)
+CHECKPOINT = Checkpoint(
+    name="tiny",
+    source="tiny",
+    path=Path("tiny"),
+    fingerprint="1" * 64,
+    kind="grit",
+    evidence=(),
+    embedding=GRIT,
+    chat=ChatProtocol(template=None, template_hash="none"),
+    max_positions=256,
+)
+OPTIONS = RunOptions(device="cpu", engine="transformers")
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return Store(tmp_path / "results")
+
+
+@pytest.fixture
+def registry(tmp_path: Path) -> Registry:
+    """``mine`` (STS) and ``talk`` (generation), on one file."""
+    folder = tmp_path / "tasks"
+    folder.mkdir()
+    row = {"sentence1": "a", "sentence2": "b", "score": 1.5}
+    (folder / "rows.jsonl").write_text(json.dumps(row) + "\n")
+    (folder / "mine.yaml").write_text(
+        "name: mine\nkind: mteb\ntype: sts\ninstruction: own text\ndata: {test: rows.jsonl}\n"
+    )
+    (folder / "talk.yaml").write_text(
+        "name: talk\nkind: lm_eval\ntype: generate\ndata: {test: rows.jsonl}\n"
+        "prompt: '{{sentence1}}'\ntarget: '{{sentence2}}'\n"
+    )
+    return Registry.load([folder])
+
+
+def plan_one(
+    registry: Registry,
+    store: Store,
+    task: str = "mine",
+    checkpoint: Checkpoint = CHECKPOINT,
+    options: RunOptions = OPTIONS,
+) -> Job:
+    [job] = make_plan([checkpoint], [registry.task(task)], options, registry, store).jobs
+    return job
+
+
+def finish(job: Job, store: Store, data: DataInfo | None = None, score: float = 0.5) -> Record:
+    """Store a score for a job, computed from its files as they are now."""
+    info = data or files_info(job.task.data or {})
+    record = Record.model_validate(
+        {
+            "status": "scored",
+            "checkpoint": job.checkpoint.ref,
+            "task": {"name": job.task.name},
+            "signature": job.signature.model_copy(update={"data": info.hash}),
+            "score": score,
+            "data": info,
+            "created": "2026-01-01T00:00:00Z",
+        }
+    )
+    store.put(record)
+    return record
+
+
+@pytest.mark.parametrize("task", ["mine", "talk"])
+def test_what_is_stored_is_not_done_again(registry: Registry, store: Store, task: str) -> None:
+    job = plan_one(registry, store, task)
+    assert job.todo
+    record = finish(job, store)
+    again = plan_one(registry, store, task)
+    assert not again.todo
+    assert again.record == record
+    assert Plan((again,)).groups == []
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"limit": 3},
+        {"seed": 1},
+        {"dtype": "bfloat16"},
+        {"fresh": True},
+    ],
+    ids=str,
+)
+def test_another_run_is_to_do(registry: Registry, store: Store, options: dict[str, object]) -> None:
+    finish(plan_one(registry, store), store)
+    changed = RunOptions.model_validate({**OPTIONS.model_dump(), **options})
+    assert plan_one(registry, store, options=changed).todo
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"attention": "causal"},
+        {"pooling": "last"},
+        {"normalize": True},
+        {"max_length": 32},
+        {"instructions": "none"},
+        {"wrapper": Wrapper(template="{instruction} ")},
+    ],
+    ids=str,
+)
+def test_another_protocol_is_to_do(
+    registry: Registry, store: Store, change: dict[str, object]
+) -> None:
+    finish(plan_one(registry, store), store)
+    protocol = GRIT.model_copy(update=change)
+    other = CHECKPOINT.model_copy(update={"embedding": protocol})
+    assert plan_one(registry, store, checkpoint=other).todo
+    renamed = CHECKPOINT.model_copy(update={"name": "moved", "source": "elsewhere"})
+    assert not plan_one(registry, store, checkpoint=renamed).todo, "a name is no protocol"
+
+
+def test_other_weights_or_another_chat_template_are_to_do(registry: Registry, store: Store) -> None:
+    finish(plan_one(registry, store, "talk"), store)
+    weights = CHECKPOINT.model_copy(update={"fingerprint": "2" * 64})
+    assert plan_one(registry, store, "talk", weights).todo
+    chat = ChatProtocol(template="x", template_hash="12345678")
+    assert plan_one(registry, store, "talk", CHECKPOINT.model_copy(update={"chat": chat})).todo
+
+
+def test_changed_data_is_to_do_and_the_old_score_comes_back_with_the_old_data(
+    registry: Registry, store: Store, tmp_path: Path
+) -> None:
+    first = finish(plan_one(registry, store), store)
+    path = tmp_path / "tasks" / "rows.jsonl"
+    before = path.read_bytes()
+    path.write_bytes(before.replace(b"1.5", b"1.6"))
+    assert plan_one(registry, store).todo
+    second = finish(plan_one(registry, store), store, score=0.6)
+    assert plan_one(registry, store).record == second
+    path.write_bytes(before)
+    assert plan_one(registry, store).record == first
+
+
+def test_a_changed_task_file_is_to_do(registry: Registry, store: Store, tmp_path: Path) -> None:
+    finish(plan_one(registry, store, "talk"), store)
+    path = tmp_path / "tasks" / "talk.yaml"
+    path.write_text(path.read_text() + "description: new words\n")
+    reloaded = Registry.load([tmp_path / "tasks"])
+    assert not plan_one(reloaded, store, "talk").todo, "a description is no change"
+    path.write_text(path.read_text() + "answer_prefix: 'A:'\n")
+    assert plan_one(Registry.load([tmp_path / "tasks"]), store, "talk").todo
+
+
+def test_data_of_a_harness_task_is_checked_where_it_lies(
+    registry: Registry, store: Store, tmp_path: Path
+) -> None:
+    folder = tmp_path / "hub" / "mteb" / "stsbenchmark-sts"
+    folder.mkdir(parents=True)
+    (folder / "test.jsonl").write_text("{}\n")
+    local = OPTIONS.model_copy(update={"data_root": tmp_path / "hub"})
+    job = plan_one(registry, store, "mteb:STSBenchmark", options=local)
+    finish(job, store, local_info({"mteb/stsbenchmark-sts": folder}))
+    assert not plan_one(registry, store, "mteb:STSBenchmark", options=local).todo
+    assert plan_one(registry, store, "mteb:STSBenchmark").todo, "the hub's data may differ"
+    (folder / "test.jsonl").write_text("{}\n{}\n")
+    assert plan_one(registry, store, "mteb:STSBenchmark", options=local).todo
+
+
+def test_what_a_checkpoint_cannot_is_skipped_even_if_stored(
+    registry: Registry, store: Store
+) -> None:
+    finish(plan_one(registry, store), store)
+    cannot = CHECKPOINT.model_copy(update={"cannot": {"embedding": "no hidden states"}})
+    plan = make_plan([cannot], [registry.task("mine")], OPTIONS, registry, store)
+    [job] = plan.jobs
+    assert (job.skip, job.record, job.todo) == ("no hidden states", None, False)
+    assert plan_one(registry, store, "talk", cannot).todo, "the other world is not concerned"
+
+
+class NoExecutor:
+    """Has nothing to do."""
+
+    def run(self, groups: object, options: object, store: object, hear: object) -> None:
+        assert groups == []
+
+
+def test_a_skip_is_stored_with_its_reason(registry: Registry, store: Store) -> None:
+    cannot = CHECKPOINT.model_copy(update={"cannot": {"embedding": "no hidden states"}})
+    plan = make_plan([cannot], [registry.task("mine")], OPTIONS, registry, store)
+    store_skips(plan, store)
+    [kept] = store.records()
+    assert (kept.status, kept.reason) == ("skipped", "no hidden states")
+    result = execute(plan, OPTIONS, store, NoExecutor(), hear=None)  # type: ignore[arg-type]
+    assert [record.status for record in result.records] == ["skipped"]
+    assert result.failed == []
+
+
+def test_groups_share_an_engine_and_keep_the_order(registry: Registry, store: Store) -> None:
+    other = CHECKPOINT.model_copy(update={"name": "other", "fingerprint": "2" * 64})
+    tasks = [registry.task(name) for name in ("mine", "talk", "smoke-sts")]
+    finish(plan_one(registry, store, "smoke-sts", other), store)
+    plan = make_plan([CHECKPOINT, other], tasks, OPTIONS, registry, store)
+    found = [
+        (group.checkpoint.name, group.world, [job.task.name for job in group.jobs])
+        for group in plan.groups
+    ]
+    assert found == [
+        ("tiny", "embedding", ["mine", "smoke-sts"]),
+        ("tiny", "generative", ["talk"]),
+        ("other", "embedding", ["mine"]),
+        ("other", "generative", ["talk"]),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [("mteb:STSBenchmarc", "STSBenchmark"), ("lm_eval:gsm8k_cott", "gsm8k_cot")],
+)
+def test_a_harness_task_that_is_not_there(
+    registry: Registry, store: Store, name: str, expected: str
+) -> None:
+    with pytest.raises(UsageError, match=f"did you mean .*{expected}"):
+        plan_one(registry, store, name)
+
+
+def test_a_file_that_is_not_there(registry: Registry, store: Store, tmp_path: Path) -> None:
+    (tmp_path / "tasks" / "rows.jsonl").unlink()
+    with pytest.raises(DataError, match=r"mine: there is no file .*rows\.jsonl"):
+        plan_one(registry, store)
+
+
+def test_an_instruction_set_that_is_not_there(registry: Registry, store: Store) -> None:
+    other = CHECKPOINT.model_copy(
+        update={"embedding": GRIT.model_copy(update={"instructions": "e6"})}
+    )
+    with pytest.raises(UsageError, match="no instruction set is called 'e6'"):
+        plan_one(registry, store, checkpoint=other)
+
+
+def test_planning_writes_nothing(registry: Registry, store: Store) -> None:
+    plan_one(registry, store)
+    assert not store.root.exists()
+
+
+OWN = Instruction(query="own text", document="own text")
+STS12 = Task(name="mteb:STS12", kind="mteb", source="STS12")
+STS12_OWN = Task(name="sts", kind="mteb", source="STS12", instruction=OWN)
+E5_STS12 = Instruction(
+    query="Retrieve semantically similar text.", document="Retrieve semantically similar text."
+)
+UNKNOWN = Task(name="mteb:New", kind="mteb", source="New")
+UNKNOWN_OWN = Task(name="new", kind="mteb", source="New", instruction=OWN)
+
+
+@pytest.mark.parametrize(
+    ("instructions", "task", "expected"),
+    [
+        # The set's entry, then the task file's text, then (None) the harness's own.
+        ("e5", STS12, E5_STS12),
+        ("e5", STS12_OWN, E5_STS12),
+        ("e5", UNKNOWN_OWN, OWN),
+        ("e5", UNKNOWN, None),
+        # No set: the task file's text, then the harness's own.
+        ("task", STS12_OWN, OWN),
+        ("task", STS12, None),
+        # None at all, on either side.
+        ("none", STS12_OWN, Instruction()),
+        ("none", STS12, Instruction()),
+        # The prompts that a model brings along.
+        ("model", STS12_OWN, None),
+    ],
+)
+def test_which_instruction_counts(
+    instructions: str, task: Task, expected: Instruction | None
+) -> None:
+    protocol = GRIT.model_copy(update={"instructions": instructions})
+    assert find_instruction(task, protocol, Registry.load()) == expected
+
+
+def test_the_signature_says_how_the_model_was_asked(registry: Registry, store: Store) -> None:
+    signature = plan_one(registry, store).signature
+    assert signature.instructions == "task"
+    assert signature.instruction == "own text"
+    assert signature.template == "<|user|>\n{instruction}\n<|embed|>\n"
+    assert (signature.attention, signature.pooling) == ("bidirectional", "mean")
+    assert (signature.dtype, signature.max_length, signature.data) == ("float32", 64, None)
+    talk = plan_one(registry, store, "talk").signature
+    assert (talk.dtype, talk.max_length, talk.chat_template) == ("bfloat16", 256, "none")
+    assert talk.attention is None
+    assert talk.instructions is None

@@ -1,0 +1,140 @@
+"""Signatures and records: what counts, what is refused, what is printed."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from hashlib import sha256
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from evalsuite.schema import CheckpointRef, Record, Signature, digest
+
+FULL: dict[str, Any] = {
+    "task": "smoke-sts",
+    "task_hash": "0123456789abcdef",
+    "world": "embedding",
+    "harness": "mteb 2.26.24",
+    "engine": "transformers 5.19.0",
+    "device": "cpu",
+    "dtype": "float32",
+    "split": "test",
+    "limit": 8,
+    "seed": 42,
+    "max_length": 512,
+    "instructions": "e5",
+    "instruction": "Retrieve semantically similar text.",
+    "template": "<|user|>\n{instruction}\n<|embed|>\n",
+    "attention": "bidirectional",
+    "pooling": "mean",
+    "normalize": False,
+    "chat_template": "none",
+    "shots": 0,
+    "sampling": "task",
+    "prefix_caching": False,
+    "code": 1,
+    "data": "feedfacecafebeef",
+}
+
+
+def test_every_field_is_in_the_example() -> None:
+    assert set(FULL) == set(Signature.model_fields)
+
+
+@pytest.mark.parametrize("field", sorted(set(FULL) - {"data"}))
+def test_a_field_left_out_is_another_job(field: str) -> None:
+    if Signature.model_fields[field].is_required() or field in ("seed", "code"):
+        return
+    assert Signature(**{**FULL, field: None}).plan_key != Signature(**FULL).plan_key
+
+
+def test_a_digest_is_the_sha256_of_canonical_json() -> None:
+    text = '{"a":[1,"é"],"b":null}'
+    assert digest({"b": None, "a": [1, "é"]}) == sha256(text.encode()).hexdigest()
+
+
+def test_short_is_one_readable_line() -> None:
+    assert Signature(**FULL).short() == (
+        "task:smoke-sts@012345|instr:e5|attn:bi|pool:mean|norm:no|chat:none|shots:0|len:512|"
+        "dtype:float32|engine:transformers-5.19.0|prefix-cache:no|dev:cpu|harness:mteb-2.26.24|"
+        "limit:8|data:feedface"
+    )
+
+
+def test_short_leaves_out_what_does_not_apply() -> None:
+    required = {key: FULL[key] for key in FULL if Signature.model_fields[key].is_required()}
+    assert Signature(**required).short() == (
+        "task:smoke-sts@012345|dtype:float32|engine:transformers-5.19.0|dev:cpu|harness:mteb-2.26.24"
+    )
+
+
+def test_two_tasks_of_one_row_share_their_protocol() -> None:
+    per_task = {
+        "task": "other",
+        "task_hash": "f" * 64,
+        "data": None,
+        "split": "dev",
+        "shots": 5,
+        "instruction": "x",
+        "harness": "mteb 3",
+    }
+    assert Signature(**{**FULL, **per_task}).protocol == Signature(**FULL).protocol
+    for field in sorted(set(FULL) - set(per_task)):
+        assert field in Signature(**FULL).protocol
+
+
+def record(**fields: Any) -> Record:
+    return Record(
+        **{
+            "status": "scored",
+            "checkpoint": CheckpointRef(name="m", fingerprint="0" * 64, source="m", kind="grit"),
+            "task": {"name": "smoke-sts"},
+            "signature": Signature(**FULL),
+            "score": 0.5,
+            "created": datetime(2026, 1, 1, tzinfo=UTC),
+            **fields,
+        }
+    )
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"score": None},
+        {"status": "failed"},
+        {"status": "failed", "reason": "because"},
+        {"status": "failed", "score": None},
+        {"status": "failed", "score": None, "reason": ""},
+        {"status": "skipped", "score": None},
+        {"status": "done"},
+        {"schema_version": 2},
+        {"extra": 1},
+        {"created": "yesterday"},
+    ],
+    ids=str,
+)
+def test_a_record_that_contradicts_itself_is_refused(fields: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError):
+        record(**fields)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {},
+        {"score": 0.0},
+        {"score": -0.2},
+        {"status": "failed", "score": None, "reason": "because"},
+        {"status": "skipped", "score": None, "reason": "because"},
+    ],
+    ids=str,
+)
+def test_a_record_survives_json(fields: dict[str, Any]) -> None:
+    made = record(**fields)
+    assert Record.model_validate_json(made.model_dump_json()) == made
+
+
+def test_records_do_not_change() -> None:
+    with pytest.raises(ValidationError):
+        record().score = 1.0  # type: ignore[misc]

@@ -1,0 +1,86 @@
+"""The store with several processes, living and dead."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from evalsuite.schema import CheckpointRef, Record, Signature, digest
+from evalsuite.store import Store
+
+SIGNATURE: dict[str, Any] = {
+    "task": "mteb:STSBenchmark",
+    "task_hash": "0" * 64,
+    "world": "embedding",
+    "harness": "mteb 2.26.24",
+    "engine": "transformers 5.19.0",
+    "device": "cpu",
+    "dtype": "float32",
+}
+
+
+def make(score: float | None = 0.5, name: str = "model", **signature: Any) -> Record:
+    return Record.model_validate(
+        {
+            "status": "failed" if score is None else "scored",
+            "checkpoint": CheckpointRef(
+                name=name, fingerprint=digest(name), source=name, kind="causal"
+            ),
+            "task": {"name": "t"},
+            "signature": Signature.model_validate({**SIGNATURE, **signature}),
+            "score": score,
+            "reason": "the disk burned" if score is None else None,
+            "created": "2026-01-01T00:00:00Z",
+        }
+    )
+
+
+def _put_many(root: str, start: int) -> None:
+    store = Store(Path(root))
+    for number in range(start, start + 10):
+        store.put(make(number / 100), [{"sample": str(number)}])
+
+
+def test_four_processes_at_once_lose_nothing(tmp_path: Path) -> None:
+    context = multiprocessing.get_context("spawn")
+    writers = [context.Process(target=_put_many, args=(str(tmp_path), n)) for n in (0, 10, 20, 30)]
+    for writer in writers:
+        writer.start()
+    for writer in writers:
+        writer.join()
+        assert writer.exitcode == 0
+    store = Store(tmp_path)
+    found = store.find(digest("model"), make().signature.plan_key)
+    assert sorted(round(100 * (record.score or 0)) for record in found) == list(range(40))
+    assert not store.problems
+    for record in found:
+        assert store.samples_path(record) is not None
+
+
+def test_only_what_dead_processes_left_is_cleared(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    folder = store.put(make()).parent
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    host = os.uname().nodename
+    gone = folder / f".a.json.{host}.{dead.pid}.tmp"
+    alive = folder / f".a.json.{host}.{os.getpid()}.tmp"
+    elsewhere = folder / f".a.json.other-machine.{dead.pid}.tmp"
+    for path in (gone, alive, elsewhere):
+        path.write_text("half")
+    store.prepare()
+    assert [path.exists() for path in (gone, alive, elsewhere)] == [False, True, True]
+
+
+def test_a_finished_job_leaves_no_trace(tmp_path: Path) -> None:
+    store, record = Store(tmp_path), make()
+    key = record.signature.plan_key
+    folder = store.job_folder(record.checkpoint, key)
+    (folder / "responses.jsonl").write_text("{}\n")
+    with store.job_lock(record.checkpoint, key):
+        store.finish_job(record.checkpoint, key)
+    assert not list((tmp_path / ".work").iterdir())
