@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from rich.console import Console
 
 from evalsuite.checkpoint.models import Checkpoint
 from evalsuite.registry.models import Task
-from evalsuite.run import events, progress
+from evalsuite.run import events
 from evalsuite.run.plan import Group, Job, Plan
 from evalsuite.run.progress import Lines, Meter, duration, listener
 from evalsuite.schema import Signature
@@ -23,7 +24,7 @@ Tick = Callable[[float], None]
 def tick(monkeypatch: pytest.MonkeyPatch) -> Tick:
     """Lets the time go by."""
     now = [100.0]
-    monkeypatch.setattr(progress.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
 
     def forward(seconds: float) -> None:
         now[0] += seconds
