@@ -16,7 +16,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from evalsuite.checkpoint.models import CheckpointOptions
-from evalsuite.commands import RunRequest, evaluate_request, stored_records, table_view
+from evalsuite.commands.run import RunRequest, evaluate_request
+from evalsuite.commands.show import table_view
+from evalsuite.commands.stored import stored_records
 from evalsuite.engines.base import Device, DType
 from evalsuite.harness.judge import Judge
 from evalsuite.registry.load import Registry

@@ -32,7 +32,7 @@ def compare(
     tasks_dir: TasksDir = None,
 ) -> None:
     """Compare checkpoints with a baseline, sample by sample."""
-    from evalsuite.commands import compare_command
+    from evalsuite.commands.compare import compare_command
 
     registry = load_registry(tasks_dir)
     compare_command(

@@ -106,7 +106,7 @@ def run(
 ) -> None:
     """Evaluate checkpoints; print the table, draw the figure."""
     from evalsuite.checkpoint.models import CheckpointOptions
-    from evalsuite.commands import RunRequest, run_command
+    from evalsuite.commands.run import RunRequest, run_command
     from evalsuite.run.plan import RunOptions
 
     if suite and tasks:

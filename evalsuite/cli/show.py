@@ -62,7 +62,7 @@ def table(
     tasks_dir: TasksDir = None,
 ) -> None:
     """Print the table of all stored scores."""
-    from evalsuite.commands import table_command, table_view
+    from evalsuite.commands.show import table_command, table_view
 
     registry = load_registry(tasks_dir)
     name, view = table_view(
@@ -90,7 +90,7 @@ def plot(
     tasks_dir: TasksDir = None,
 ) -> None:
     """Draw generative against embedding average, as in the GRIT paper's Figure 1."""
-    from evalsuite.commands import plot_command
+    from evalsuite.commands.show import plot_command
 
     registry = load_registry(tasks_dir)
     plot_command(out, registry, registry.suite(suite or "smoke"), figure)

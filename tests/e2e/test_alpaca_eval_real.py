@@ -12,7 +12,7 @@ from fake_judge import SECRET, FakeJudge, serving
 from rich.console import Console
 from tiny_lm import TEMPLATE, make_tiny_lm
 
-from evalsuite.commands import RunRequest, evaluate_request
+from evalsuite.commands.run import RunRequest, evaluate_request
 from evalsuite.harness.judge import Judge
 from evalsuite.run.plan import RunOptions
 from evalsuite.schema import Record

@@ -15,7 +15,7 @@ import psutil
 import pytest
 from rich.console import Console
 
-from evalsuite.commands import RunRequest, evaluate_request
+from evalsuite.commands.run import RunRequest, evaluate_request
 from evalsuite.run.plan import RunOptions
 from evalsuite.store import Store
 

@@ -1,4 +1,4 @@
-"""What the commands do, behind the options of the command line."""
+"""``evalsuite run``, and the Python API's way in."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from evalsuite.checkpoint.models import Checkpoint, CheckpointOptions
-from evalsuite.errors import ExitCode, Interrupted, StoreError, UsageError
+from evalsuite.commands.stored import categories_of
+from evalsuite.errors import ExitCode, Interrupted, UsageError
 from evalsuite.registry.load import Registry
 from evalsuite.registry.models import Suite, Task
 from evalsuite.run.plan import Job, Plan, RunOptions
@@ -18,11 +19,6 @@ from evalsuite.store import Store, slug
 
 if TYPE_CHECKING:
     from rich.console import Console
-
-    from evalsuite.compare.sampled import Sampled
-    from evalsuite.registry.models import Convention
-    from evalsuite.report.model import Table
-    from evalsuite.report.view import LayoutName, View
 
 AD_HOC = "tasks"
 """Name of the reports folder of a run that names its tasks instead of a suite."""
@@ -186,169 +182,8 @@ def _report(
     from evalsuite.report.write import write_all
 
     found = list(records)
-    categories = _categories(prepared.registry)
+    categories = categories_of(prepared.registry)
     console.print()
     console.print(to_terminal(build_table(found, prepared.suite, categories=categories)))
     folder = request.reports / slug(request.suite or AD_HOC)
     return write_all(found, prepared.suite, folder, categories=categories)
-
-
-def _categories(registry: Registry) -> dict[str, str | None]:
-    return {name: task.category for name, task in registry.tasks.items()}
-
-
-def table_view(
-    suite: str | None,
-    layout: LayoutName | None,
-    convention: Convention | None,
-    *,
-    with_published: bool,
-) -> tuple[str | None, View]:
-    """The suite that a table is about, and how the table is to look.
-
-    Raises:
-        UsageError: If published rows are wanted where there are none.
-    """
-    from evalsuite.report.published import published_for
-    from evalsuite.report.view import PAPER_SUITE, View
-
-    if layout is None:
-        if with_published:
-            raise UsageError("published rows need a layout", "add: --layout table1")
-        return suite, View(convention=convention)
-    name = suite or PAPER_SUITE
-    published = published_for(layout, name) if with_published else None
-    return name, View(layout=layout, convention=convention, published=published)
-
-
-def table_command(
-    results: Path,
-    registry: Registry,
-    suite: Suite | None,
-    form: str,
-    console: Console,
-    *,
-    stderr: bool,
-    decimals: int,
-    view: View,
-) -> None:
-    """``evalsuite table``: all stored scores, in one of five forms."""
-    from evalsuite.report.aggregate import build_table
-
-    records = stored_records(results, needed=view.published is None)
-    table = build_table(
-        records, suite, categories=_categories(registry), decimals=decimals, view=view
-    )
-    _show(table, form, console, stderr=stderr)
-
-
-def compare_command(
-    results: Path,
-    registry: Registry,
-    suite: Suite | None,
-    names: Sequence[str],
-    console: Console,
-    *,
-    margin: float | None,
-    figure: Path | None,
-    form: str,
-    decimals: int,
-) -> None:
-    """``evalsuite compare``: candidates against a baseline, in one of five forms.
-
-    Args:
-        results: The store.
-        registry: For categories.
-        suite: Its tasks, columns and averages; without one, all tasks that are stored.
-        names: The baseline, then at least one candidate.
-        console: Where to print.
-        margin: Of equivalence, in points.
-        figure: Forest plot to write.
-        form: Form of the table.
-        decimals: Of scores.
-
-    Raises:
-        UsageError: For fewer than two checkpoints, or one that is not there.
-        StoreError: If nothing is stored.
-    """
-    from evalsuite.compare.choose import choose
-    from evalsuite.compare.suite import compare_suite
-    from evalsuite.report.comparison import comparison_table
-    from evalsuite.report.layout import plan_layout
-    from evalsuite.report.rows import plan_rows
-
-    if len(names) < 2:
-        raise UsageError("compare needs a baseline and a candidate", "evalsuite compare A B")
-    store = Store(results)
-    records = stored_records(results)
-    inside = [r for r in records if suite is None or r.signature.task in suite.members]
-    layout = plan_layout(inside, suite, _categories(registry))
-    rows = plan_rows(inside, layout.means)
-    baseline, *candidates = (choose(rows, name) for name in names)
-    comparisons = [
-        compare_suite(
-            (baseline.name, candidate.name),
-            (baseline.records, candidate.records),
-            layout,
-            lambda record: store_samples(store, record),
-            margin=None if margin is None else margin / 100,
-        )
-        for candidate in candidates
-    ]
-    title = f"{suite.name}, compared" if suite else "All tasks, compared"
-    _show(comparison_table(comparisons, title, decimals=decimals), form, console)
-    if figure is not None:
-        from evalsuite.report.forest import forest
-
-        forest(comparisons, figure)
-
-
-def store_samples(store: Store, record: Record) -> Sampled | None:
-    """A record's samples, read from the store, as statistics need them."""
-    from evalsuite.compare.sampled import sampled
-    from evalsuite.data import read_rows
-
-    path = store.samples_path(record)
-    return None if path is None else sampled(record, read_rows(path))
-
-
-def _show(table: Table, form: str, console: Console, *, stderr: bool = False) -> None:
-    from evalsuite.report import render
-
-    if form == "terminal":
-        console.print(render.to_terminal(table, stderr=stderr))
-    elif form == "csv":
-        console.file.write(render.to_csv(table))
-    else:
-        renderers = {
-            "markdown": render.to_markdown,
-            "latex": render.to_latex,
-            "html": render.to_html,
-        }
-        console.file.write(renderers[form](table, stderr=stderr))
-
-
-def plot_command(results: Path, registry: Registry, suite: Suite, figure: Path) -> None:
-    """``evalsuite plot``: draw the stored scores of a suite into one file."""
-    from evalsuite.report.aggregate import build_table
-    from evalsuite.report.figures import scatter
-
-    table = build_table(stored_records(results), suite, categories=_categories(registry))
-    scatter(table, figure)
-
-
-def stored_records(results: Path, *, needed: bool = True) -> list[Record]:
-    """All records of a store.
-
-    Raises:
-        StoreError: If there is none but some are ``needed``, or a file in it is not a record.
-    """
-    store = Store(results)
-    records = store.records()
-    if store.problems:
-        more = f" (and {len(store.problems) - 1} more)" if len(store.problems) > 1 else ""
-        raise StoreError(f"{store.problems[0]}{more}", "move it away, or upgrade evalsuite")
-    if not records and needed:
-        hint = "run: evalsuite run --ckpt demo:minilm"
-        raise StoreError(f"no scores are stored in {results}", hint)
-    return records

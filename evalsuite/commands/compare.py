@@ -1,0 +1,77 @@
+"""``evalsuite compare``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from evalsuite.commands.stored import categories_of, show_table, store_samples, stored_records
+from evalsuite.errors import UsageError
+from evalsuite.registry.load import Registry
+from evalsuite.registry.models import Suite
+from evalsuite.store import Store
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+
+def compare_command(
+    results: Path,
+    registry: Registry,
+    suite: Suite | None,
+    names: Sequence[str],
+    console: Console,
+    *,
+    margin: float | None,
+    figure: Path | None,
+    form: str,
+    decimals: int,
+) -> None:
+    """``evalsuite compare``: candidates against a baseline, in one of five forms.
+
+    Args:
+        results: The store.
+        registry: For categories.
+        suite: Its tasks, columns and averages; without one, all tasks that are stored.
+        names: The baseline, then at least one candidate.
+        console: Where to print.
+        margin: Of equivalence, in points.
+        figure: Forest plot to write.
+        form: Form of the table.
+        decimals: Of scores.
+
+    Raises:
+        UsageError: For fewer than two checkpoints, or one that is not there.
+        StoreError: If nothing is stored.
+    """
+    from evalsuite.compare.choose import choose
+    from evalsuite.compare.suite import compare_suite
+    from evalsuite.report.comparison import comparison_table
+    from evalsuite.report.layout import plan_layout
+    from evalsuite.report.rows import plan_rows
+
+    if len(names) < 2:
+        raise UsageError("compare needs a baseline and a candidate", "evalsuite compare A B")
+    store = Store(results)
+    records = stored_records(results)
+    inside = [r for r in records if suite is None or r.signature.task in suite.members]
+    layout = plan_layout(inside, suite, categories_of(registry))
+    rows = plan_rows(inside, layout.means)
+    baseline, *candidates = (choose(rows, name) for name in names)
+    comparisons = [
+        compare_suite(
+            (baseline.name, candidate.name),
+            (baseline.records, candidate.records),
+            layout,
+            lambda record: store_samples(store, record),
+            margin=None if margin is None else margin / 100,
+        )
+        for candidate in candidates
+    ]
+    title = f"{suite.name}, compared" if suite else "All tasks, compared"
+    show_table(comparison_table(comparisons, title, decimals=decimals), form, console)
+    if figure is not None:
+        from evalsuite.report.forest import forest
+
+        forest(comparisons, figure)

@@ -1,0 +1,65 @@
+"""What commands over stored scores share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from evalsuite.errors import StoreError
+from evalsuite.registry.load import Registry
+from evalsuite.schema import Record
+from evalsuite.store import Store
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from evalsuite.compare.sampled import Sampled
+    from evalsuite.report.model import Table
+
+
+def stored_records(results: Path, *, needed: bool = True) -> list[Record]:
+    """All records of a store.
+
+    Raises:
+        StoreError: If there is none but some are ``needed``, or a file in it is not a record.
+    """
+    store = Store(results)
+    records = store.records()
+    if store.problems:
+        more = f" (and {len(store.problems) - 1} more)" if len(store.problems) > 1 else ""
+        raise StoreError(f"{store.problems[0]}{more}", "move it away, or upgrade evalsuite")
+    if not records and needed:
+        hint = "run: evalsuite run --ckpt demo:minilm"
+        raise StoreError(f"no scores are stored in {results}", hint)
+    return records
+
+
+def store_samples(store: Store, record: Record) -> Sampled | None:
+    """A record's samples, read from the store, as statistics need them."""
+    from evalsuite.compare.sampled import sampled
+    from evalsuite.data import read_rows
+
+    path = store.samples_path(record)
+    return None if path is None else sampled(record, read_rows(path))
+
+
+def categories_of(registry: Registry) -> dict[str, str | None]:
+    """Task → category, of all tasks known by name."""
+    return {name: task.category for name, task in registry.tasks.items()}
+
+
+def show_table(table: Table, form: str, console: Console, *, stderr: bool = False) -> None:
+    """Print a table in one of five forms."""
+    from evalsuite.report import render
+
+    if form == "terminal":
+        console.print(render.to_terminal(table, stderr=stderr))
+    elif form == "csv":
+        console.file.write(render.to_csv(table))
+    else:
+        renderers = {
+            "markdown": render.to_markdown,
+            "latex": render.to_latex,
+            "html": render.to_html,
+        }
+        console.file.write(renderers[form](table, stderr=stderr))
