@@ -46,7 +46,7 @@ def compare_command(
         StoreError: If nothing is stored.
     """
     from evalsuite.compare.choose import choose
-    from evalsuite.compare.suite import compare_suite
+    from evalsuite.compare.suite import Side, compare_suite
     from evalsuite.report.comparison import comparison_table
     from evalsuite.report.layout import plan_layout
     from evalsuite.report.rows import plan_rows
@@ -58,17 +58,12 @@ def compare_command(
     inside = [r for r in records if suite is None or r.signature.task in suite.members]
     layout = plan_layout(inside, suite, categories_of(registry))
     rows = plan_rows(inside, layout.means)
-    baseline, *candidates = (choose(rows, name) for name in names)
-    comparisons = [
-        compare_suite(
-            (baseline.name, candidate.name),
-            (baseline.records, candidate.records),
-            layout,
-            lambda record: store_samples(store, record),
-            margin=None if margin is None else margin / 100,
-        )
-        for candidate in candidates
+    sides = [
+        Side(name=row.name, records=row.records, load=lambda record: store_samples(store, record))
+        for row in (choose(rows, name) for name in names)
     ]
+    points = None if margin is None else margin / 100
+    comparisons = [compare_suite(sides[0], other, layout, margin=points) for other in sides[1:]]
     title = f"{suite.name}, compared" if suite else "All tasks, compared"
     show_table(comparison_table(comparisons, title, decimals=decimals), form, console)
     if figure is not None:

@@ -19,6 +19,17 @@ Load = Callable[[Record], Sampled | None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Side:
+    """One of the two checkpoints of a comparison."""
+
+    name: str
+    records: Mapping[str, Record]
+    """Task → record."""
+    load: Load
+    """Reads the samples of its records."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TaskLine:
     """One task of a comparison."""
 
@@ -59,41 +70,24 @@ class SuiteComparison:
 
 
 def compare_suite(
-    names: tuple[str, str],
-    records: tuple[Mapping[str, Record], Mapping[str, Record]],
-    layout: Layout,
-    load: Load,
-    *,
-    margin: float | None = None,
+    first: Side, second: Side, layout: Layout, *, margin: float | None = None
 ) -> SuiteComparison:
     """Compare two checkpoints over the tasks of a layout.
 
     An average is compared only where all of its tasks are; tasks count as independent in it.
 
     Args:
-        names: What the checkpoints are called.
-        records: Task → record, of the baseline and of the candidate.
+        first: The baseline.
+        second: The candidate.
         layout: The suite's tasks, columns and averages.
-        load: Reads the samples of a record.
         margin: Differences within it are taken for none (two one-sided tests).
     """
-    found: dict[str, Comparison] = {}
-    missing: list[tuple[str, str]] = []
-    for task in dict.fromkeys(layout.scored_tasks):
-        if task in layout.means:
-            continue  # its parts are compared
-        pair = [_scored(task, name, side) for name, side in zip(names, records, strict=True)]
-        lacks = [entry for entry in pair if isinstance(entry, str)]
-        first, second = pair
-        if isinstance(first, Record) and isinstance(second, Record):
-            found[task] = compare(first, second, (load(first), load(second)))
-        else:
-            missing.append((task, "; ".join(lacks)))
+    found, missing = compare_tasks(first, second, layout)
     tested = [task for task, comparison in found.items() if comparison.p is not None]
     adjusted = dict(zip(tested, holm([found[t].p or 0.0 for t in tested]), strict=True))
     return SuiteComparison(
-        first=names[0],
-        second=names[1],
+        first=first.name,
+        second=second.name,
         tasks=tuple(
             TaskLine(
                 comparison=comparison,
@@ -103,18 +97,39 @@ def compare_suite(
             for task, comparison in found.items()
         ),
         averages=tuple(_averages(layout, found, margin)),
-        missing=tuple(missing),
+        missing=tuple(missing.items()),
         margin=margin,
     )
 
 
-def _scored(task: str, name: str, records: Mapping[str, Record]) -> Record | str:
+def compare_tasks(
+    first: Side, second: Side, layout: Layout
+) -> tuple[dict[str, Comparison], dict[str, str]]:
+    """Compare two checkpoints task by task.
+
+    Returns:
+        Task → comparison, and task → why there is none.
+    """
+    found: dict[str, Comparison] = {}
+    missing: dict[str, str] = {}
+    for task in layout.scored_tasks:
+        if task in layout.means:
+            continue  # its parts are compared
+        one, two = _scored(task, first), _scored(task, second)
+        if isinstance(one, Record) and isinstance(two, Record):
+            found[task] = compare(one, two, (first.load(one), second.load(two)))
+        else:
+            missing[task] = "; ".join(lack for lack in (one, two) if isinstance(lack, str))
+    return found, missing
+
+
+def _scored(task: str, side: Side) -> Record | str:
     """The record, or why there is no score."""
-    record = records.get(task)
+    record = side.records.get(task)
     if record is None:
-        return f"{name} has no score"
+        return f"{side.name} has no score"
     if record.score is None:
-        return f"{name} {record.status}: {record.reason}"
+        return f"{side.name} {record.status}: {record.reason}"
     return record
 
 

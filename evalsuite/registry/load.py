@@ -55,8 +55,8 @@ class Registry:
     """Tasks, suites and instruction sets, each with the file it came from.
 
     A folder holds task files anywhere, suites under ``suites/``, instruction sets under
-    ``instructions/`` and task files in lm-eval's own format under ``lm_eval/`` (lm-eval reads
-    those itself). A task file is one task, or ``tasks:`` with a list of them and
+    ``instructions/``, policies of checks under ``policies/`` and task files in lm-eval's own
+    format under ``lm_eval/`` (read elsewhere, both). A task file is one task, or ``tasks:`` with a list of them and
     ``defaults:`` for what they share.
     """
 
@@ -88,7 +88,7 @@ class Registry:
             raise UsageError(f"{folder} is not a folder", "give the folder that holds the YAML")
         for path in sorted(p for p in folder.rglob("*.y*ml") if p.suffix in (".yaml", ".yml")):
             parents = path.relative_to(folder).parts[:-1]
-            if not {"lm_eval", "judges"}.isdisjoint(parents):
+            if not {"lm_eval", "judges", "policies"}.isdisjoint(parents):
                 continue
             if "suites" in parents:
                 self._add_suite(YamlFile(path))

@@ -10,7 +10,7 @@ import pytest
 from test_compare_pair import record, scored
 
 from evalsuite.compare.sampled import sampled
-from evalsuite.compare.suite import SuiteComparison, compare_suite
+from evalsuite.compare.suite import Side, SuiteComparison, compare_suite
 from evalsuite.registry.models import Column, Section, SubtaskMean, Suite
 from evalsuite.report.layout import plan_layout
 from evalsuite.schema import Record
@@ -54,13 +54,11 @@ def whole(margin: float | None = None, without: str | None = None) -> SuiteCompa
             samples[id(made)] = scored(values)
         sides.append(records)
     layout = plan_layout([r for side in sides for r in side.values()], SUITE, {})
-    return compare_suite(
-        ("old", "new"),
-        (sides[0], sides[1]),
-        layout,
-        lambda r: sampled(r, samples[id(r)]),
-        margin=margin,
+    first, second = (
+        Side(name=name, records=records, load=lambda r: sampled(r, samples[id(r)]))
+        for name, records in zip(("old", "new"), sides, strict=True)
     )
+    return compare_suite(first, second, layout, margin=margin)
 
 
 def test_p_values_are_corrected_over_the_tasks() -> None:
