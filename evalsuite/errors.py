@@ -22,6 +22,9 @@ class ExitCode(IntEnum):
     DATA = 4
     ENGINE = 5
     STORE = 6
+    REGRESSION = 10
+    INCONCLUSIVE = 11
+    MISSING = 12
     INTERNAL = 70
     INTERRUPTED = 130
 

@@ -11,6 +11,7 @@ from typing import Annotated
 
 import typer
 
+from evalsuite.cli.check import baseline_app, check
 from evalsuite.cli.compare import compare
 from evalsuite.cli.data import data_app
 from evalsuite.cli.imports import import_app
@@ -30,7 +31,9 @@ app.command()(run)
 app.command()(table)
 app.command()(plot)
 app.command()(compare)
+app.command()(check)
 app.add_typer(tasks_app, name="tasks")
+app.add_typer(baseline_app, name="baseline")
 app.add_typer(data_app, name="data")
 app.add_typer(import_app, name="import")
 

@@ -15,7 +15,15 @@ from evalsuite.stats.influence import (
     spearman_influence,
 )
 from evalsuite.stats.intervals import Interval, interval, wilson_interval
-from evalsuite.stats.significance import equivalence_p, holm, mcnemar_p, sign_flip_p
+from evalsuite.stats.significance import (
+    equivalence_p,
+    holm,
+    largest_drop,
+    mcnemar_p,
+    noninferiority_p,
+    paired_proportions_p,
+    sign_flip_p,
+)
 
 __all__ = [
     "Difference",
@@ -26,11 +34,14 @@ __all__ = [
     "equivalence_p",
     "holm",
     "interval",
+    "largest_drop",
     "mcnemar_p",
     "mean_influence",
     "mean_se",
     "mean_with_error",
+    "noninferiority_p",
     "paired",
+    "paired_proportions_p",
     "sign_flip_p",
     "spearman_influence",
     "spearman_se",

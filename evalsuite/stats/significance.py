@@ -90,10 +90,77 @@ def equivalence_p(delta: float, stderr: float, groups: int, margin: float) -> fl
         groups: Number of independent items or clusters, at least 2.
         margin: Above 0.
     """
+    return noninferiority_p(-abs(delta), stderr, groups, margin)
+
+
+def noninferiority_p(delta: float, stderr: float, groups: int, margin: float) -> float:
+    """p-value of the claim that a difference lies above ``−margin``: a one-sided t-test.
+
+    Args:
+        delta: The difference.
+        stderr: Its standard error.
+        groups: Number of independent items or clusters, at least 2.
+        margin: At least 0.
+    """
     from scipy.stats import t
 
     if stderr == 0:
-        return 0.0 if abs(delta) < margin else 1.0
-    nearest = (margin - abs(delta)) / stderr
-    p = float(t.sf(nearest, groups - 1))
+        return 0.0 if delta > -margin else 1.0
+    p = float(t.sf((delta + margin) / stderr, groups - 1))
     return p if math.isfinite(p) else 1.0
+
+
+def paired_proportions_p(won: int, lost: int, samples: int, margin: float) -> float:
+    """p-value of the claim that a share of right answers dropped by less than ``margin``.
+
+    The score test of Tango, "Equivalence test and confidence interval for the difference in
+    proportions for the paired-sample design", Statistics in Medicine 17 (1998): the variance is
+    that under the hypothesis of a drop of just ``margin``, so that few changes, or none, do not
+    count as certainty.
+
+    Args:
+        won: Items that only the second model got right.
+        lost: Items that only the first one got right.
+        samples: All items.
+        margin: Between -1 and 1; below 0 for the claim of a gain of at least that much.
+    """
+    from scipy.stats import norm
+
+    if margin < 0:
+        return 1.0 - paired_proportions_p(lost, won, samples, -margin)
+    # Share of items won under the hypothesis: the root of the restricted likelihood equation
+    # 2n·q² + b·q − won·m·(1 − m) = 0.
+    kept = samples - won - lost
+    b = 2 * kept * margin - won * (1 - 3 * margin) - lost * (1 - margin)
+    root = math.sqrt(b * b + 8 * samples * won * margin * (1 - margin))
+    share = (root - b) / (4 * samples)
+    variance = (2 * share + margin - margin**2) / samples
+    if variance <= 0:
+        return 1.0  # no change, and no drop is allowed for: nothing can be shown
+    return float(norm.sf(((won - lost) / samples + margin) / math.sqrt(variance)))
+
+
+def largest_drop(won: int, lost: int, samples: int, significance: float = 0.05) -> float:
+    """The largest drop of a share of right answers that paired data does not rule out.
+
+    The bound of a one-sided confidence interval: where :func:`paired_proportions_p` reaches
+    ``significance``.
+
+    Args:
+        won: Items that only the second model got right.
+        lost: Items that only the first one got right.
+        samples: All items.
+        significance: One minus the one-sided confidence.
+
+    Returns:
+        From -1 to 1; negative where a gain is shown.
+    """
+    from scipy.optimize import brentq
+
+    def excess(margin: float) -> float:
+        return paired_proportions_p(won, lost, samples, margin) - significance
+
+    near = 1e-9
+    if excess(1 - near) >= 0:
+        return 1.0
+    return float(brentq(excess, -1 + near, 1 - near, xtol=1e-9))

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from test_compare_pair import record, scored
+from scored_records import record, scored
 
 from evalsuite.compare.choose import choose
 from evalsuite.errors import UsageError

@@ -3,53 +3,18 @@
 from __future__ import annotations
 
 import math
-from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
 import pytest
 from scipy import stats as scipy_stats
+from scored_records import Rows, record, scored
 from sklearn.metrics import average_precision_score
 
 from evalsuite.compare.pair import Comparison, compare
 from evalsuite.compare.sampled import sampled
-from evalsuite.schema import CheckpointRef, Record, Signature, digest
 
-Rows = list[dict[str, Any]]
 RNG = np.random.default_rng(17)
-
-
-def record(
-    name: str, score: float, metric: str = "accuracy", n: int = 40, **signature: Any
-) -> Record:
-    plain = {
-        "task": "t",
-        "task_hash": "0" * 64,
-        "world": "embedding",
-        "harness": "h 1",
-        "engine": "e 1",
-        "device": "cpu",
-        "dtype": "float32",
-        "data": "d" * 64,
-    }
-    return Record(
-        status="scored",
-        checkpoint=CheckpointRef(name=name, fingerprint=digest(name), source=name, kind="grit"),
-        task={},
-        signature=Signature(**{**plain, **signature}),
-        main_metric=metric,
-        score=score,
-        stderr=0.03,
-        n=n,
-        created=datetime(2026, 1, 1, tzinfo=UTC),
-    )
-
-
-def scored(values: Any, **columns: Any) -> Rows:
-    return [
-        {"sample": str(i), "score": float(value), **{key: c[i] for key, c in columns.items()}}
-        for i, value in enumerate(values)
-    ]
 
 
 def against(

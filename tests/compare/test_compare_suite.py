@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from test_compare_pair import record, scored
+from scored_records import record, scored
 
 from evalsuite.compare.sampled import sampled
 from evalsuite.compare.suite import Side, SuiteComparison, compare_suite

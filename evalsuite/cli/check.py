@@ -1,0 +1,128 @@
+"""``evalsuite check`` and ``evalsuite baseline``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from evalsuite.cli.options import Results, SuiteName, TasksDir, console
+from evalsuite.cli.options import registry as load_registry
+
+Baselines = Annotated[Path, typer.Option("--baselines", help="Folder of the baselines.")]
+
+baseline_app = typer.Typer(
+    help="Set aside scores that later checkpoints are checked against.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+
+
+def check(
+    candidate: Annotated[
+        str,
+        typer.Option(help="Checkpoint, as after run --ckpt; a store; or a name in --out."),
+    ],
+    baseline: Annotated[
+        str,
+        typer.Option(help="Name of a baseline; or as --candidate."),
+    ],
+    policy: Annotated[
+        str | None, typer.Option(help="YAML file, or a shipped policy: smoke.")
+    ] = None,
+    suite: Annotated[
+        str | None, typer.Option("--suite", help="Suite, instead of the policy's.")
+    ] = None,
+    data: Annotated[
+        Path | None,
+        typer.Option(
+            "--data",
+            envvar="EVALSUITE_DATA",
+            help="Folder with datasets in Hugging Face layout; no network is used then.",
+        ),
+    ] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="Test items of each task.")] = None,
+    engine: Annotated[
+        Literal["vllm", "transformers"], typer.Option(help="Engine of generative tasks.")
+    ] = "vllm",
+    device: Annotated[Literal["auto", "cpu", "cuda"], typer.Option(help="Device.")] = "auto",
+    dtype: Annotated[
+        Literal["auto", "float32", "bfloat16", "float16"], typer.Option(help="Precision.")
+    ] = "auto",
+    out: Results = Path("results"),
+    baselines: Baselines = Path("baselines"),
+    reports: Annotated[
+        Path, typer.Option(help="Folder for check/check.json, check.md and check.xml.")
+    ] = Path("reports"),
+    tasks_dir: TasksDir = None,
+) -> None:
+    """Say whether a checkpoint regressed; the exit code is the verdict."""
+    from evalsuite.check.policy import load_policy
+    from evalsuite.commands.check import CheckRequest, check_command
+    from evalsuite.run.plan import RunOptions
+
+    chosen = load_policy(policy)
+    request = CheckRequest(
+        candidate=candidate,
+        baseline=baseline,
+        policy=chosen.model_copy(update={"suite": suite}) if suite else chosen,
+        tasks_dirs=tuple(tasks_dir or ()),
+        results=out,
+        baselines=baselines,
+        reports=reports,
+        options=RunOptions(
+            limit=limit,
+            device=device,
+            dtype=dtype,
+            engine=engine,
+            data_root=data.resolve() if data else None,
+        ),
+    )
+    raise typer.Exit(int(check_command(request, console())))
+
+
+@baseline_app.command("set")
+def set_(
+    name: Annotated[str, typer.Argument(help="Name of the baseline; replaced if there is one.")],
+    run: Annotated[str, typer.Argument(help="Name of a checkpoint in --out, or a store.")],
+    suite: SuiteName = None,
+    out: Results = Path("results"),
+    baselines: Baselines = Path("baselines"),
+    tasks_dir: TasksDir = None,
+) -> None:
+    """Copy a checkpoint's scores and samples under a name."""
+    from evalsuite.commands.check import set_command
+
+    registry = load_registry(tasks_dir)
+    chosen = registry.suite(suite) if suite else None
+    made = set_command(name, run, chosen, out, baselines)
+    typer.echo(f"baseline {name}: {made.tasks} scores of {made.checkpoint} in {baselines / name}")
+
+
+@baseline_app.command("list")
+def list_(baselines: Baselines = Path("baselines")) -> None:
+    """List the baselines."""
+    from evalsuite.check.baselines import baselines as stored
+
+    found = stored(baselines)
+    if not found:
+        typer.echo(f"no baseline in {baselines}; evalsuite baseline set NAME CHECKPOINT")
+    for one in found:
+        suite = one.suite or "all tasks"
+        typer.echo(f"{one.name}  {one.checkpoint}  {suite}  {one.tasks} scores  {one.created:%F}")
+
+
+@baseline_app.command("show")
+def show(
+    name: Annotated[str, typer.Argument(help="Name of the baseline.")],
+    baselines: Baselines = Path("baselines"),
+) -> None:
+    """Show a baseline's scores and how they came to be; checks that no file has changed."""
+    from evalsuite.check.baselines import load_baseline
+
+    baseline, _, records = load_baseline(baselines, name)
+    typer.echo(f"{baseline.checkpoint} {baseline.fingerprint[:16]}, set {baseline.created:%F %R}")
+    for record in records:
+        shown = (100 if record.percent else 1) * (record.score or 0.0)
+        typer.echo(f"{shown:8.2f}  {record.signature.short()}")

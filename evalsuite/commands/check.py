@@ -1,0 +1,257 @@
+"""``evalsuite check`` and ``evalsuite baseline``."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from evalsuite.check.baselines import Baseline, is_baseline, load_baseline, set_baseline
+from evalsuite.check.policy import Policy
+from evalsuite.check.verdicts import CheckResult, Verdict, judge
+from evalsuite.commands.run import RunRequest, evaluate_request
+from evalsuite.commands.stored import categories_of, store_samples
+from evalsuite.compare.choose import choose
+from evalsuite.errors import CheckpointError, ExitCode, Interrupted, StoreError, UsageError
+from evalsuite.registry.load import Registry
+from evalsuite.registry.models import Suite
+from evalsuite.report.files import write_whole
+from evalsuite.report.rows import RowPlan, plan_rows
+from evalsuite.run.plan import RunOptions
+from evalsuite.schema import Frozen, Record, World
+from evalsuite.store import Store
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from evalsuite.compare.suite import Side
+
+EXIT: dict[Verdict, ExitCode] = {
+    "regression": ExitCode.REGRESSION,
+    "missing": ExitCode.MISSING,
+    "inconclusive": ExitCode.INCONCLUSIVE,
+}
+SUMMARY_VARIABLE = "GITHUB_STEP_SUMMARY"
+"""Names a file to which a job of GitHub Actions appends Markdown for its summary page."""
+
+
+class CheckRequest(Frozen):
+    """Everything that ``evalsuite check`` was asked for."""
+
+    candidate: str
+    baseline: str
+    policy: Policy = Policy()
+    tasks_dirs: tuple[Path, ...] = ()
+    results: Path = Path("results")
+    baselines: Path = Path("baselines")
+    reports: Path = Path("reports")
+    options: RunOptions = RunOptions()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Found:
+    """A checkpoint's records and where their samples are."""
+
+    name: str
+    records: dict[str, Record]
+    store: Store
+
+    @property
+    def side(self) -> Side:
+        from evalsuite.compare.suite import Side
+
+        return Side(
+            name=self.name,
+            records=self.records,
+            load=lambda record: store_samples(self.store, record),
+        )
+
+
+def check_command(request: CheckRequest, console: Console) -> ExitCode:
+    """``evalsuite check``: run what is missing, compare, say the verdict, write it.
+
+    Raises:
+        EvalsuiteError: For what is not there or not valid.
+    """
+    from evalsuite.check.outputs import headline, to_json, to_junit, to_summary, verdict_table
+    from evalsuite.report.render import to_terminal
+
+    result = check(request, console)
+    code = EXIT[result.blocking] if result.blocking else ExitCode.OK
+    folder = request.reports / "check"
+    summary = to_summary(result)
+    write_whole(folder / "check.json", to_json(result, int(code)).encode())
+    write_whole(folder / "check.md", summary.encode())
+    write_whole(folder / "check.xml", to_junit(result))
+    _append_summary(summary)
+    console.print()
+    console.print(to_terminal(verdict_table(result)))
+    style = "bold red" if result.blocking else "bold green"
+    console.print(f"\n{headline(result)}", style=style, markup=False, soft_wrap=True)
+    console.print(f"check.json  check.md  check.xml in {folder}", highlight=False, soft_wrap=True)
+    return code
+
+
+def check(request: CheckRequest, console: Console) -> CheckResult:
+    """Compare a candidate with a baseline under a policy; evaluates what is not stored.
+
+    Raises:
+        EvalsuiteError: For what is not there or not valid.
+    """
+    from evalsuite.compare.suite import compare_tasks
+    from evalsuite.report.layout import plan_layout
+
+    registry = Registry.load(request.tasks_dirs)
+    suite = registry.suite(request.policy.suite)
+    categories = categories_of(registry)
+    request.policy.check_names(
+        suite.members, frozenset(c for task in suite.members if (c := categories.get(task)))
+    )
+    baseline = _find(request.baseline, suite, request, console, named=True)
+    candidate = _find(request.candidate, suite, request, console)
+    records = [*baseline.records.values(), *candidate.records.values()]
+    layout = plan_layout(records, suite, categories)
+    compared, missing = compare_tasks(baseline.side, candidate.side, layout)
+    for task in suite.tasks:  # a suite without columns shows only what somebody has
+        if task not in compared and task not in missing:
+            missing[task] = f"{baseline.name} has no score; {candidate.name} has no score"
+    in_baseline = frozenset(t for t, r in baseline.records.items() if r.score is not None)
+    verdicts = judge(
+        compared, missing, request.policy, categories=categories, in_baseline=in_baseline
+    )
+    notes = [
+        f"{task}: not paired: {one.note}" for task, one in compared.items() if one.note
+    ] + _differences(baseline.records, candidate.records)
+    return CheckResult(
+        baseline=baseline.name,
+        candidate=candidate.name,
+        policy=request.policy,
+        tasks=verdicts,
+        notes=tuple(notes),
+    )
+
+
+def set_command(
+    name: str,
+    run: str,
+    suite: Suite | None,
+    results: Path,
+    folder: Path,
+) -> Baseline:
+    """``evalsuite baseline set``: copy a checkpoint's scores and samples under a name.
+
+    Raises:
+        UsageError: If there are no such scores.
+        StoreError: If the folder cannot be written.
+    """
+    store = Store(Path(run) if _is_store(Path(run)) else results)
+    row = _row(store, None if _is_store(Path(run)) else run, suite, run)
+    return set_baseline(folder, name, row.records.values(), store, suite.name if suite else None)
+
+
+def _find(
+    text: str, suite: Suite, request: CheckRequest, console: Console, *, named: bool = False
+) -> _Found:
+    """The records that a name, a store or a checkpoint stands for."""
+    if named and is_baseline(request.baselines, text):
+        manifest, store, records = load_baseline(request.baselines, text)
+        kept = {r.signature.task: r for r in records if r.signature.task in suite.members}
+        return _Found(name=f"{manifest.checkpoint} ({text})", records=kept, store=store)
+    if _is_store(Path(text)):
+        store = Store(Path(text))
+        row = _row(store, None, suite, text)
+        return _Found(name=row.name, records=row.records, store=store)
+    store = Store(request.results)
+    if not Path(text).exists() and ":" not in text and request.results.is_dir():
+        try:
+            row = _row(store, text, suite, text)
+        except UsageError as unknown:
+            return _evaluated(text, suite, request, console, unknown)
+        return _Found(name=row.name, records=row.records, store=store)
+    return _evaluated(text, suite, request, console)
+
+
+def _evaluated(
+    text: str,
+    suite: Suite,
+    request: CheckRequest,
+    console: Console,
+    unknown: UsageError | None = None,
+) -> _Found:
+    """Records of a checkpoint, with what was missing run now."""
+    run = RunRequest(
+        checkpoints=(text,),
+        suite=suite.name,
+        tasks_dirs=request.tasks_dirs,
+        results=request.results,
+        options=request.options,
+    )
+    try:
+        result = evaluate_request(run, console)
+    except KeyboardInterrupt:
+        raise Interrupted(
+            f"interrupted; what is finished is kept in {request.results}",
+            "the same command goes on from there",
+        ) from None
+    except CheckpointError:
+        if unknown is None or "/" in text:
+            raise
+        message = f"{unknown.message}, nor is it a checkpoint"
+        raise UsageError(message, unknown.hint) from None
+    records = {record.signature.task: record for record in result.records}
+    name = next(iter(records.values())).checkpoint.name
+    return _Found(name=name, records=records, store=Store(request.results))
+
+
+def _is_store(path: Path) -> bool:
+    return path.is_dir() and next(path.glob("[!.]*/*.r*.json"), None) is not None
+
+
+def _row(store: Store, name: str | None, suite: Suite | None, shown: str) -> RowPlan:
+    """The row of a store that is meant; without a name, its only one."""
+    records = store.records()
+    if store.problems:
+        raise StoreError(store.problems[0], "move it away, or upgrade evalsuite")
+    inside = [r for r in records if suite is None or r.signature.task in suite.members]
+    rows = plan_rows(inside)
+    if name is not None:
+        return choose(rows, name)
+    if len(rows) != 1:
+        names = ", ".join(dict.fromkeys(row.name for row in rows)) or "none"
+        raise UsageError(
+            f"{shown} holds scores of {len(rows)} checkpoints or protocols ({names})",
+            f"name one of them and give --out {shown}",
+        )
+    return rows[0]
+
+
+def _differences(one: dict[str, Record], two: dict[str, Record]) -> list[str]:
+    """In what the signatures of the two differ, world by world."""
+    found: dict[tuple[World, str, str, str], None] = {}
+    for task in [task for task in one if task in two]:
+        first, second = one[task], two[task]
+        if first.score is None or second.score is None:
+            continue
+        left, right = first.signature.protocol, second.signature.protocol
+        for key in sorted(left.keys() | right.keys()):
+            if left.get(key) != right.get(key):
+                values = (str(left.get(key)), str(right.get(key)))
+                found[(first.signature.world, key, *values)] = None
+    return [
+        f"{world}: baseline and candidate differ in {key}: {left} and {right}"
+        for world, key, left, right in found
+    ]
+
+
+def _append_summary(text: str) -> None:
+    path = os.environ.get(SUMMARY_VARIABLE)
+    if not path:
+        return
+    try:
+        with Path(path).open("a", encoding="utf-8") as stream:
+            stream.write(text)
+    except OSError as error:
+        raise StoreError(
+            f"cannot write {path}: {error.strerror}", f"check or unset {SUMMARY_VARIABLE}"
+        ) from error
