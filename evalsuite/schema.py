@@ -214,7 +214,10 @@ class Record(Frozen):
     stderr: float | None = None
     """Standard error of ``score``; ``None`` where it is not known."""
     n: int | None = None
-    """Number of independent test items."""
+    """Number of test items."""
+    groups: int | None = None
+    """Number of groups (passages, subjects …) that the items fall into, where ``stderr`` allows
+    for their belonging together; ``None`` where they count as independent."""
     percent: bool = True
     """Whether tables show ``100 × score``."""
     metrics: dict[str, float] = Field(default_factory=dict)

@@ -13,8 +13,8 @@ from evalsuite.store import Store
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from evalsuite.compare.sampled import Sampled
     from evalsuite.report.model import Table
+    from evalsuite.sampled import Sampled
 
 
 def stored_records(results: Path, *, needed: bool = True) -> list[Record]:
@@ -36,8 +36,8 @@ def stored_records(results: Path, *, needed: bool = True) -> list[Record]:
 
 def store_samples(store: Store, record: Record) -> Sampled | None:
     """A record's samples, read from the store, as statistics need them."""
-    from evalsuite.compare.sampled import sampled
     from evalsuite.data import read_rows
+    from evalsuite.sampled import sampled
 
     path = store.samples_path(record)
     return None if path is None else sampled(record, read_rows(path))

@@ -8,7 +8,7 @@ from typing import Literal
 
 import numpy as np
 
-from evalsuite.compare.sampled import Sampled
+from evalsuite.sampled import Sampled
 from evalsuite.schema import Record
 from evalsuite.stats import Difference, mcnemar_p, paired, sign_flip_p, unpaired
 from evalsuite.stats.errors import group_sums
@@ -123,7 +123,7 @@ def _unpaired(first: Record, second: Record, note: str) -> Comparison:
     assert second.score is not None
     difference = None
     errors = (first.stderr, second.stderr)
-    sizes = (first.n or 0, second.n or 0)
+    sizes = (first.groups or first.n or 0, second.groups or second.n or 0)
     if errors[0] is not None and errors[1] is not None and min(sizes) >= 2:
         delta = second.score - first.score
         difference = unpaired(delta, errors[0], errors[1], *sizes)

@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from evalsuite.compare.pair import Comparison, compare
-from evalsuite.compare.sampled import Sampled
 from evalsuite.report.layout import Layout, SectionPlan
+from evalsuite.sampled import Sampled
 from evalsuite.schema import Record
 from evalsuite.stats import Difference, equivalence_p, holm, mean_with_error
 

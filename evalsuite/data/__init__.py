@@ -6,13 +6,14 @@ Nothing here but :mod:`evalsuite.data.fetch` touches the network, and nothing a 
 from evalsuite.data.hashes import hash_file, hash_folder
 from evalsuite.data.info import files_info, hub_info, local_info, rows_hash, still_matches
 from evalsuite.data.mirror import content_link, converted_folder, dataset_folder
-from evalsuite.data.rows import read_rows, require_columns
+from evalsuite.data.rows import groups_of, read_rows, require_columns
 
 __all__ = [
     "content_link",
     "converted_folder",
     "dataset_folder",
     "files_info",
+    "groups_of",
     "hash_file",
     "hash_folder",
     "hub_info",

@@ -100,3 +100,27 @@ def require_columns(
                 raise DataError(
                     f"{path}:{number}: column {name!r} {state} (columns there: {there})", hint
                 )
+
+
+def groups_of(
+    rows: Iterable[Mapping[str, Any]], mapping: Mapping[str, str], path: Path
+) -> list[str] | None:
+    """The groups that rows belong to (a passage, a subject): the optional column ``group``.
+
+    Args:
+        rows: The rows of ``path``, in order.
+        mapping: Standard name → name in the file, where they differ.
+        path: The file, for the message.
+
+    Returns:
+        ``None`` where no row has a group.
+
+    Raises:
+        DataError: If some rows have one and others do not, or there is no column that
+            ``mapping`` names.
+    """
+    kept, name = list(rows), mapping.get("group", "group")
+    if "group" not in mapping and all(row.get(name) is None for row in kept):
+        return None
+    require_columns(kept, ["group"], mapping, path)
+    return [str(row[name]) for row in kept]

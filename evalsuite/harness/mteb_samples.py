@@ -81,8 +81,9 @@ def collect(
         found = predictions.get(subset, {}).get(prepared.split)
         source = _Input(prepared, subset, found, by_subset[subset], metric)
         parts.append(_collector(prepared.task)(source))
+    groups = prepared.groups
     rows = [
-        {"sample": row["sample"], "subset": subset, **row}
+        {"sample": row["sample"], "subset": subset, **_group(row["sample"], groups), **row}
         for subset, part in zip(prepared.subsets, parts, strict=True)
         for row in part.rows
     ]
@@ -94,6 +95,10 @@ def collect(
         n=sum(part.n for part in parts),
         warnings=tuple(warning for part in parts for warning in part.warnings),
     )
+
+
+def _group(sample: str, groups: Mapping[str, str]) -> dict[str, str]:
+    return {"group": groups[sample]} if sample in groups else {}
 
 
 def _collector(task: Any) -> Callable[[_Input], Part]:

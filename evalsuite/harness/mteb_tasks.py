@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,7 @@ from mteb.types import PromptType
 from evalsuite.data import content_link, dataset_folder, files_info, hub_info, local_info, rows_hash
 from evalsuite.errors import DataError, UsageError, did_you_mean
 from evalsuite.harness.mteb_speed import with_fast_labels
-from evalsuite.harness.own_embedding import build_own_task
+from evalsuite.harness.own_embedding import build_own_task, own_groups
 from evalsuite.registry.models import Task
 from evalsuite.schema import DataInfo
 
@@ -41,6 +41,8 @@ class Prepared:
     subset where there are several); without retrieval and reranking, which have query ids."""
     data: DataInfo
     load_seconds: float
+    groups: dict[str, str] = field(default_factory=dict)
+    """Item → what it belongs to; empty where the data does not say."""
 
 
 def prepare(task: Task, root: Path | None, limit: int | None, seed: int) -> Prepared:
@@ -81,6 +83,7 @@ def prepare(task: Task, root: Path | None, limit: int | None, seed: int) -> Prep
         ids=ids,
         data=data,
         load_seconds=time.monotonic() - started,
+        groups=own_groups(task) if task.data is not None else {},
     )
 
 

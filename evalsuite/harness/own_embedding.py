@@ -22,7 +22,7 @@ from mteb.abstasks.sts import AbsTaskSTS
 from mteb.abstasks.task_metadata import TaskMetadata
 from mteb.abstasks.text.summarization import AbsTaskSummarization
 
-from evalsuite.data import read_rows, require_columns
+from evalsuite.data import groups_of, read_rows, require_columns
 from evalsuite.errors import DataError
 from evalsuite.harness.mteb_speed import InMemoryLabels
 from evalsuite.registry.models import COLUMNS, Task
@@ -148,6 +148,25 @@ def build_own_task(task: Task, seed: int) -> Any:
         role: _read_table(path, columns[role], task.columns) for role, path in task.data.items()
     }
     return _BUILDERS[task.type](task, tables, seed)
+
+
+def own_groups(task: Task) -> dict[str, str]:
+    """What the items of an own-data task belong to: item → value of its column ``group``.
+
+    Items are the test rows by number, for retrieval the queries by id.
+
+    Raises:
+        DataError: If only some rows have a group.
+    """
+    assert task.data is not None
+    path = task.data["queries" if task.type == "retrieval" else "test"]
+    rows = read_rows(path)
+    groups = groups_of(rows, task.columns, path)
+    if groups is None:
+        return {}
+    key = task.columns.get("id", "id") if task.type == "retrieval" else None
+    names = [str(row[key]) if key else str(number) for number, row in enumerate(rows)]
+    return dict(zip(names, groups, strict=True))
 
 
 def _read_table(path: Path, columns: Sequence[str], mapping: dict[str, str]) -> Table:

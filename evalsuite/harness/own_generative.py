@@ -14,9 +14,10 @@ from jinja2 import TemplateError
 from lm_eval.api.task import ConfigurableTask
 from lm_eval.utils import apply_template
 
-from evalsuite.data import files_info, read_rows, require_columns
+from evalsuite.data import files_info, groups_of, read_rows, require_columns
 from evalsuite.errors import DataError, EngineError, UsageError
 from evalsuite.harness import answers
+from evalsuite.harness.grit_tasks.rows import GROUP
 from evalsuite.harness.lm_eval_tasks import LoadedTasks
 from evalsuite.harness.sandbox import Sandbox, require_sandbox
 from evalsuite.registry.models import COLUMNS, Task
@@ -76,6 +77,8 @@ def _rows(task: Task, role: str, path: Path) -> list[dict[str, Any]]:
     named = [{key: row.get(key) for key in keys} for row in rows]
     for row in named:
         row.update({new: row[old] for new, old in task.columns.items() if old in row})
+    if role == "test" and (groups := groups_of(rows, task.columns, path)):
+        named = [row | {GROUP: group} for row, group in zip(named, groups, strict=True)]
     return named
 
 

@@ -56,8 +56,8 @@ class Registry:
 
     A folder holds task files anywhere, suites under ``suites/``, instruction sets under
     ``instructions/``, policies of checks under ``policies/`` and task files in lm-eval's own
-    format under ``lm_eval/`` (read elsewhere, both). A task file is one task, or ``tasks:`` with a list of them and
-    ``defaults:`` for what they share.
+    format under ``lm_eval/`` (read elsewhere, both). A task file is one task, or ``tasks:``
+    with a list of them and ``defaults:`` for what they share.
     """
 
     def __init__(self) -> None:

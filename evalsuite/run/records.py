@@ -14,6 +14,7 @@ from evalsuite.checkpoint.models import Checkpoint
 from evalsuite.errors import EngineError
 from evalsuite.harness.base import Evaluation
 from evalsuite.registry.models import Task
+from evalsuite.sampled import sampled
 from evalsuite.schema import Record, Signature, Status, Timings
 
 PACKAGES = (
@@ -51,7 +52,7 @@ def scored_record(
             f"{task.name}: {evaluation.main_metric} came out as {evaluation.score}",
             "the samples are in the log; is the checkpoint intact?",
         )
-    return Record(
+    record = Record(
         status="scored",
         checkpoint=checkpoint.ref,
         task=_definition(task),
@@ -74,6 +75,7 @@ def scored_record(
         raw=_plain(evaluation.raw),
         created=datetime.now(UTC),
     )
+    return record.model_copy(update=_uncertainty(record, evaluation.samples))
 
 
 def failed_record(checkpoint: Checkpoint, task: Task, signature: Signature, reason: str) -> Record:
@@ -102,6 +104,18 @@ def environment() -> dict[str, Any]:
         "gpu": _gpu_name(),
         "packages": versions,
     }
+
+
+def _uncertainty(record: Record, rows: list[dict[str, Any]]) -> dict[str, Any]:
+    """The standard error that the samples give, clustered where they belong to groups.
+
+    It takes the place of the harness's own (lm-eval's takes the questions of one subject for
+    independent) wherever the score follows from the samples.
+    """
+    found = sampled(record, rows)
+    if found is None or found.stderr is None:
+        return {}
+    return {"stderr": found.stderr, "groups": found.independent if found.groups else None}
 
 
 def _without_score(

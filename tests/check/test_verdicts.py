@@ -11,7 +11,7 @@ from scored_records import record, scored
 from evalsuite.check.policy import Policy, Tolerance
 from evalsuite.check.verdicts import CheckResult, TaskVerdict, at_worst, drop_p, judge
 from evalsuite.compare.pair import Comparison, compare
-from evalsuite.compare.sampled import sampled
+from evalsuite.sampled import sampled
 from evalsuite.stats import holm, largest_drop
 
 RNG = np.random.default_rng(71)

@@ -12,7 +12,7 @@ from scored_records import Rows, record, scored
 from sklearn.metrics import average_precision_score
 
 from evalsuite.compare.pair import Comparison, compare
-from evalsuite.compare.sampled import sampled
+from evalsuite.sampled import sampled
 
 RNG = np.random.default_rng(17)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -189,7 +190,7 @@ def _groups(rows: Sequence[Row], strata: Sequence[str] | None) -> tuple[str, ...
 def _column(rows: Sequence[Row], name: str) -> Floats | None:
     """A column of finite numbers; ``None`` where one is absent."""
     values = [row.get(name) for row in rows]
-    if any(not isinstance(value, (bool, int, float)) for value in values):
+    if not all(isinstance(value, Real) for value in values):
         return None
     column = np.array(values, dtype=np.float64)
     return column if np.isfinite(column).all() else None
