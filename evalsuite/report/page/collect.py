@@ -1,0 +1,185 @@
+"""What a page shows, gathered from records: no HTML yet."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from evalsuite.registry.models import Suite
+from evalsuite.report.aggregate import build_table
+from evalsuite.report.conventions import under
+from evalsuite.report.layout import Layout, plan_layout, settle_means
+from evalsuite.report.model import Table
+from evalsuite.report.page.samples import TaskSamples, choose_samples
+from evalsuite.report.rows import RowPlan, plan_rows
+from evalsuite.report.text import plain
+from evalsuite.report.view import View
+from evalsuite.schema import CheckpointRef, Record
+
+if TYPE_CHECKING:
+    from evalsuite.compare.suite import Side, SuiteComparison
+
+LoadRows = Callable[[Record], Sequence[Mapping[str, Any]] | None]
+"""Reads a record's samples."""
+
+MOST_COMPARED = 6
+"""Rows up to which the first one is compared with the others without being asked."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PageRow:
+    """A checkpoint under one protocol, in the order of the table."""
+
+    label: str
+    """Unlike any other row's."""
+    plan: RowPlan
+    tasks: tuple[str, ...]
+    """The tasks that count for this row: subtasks, or a mean that has its own record."""
+
+    @property
+    def checkpoint(self) -> CheckpointRef:
+        """What its newest record says of the checkpoint."""
+        records = sorted(self.plan.records.values(), key=lambda record: record.created)
+        return records[-1].checkpoint
+
+    def record(self, task: str) -> Record | None:
+        """Its record of a task."""
+        return self.plan.records.get(task)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PageData:
+    """Everything that a page shows."""
+
+    suite: Suite | None
+    layout: Layout
+    rows: tuple[PageRow, ...]
+    table: Table
+    comparisons: tuple[SuiteComparison, ...]
+    samples: tuple[TaskSamples, ...]
+    most: int
+    """Samples a task."""
+
+    @property
+    def title(self) -> str:
+        """Name of the suite, or that there is none."""
+        return self.suite.name if self.suite else "All tasks"
+
+    @property
+    def tasks(self) -> tuple[str, ...]:
+        """All tasks that any row counts, in the order of the table."""
+        counted = {task for row in self.rows for task in row.tasks}
+        return tuple(task for task in self.layout.scored_tasks if task in counted)
+
+    @property
+    def newest(self) -> datetime:
+        """When the newest of its records was made."""
+        return max(r.created for row in self.rows for r in row.plan.records.values())
+
+
+def collect(
+    records: Iterable[Record],
+    suite: Suite | None,
+    categories: Mapping[str, str | None],
+    load: LoadRows,
+    *,
+    compare: Sequence[str] = (),
+    most: int = 20,
+) -> PageData:
+    """Gather a page.
+
+    Args:
+        records: What the store holds.
+        suite: Tasks, columns and averages; without one, all tasks found.
+        categories: Task → category, from the registry.
+        load: Reads a record's samples.
+        compare: The baseline, then the candidates; names as in the table. By default the first
+            row with the others, up to :data:`MOST_COMPARED` rows.
+        most: Samples a task.
+
+    Raises:
+        UsageError: If a checkpoint to be compared is not there.
+    """
+    inside = [r for r in records if suite is None or r.signature.task in suite.members]
+    layout = plan_layout(inside, suite, categories)
+    convention = View().convention_for(suite)
+    shown = set(layout.scored_tasks)
+    settled = settle_means([r for r in inside if r.signature.task in shown], layout)
+    plans = plan_rows((under(record, convention) for record in settled), layout.means)
+    rows = tuple(
+        PageRow(label=label, plan=plan, tasks=_tasks(layout, plan))
+        for label, plan in zip(_labels(plans), plans, strict=True)
+    )
+    return PageData(
+        suite=suite,
+        layout=layout,
+        rows=rows,
+        table=build_table(inside, suite, categories=categories),
+        comparisons=_comparisons(rows, layout, load, compare),
+        samples=_samples(rows, layout, load, most),
+        most=most,
+    )
+
+
+def _labels(plans: Sequence[RowPlan]) -> list[str]:
+    """Name and what sets a row apart; numbered where that is not enough."""
+    found: list[str] = []
+    for plan in plans:
+        base = plain(f"{plan.name} / {plan.difference}" if plan.difference else plan.name, 80)
+        label, number = base, 2
+        while label in found:
+            label, number = f"{base} ({number})", number + 1
+        found.append(label)
+    return found
+
+
+def _tasks(layout: Layout, plan: RowPlan) -> tuple[str, ...]:
+    named = (task for section in layout.sections for task in section.tasks)
+    return tuple(dict.fromkeys(layout.leaves(named, plan.stand_ins)))
+
+
+def _comparisons(
+    rows: Sequence[PageRow], layout: Layout, load: LoadRows, names: Sequence[str]
+) -> tuple[SuiteComparison, ...]:
+    from evalsuite.compare.choose import choose
+    from evalsuite.compare.suite import compare_suite
+
+    if not names and not 2 <= len(rows) <= MOST_COMPARED:
+        return ()
+    chosen = list(rows)
+    if names:
+        by_plan = {id(row.plan): row for row in rows}
+        plans = [row.plan for row in rows]
+        chosen = [by_plan[id(choose(plans, name))] for name in names]
+    sides = [_side(row, load) for row in chosen]
+    return tuple(compare_suite(sides[0], other, layout) for other in sides[1:])
+
+
+def _side(row: PageRow, load: LoadRows) -> Side:
+    from evalsuite.compare.suite import Side
+    from evalsuite.sampled import Sampled, sampled
+
+    def read(record: Record) -> Sampled | None:
+        found = load(record)
+        return None if found is None else sampled(record, found)
+
+    return Side(name=row.label, records=row.plan.records, load=read)
+
+
+def _samples(
+    rows: Sequence[PageRow], layout: Layout, load: LoadRows, most: int
+) -> tuple[TaskSamples, ...]:
+    found = []
+    for task in layout.scored_tasks if most else ():
+        records = [row.record(task) for row in rows]
+        basis = [
+            f"{r.signature.task_hash[:8]} {(r.signature.data or '')[:8]}" if r else ""
+            for r in records
+        ]
+        loaded = [load(record) if record and record.samples else None for record in records]
+        samples = choose_samples(task, loaded, basis, most)
+        if samples is not None:
+            found.append(samples)
+    return tuple(found)

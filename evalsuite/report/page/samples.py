@@ -1,0 +1,218 @@
+"""Which samples a page carries, and in which columns."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from evalsuite.report.page.text import cut, visible
+from evalsuite.schema import digest
+
+SampleRow = Mapping[str, Any]
+Role = Literal["prompt", "gold", "answer", "extracted", "more"]
+"""Where a column stands: what the model saw, what is right, what came, what was taken from it."""
+
+ROLES: dict[str, tuple[Role, str]] = {
+    "prompt": ("prompt", "Prompt as the model saw it"),
+    "target": ("gold", "Gold"),
+    "gold": ("gold", "Gold"),
+    "label": ("gold", "Gold label"),
+    "reference": ("gold", "Reference answer"),
+    "response": ("answer", "Answer"),
+    "predictions": ("answer", "Predictions, one an experiment"),
+    "cosine": ("answer", "Cosine similarity"),
+    "documents": ("answer", "Documents found, best first"),
+    "extracted": ("extracted", "Extracted"),
+    "parsed": ("more", "An answer was found"),
+    "logprobs": ("more", "Log-likelihood of each choice"),
+    "correct": ("more", "Share of experiments that are right"),
+    "judgement": ("more", "Judge's replies"),
+    "order": ("more", "Order shown to the judge"),
+    "problem": ("more", "Problem"),
+}
+"""Column of the store → place and label; other columns stand under ``more`` by their own name."""
+
+_ORDER: tuple[Role, ...] = ("prompt", "gold", "answer", "extracted", "more")
+_IDENTITY = ("sample", "subset", "score")
+_STAND_IN = "cosine"
+"""What is compared where a sample has no score of its own (correlations, average precision)."""
+_LONGEST_LIST = 2_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SampleColumn:
+    """One column; its values by page row, then by sample."""
+
+    label: str
+    role: Role
+    values: tuple[tuple[str | float | None, ...] | None, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskSamples:
+    """The samples of one task that a page carries."""
+
+    task: str
+    ids: tuple[str, ...]
+    total: int
+    """Samples that the store holds, over all rows."""
+    scores: tuple[tuple[float | None, ...] | None, ...]
+    """By page row, then by sample; ``None`` for a row without samples."""
+    measure: str
+    """What ``scores`` are: ``score``, or what stands in for it."""
+    columns: tuple[SampleColumn, ...]
+    basis: tuple[str, ...]
+    """By page row, what the samples were drawn from: rows that differ have other samples."""
+
+    def payload(self) -> dict[str, Any]:
+        """Plain data for the page; each distinct text once."""
+        texts: dict[str, int] = {}
+        columns = []
+        for column in self.columns:
+            number = _all_numbers(column)
+            cells = [
+                None if values is None else [_cell(value, texts, number) for value in values]
+                for values in column.values
+            ]
+            kind = "n" if number else "t"
+            columns.append({"label": column.label, "role": column.role, "kind": kind, "v": cells})
+        return {
+            "ids": self.ids,
+            "total": self.total,
+            "measure": self.measure,
+            "scores": self.scores,
+            "basis": self.basis,
+            "columns": columns,
+            "texts": list(texts),
+        }
+
+
+def choose_samples(
+    task: str, rows: Sequence[Sequence[SampleRow] | None], basis: Sequence[str], most: int
+) -> TaskSamples | None:
+    """The samples of a task for a page; the same ones for all checkpoints.
+
+    Those whose score differs most between checkpoints come first, then those that most
+    checkpoints have; among equals the hash of the name decides, so that the choice looks random
+    but never changes. They are listed in the order of the store.
+
+    Args:
+        task: Its name.
+        rows: The samples of each page row, or ``None``.
+        basis: Of each page row, what its samples were drawn from.
+        most: Samples to keep.
+
+    Returns:
+        ``None`` if no row has samples.
+    """
+    tables = [None if found is None else _named(found) for found in rows]
+    ids = list(dict.fromkeys(name for table in tables if table for name in table))
+    if not ids:
+        return None
+    has_score = any(row.get("score") is not None for t in tables if t for row in t.values())
+    measure = "score" if has_score else _STAND_IN
+
+    def value(table: Mapping[str, SampleRow] | None, name: str) -> float | None:
+        row = table.get(name) if table is not None else None
+        return None if row is None else _number(row.get(measure))
+
+    def rank(name: str) -> tuple[float, int, str]:
+        known = [found for table in tables if (found := value(table, name)) is not None]
+        spread = max(known) - min(known) if known else 0.0
+        return (-spread, -len(known), digest([task, name]))
+
+    kept = set(sorted(ids, key=rank)[:most])
+    names = tuple(name for name in ids if name in kept)
+    scores = tuple(
+        None if table is None else tuple(value(table, name) for name in names) for table in tables
+    )
+    return TaskSamples(
+        task=task,
+        ids=tuple(visible(cut(name, 200)) for name in names),
+        total=len(ids),
+        scores=scores,
+        measure=measure,
+        columns=tuple(_columns(tables, names, measure)),
+        basis=tuple(basis),
+    )
+
+
+def _named(rows: Sequence[SampleRow]) -> dict[str, SampleRow]:
+    """Samples by name; a name that comes again gets a number."""
+    found: dict[str, SampleRow] = {}
+    for row in rows:
+        subset = row.get("subset")
+        name = f"{subset}/{row['sample']}" if subset not in (None, "", "default") else ""
+        name = name or str(row["sample"])
+        number = 2
+        unique = name
+        while unique in found:
+            unique, number = f"{name} ({number})", number + 1
+        found[unique] = row
+    return found
+
+
+def _columns(
+    tables: Sequence[Mapping[str, SampleRow] | None], names: Sequence[str], measure: str
+) -> list[SampleColumn]:
+    keys = dict.fromkeys(
+        key
+        for table in tables
+        if table
+        for name in names
+        if name in table
+        for key in table[name]
+        if key not in _IDENTITY
+    )
+    columns = []
+    for key in keys:
+        role, label = ROLES.get(key, ("more", key))
+        values = tuple(
+            None if t is None else tuple(_plain((t.get(name) or {}).get(key)) for name in names)
+            for t in tables
+        )
+        said = {value for row in values for value in row or ()}
+        if said <= {None, "", "[]"} or (key == "parsed" and said <= {None, "yes"}):
+            continue
+        if key == "correct" and measure == "score":
+            continue  # it is the score
+        columns.append(SampleColumn(label=visible(label), role=role, values=values))
+    return sorted(columns, key=lambda column: _ORDER.index(column.role))
+
+
+def _plain(value: object) -> str | float | None:
+    """A stored value as a number or a readable text."""
+    if value is None or isinstance(value, str):
+        return None if value is None else visible(cut(value))
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    number = _number(value)
+    if number is not None:
+        return number
+    return visible(cut(json.dumps(value, ensure_ascii=False, default=str), _LONGEST_LIST))
+
+
+def _number(value: object) -> float | None:
+    """A finite number with six digits."""
+    if isinstance(value, bool):
+        return float(value)
+    if isinstance(value, int):
+        return value
+    if isinstance(value, float) and math.isfinite(value):
+        return float(f"{value:.6g}")
+    return None
+
+
+def _all_numbers(column: SampleColumn) -> bool:
+    return not any(isinstance(v, str) for row in column.values for v in row or ())
+
+
+def _cell(
+    value: str | float | None, texts: dict[str, int], number: bool
+) -> str | float | int | None:
+    if value is None or number:
+        return value
+    return texts.setdefault(str(value), len(texts))
