@@ -15,6 +15,7 @@ from evalsuite.cli.check import baseline_app, check
 from evalsuite.cli.compare import compare
 from evalsuite.cli.data import data_app
 from evalsuite.cli.imports import import_app
+from evalsuite.cli.report import report
 from evalsuite.cli.run import run
 from evalsuite.cli.show import plot, table
 from evalsuite.cli.tasks import tasks_app
@@ -32,6 +33,7 @@ app.command()(table)
 app.command()(plot)
 app.command()(compare)
 app.command()(check)
+app.command()(report)
 app.add_typer(tasks_app, name="tasks")
 app.add_typer(baseline_app, name="baseline")
 app.add_typer(data_app, name="data")

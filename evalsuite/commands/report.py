@@ -1,0 +1,64 @@
+"""``evalsuite report``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from evalsuite.commands.stored import categories_of, stored_records
+from evalsuite.errors import StoreError
+from evalsuite.registry.load import Registry
+from evalsuite.registry.models import Suite
+from evalsuite.schema import Record
+from evalsuite.store import Store, slug
+
+ALL_TASKS = "all-tasks"
+"""Name of the reports folder where no suite is named."""
+
+
+def report_command(
+    results: Path,
+    registry: Registry,
+    suite: Suite | None,
+    *,
+    file: Path | None = None,
+    samples: int = 20,
+    compare: Sequence[str] = (),
+) -> Path:
+    """``evalsuite report``: everything stored about a suite, as one HTML file.
+
+    Args:
+        results: The store.
+        registry: For categories.
+        suite: Its tasks, columns and averages; without one, all tasks that are stored.
+        file: Where to; by default ``reports/SUITE/report.html``.
+        samples: Samples of each task in the page.
+        compare: The baseline, then its candidates; names as in the table.
+
+    Returns:
+        The file.
+
+    Raises:
+        UsageError: If a checkpoint to be compared is not there.
+        StoreError: If nothing is stored, or the file cannot be written.
+    """
+    from evalsuite.data import read_rows
+    from evalsuite.report.files import write_whole
+    from evalsuite.report.page.collect import collect
+    from evalsuite.report.page.document import page
+
+    store = Store(results)
+
+    def load(record: Record) -> list[dict[str, Any]] | None:
+        path = store.samples_path(record)
+        return None if path is None else list(read_rows(path))
+
+    records = stored_records(results)
+    if suite is not None and not any(r.signature.task in suite.members for r in records):
+        hint = f"run: evalsuite run --ckpt CHECKPOINT --suite {suite.name}"
+        raise StoreError(f"no scores of the suite {suite.name} are stored in {results}", hint)
+    found = collect(records, suite, categories_of(registry), load, compare=compare, most=samples)
+    name = slug(suite.name) if suite else ALL_TASKS
+    target = file or Path("reports") / name / "report.html"
+    return write_whole(target, page(found).encode())

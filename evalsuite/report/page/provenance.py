@@ -1,0 +1,121 @@
+"""How each score came to be: signature, data, environment, in full."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from evalsuite.report.page.collect import PageData, PageRow
+from evalsuite.report.page.text import cut, esc, visible
+from evalsuite.schema import Record, digest
+
+Pairs = list[tuple[str, str]]
+
+_LONGEST = 4_000
+
+
+def provenance_html(data: PageData) -> str:
+    """A fold for each row; the page fills it when it is opened."""
+    return "".join(
+        f'<details class="row" data-row="{index}"><summary><bdi>{esc(row.label)}</bdi> '
+        f"<small>{len(row.plan.records)} records</small></summary>{_about(row)}"
+        '<div class="records"></div></details>'
+        for index, row in enumerate(data.rows)
+    )
+
+
+def row_payload(row: PageRow, environments: Sequence[str]) -> list[dict[str, Any]]:
+    """The records of a row, older ones of other signatures included.
+
+    Args:
+        row: The row.
+        environments: Digests of the environments that the page lists.
+    """
+    found = []
+    for task, record in row.plan.records.items():
+        for one in (record, *row.plan.older.get(task, ())):
+            older = " (older, not in the table)" if one is not record else ""
+            found.append(
+                {
+                    "title": visible(task + older),
+                    "status": one.status,
+                    "short": visible(one.signature.short()),
+                    "parts": _parts(one),
+                    "environment": environments.index(digest(one.environment)),
+                }
+            )
+    return found
+
+
+def environments(data: PageData) -> dict[str, Pairs]:
+    """The distinct environments of all records, by digest."""
+    found: dict[str, Pairs] = {}
+    for row in data.rows:
+        for task, record in row.plan.records.items():
+            for one in (record, *row.plan.older.get(task, ())):
+                found.setdefault(digest(one.environment), _flat(one.environment))
+    return found
+
+
+def _about(row: PageRow) -> str:
+    checkpoint = row.checkpoint
+    facts = {
+        "fingerprint": checkpoint.fingerprint,
+        "source": checkpoint.source,
+        "kind": checkpoint.kind,
+        "base": checkpoint.base,
+        "step": checkpoint.step,
+    }
+    lines = "".join(
+        f"<div><dt>{key}</dt><dd><bdi>{esc(str(value))}</bdi></dd></div>"
+        for key, value in facts.items()
+        if value is not None
+    )
+    return f'<dl class="facts">{lines}</dl>'
+
+
+def _parts(record: Record) -> list[tuple[str, Pairs]]:
+    """Title → lines; nothing that is empty."""
+    score: dict[str, Any] = {
+        "status": record.status,
+        "reason": record.reason,
+        record.main_metric or "score": record.score,
+        "standard error": record.stderr,
+        "items": record.n,
+        "made": record.created.isoformat(timespec="seconds"),
+    }
+    metrics = {k: v for k, v in record.metrics.items() if k != record.main_metric}
+    parts = [
+        ("Score", _flat(score)),
+        ("Signature", _flat(record.signature.model_dump(mode="json"))),
+        ("Data", _flat(record.data.model_dump(mode="json") if record.data else {})),
+        ("Imported from", _flat(record.origin.model_dump(mode="json") if record.origin else {})),
+        ("Warnings", [(str(n), visible(w)) for n, w in enumerate(record.warnings, 1)]),
+        ("Other metrics", _flat(metrics)),
+        ("Seconds", _flat(record.timings.model_dump() if record.timings else {})),
+        ("Found while running", _flat(_without_ids(record.details))),
+    ]
+    return [(title, lines) for title, lines in parts if lines]
+
+
+def _flat(source: Mapping[str, Any], prefix: str = "") -> Pairs:
+    """Nested plain data as lines; nothing that is ``None``."""
+    found: Pairs = []
+    for key, value in source.items():
+        name = f"{prefix}{key}"
+        if isinstance(value, Mapping):
+            found += _flat(value, f"{name}.")
+        elif value is not None:
+            text = value if isinstance(value, str) else json.dumps(value, default=str)
+            found.append((visible(name), visible(cut(text, _LONGEST))))
+    return found
+
+
+def _without_ids(details: Mapping[str, Any]) -> dict[str, Any]:
+    """Without token ids: they take more room than all else and say nothing to the eye."""
+    return {
+        key: _without_ids(value) if isinstance(value, Mapping) else value
+        for key, value in details.items()
+        if key != "token_ids"
+    }
