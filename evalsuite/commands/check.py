@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from evalsuite.check.baselines import Baseline, is_baseline, load_baseline, set_baseline
+from evalsuite.check.baselines import Baseline, set_baseline
 from evalsuite.check.policy import Policy
 from evalsuite.check.verdicts import CheckResult, Verdict, judge
-from evalsuite.commands.run import RunRequest, evaluate_request
-from evalsuite.commands.stored import categories_of, store_samples
+from evalsuite.commands.run import RunRequest
+from evalsuite.commands.sides import Finder, is_store, only_row, stored_rows
+from evalsuite.commands.stored import categories_of
 from evalsuite.compare.choose import choose
-from evalsuite.errors import CheckpointError, ExitCode, Interrupted, StoreError, UsageError
+from evalsuite.errors import ExitCode, StoreError
 from evalsuite.registry.load import Registry
 from evalsuite.registry.models import Suite
 from evalsuite.report.files import write_whole
-from evalsuite.report.rows import RowPlan, plan_rows
 from evalsuite.run.plan import RunOptions
 from evalsuite.schema import Frozen, Record, World
 from evalsuite.store import Store
@@ -25,7 +24,6 @@ from evalsuite.store import Store
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from evalsuite.compare.suite import Side
 
 EXIT: dict[Verdict, ExitCode] = {
     "regression": ExitCode.REGRESSION,
@@ -47,25 +45,6 @@ class CheckRequest(Frozen):
     baselines: Path = Path("baselines")
     reports: Path = Path("reports")
     options: RunOptions = RunOptions()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Found:
-    """A checkpoint's records and where their samples are."""
-
-    name: str
-    records: dict[str, Record]
-    store: Store
-
-    @property
-    def side(self) -> Side:
-        from evalsuite.compare.suite import Side
-
-        return Side(
-            name=self.name,
-            records=self.records,
-            load=lambda record: store_samples(self.store, record),
-        )
 
 
 def check_command(request: CheckRequest, console: Console) -> ExitCode:
@@ -108,8 +87,15 @@ def check(request: CheckRequest, console: Console) -> CheckResult:
     request.policy.check_names(
         suite.members, frozenset(c for task in suite.members if (c := categories.get(task)))
     )
-    baseline = _find(request.baseline, suite, request, console, named=True)
-    candidate = _find(request.candidate, suite, request, console)
+    run = RunRequest(
+        checkpoints=(),
+        tasks_dirs=request.tasks_dirs,
+        results=request.results,
+        options=request.options,
+    )
+    finder = Finder(suite, run, request.baselines, console)
+    baseline = finder.find(request.baseline, baseline=True)
+    candidate = finder.find(request.candidate)
     records = [*baseline.records.values(), *candidate.records.values()]
     layout = plan_layout(records, suite, categories)
     compared, missing = compare_tasks(baseline.side, candidate.side, layout)
@@ -145,85 +131,11 @@ def set_command(
         UsageError: If there are no such scores.
         StoreError: If the folder cannot be written.
     """
-    store = Store(Path(run) if _is_store(Path(run)) else results)
-    row = _row(store, None if _is_store(Path(run)) else run, suite, run)
+    whole = is_store(Path(run))
+    store = Store(Path(run) if whole else results)
+    rows = stored_rows(store, suite)
+    row = only_row(rows, Path(run)) if whole else choose(rows, run)
     return set_baseline(folder, name, row.records.values(), store, suite.name if suite else None)
-
-
-def _find(
-    text: str, suite: Suite, request: CheckRequest, console: Console, *, named: bool = False
-) -> _Found:
-    """The records that a name, a store or a checkpoint stands for."""
-    if named and is_baseline(request.baselines, text):
-        manifest, store, records = load_baseline(request.baselines, text)
-        kept = {r.signature.task: r for r in records if r.signature.task in suite.members}
-        return _Found(name=f"{manifest.checkpoint} ({text})", records=kept, store=store)
-    if _is_store(Path(text)):
-        store = Store(Path(text))
-        row = _row(store, None, suite, text)
-        return _Found(name=row.name, records=row.records, store=store)
-    store = Store(request.results)
-    if not Path(text).exists() and ":" not in text and request.results.is_dir():
-        try:
-            row = _row(store, text, suite, text)
-        except UsageError as unknown:
-            return _evaluated(text, suite, request, console, unknown)
-        return _Found(name=row.name, records=row.records, store=store)
-    return _evaluated(text, suite, request, console)
-
-
-def _evaluated(
-    text: str,
-    suite: Suite,
-    request: CheckRequest,
-    console: Console,
-    unknown: UsageError | None = None,
-) -> _Found:
-    """Records of a checkpoint, with what was missing run now."""
-    run = RunRequest(
-        checkpoints=(text,),
-        suite=suite.name,
-        tasks_dirs=request.tasks_dirs,
-        results=request.results,
-        options=request.options,
-    )
-    try:
-        result = evaluate_request(run, console)
-    except KeyboardInterrupt:
-        raise Interrupted(
-            f"interrupted; what is finished is kept in {request.results}",
-            "the same command goes on from there",
-        ) from None
-    except CheckpointError:
-        if unknown is None or "/" in text:
-            raise
-        message = f"{unknown.message}, nor is it a checkpoint"
-        raise UsageError(message, unknown.hint) from None
-    records = {record.signature.task: record for record in result.records}
-    name = next(iter(records.values())).checkpoint.name
-    return _Found(name=name, records=records, store=Store(request.results))
-
-
-def _is_store(path: Path) -> bool:
-    return path.is_dir() and next(path.glob("[!.]*/*.r*.json"), None) is not None
-
-
-def _row(store: Store, name: str | None, suite: Suite | None, shown: str) -> RowPlan:
-    """The row of a store that is meant; without a name, its only one."""
-    records = store.records()
-    if store.problems:
-        raise StoreError(store.problems[0], "move it away, or upgrade evalsuite")
-    inside = [r for r in records if suite is None or r.signature.task in suite.members]
-    rows = plan_rows(inside)
-    if name is not None:
-        return choose(rows, name)
-    if len(rows) != 1:
-        names = ", ".join(dict.fromkeys(row.name for row in rows)) or "none"
-        raise UsageError(
-            f"{shown} holds scores of {len(rows)} checkpoints or protocols ({names})",
-            f"name one of them and give --out {shown}",
-        )
-    return rows[0]
 
 
 def _differences(one: dict[str, Record], two: dict[str, Record]) -> list[str]:

@@ -64,7 +64,9 @@ def _read_parquet(path: Path) -> list[dict[str, Any]]:
     from pyarrow import parquet
 
     try:
-        rows: list[dict[str, Any]] = parquet.read_table(path).to_pylist()
+        # Not read_table, which imports pandas.
+        with parquet.ParquetFile(path) as file:
+            rows: list[dict[str, Any]] = file.read().to_pylist()
     except (OSError, pa.ArrowException) as error:
         first = str(error).splitlines()[0]
         raise DataError(f"{path}: not a readable Parquet file: {first}") from None

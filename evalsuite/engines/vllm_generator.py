@@ -44,6 +44,7 @@ MAX_CANDIDATES = 128
 """Token ids that vLLM scores at one position (its ``MAX_LOGPROB_TOKEN_IDS``)."""
 
 CPU_WAVE = 256
+CPU_BATCHED_TOKENS = 4096
 CUDA_WAVE = 2048
 """Requests handed over at once: enough that the engine, which takes up the next one as soon as
 one ends, is rarely short of work."""
@@ -90,6 +91,7 @@ class VllmGenerator:
                 max_model_len=max_length,
                 enforce_eager=target == "cpu",
                 enable_prefix_caching=False,
+                **_scheduling(target, max_length),
                 seed=0,
                 disable_log_stats=True,
                 trust_remote_code=checkpoint.trust_remote_code,
@@ -237,6 +239,19 @@ def _platform(device: str) -> str:
             f"pass --device {built_for}, or install the other build of vLLM",
         )
     return built_for
+
+
+def _scheduling(target: str, max_length: int) -> dict[str, Any]:
+    """On a CPU each prompt is run in one piece.
+
+    vLLM samples after each piece and, for all but the last, takes the random numbers back; the
+    generator of a CPU cannot do that, and seeded sampling fails ("CPU Generator does not use
+    offset").
+    """
+    if target != "cpu":
+        return {}
+    tokens = max(CPU_BATCHED_TOKENS, max_length)
+    return {"enable_chunked_prefill": False, "max_num_batched_tokens": tokens}
 
 
 def _completion(output: Any) -> Completion:

@@ -185,7 +185,7 @@ def _world_lines(
             for key, value in without(one, same).items():
                 by_task.setdefault(key, {}).setdefault(value, {})[task] = None
     return [
-        f"signature [{alone}]: {line({k: v for k, v in what.items() if v} | own)}",
+        f"signature [{alone}]: {line({**{k: v for k, v in what.items() if v}, **own})}",
         *_row_lines(world, by_row),
         *(
             f"signature [{world}, by task]: {key}: "

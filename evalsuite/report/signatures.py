@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
 
 from evalsuite.schema import Signature, digest
 
-Parts = dict[str, str]
+Parts = Mapping[str, str]
 """Short key → value, as in ``attn:causal``."""
 
 PER_TASK = frozenset({"task", "data", "instruction"})
@@ -18,12 +19,13 @@ ONLY_IF_DIFFERENT = frozenset({"seed", "template", "sampling", "code", "split"})
 _LONGEST_VALUE = 48
 
 
+@cache
 def parts(signature: Signature) -> Parts:
     """A signature by short keys, with those that its short form leaves out.
 
     Long texts are cut and get a hash, so that different texts never look the same.
     """
-    found = dict(part.split(":", 1) for part in signature.short().split("|"))
+    found: dict[str, str] = dict(part.split(":", 1) for part in signature.short().split("|"))
     hidden = {
         "instruction": signature.instruction,
         "template": signature.template,
