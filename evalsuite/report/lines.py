@@ -187,14 +187,21 @@ def _cell_mark(
 
 
 def _origins(row: RowPlan) -> str:
-    """Where the scores of a row come from, if not all from one harness that evalsuite ran."""
+    """Where the scores of a row come from, if not all from one version of each harness, run here.
+
+    What a harness read besides its own code (``lm-eval 0.4.13+mmlu-cc379815``) is no origin.
+    """
     scored = [record for record in row.records.values() if record.score is not None]
     imported = [record for record in scored if record.origin]
     versions = {
-        world: Counter(r.signature.harness for r in scored if r.signature.world == world)
+        world: Counter(
+            r.signature.harness.partition("+")[0] for r in scored if r.signature.world == world
+        )
         for world in WORLDS
     }
-    mixed = any(len(found) > 1 for found in versions.values())
+    several = (len({name.partition(" ")[0] for name in v}) < len(v) for v in versions.values())
+    measured = 0 < len(imported) < len(scored)
+    mixed = any(several) or measured
     if not imported and not mixed:
         return ""
     counts = [f"{name} ({n})" for found in versions.values() for name, n in found.items()]

@@ -39,7 +39,11 @@ if __name__ == "__main__":
     asked = [ScoreRequest(tuple(c), tuple(r)) for c, r in job["score"]]
     prompts = [GenerationRequest(tuple(p), 16, stop=(".",)) for p in job["generate"]]
     sampled = [GenerationRequest(tuple(p), 8, temperature=1.0, seed=5) for p in job["generate"]]
+    # More tokens than one step takes: with prompts run in pieces, seeded sampling would fail.
+    long = tuple(job["generate"][0] * 1000)[:900]
+    crowded = [GenerationRequest(long, 2, temperature=1.0, seed=seed) for seed in range(6)]
     answer = {
+        "crowded": [a.tokens for a in engine.generate(crowded)],
         "score": [(s.logprob, s.greedy) for s in engine.score(asked)],
         "generate": [(a.text, a.finish) for a in engine.generate(prompts)],
         "sampled": [[a.text for a in engine.generate(sampled)] for _ in range(2)],
@@ -128,6 +132,7 @@ def test_vllm_equals_transformers(checkpoint: Checkpoint, tmp_path: Path) -> Non
     assert answer["generate"] == [[text.text, text.finish] for text in texts]
     assert answer["sampled"][0] == answer["sampled"][1]
     assert len(set(answer["sampled"][0])) > 1
+    assert answer["crowded"] == [2] * 6
     assert answer["version"].startswith("vllm ")
 
 

@@ -160,6 +160,20 @@ def test_limited_rows_are_not_compared_with_published(make: MakeRecord, generati
     assert "rows differ in limit: published ones have none (MMLU)" in notes(table)
 
 
+def test_one_version_of_each_harness_is_one_origin(make: MakeRecord, generative: Suite) -> None:
+    """What a harness read besides its code, and another harness, are no other origin."""
+    read = {"MMLU": "lm-eval 0.4.13+mmlu-cc", "GSM8K": "lm-eval 0.4.13+gsm8k-5f"}
+    records = [make("mine", t, 0.5, world="generative", harness=h) for t, h in read.items()]
+    records.append(make("mine", "AlpacaEval", 0.5, world="generative", harness="alpaca-eval 1"))
+    assert not build_table(records, generative).rows[0].mark
+    later = make("mine", "BBH", 0.5, world="generative", harness="lm-eval 0.4.14+bbh-12")
+    table = build_table([*records, later], generative)
+    assert table.rows[0].mark
+    assert "mixed origins: lm-eval 0.4.13 (2), alpaca-eval 1 (1), lm-eval 0.4.14 (1)" in (
+        notes(table)
+    )
+
+
 def test_lost_samples_and_warnings_are_shown(make: MakeRecord, generative: Suite) -> None:
     record = make("mine", "GSM8K", 0.5, world="generative")
     metrics = {"unparsed": 0.03, "timeouts": 0.0}
