@@ -17,6 +17,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from common import REPORTS, machine_line, write_json
+from hundred_store import SUITE, make_store
 
 EVALSUITE = Path(sys.executable).with_name("evalsuite")
 """The console script of the running environment."""
@@ -47,9 +48,19 @@ def main() -> int:
     options = arguments()
     with tempfile.TemporaryDirectory() as scratch:
         run = second_run(options, Path(scratch))
+        hundred = Path(scratch) / "hundred"
+        count = make_store(hundred)
+        stored = ["--suite", SUITE, "--out", str(hundred)]
+        pair = ["--baseline", "model-0", "--candidate", "model-1", "--reports", scratch]
+        lax = Path(scratch) / "lax.yaml"
+        lax.write_text("tolerance: {default: 50}\n", encoding="utf-8")
+        of = f"over 100 checkpoints ({count:,} scores)"
         commands = (
-            ("`evalsuite --help`", 0.3, ["--help"], None),
+            ("`evalsuite --help`", 0.25, ["--help"], None),
             ("`evalsuite tasks list`", 0.3, ["tasks", "list"], None),
+            (f"`table` {of}", 2.0, ["table", *stored], None),
+            (f"`compare` two {of}", 2.0, ["compare", "model-0", "model-1", *stored], None),
+            (f"`check` two {of}", 2.0, ["check", *pair, "--policy", str(lax), *stored], None),
             ("second run, nothing to do", 2.0, run, require_nothing_to_do),
         )
         figures = [
