@@ -19,6 +19,7 @@ from evalsuite.schema import Record
 from evalsuite.stats import (
     average_precision_influence,
     mean_influence,
+    spearman,
     spearman_influence,
     standard_error,
 )
@@ -27,6 +28,9 @@ Floats = NDArray[np.float64]
 Row = Mapping[str, Any]
 Influences = Callable[[Sequence[Row]], tuple[float, Floats] | None]
 """From the rows of one stratum to the metric and its influences."""
+
+MEAN_OVER_GROUPS = "mean_over_groups"
+"""Key of a record's details: the score is defined as a mean over the samples' groups."""
 
 SAME = 1e-4
 """Largest difference between a stored score and the one from its samples: mteb rounds some of its
@@ -46,6 +50,18 @@ class Sampled:
     average precision)."""
     groups: tuple[str, ...] | None
     """What samples belong to that are not independent of each other."""
+    parts: int = 1
+    """Number of fixed parts (subsets, languages) that the score is a mean over."""
+
+    @property
+    def how(self) -> str:
+        """How the standard error comes about, in words."""
+        kind = "spread" if self.values is not None else "influences"
+        if self.groups is None:
+            units = f"{len(self.ids)} samples"
+        else:
+            units = f"{len(self.ids)} samples in {self.independent} groups"
+        return f"{kind} of {units}" + (f", within {self.parts} parts" if self.parts > 1 else "")
 
     @property
     def stderr(self) -> float | None:
@@ -71,19 +87,20 @@ def sampled(record: Record, rows: Sequence[Row]) -> Sampled | None:
     found = _influences(record, rows)
     if found is None or record.score is None or not rows:
         return None
-    for strata in _strata(rows):
-        joined = _joined(rows, strata, found)
+    for strata in _strata(record, rows):
+        groups = _groups(rows, strata)
+        joined = _joined(rows, strata, groups, found)
         if joined is None:
             continue
         score, influence, weights = joined
         if abs(score - record.score) <= SAME:
-            values = _column(rows, "score")
             return Sampled(
                 ids=tuple(_identity(row) for row in rows),
                 influence=influence,
                 weights=weights,
-                values=values,
-                groups=_groups(rows, strata),
+                values=_column(rows, "score"),
+                groups=groups,
+                parts=len(set(strata)) if strata else 1,
             )
     return None
 
@@ -96,8 +113,10 @@ def _influences(record: Record, rows: Sequence[Row]) -> Influences | None:
     if _column(rows, "score") is not None:
         return _mean
     if "gold" in first and "cosine" in first and metric.endswith("spearman"):
-        return lambda part: _ranked(part, "gold", "cosine", spearman_influence, _spearman)
+        return lambda part: _ranked(part, "gold", "cosine", spearman_influence, spearman)
     side = {"similarity": "cosine"}.get(metric.removesuffix("_ap"), metric.removesuffix("_ap"))
+    if "label" in first and side == "max":
+        side = _best_side(rows)
     if "label" in first and side in first and metric.endswith("_ap"):
         return lambda part: _ranked(
             part, "label", side, average_precision_influence, _average_precision
@@ -124,12 +143,6 @@ def _ranked(
     return None if found is None else (metric(x, y), found)
 
 
-def _spearman(gold: Floats, predicted: Floats) -> float:
-    from scipy.stats import spearmanr
-
-    return float(spearmanr(gold, predicted).statistic)
-
-
 def _average_precision(labels: Floats, scores: Floats) -> float:
     """As scikit-learn has it: items with equal scores enter together."""
     order = np.argsort(-scores, kind="stable")
@@ -140,24 +153,49 @@ def _average_precision(labels: Floats, scores: Floats) -> float:
     return float((gained * hits[last] / seen).sum() / labels.sum())
 
 
-def _strata(rows: Sequence[Row]) -> list[list[str] | None]:
-    """Ways in which a score may be a mean over parts: of all rows, subsets, groups, subtasks."""
-    named = [
-        [str(row[key]) for row in rows]
+SIDES = ("cosine", "dot", "manhattan", "euclidean")
+"""Similarities of a pair, of which ``max_ap`` is the best."""
+
+
+def _best_side(rows: Sequence[Row]) -> str:
+    labels = _column(rows, "label")
+    columns = {side: column for side in SIDES if (column := _column(rows, side)) is not None}
+    if labels is None or not columns:
+        return "max"
+    return max(columns, key=lambda side: _average_precision(labels, columns[side]))
+
+
+def _strata(record: Record, rows: Sequence[Row]) -> list[list[str] | None]:
+    """Ways in which a score may be a mean over parts, the likeliest first.
+
+    Where all parts are of one size, the mean over them is the mean over all rows. Then it counts
+    what the score is defined as: mteb's is a mean over subsets; lm-eval's says so.
+    """
+    by_subset, by_group = (
+        [str(row[key]) for row in rows] if all(row.get(key) for row in rows) else []
         for key in ("subset", "group")
-        if all(row.get(key) for row in rows)
-    ]
+    )
     by_name = [str(row["sample"]).rpartition("/")[0] for row in rows]
-    return [None, *(way for way in (*named, by_name) if len(set(way)) > 1)]
+    ways: list[list[str] | None] = [by_subset, None, by_group, by_name]
+    if record.details.get(MEAN_OVER_GROUPS):
+        ways.insert(0, by_group)
+    return [way for way in ways if way is None or len(set(way)) > 1]
 
 
 def _joined(
-    rows: Sequence[Row], strata: Sequence[str] | None, influences: Influences
+    rows: Sequence[Row],
+    strata: Sequence[str] | None,
+    groups: Sequence[str] | None,
+    influences: Influences,
 ) -> tuple[float, Floats, Floats] | None:
     """Score, influences and weights of the unweighted mean over strata.
 
     A sample of a stratum of ``m`` out of ``n`` samples in ``k`` strata weighs ``n / (k·m)``.
+    Influences are scaled so that the variance is that of a stratified sample, ``Σ s²_h/m_h / k²``
+    with the divisor ``m_h − 1`` in each ``s²_h``, not one ``n − 1`` for all.
     """
+    units = groups or [str(index) for index in range(len(rows))]
+    whole = _unbiased(len(set(units)))
     parts: dict[str, list[int]] = {}
     for index, name in enumerate(strata or [""] * len(rows)):
         parts.setdefault(name, []).append(index)
@@ -170,9 +208,15 @@ def _joined(
             return None
         scores.append(found[0])
         weight = len(rows) / (len(parts) * len(indices))
-        influence[indices] = weight * found[1]
+        scale = _unbiased(len({units[index] for index in indices})) / whole
+        influence[indices] = weight * scale * found[1]
         weights[indices] = weight
     return math.fsum(scores) / len(scores), influence, weights
+
+
+def _unbiased(units: int) -> float:
+    """Factor from the divisor ``units`` to ``units − 1``, of a standard deviation."""
+    return math.sqrt(units / (units - 1)) if units > 1 else 1.0
 
 
 def _groups(rows: Sequence[Row], strata: Sequence[str] | None) -> tuple[str, ...] | None:

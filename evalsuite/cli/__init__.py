@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 
 from evalsuite.cli.check import baseline_app, check
+from evalsuite.cli.claims import claims
 from evalsuite.cli.compare import compare
 from evalsuite.cli.data import data_app
 from evalsuite.cli.imports import import_app
@@ -34,6 +35,7 @@ app.command()(plot)
 app.command()(compare)
 app.command()(check)
 app.command()(report)
+app.command()(claims)
 app.add_typer(tasks_app, name="tasks")
 app.add_typer(baseline_app, name="baseline")
 app.add_typer(data_app, name="data")

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from evalsuite.compare.pair import Comparison, compare
 from evalsuite.report.layout import Layout, SectionPlan
 from evalsuite.sampled import Sampled
-from evalsuite.schema import Record
+from evalsuite.schema import Record, World
 from evalsuite.stats import Difference, equivalence_p, holm, mean_with_error
 
 AVERAGE = "Avg"
@@ -44,6 +44,7 @@ class TaskLine:
 class AverageLine:
     """A mean over tasks, in the tasks' own unit."""
 
+    world: World
     section: str
     label: str
     first: float
@@ -157,6 +158,7 @@ def _averages(
                 named.append((AVERAGE, whole))
         lines += [
             AverageLine(
+                world=section.world,
                 section=section.title,
                 label=label,
                 first=mean.first,

@@ -16,6 +16,7 @@ from evalsuite.errors import DataError, EngineError
 from evalsuite.harness.base import Context, Evaluation, Preview
 from evalsuite.harness.response_log import FILE_NAME, ResponseLog
 from evalsuite.registry.models import Task
+from evalsuite.sampled import MEAN_OVER_GROUPS
 
 if TYPE_CHECKING:
     from evalsuite.harness.engine_lm import EngineLM
@@ -64,7 +65,8 @@ class LmEvalHarness:
             samples=summary.samples,
             data=loaded.data,
             raw=summary.raw,
-            details=_details(lm, loaded, summary.first_prompt, results),
+            details=_details(lm, loaded, summary.first_prompt, results)
+            | ({MEAN_OVER_GROUPS: True} if summary.mean_over_groups else {}),
             warnings=(*loaded.warnings, *summary.warnings, *_warnings(lm, log)),
             engine_seconds=lm.seconds,
             load_seconds=loading,

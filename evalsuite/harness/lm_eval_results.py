@@ -52,6 +52,8 @@ class Summary:
     first_prompt: str
     raw: dict[str, Any]
     warnings: tuple[str, ...]
+    mean_over_groups: bool
+    """Whether the score is an unweighted mean over the tasks of a group."""
 
 
 def summarise(task: Task, loaded: LoadedTasks, results: Mapping[str, Any]) -> Summary:
@@ -92,6 +94,7 @@ def summarise(task: Task, loaded: LoadedTasks, results: Mapping[str, Any]) -> Su
         first_prompt=samples[0]["prompt"],
         raw=json.loads(json.dumps({k: results[k] for k in KEPT if k in results}, default=str)),
         warnings=_warnings(metrics),
+        mean_over_groups=len(leaves) > 1 and _weighs_parts_alike(loaded, table, key),
     )
 
 
@@ -158,6 +161,18 @@ def _score(
     errors = [_stderr(table[leaf], key) for leaf, key in mains.items()]
     score, stderr = mean_with_error(values, errors)
     return score, stderr, next(iter(mains.values()))
+
+
+def _weighs_parts_alike(loaded: LoadedTasks, table: Mapping[str, Metrics], key: str) -> bool:
+    """Whether a score over several tasks is the mean over them, not over their items."""
+    if not _keys(table.get(loaded.name, {})):
+        return True
+    group = loaded.tasks["groups"][loaded.name]
+    metric = key.partition(",")[0]
+    return any(
+        part.metric == metric and not part.weight_by_size
+        for part in group.aggregate_metric_list or ()
+    )
 
 
 def _metrics(name: str, table: Mapping[str, Metrics]) -> dict[str, float]:

@@ -176,13 +176,15 @@ def _clustering(source: _Input) -> Part:
     if source.metric != "v_measure" or found is None:
         return _without_rows(source)
     if isinstance(found, dict):
+        # Not a ``score`` each: the experiments draw from the same texts, so that their spread is
+        # not that of new texts.
         rows = [
-            {"sample": f"{level}/{number}", "score": float(value)}
+            {"sample": f"{level}/{number}", "v_measure": float(value)}
             for level, values in found.items()
             for number, value in enumerate(values)
         ]
-        # The experiments draw from the same texts: their spread is not that of new texts.
-        return Part(rows, float(np.mean([row["score"] for row in rows])), None, len(source.data))
+        score = float(np.mean([row["v_measure"] for row in rows]))
+        return Part(rows, score, None, len(source.data))
     labels = source.data[source.prepared.task.label_column_name]
     rows = [
         {"sample": name, "texts": len(row), "clusters": len(set(row)), "score": float(value)}

@@ -15,10 +15,11 @@ def to_csv(table: Table) -> str:
 
     Columns: ``checkpoint`` (or what else the rows are), ``group``, ``mark``, ``fingerprint``,
     ``signature_embedding``, ``signature_generative``, then for each column of the table
-    ``Section/Label`` (display units, empty without a score), ``… stderr`` (empty where it is not
-    known) and ``… status`` (``scored``, ``missing``, ``failed`` or ``skipped``). Generative
-    columns also have the shares of their samples that are ``… unparsed``, ``… timeouts`` and
-    ``… unjudged`` (0 to 1, empty where not known).
+    ``Section/Label`` (display units, empty without a score), ``… stderr``, ``… low`` and
+    ``… high`` (the ends of its 95 % interval; empty where they are not known) and ``… status``
+    (``scored``, ``missing``, ``failed`` or ``skipped``). Generative columns also have the shares
+    of their samples that are ``… unparsed``, ``… timeouts`` and ``… unjudged`` (0 to 1, empty
+    where not known).
     """
     names = [
         f"{section.title}/{head.label}" for section in table.sections for head in section.columns
@@ -36,7 +37,7 @@ def to_csv(table: Table) -> str:
         scores = [
             part
             for cell, of in zip(row.cells, kinds, strict=True)
-            for part in (cell.value, cell.stderr, cell.status, *_shares(cell, of))
+            for part in (cell.value, cell.stderr, *_ends(cell), cell.status, *_shares(cell, of))
         ]
         writer.writerow([row.name, row.group, row.mark, row.fingerprint, *protocols, *scores])
     return out.getvalue()
@@ -44,8 +45,13 @@ def to_csv(table: Table) -> str:
 
 def _kinds(section: TableSection, head: Head) -> list[str]:
     lost = RATES if section.world == "generative" and not head.average else ()
-    return ["", " stderr", " status", *(f" {name}" for name in lost)]
+    return ["", " stderr", " low", " high", " status", *(f" {name}" for name in lost)]
 
 
 def _shares(cell: Cell, kinds: list[str]) -> list[float | None]:
-    return [cell.rates.get(kind.strip()) for kind in kinds[3:]]
+    return [cell.rates.get(kind.strip()) for kind in kinds[5:]]
+
+
+def _ends(cell: Cell) -> tuple[float | None, float | None]:
+    found = cell.score.interval() if cell.score else None
+    return (found.low, found.high) if found else (None, None)

@@ -22,7 +22,10 @@ COLUMNS: dict[str, str] = {
     "main_metric": "metric that score is",
     "score": "score in the harness's own unit (fractions)",
     "stderr": "standard error of score, same unit",
-    "n": "number of independent test items",
+    "ci_low": "lower end of the score's 95 % interval",
+    "ci_high": "upper end",
+    "n": "number of test items",
+    "groups": "number of groups that they fall into, where stderr allows for that",
     "percent": "whether tables show 100 × score",
     "reason": "why it failed or was skipped",
     "created": "when the record was made",
@@ -52,7 +55,9 @@ def to_frame(records: Iterable[Record]) -> pd.DataFrame:
 
 
 def _row(record: Record) -> dict[str, Any]:
-    signature = record.signature
+    from evalsuite.uncertainty import score_interval
+
+    signature, interval = record.signature, score_interval(record)
     return {
         "checkpoint": record.checkpoint.name,
         "fingerprint": record.checkpoint.fingerprint,
@@ -65,7 +70,10 @@ def _row(record: Record) -> dict[str, Any]:
         "main_metric": record.main_metric,
         "score": record.score,
         "stderr": record.stderr,
+        "ci_low": interval.low if interval else None,
+        "ci_high": interval.high if interval else None,
         "n": record.n,
+        "groups": record.groups,
         "percent": record.percent,
         "reason": record.reason,
         "created": record.created,

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from itertools import groupby
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from evalsuite.schema import World
+
+if TYPE_CHECKING:
+    from evalsuite.report.scores import Score
 
 CellStatus = Literal["scored", "missing", "failed", "skipped"]
 
@@ -20,6 +23,8 @@ class Cell:
     """In display units (``100 × score`` unless the task says otherwise), not rounded."""
     stderr: float | None = None
     """Standard error of ``value`` in the same unit; ``None`` where it is not known."""
+    score: Score | None = field(default=None, compare=False, repr=False)
+    """What ``value`` comes from, where it is a score."""
     text: str = ""
     """Shown in the place of ``value``, where the decimals of the table do not fit."""
     mark: str = ""

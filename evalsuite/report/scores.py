@@ -5,9 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from evalsuite.report.model import CellStatus
 from evalsuite.schema import Record
+
+if TYPE_CHECKING:
+    from evalsuite.stats import Interval
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,6 +25,10 @@ class Score:
     status: CellStatus
     value: float | None = None
     stderr: float | None = None
+    record: Record | None = None
+    """Of a task's score."""
+    parts: tuple[Score, ...] = ()
+    """What a mean is of."""
     percent: bool = True
     unscored: tuple[Record, ...] = ()
     """The failed and skipped records behind it."""
@@ -28,6 +36,30 @@ class Score:
     """Tasks without any score."""
     tasks: int = 1
     """Number of tasks that it is a mean of."""
+
+    def interval(self) -> Interval | None:
+        """95 % interval of ``value``, in the same unit; ``None`` where ``stderr`` is not known.
+
+        The ends of a mean's are as far from it as ``sqrt(Σ (value − end)²) / k`` (Zou and Donner,
+        "Construction of confidence limits about effect measures: a general approach", Statistics
+        in Medicine 27, 2008), which keeps the lean and the degrees of freedom of each part.
+        """
+        from evalsuite.stats import Interval
+        from evalsuite.uncertainty import score_interval
+
+        if self.value is None:
+            return None
+        if self.record is not None:
+            found = score_interval(self.record)
+            factor = 100.0 if self.percent else 1.0
+            return found and Interval(factor * found.low, factor * found.high, found.level)
+        known = [(part.value, part.interval()) for part in self.parts]
+        ends = [(value, found) for value, found in known if value is not None and found]
+        if not ends or len(ends) < len(known):
+            return None
+        below = math.hypot(*(value - found.low for value, found in ends)) / len(ends)
+        above = math.hypot(*(found.high - value for value, found in ends)) / len(ends)
+        return Interval(self.value - below, self.value + above, ends[0][1].level)
 
 
 def task_score(
@@ -52,6 +84,7 @@ def task_score(
         status="scored",
         value=factor * record.score,
         stderr=None if record.stderr is None else factor * record.stderr,
+        record=record,
         percent=record.percent,
     )
 
@@ -80,6 +113,7 @@ def mean(scores: Sequence[Score], *, complete: bool = True) -> Score:
         status="scored",
         value=math.fsum(values) / len(values),
         stderr=math.sqrt(math.fsum(e * e for e in errors)) / len(scores) if known else None,
+        parts=tuple(scores),
         percent=scores[0].percent,
         tasks=tasks,
     )

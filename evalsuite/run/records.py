@@ -110,12 +110,17 @@ def _uncertainty(record: Record, rows: list[dict[str, Any]]) -> dict[str, Any]:
     """The standard error that the samples give, clustered where they belong to groups.
 
     It takes the place of the harness's own (lm-eval's takes the questions of one subject for
-    independent) wherever the score follows from the samples.
+    independent) wherever the score follows from the samples; ``details["stderr"]`` says how it
+    came about.
     """
     found = sampled(record, rows)
     if found is None or found.stderr is None:
         return {}
-    return {"stderr": found.stderr, "groups": found.independent if found.groups else None}
+    return {
+        "stderr": found.stderr,
+        "groups": found.independent if found.groups else None,
+        "details": {**record.details, "stderr": found.how},
+    }
 
 
 def _without_score(

@@ -12,9 +12,16 @@ from evalsuite.stats.errors import (
 from evalsuite.stats.influence import (
     average_precision_influence,
     mean_influence,
+    spearman,
     spearman_influence,
 )
-from evalsuite.stats.intervals import Interval, interval, wilson_interval
+from evalsuite.stats.intervals import (
+    Interval,
+    correlation_interval,
+    fraction_interval,
+    interval,
+    wilson_interval,
+)
 from evalsuite.stats.significance import (
     equivalence_p,
     holm,
@@ -31,7 +38,9 @@ __all__ = [
     "average_precision_influence",
     "average_precision_se",
     "bootstrap_se",
+    "correlation_interval",
     "equivalence_p",
+    "fraction_interval",
     "holm",
     "interval",
     "largest_drop",
@@ -43,6 +52,7 @@ __all__ = [
     "paired",
     "paired_proportions_p",
     "sign_flip_p",
+    "spearman",
     "spearman_influence",
     "spearman_se",
     "standard_error",

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
+from evalsuite.stats.distributions import t_quantile, t_tail
 from evalsuite.stats.errors import group_sums
-from evalsuite.stats.intervals import Interval, t_quantile
+from evalsuite.stats.intervals import Interval
 
 POWER = 0.8
 
@@ -34,11 +35,9 @@ class Difference:
     @property
     def p(self) -> float:
         """Two-sided p-value of "no difference"."""
-        from scipy.stats import t
-
         if self.stderr == 0:
             return 1.0 if self.delta == 0 else 0.0
-        return float(2 * t.sf(abs(self.delta) / self.stderr, self.groups - 1))
+        return 2 * t_tail(abs(self.delta) / self.stderr, self.groups - 1)
 
     def detectable(self, alpha: float = 0.05) -> float:
         """The smallest difference that a two-sided test finds with a power of 80 %.

@@ -24,6 +24,19 @@ def mean_influence(x: ArrayLike) -> Floats:
     return centred
 
 
+def spearman(gold: ArrayLike, predicted: ArrayLike) -> float:
+    """Spearman's rank correlation, with average ranks for ties; NaN for a constant side.
+
+    Args:
+        gold: Gold scores, shape ``(n,)``.
+        predicted: Predicted scores, shape ``(n,)``.
+    """
+    u = _centred_ranks(np.asarray(gold, dtype=np.float64))
+    v = _centred_ranks(np.asarray(predicted, dtype=np.float64))
+    spread = float(u @ u) * float(v @ v)
+    return float(u @ v) / math.sqrt(spread) if spread else math.nan
+
+
 def spearman_influence(gold: ArrayLike, predicted: ArrayLike) -> Floats | None:
     r"""Influences on Spearman's rank correlation.
 
@@ -60,41 +73,47 @@ def spearman_influence(gold: ArrayLike, predicted: ArrayLike) -> Floats | None:
 
 
 def average_precision_influence(labels: ArrayLike, scores: ArrayLike) -> Floats | None:
-    r"""Influences on average precision.
+    r"""Influences on average precision: those of the jackknife.
 
-    Average precision is ``T / p`` with ``p = E[Y]``, ``T = E[Y·h(S)]`` and ``h(s)`` the precision
-    among the items scored ``s`` or more, a share ``π(s)`` of all (items with equal scores enter
-    together, as in scikit-learn). An item ``(y₀, s₀)`` moves ``T`` by::
+    ``ψ_j = (n − 1)(mean(θ₋) − θ₋ⱼ)`` with ``θ₋ⱼ`` the average precision without item ``j``. For
+    many items these are the infinitesimal ones; for few they see more of what a single item at
+    the top of the ranking does, and cover better.
 
-        y₀·h(s₀) + E[Y · 1[S ≤ s₀] · (y₀ − h(S)) / π(S)] − T
-
-    and ``p`` by ``y₀ − p``; the delta method gives the influence on the ratio.
+    All ``θ₋ⱼ`` come from three cumulative sums: without ``j``, the precision ``H/S`` at a
+    positive item scored above ``j`` stays what it is, and at one scored no higher it is
+    ``(H − y_j)/(S − 1)``. Items with equal scores enter together, as in scikit-learn.
 
     Args:
         labels: 0 or 1, shape ``(n,)``.
         scores: The higher, the more likely 1; shape ``(n,)``.
 
     Returns:
-        Shape ``(n,)``; ``None`` where one of the labels is absent.
+        Shape ``(n,)``; ``None`` where one of the labels is absent, or would be without one item.
     """
     y, s = np.asarray(labels, dtype=np.float64), np.asarray(scores, dtype=np.float64)
-    n, p = y.size, float(y.mean()) if y.size else 0.0
-    if p in (0.0, 1.0):
+    n, positives = y.size, float(y.sum())
+    if positives < 2 or positives == n:
         return None
-    order = np.argsort(s, kind="stable")
-    ordered, y_ordered = s[order], y[order]
-    start = np.searchsorted(ordered, s, side="left")
-    end = np.searchsorted(ordered, s, side="right")
-    positives = np.concatenate(([0.0], np.cumsum(y_ordered)))
-    at_least = (n - start) / n
-    precision = (positives[-1] - positives[start]) / (n - start)
-    weight = y / at_least
-    by_weight = np.concatenate(([0.0], np.cumsum(weight[order]))) / n
-    by_product = np.concatenate(([0.0], np.cumsum((weight * precision)[order]))) / n
-    t = float(y @ precision) / n
-    on_t = y * precision + y * by_weight[end] - by_product[end] - t
-    influence: Floats = on_t / p - t / p**2 * (y - p)
+    order = np.argsort(-s, kind="stable")
+    y, ranked = y[order], -s[order]
+    start = np.searchsorted(ranked, ranked, side="left")
+    end = np.searchsorted(ranked, ranked, side="right")
+    hits, seen = np.cumsum(y)[end - 1], end.astype(np.float64)
+    # An item that stands alone at the top has no one left after it is taken out.
+    one_less = np.divide(1.0, seen - 1, out=np.zeros(n), where=seen > 1)
+    kept = _running(y * hits / seen)
+    hits_left, seen_left = _running(y * hits * one_less), _running(y * one_less)
+    above = kept[start]
+    below = hits_left[-1] - hits_left[start] - y * (seen_left[-1] - seen_left[start])
+    without = (above + below - y * (hits - 1) * one_less) / (positives - y)
+    influence = np.empty(n)
+    influence[order] = (n - 1) * (without.mean() - without)
     return influence
+
+
+def _running(x: Floats) -> Floats:
+    """Sum of what stands before each place, and of all; shape ``(n + 1,)``."""
+    return np.concatenate(([0.0], np.cumsum(x)))
 
 
 def _centred_ranks(x: Floats) -> Floats:

@@ -8,6 +8,10 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike
 
+from evalsuite.stats.distributions import fair_coin_tail, normal_tail, t_tail
+
+PRECISION = 1e-9
+"""Of bounds that are found by bisection."""
 EXACT_UP_TO = 14
 """Differences up to which all sign patterns are counted."""
 
@@ -23,9 +27,7 @@ def mcnemar_p(won: int, lost: int) -> float:
         won: Items that only the second model got right.
         lost: Items that only the first one got right.
     """
-    from scipy.stats import binomtest
-
-    return float(binomtest(won, won + lost).pvalue) if won + lost else 1.0
+    return min(1.0, 2 * fair_coin_tail(min(won, lost), won + lost))
 
 
 def sign_flip_p(differences: ArrayLike, seed: int = 42, draws: int = 10_000) -> float:
@@ -102,11 +104,9 @@ def noninferiority_p(delta: float, stderr: float, groups: int, margin: float) ->
         groups: Number of independent items or clusters, at least 2.
         margin: At least 0.
     """
-    from scipy.stats import t
-
     if stderr == 0:
         return 0.0 if delta > -margin else 1.0
-    p = float(t.sf((delta + margin) / stderr, groups - 1))
+    p = t_tail((delta + margin) / stderr, groups - 1)
     return p if math.isfinite(p) else 1.0
 
 
@@ -124,8 +124,6 @@ def paired_proportions_p(won: int, lost: int, samples: int, margin: float) -> fl
         samples: All items.
         margin: Between -1 and 1; below 0 for the claim of a gain of at least that much.
     """
-    from scipy.stats import norm
-
     if margin < 0:
         return 1.0 - paired_proportions_p(lost, won, samples, -margin)
     # Share of items won under the hypothesis: the root of the restricted likelihood equation
@@ -137,7 +135,7 @@ def paired_proportions_p(won: int, lost: int, samples: int, margin: float) -> fl
     variance = (2 * share + margin - margin**2) / samples
     if variance <= 0:
         return 1.0  # no change, and no drop is allowed for: nothing can be shown
-    return float(norm.sf(((won - lost) / samples + margin) / math.sqrt(variance)))
+    return normal_tail(((won - lost) / samples + margin) / math.sqrt(variance))
 
 
 def largest_drop(won: int, lost: int, samples: int, significance: float = 0.05) -> float:
@@ -155,12 +153,11 @@ def largest_drop(won: int, lost: int, samples: int, significance: float = 0.05) 
     Returns:
         From -1 to 1; negative where a gain is shown.
     """
-    from scipy.optimize import brentq
-
-    def excess(margin: float) -> float:
-        return paired_proportions_p(won, lost, samples, margin) - significance
-
-    near = 1e-9
-    if excess(1 - near) >= 0:
-        return 1.0
-    return float(brentq(excess, -1 + near, 1 - near, xtol=1e-9))
+    low, high = -1.0, 1.0
+    while high - low > PRECISION:
+        middle = (low + high) / 2
+        if paired_proportions_p(won, lost, samples, middle) < significance:
+            high = middle
+        else:
+            low = middle
+    return high

@@ -78,9 +78,8 @@ def test_a_mean_over_subsets_weighs_each_subset_alike() -> None:
     assert found is not None
     assert found.weights.tolist() == [40 / 60] * 30 + [2.0] * 10
     parts = [values[:30], values[30:]]
-    # Independent subsets, up to the factor n/(n − 1).
-    expected = math.hypot(*(p.std() / math.sqrt(p.size) for p in parts)) / 2
-    assert found.stderr == pytest.approx(expected, rel=0.02)
+    expected = math.hypot(*(p.std(ddof=1) / math.sqrt(p.size) for p in parts)) / 2
+    assert found.stderr == pytest.approx(expected)
 
 
 def test_groups_make_samples_less_independent_unless_the_score_is_their_mean() -> None:

@@ -1,0 +1,166 @@
+"""``evalsuite claims``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from evalsuite.claims import (
+    Average,
+    Claim,
+    faster_rag,
+    latency_of,
+    no_loss,
+    strength,
+)
+from evalsuite.commands.stored import categories_of, store_samples, stored_records
+from evalsuite.compare.choose import choose
+from evalsuite.registry.load import Registry
+from evalsuite.registry.models import Suite
+from evalsuite.report.text import plain
+from evalsuite.schema import World
+from evalsuite.store import Store
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from evalsuite.compare.suite import SuiteComparison
+    from evalsuite.report.layout import Layout
+    from evalsuite.report.published import PublishedTable
+    from evalsuite.report.rows import RowPlan
+    from evalsuite.report.view import LayoutName
+
+
+def claims_command(
+    results: Path,
+    registry: Registry,
+    suite: Suite,
+    unified: str,
+    only: dict[World, str | None],
+    console: Console,
+    *,
+    margin: float,
+    form: str,
+) -> None:
+    """``evalsuite claims``: the abstract of the GRIT paper beside what is stored.
+
+    Args:
+        results: The store.
+        registry: For categories.
+        suite: Whose averages count.
+        unified: Name of the unified checkpoint.
+        only: World → name of the checkpoint that was trained for it alone.
+        console: Where to print.
+        margin: Points that unifying may cost.
+        form: ``terminal`` or ``markdown``.
+
+    Raises:
+        UsageError: If a checkpoint is not there.
+        StoreError: If nothing is stored.
+    """
+    found = find_claims(results, registry, suite, unified, only, margin=margin)
+    if form == "markdown":
+        console.file.write(to_markdown(found, unified, suite.name))
+        return
+    for number, claim in enumerate(found, start=1):
+        style = {"holds": "bold green", "does not hold": "bold red"}.get(claim.answer, "bold")
+        console.print(f"{number}  {claim.title}: ", end="", style="bold", highlight=False)
+        console.print(claim.answer, style=style, highlight=False)
+        for head, text in (("paper", claim.paper), ("test", claim.test)):
+            console.print(f"   {head + ':':9}{plain(text)}", highlight=False, markup=False)
+        for text in claim.measured:
+            console.print(f"   {'here:':9}{plain(text)}", highlight=False, markup=False)
+        console.print()
+
+
+def find_claims(
+    results: Path,
+    registry: Registry,
+    suite: Suite,
+    unified: str,
+    only: dict[World, str | None],
+    *,
+    margin: float,
+) -> list[Claim]:
+    """The four claims for a stored checkpoint; arguments as of :func:`claims_command`."""
+    from evalsuite.report.layout import plan_layout
+    from evalsuite.report.rows import plan_rows
+
+    records = stored_records(results)
+    inside = [record for record in records if record.signature.task in suite.members]
+    layout = plan_layout(inside, suite, categories_of(registry))
+    rows = plan_rows(inside, layout.means)
+    row = choose(rows, unified)
+    comparisons: dict[World, SuiteComparison | None] = {
+        world: _compared(choose(rows, name), row, layout, Store(results)) if name else None
+        for world, name in only.items()
+    }
+    return [
+        strength("embedding", _average(row, suite, registry, "embedding"), _rows("table1", suite)),
+        strength(
+            "generative", _average(row, suite, registry, "generative"), _rows("table2", suite)
+        ),
+        no_loss(comparisons, margin),
+        faster_rag(latency_of(row.fingerprint, records)),
+    ]
+
+
+def to_markdown(claims: list[Claim], unified: str, suite: str) -> str:
+    """The claims as a page."""
+    lines = [
+        f"# The claims of the GRIT paper for {_text(unified)}",
+        "",
+        f"Averages of the suite {suite}.",
+        "",
+        "| | claim | answer |",
+        "|---|---|---|",
+    ]
+    lines += [f"| {n} | {c.title} | **{c.answer}** |" for n, c in enumerate(claims, start=1)]
+    for number, claim in enumerate(claims, start=1):
+        lines += [
+            "",
+            f"## {number}. {claim.title}: {claim.answer}",
+            "",
+            f"- The paper: {claim.paper}.",
+            f"- Here it holds if {claim.test}.",
+            *(f"- Measured: {_text(text)}." for text in claim.measured),
+        ]
+    return "\n".join(lines) + "\n"
+
+
+def _text(text: str) -> str:
+    """Names come from outside: as Markdown they would be formatted."""
+    return "".join(f"\\{c}" if c in "\\`*_[]<>#|" else c for c in plain(text))
+
+
+def _compared(first: RowPlan, second: RowPlan, layout: Layout, store: Store) -> SuiteComparison:
+    from evalsuite.compare.suite import Side, compare_suite
+
+    sides = [
+        Side(name=row.name, records=row.records, load=lambda record: store_samples(store, record))
+        for row in (first, second)
+    ]
+    return compare_suite(sides[0], sides[1], layout)
+
+
+def _average(row: RowPlan, suite: Suite, registry: Registry, world: World) -> Average | None:
+    """The average of a world, as the suite's table has it."""
+    from evalsuite.report.aggregate import build_table
+
+    table = build_table(row.records.values(), suite, categories=categories_of(registry))
+    heads = [(section.world, head) for section in table.sections for head in section.columns]
+    for (of, head), cell in zip(heads, table.rows[0].cells, strict=True):
+        if of == world and head.average and cell.value is not None:
+            return Average(cell.value, cell.stderr)
+    return None
+
+
+def _rows(layout: LayoutName, suite: Suite) -> PublishedTable | None:
+    """The published rows, where the suite's averages mean the same."""
+    from evalsuite.errors import UsageError
+    from evalsuite.report.published import published_for
+
+    try:
+        return published_for(layout, suite.name)
+    except UsageError:
+        return None

@@ -1,0 +1,33 @@
+"""How sure a stored score is: its confidence interval."""
+
+from __future__ import annotations
+
+from evalsuite.schema import Record
+from evalsuite.stats import Interval, correlation_interval, fraction_interval, interval
+
+CORRELATIONS = ("spearman", "pearson", "kendall")
+"""Ends of the names of metrics between -1 and 1."""
+
+
+def score_interval(record: Record, level: float = 0.95) -> Interval | None:
+    """Confidence interval of a record's score, in the score's own unit.
+
+    It follows from the record alone: score, standard error, number of independent items, and
+    the range of the metric (see :mod:`evalsuite.stats.intervals`).
+
+    Args:
+        record: Any record.
+        level: Coverage.
+
+    Returns:
+        ``None`` where the standard error is not known.
+    """
+    score, stderr = record.score, record.stderr
+    units = record.groups or record.n or 0
+    if score is None or stderr is None or units < 2:
+        return None
+    if (record.main_metric or "").endswith(CORRELATIONS):
+        return correlation_interval(score, stderr, units, level)
+    if record.percent and 0 <= score <= 1:
+        return fraction_interval(score, stderr, units, level)
+    return interval(score, stderr, units, level)
