@@ -248,6 +248,7 @@ def _cell(place: Place, head: Head, rank: int | None) -> Cell:
         status="missing" if empty_average else score.status,
         value=score.value,
         stderr=score.stderr,
+        score=score,
         mark=place.mark,
         best=rank == 0,
         second=rank == 1,
