@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from datetime import datetime
+from functools import cache
 from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -84,6 +85,9 @@ class Signature(Frozen):
     judge: str | None = None
     """The judge of a judged task: its name, prompt, temperature and order of the answers."""
 
+    retriever: str | None = None
+    """How a task that reranks embeds and searches: engine, precision and embedding protocol."""
+
     code: int = CODE_VERSION
     data: str | None = None
     """Hash of the data that was read; ``None`` while planning."""
@@ -91,7 +95,7 @@ class Signature(Frozen):
     @property
     def plan_key(self) -> str:
         """Hash of everything but the data: 64 hex digits."""
-        return digest(self.model_dump(mode="json", exclude={"data"}))
+        return _plan_key(self)
 
     @property
     def protocol(self) -> dict[str, Any]:
@@ -105,6 +109,7 @@ class Signature(Frozen):
             "instruction",
             "harness",
             "judge",
+            "retriever",
         }
         return self.model_dump(mode="json", exclude=per_task, exclude_none=True)
 
@@ -126,12 +131,21 @@ class Signature(Frozen):
             ("engine", self.engine.replace(" ", "-")),
             ("prefix-cache", _yes_no(self.prefix_caching)),
             ("judge", self.judge),
+            ("retriever", self.retriever),
             ("dev", self.device),
             ("harness", self.harness.replace(" ", "-")),
             ("limit", self.limit),
             ("data", self.data[:8] if self.data else None),
         ]
         return [(key, str(value)) for key, value in parts if value is not None]
+
+
+@cache
+def _plan_key(signature: Signature) -> str:
+    """Remembered: a table of a hundred checkpoints asks for it some ten thousand times."""
+    # Without a retriever, so that what was stored before there was one keeps its key.
+    left_out = {"data"} if signature.retriever else {"data", "retriever"}
+    return digest(signature.model_dump(mode="json", exclude=left_out))
 
 
 def _yes_no(value: bool | None) -> str | None:

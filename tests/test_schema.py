@@ -34,6 +34,7 @@ FULL: dict[str, Any] = {
     "sampling": "task",
     "prefix_caching": False,
     "judge": "gpt-4@api.example.com/alpaca_eval_gpt4#1a2b3c4d/t0/random",
+    "retriever": "transformers-5.19.0/float32/bidirectional/mean/len512/e5#1a2b3c",
     "code": 1,
     "data": "feedfacecafebeef",
 }
@@ -50,6 +51,11 @@ def test_a_field_left_out_is_another_job(field: str) -> None:
     assert Signature(**{**FULL, field: None}).plan_key != Signature(**FULL).plan_key
 
 
+def test_what_was_stored_before_there_were_retrievers_keeps_its_key() -> None:
+    fields = {key: FULL[key] for key in FULL if key not in ("data", "retriever")}
+    assert Signature(**fields).plan_key == digest(fields)
+
+
 def test_a_digest_is_the_sha256_of_canonical_json() -> None:
     text = '{"a":[1,"é"],"b":null}'
     assert digest({"b": None, "a": [1, "é"]}) == sha256(text.encode()).hexdigest()
@@ -60,6 +66,7 @@ def test_short_is_one_readable_line() -> None:
         "task:smoke-sts@012345|instr:e5|attn:bi|pool:mean|norm:no|chat:none|shots:0|len:512|"
         "dtype:float32|engine:transformers-5.19.0|prefix-cache:no|"
         "judge:gpt-4@api.example.com/alpaca_eval_gpt4#1a2b3c4d/t0/random|"
+        "retriever:transformers-5.19.0/float32/bidirectional/mean/len512/e5#1a2b3c|"
         "dev:cpu|harness:mteb-2.26.24|limit:8|data:feedface"
     )
 
@@ -81,6 +88,7 @@ def test_two_tasks_of_one_row_share_their_protocol() -> None:
         "instruction": "x",
         "harness": "mteb 3",
         "judge": None,
+        "retriever": None,
     }
     assert Signature(**{**FULL, **per_task}).protocol == Signature(**FULL).protocol
     for field in sorted(set(FULL) - set(per_task)):

@@ -11,6 +11,7 @@ from evalsuite.cli.options import Results, SuiteName, TasksDir, console, names
 from evalsuite.errors import UsageError
 
 if TYPE_CHECKING:
+    from evalsuite.checkpoint.models import Checkpoint
     from evalsuite.harness.judge import Judge
 
 
@@ -37,6 +38,20 @@ def run(
         ),
     ] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="Test items of each task.")] = None,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Run tasks as their files say under 'quick'.")
+    ] = False,
+    embed_length: Annotated[
+        int | None,
+        typer.Option(min=8, help="Kind rag: tokens after which a text to embed is cut."),
+    ] = None,
+    retriever: Annotated[
+        str | None,
+        typer.Option(help="Kind rag: checkpoint that finds the documents, if another."),
+    ] = None,
+    shots: Annotated[
+        int, typer.Option(min=0, max=1, help="Examples in the instruction of embedding tasks.")
+    ] = 0,
     out: Results = Path("results"),
     reports: Annotated[Path, typer.Option(help="Folder for the table and the figure.")] = Path(
         "reports"
@@ -115,6 +130,7 @@ def run(
         checkpoints=tuple(ckpt),
         suite=None if tasks else (suite or "smoke"),
         tasks=names(tasks),
+        quick=quick,
         tasks_dirs=tuple(tasks_dir or ()),
         results=out,
         reports=reports,
@@ -137,9 +153,12 @@ def run(
             device=device,
             dtype=dtype,
             engine=engine,
+            shots=1 if shots else 0,
             data_root=data.resolve() if data else None,
             fresh=fresh,
             judge=_judge(judge, judge_url, judge_order),
+            embed_length=embed_length,
+            retriever=_retriever(retriever),
         ),
     )
     raise typer.Exit(int(run_command(request, console(), dry_run=dry_run)))
@@ -153,3 +172,14 @@ def _judge(model: str | None, url: str | None, order: Literal["random", "both"])
     if url is not None:
         raise UsageError("--judge-url without --judge", "add --judge MODEL: a model it serves")
     return None
+
+
+def _retriever(source: str | None) -> Checkpoint | None:
+    if source is None:
+        return None
+    from evalsuite.checkpoint import resolve
+
+    found = resolve(source)
+    if found.embedding is None:
+        raise UsageError(f"--retriever {source} cannot embed", "name a checkpoint that can")
+    return found

@@ -27,6 +27,8 @@ class LayoutName(StrEnum):
 
     TABLE1 = "table1"
     TABLE2 = "table2"
+    TABLE3 = "table3"
+    TABLE4 = "table4"
     PER_DATASET = "per-dataset"
 
 
@@ -41,7 +43,7 @@ def table(
     suite: SuiteName = None,
     layout: Annotated[
         LayoutName | None,
-        typer.Option("--layout", help="Layout of the GRIT paper; implies --suite grit."),
+        typer.Option("--layout", help="Layout of the GRIT paper; implies its suite."),
     ] = None,
     with_published: Annotated[
         bool, typer.Option("--with-published", help="Put the paper's rows above the others.")

@@ -31,6 +31,8 @@ class RunRequest(Frozen):
     suite: str | None = "smoke"
     tasks: tuple[str, ...] = ()
     """Instead of a suite."""
+    quick: bool = False
+    """Whether tasks run with what their files say under ``quick``."""
     tasks_dirs: tuple[Path, ...] = ()
     results: Path = Path("results")
     reports: Path = Path("reports")
@@ -63,6 +65,8 @@ def prepare(request: RunRequest) -> Prepared:
     if not names:
         raise UsageError("--tasks names no task", "see: evalsuite tasks list")
     tasks = tuple(registry.task(name) for name in dict.fromkeys(names))
+    if request.quick:
+        tasks = tuple(task.quickened() for task in tasks)
     root = request.options.data_root
     if root is not None and not root.is_dir():
         raise UsageError(f"--data {root} is not a folder", "give the folder with the datasets")

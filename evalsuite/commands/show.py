@@ -30,13 +30,13 @@ def table_view(
         UsageError: If published rows are wanted where there are none.
     """
     from evalsuite.report.published import published_for
-    from evalsuite.report.view import PAPER_SUITE, View
+    from evalsuite.report.view import PAPER_SUITES, View
 
     if layout is None:
         if with_published:
             raise UsageError("published rows need a layout", "add: --layout table1")
         return suite, View(convention=convention)
-    name = suite or PAPER_SUITE
+    name = suite or PAPER_SUITES[layout]
     published = published_for(layout, name) if with_published else None
     return name, View(layout=layout, convention=convention, published=published)
 

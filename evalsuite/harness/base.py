@@ -9,13 +9,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from evalsuite.checkpoint.models import Checkpoint
 from evalsuite.engines.base import Encoder, Generator
 from evalsuite.harness.judge import Judge, JudgeEngine
 from evalsuite.registry.models import Instruction, Task
 from evalsuite.schema import DataInfo
+
+if TYPE_CHECKING:
+    from evalsuite.engines.cached import CachedModel
 
 ProgressEvent = Callable[[int, int, str], None]
 """Called as ``progress(done, total, unit)``; ``unit`` is ``texts``,
@@ -45,6 +48,10 @@ class Context:
     """Judged tasks: who compares."""
     judge_checkpoint: Checkpoint | None = None
     """The judge's checkpoint; ``None`` for an endpoint."""
+    retriever: Checkpoint | None = None
+    """Tasks that generate from caches: who finds the documents; ``None``: the checkpoint."""
+    embed_length: int | None = None
+    """Of the same: tokens after which a text to embed is cut; ``None``: all positions."""
     progress: ProgressEvent = _silent
 
 
@@ -104,6 +111,32 @@ class GenerativeHarness(Protocol):
 
     def preview(self, task: Task, context: Context) -> list[Preview]:
         """Render the first test item."""
+
+
+class RetrievingHarness(Protocol):
+    """Adapter for tasks that search with embeddings and then generate, in two stages."""
+
+    def retrieved(self, task: Task, context: Context) -> bool:
+        """Whether an earlier run has left all candidates in ``context.workdir``."""
+
+    def retrieve(self, task: Task, encoder: Encoder, context: Context) -> None:
+        """Leave the candidates in ``context.workdir``."""
+
+    def evaluate(self, task: Task, generator: Generator, context: Context) -> Evaluation:
+        """Evaluate what was retrieved."""
+
+    def preview(self, task: Task, encoder: Encoder, context: Context) -> list[Preview]:
+        """Render the first text of each side and a prompt; ``encoder`` may lack weights."""
+
+
+class CachedHarness(Protocol):
+    """Adapter for tasks of one model that embeds and generates."""
+
+    def evaluate(self, task: Task, model: CachedModel, context: Context) -> Evaluation:
+        """Evaluate one task."""
+
+    def preview(self, task: Task, context: Context) -> list[Preview]:
+        """Render the first test item; loads no weights."""
 
 
 class JudgedHarness(Protocol):

@@ -57,7 +57,8 @@ def show(registry: Registry, name: str) -> str:
 
 
 def _what(task: Task) -> str:
-    return f"{task.kind} {task.type or task.source}"
+    what = (task.rag.method or "latency") if task.rag else task.type or task.source
+    return f"{task.kind} {what}"
 
 
 def _yaml(plain: dict[str, Any]) -> str:

@@ -6,13 +6,23 @@ from importlib import import_module
 from importlib.metadata import version
 from typing import Any
 
-from evalsuite.harness.base import EmbeddingHarness, GenerativeHarness, JudgedHarness
+from evalsuite.harness.base import (
+    CachedHarness,
+    EmbeddingHarness,
+    GenerativeHarness,
+    JudgedHarness,
+    RetrievingHarness,
+)
 from evalsuite.registry.models import Kind, Task
 from evalsuite.schema import CODE_VERSION
 
+MTEB_SOURCES: tuple[Kind, ...] = ("mteb", "rerank")
+"""Kinds whose ``source`` is a task of mteb."""
 _EMBEDDING: dict[Kind, str] = {"mteb": "evalsuite.harness.mteb_adapter:MtebHarness"}
 _GENERATIVE: dict[Kind, str] = {"lm_eval": "evalsuite.harness.lm_eval_adapter:LmEvalHarness"}
 _JUDGED: dict[Kind, str] = {"alpaca_eval": "evalsuite.harness.alpaca_eval:AlpacaEvalHarness"}
+_RETRIEVING: dict[Kind, str] = {"rerank": "evalsuite.harness.rerank.harness:RerankHarness"}
+_CACHED: dict[Kind, str] = {"rag": "evalsuite.harness.rag.harness:RagHarness"}
 _DISTRIBUTION: dict[Kind, str] = {"mteb": "mteb", "lm_eval": "lm-eval"}
 
 
@@ -34,14 +44,28 @@ def judged_harness(task: Task) -> JudgedHarness:
     return harness
 
 
+def retrieving_harness(task: Task) -> RetrievingHarness:
+    """The adapter for a task that reranks; imports its library only now."""
+    harness: RetrievingHarness = _load(_RETRIEVING[task.kind])
+    return harness
+
+
+def cached_harness(task: Task) -> CachedHarness:
+    """The adapter for a task that generates from caches."""
+    harness: CachedHarness = _load(_CACHED[task.kind])
+    return harness
+
+
 def harness_version(task: Task) -> str:
     """Name and version of what scores the task, for signatures.
 
     A task file that evalsuite ships in lm-eval's format adds a digest of its content:
     ``lm-eval 0.4.13+gsm8k-1a2b3c4d``.
     """
-    if task.judged:
+    if task.judged or task.cached:
         return f"evalsuite {CODE_VERSION}"  # no library, but code of our own
+    if task.retrieves:
+        return f"evalsuite {CODE_VERSION}+mteb-{version('mteb')}"  # mteb loads the data
     distribution = _DISTRIBUTION[task.kind]
     library = f"{distribution} {version(distribution)}"
     if task.kind == "lm_eval" and task.source is not None:
@@ -60,7 +84,7 @@ def check_source(task: Task) -> None:
     """
     if task.source is None:
         return
-    if task.kind == "mteb":
+    if task.kind in MTEB_SOURCES:
         from evalsuite.harness.mteb_index import check
 
         check(task.source)
@@ -80,7 +104,7 @@ def datasets_of(task: Task) -> dict[str, str]:
         UsageError: If the harness has no such task.
     """
     assert task.source is not None
-    if task.kind == "mteb":
+    if task.kind in MTEB_SOURCES:
         from evalsuite.harness.mteb_index import datasets
 
         return datasets(task.source)

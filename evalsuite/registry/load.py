@@ -11,6 +11,7 @@ from pydantic import Field, ValidationError, field_validator
 
 from evalsuite.errors import UsageError, did_you_mean
 from evalsuite.paths import shipped_tasks
+from evalsuite.registry.examples import Examples
 from evalsuite.registry.models import Instruction, Kind, Name, Suite, Task
 from evalsuite.registry.yaml_file import YamlFile
 from evalsuite.schema import Frozen
@@ -28,6 +29,15 @@ class InstructionSet(Frozen):
     name: Name
     description: str = ""
     tasks: dict[str, Instruction] = Field(min_length=1)
+    examples: Examples | None = None
+    """For ``--shots 1``."""
+
+    def with_example(self, task: str) -> Instruction | None:
+        """The instruction of an mteb task with its example; ``None`` if the set has none."""
+        instruction = self.find(task)
+        if instruction is None or self.examples is None:
+            return None
+        return self.examples.extend(instruction, task)
 
     def find(self, task: str) -> Instruction | None:
         """The instruction of an mteb task.

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, StringConstraints, model_validator
 
+from evalsuite.registry.rag import Rag
+from evalsuite.registry.rerank import Rerank
 from evalsuite.schema import Frozen, World, digest
 
-Kind = Literal["mteb", "lm_eval", "alpaca_eval"]
+Kind = Literal["mteb", "lm_eval", "alpaca_eval", "rerank", "rag"]
 EmbeddingType = Literal[
     "classification",
     "clustering",
@@ -56,8 +59,10 @@ COLUMNS: dict[str, dict[str, tuple[str, ...]]] = {
     "multiple_choice": {},
     "generate": {},
     "code": {"test": ("prompt", "tests", "entry_point")},
+    "rag": {"corpus": ("id", "text"), "questions": ("question", "answers")},
 }
-"""Columns that each file must have; a task file's ``columns`` maps them to other names."""
+"""Columns that each file of a type (or of kind ``rag``) must have; a task file's ``columns`` maps
+them to other names."""
 
 MAIN_METRIC: dict[str, str] = {
     "classification": "accuracy",
@@ -155,6 +160,19 @@ class Task(Frozen):
     extract: Extract | str = "all"
     """How the answer is found in the output: a name, or a regular expression with one group."""
     generation: Generation = Generation()
+    rerank: Rerank | None = None
+    """Kind ``rerank``: what is reordered, and how; ``prompt`` is a Jinja template over ``query``
+    and ``documents`` (listwise) or ``document`` (pointwise)."""
+
+    rag: Rag | None = None
+    """Kind ``rag``: the method, or what is timed. ``answer_prefix`` begins each answer."""
+    quick: dict[str, Any] = Field(default_factory=dict)
+    """Keys of this task, and their values for ``--quick``."""
+
+    def quickened(self) -> Task:
+        """The task as ``--quick`` runs it: another definition, and so another score."""
+        plain = self.model_dump(exclude_defaults=True, exclude={"quick"})
+        return Task.model_validate(plain | self.quick) if self.quick else self
 
     @property
     def world(self) -> World:
@@ -167,6 +185,16 @@ class Task(Frozen):
         return self.kind == "alpaca_eval"
 
     @property
+    def retrieves(self) -> bool:
+        """Whether the checkpoint first embeds and searches, before it generates."""
+        return self.kind == "rerank"
+
+    @property
+    def cached(self) -> bool:
+        """Whether one model embeds and generates from the caches of its embedding passes."""
+        return self.kind == "rag"
+
+    @property
     def own_data(self) -> bool:
         """Whether the task runs on files named by the task file."""
         return self.data is not None
@@ -174,7 +202,7 @@ class Task(Frozen):
     def definition(self) -> dict[str, Any]:
         """The task as plain data, without what does not influence the score."""
         plain = self.model_dump(mode="json", exclude_defaults=True)
-        for key in ("category", "description", "instruction"):
+        for key in ("category", "description", "instruction", "quick"):
             plain.pop(key, None)
         if "data" in plain:
             plain["data"] = {key: Path(path).name for key, path in plain["data"].items()}
@@ -195,18 +223,26 @@ class Task(Frozen):
         return raw
 
     @model_validator(mode="after")
+    def _quick_is_a_task_too(self) -> Task:
+        if unknown := self.quick.keys() - type(self).model_fields.keys():
+            raise ValueError(f"'quick' has unknown {', '.join(map(repr, sorted(unknown)))}")
+        self.quickened()
+        return self
+
+    @model_validator(mode="after")
     def _complete(self) -> Task:
+        self._check_settings()
+        if self.cached:
+            return self._checked_rag()
         if self.judged and (self.source != "alpaca_eval" or len(self.datasets) != 1):
             raise ValueError(
                 "kind 'alpaca_eval' needs 'source: alpaca_eval' and its data set under 'datasets'"
             )
         if self.source is not None:
-            fields = type(self).model_fields
             own = [
                 key
                 for key in OWN_DATA_KEYS
-                if getattr(self, key) != fields[key].get_default(call_default_factory=True)
-                and not (key == "generation" and self.judged)
+                if getattr(self, key) != _default(key) and key not in GENERATING_KEYS[self.kind]
             ]
             if own:
                 raise ValueError(f"'source' names a harness task, so {own[0]!r} has no meaning")
@@ -230,9 +266,12 @@ class Task(Frozen):
         assert self.type is not None
         assert self.data is not None
         embedding = self.type in EmbeddingType.__args__  # type: ignore[attr-defined]
-        if embedding != (self.kind == "mteb"):
-            wanted = "mteb" if embedding else "lm_eval"
-            raise ValueError(f"type {self.type!r} belongs to kind {wanted!r}, not {self.kind!r}")
+        kinds: tuple[str, ...] = ("mteb",) if embedding else ("lm_eval",)
+        if self.type in ("retrieval", "reranking"):
+            kinds = ("mteb", "rerank")
+        if self.kind not in kinds:
+            wanted = " or ".join(map(repr, kinds))
+            raise ValueError(f"type {self.type!r} belongs to kind {wanted}, not {self.kind!r}")
         required, optional = FILES[self.type]
         given = frozenset(self.data)
         if missing := required - given:
@@ -240,6 +279,27 @@ class Task(Frozen):
         if unknown := given - required - optional:
             allowed = ", ".join(sorted(required | optional))
             raise ValueError(f"'data' has unknown {', '.join(sorted(unknown))}; allowed: {allowed}")
+
+    def _checked_rag(self) -> Task:
+        needed = {"corpus", "questions"}
+        if self.data is None:
+            if self.source != "nq" or len(self.datasets) != 2:
+                raise ValueError(
+                    "kind 'rag' needs 'corpus' and 'questions' under 'data', or 'source: nq' with "
+                    "its two data sets under 'datasets'"
+                )
+        elif self.source or set(self.data) != needed:
+            raise ValueError("'data' of kind 'rag' has 'corpus' and 'questions', and no 'source'")
+        if self.generation.temperature > 0 or self.generation.samples > 1 or self.generation.stop:
+            raise ValueError("kind 'rag' generates greedily: of 'generation' only 'max_tokens'")
+        return self
+
+    def _check_settings(self) -> None:
+        for kind, settings in (("rag", self.rag), ("rerank", self.rerank)):
+            if (self.kind == kind) != (settings is not None):
+                raise ValueError(f"kind {kind!r} needs {kind!r}, which no other kind has")
+        if self.retrieves and not self.prompt:
+            raise ValueError("kind 'rerank' needs 'prompt'")
 
 
 def _default(key: str) -> object:
@@ -259,6 +319,11 @@ OWN_DATA_KEYS = (
     "generation",
 )
 """Keys of a task file that only have a meaning for own-data tasks."""
+
+GENERATING_KEYS: defaultdict[str, tuple[str, ...]] = defaultdict(
+    tuple, alpaca_eval=("generation",), rerank=("prompt", "answer_prefix", "generation")
+)
+"""Kind → those of them that its tasks of a harness have, too."""
 
 
 class Column(Frozen):
@@ -300,6 +365,12 @@ Convention = Literal["paper", "leaderboard"]
 paper's, or the one of the MTEB leaderboard."""
 
 
+SuiteLayout = Literal["table3", "table4", "table7"]
+"""``table3``: a line a data set, with and without reranking; ``table4``: with and without an
+example in the instruction; ``table7``: a line a method of kind ``rag``, quality beside latency (all
+as in the GRIT paper)."""
+
+
 class Suite(Frozen):
     """Tasks that are run together, and how their scores become a table."""
 
@@ -308,6 +379,8 @@ class Suite(Frozen):
     tasks: tuple[str, ...] = Field(min_length=1)
     """Names of registry tasks, or ``mteb:NAME`` and ``lm_eval:NAME``."""
     convention: Convention = "paper"
+    layout: SuiteLayout | None = None
+    """How its table looks, where not one row a checkpoint."""
     subtask_means: tuple[SubtaskMean, ...] = ()
     sections: tuple[Section, ...] = ()
 

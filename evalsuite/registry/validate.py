@@ -38,7 +38,7 @@ def _check_data(task: Task) -> int:
     total = 0
     for role, path in (task.data or {}).items():
         rows = read_rows(path)
-        columns = COLUMNS[task.type or ""].get(role, ())
+        columns = COLUMNS[task.type or task.kind].get(role, ())
         require_columns(rows, columns, task.columns, path)
         total += len(rows)
     return total

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from evalsuite.registry.models import Convention, Suite
 from evalsuite.report.conventions import convention_note, under
+from evalsuite.report.halves import difference_notes, example_rows, reranked_rows
 from evalsuite.report.layout import (
     ColumnPlan,
     Layout,
@@ -17,6 +18,7 @@ from evalsuite.report.layout import (
 )
 from evalsuite.report.lines import Line, Place, TableMarks, measured_line, published_lines
 from evalsuite.report.marks import Marks
+from evalsuite.report.methods import method_table
 from evalsuite.report.model import Cell, Head, Note, Row, Table, TableSection
 from evalsuite.report.notes import (
     incomplete_note,
@@ -31,7 +33,7 @@ from evalsuite.report.rates import rate_notes
 from evalsuite.report.rows import RowPlan, plan_rows
 from evalsuite.report.scores import Score
 from evalsuite.report.text import listed, plain
-from evalsuite.report.view import TITLES, View
+from evalsuite.report.view import BY_DATASET, TITLES, LayoutName, View
 from evalsuite.schema import Record
 
 DEFAULT_VIEW = View()
@@ -62,17 +64,21 @@ def build_table(
         view: Which of the columns, in which convention, and beside which published rows.
     """
     kept = [r for r in records if suite is None or r.signature.task in suite.members]
-    layout = arranged(plan_layout(kept, suite, categories or {}), view.layout)
+    name = view.layout or (suite.layout if suite else None)
+    if suite is not None and name == "table7":
+        return method_table(kept, suite)
+    layout = arranged(plan_layout(kept, suite, categories or {}), name)
     shown = set(layout.scored_tasks)
     found = settle_means([r for r in kept if r.signature.task in shown], layout)
     convention = view.convention_for(suite)
-    plans = plan_rows((under(record, convention) for record in found), layout.means)
+    chosen = [under(record, convention) for record in found]
+    plans, notes = _rows(chosen, layout, name)
     if view.published:
         plans.sort(key=lambda plan: not plan.imported)
     title = suite.name if suite else "All tasks"
-    notes = convention_note(found, convention, always=view.published is not None)
+    notes += convention_note(found, convention, always=view.published is not None)
     table = _table(
-        plain(f"{title}, {TITLES[view.layout]}" if view.layout else title),
+        plain(f"{title}, {TITLES[name]}" if name else title),
         layout,
         plans,
         notes,
@@ -80,7 +86,19 @@ def build_table(
         convention,
         view.published,
     )
-    return transposed(table, layout) if view.layout == "per-dataset" else table
+    return transposed(table, layout) if name in BY_DATASET else table
+
+
+def _rows(
+    records: Sequence[Record], layout: Layout, name: LayoutName | None
+) -> tuple[list[RowPlan], list[Note]]:
+    """The rows of a layout, and what has to be said about how they differ."""
+    if name == "table4":
+        return example_rows(records, layout.means), []
+    plans = plan_rows(records, layout.means)
+    if name == "table3":
+        return reranked_rows(plans), difference_notes(plans)
+    return plans, []
 
 
 def _table(

@@ -169,6 +169,8 @@ def arranged(layout: Layout, name: LayoutName | None) -> Layout:
     """
     if name is None:
         return layout
+    if name in ("table3", "table4"):
+        return replace(layout, sections=layout.sections[:1])
     if name == "per-dataset":
         return replace(layout, sections=tuple(map(_by_dataset, layout.sections[:1])))
     world = "embedding" if name == "table1" else "generative"

@@ -10,19 +10,34 @@ from evalsuite.registry.models import Convention, Suite
 if TYPE_CHECKING:
     from evalsuite.report.published import PublishedTable
 
-LayoutName = Literal["table1", "table2", "per-dataset"]
+LayoutName = Literal["table1", "table2", "table3", "table4", "table7", "per-dataset"]
 """``table1``: the embedding columns; ``table2``: the generative columns (both as in the GRIT
-paper); ``per-dataset``: one line a data set, one column a checkpoint."""
+paper); ``table3``: with and without reranking; ``table4``: with and without an example in the
+instruction (both a line a data set, as in the paper); ``table7``: a line a way of using what was
+retrieved; ``per-dataset``: one line a data set, one column a checkpoint."""
 
 TITLES: dict[LayoutName, str] = {
     "table1": "as in Table 1 of the GRIT paper",
     "table2": "as in Table 2 of the GRIT paper",
+    "table3": "as in Table 3 of the GRIT paper",
+    "table4": "as in Table 4 of the GRIT paper",
+    "table7": "as in Table 7 of the GRIT paper",
     "per-dataset": "by data set",
 }
 """How a table's title names its layout."""
 
-PAPER_SUITE = "grit"
-"""Suite that the layouts are about, unless another is named."""
+BY_DATASET: frozenset[LayoutName | None] = frozenset({"table3", "table4", "per-dataset"})
+"""Layouts with a line a data set."""
+
+PAPER_SUITES: dict[LayoutName, str] = {
+    "table1": "grit",
+    "table2": "grit",
+    "table3": "grit-rerank",
+    "table4": "grit-shots",
+    "table7": "grit-rag",
+    "per-dataset": "grit",
+}
+"""Suite that a layout is about, unless another is named."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,6 +10,8 @@ from evalsuite.registry.models import Suite
 from evalsuite.report.aggregate import build_table
 from evalsuite.report.figures import drawable, points, scatter, up_to_date
 from evalsuite.report.files import write_whole
+from evalsuite.report.latency_figure import FIGURES as FIGURE_5
+from evalsuite.report.latency_figure import draw_latency, latency_records
 from evalsuite.report.model import Note
 from evalsuite.report.render import to_csv, to_html, to_latex, to_markdown
 from evalsuite.schema import Record
@@ -26,6 +28,9 @@ def write_all(
 ) -> list[Path]:
     """Write ``table.{md,tex,html,csv}`` and ``figure.{svg,pdf,png}``.
 
+    Where latencies of retrieval-augmented generation are among the records, they are drawn as
+    ``latency.{svg,pdf,png}``.
+
     Without an average in each world there is no figure: the table says so, and an older figure
     is removed, since it would belong to other scores.
 
@@ -41,10 +46,13 @@ def write_all(
     Raises:
         StoreError: If the folder cannot be written.
     """
-    table = build_table(records, suite, categories=categories)
+    kept = list(records)
+    table = build_table(kept, suite, categories=categories)
     found = points(table)
+    timed = latency_records(kept)
+    latency = [folder / name for name in FIGURE_5] if timed else []
     figures = [folder / name for name in FIGURES]
-    if not drawable(found):
+    if not drawable(found) and not timed:
         note = Note(text="no figure: it needs an embedding and a generative average")
         table = replace(table, notes=(*table.notes, note))
     texts = {
@@ -54,6 +62,9 @@ def write_all(
         "table.csv": to_csv(table),
     }
     written = [write_whole(folder / name, text.encode()) for name, text in texts.items()]
+    if timed:
+        draw_latency(timed, *latency)
+        written += latency
     if drawable(found):
         svg, *others = figures
         if not up_to_date(found, svg, *others):

@@ -36,7 +36,7 @@ class JobProgress(Frozen):
 
 
 class JobEnded(Frozen):
-    """A job's record is in the store, or (``answered``) its answers wait for the judge."""
+    """A job's record is in the store, or (``answered``) its first stage is done."""
 
     event: Literal["job_ended"] = "job_ended"
     index: int

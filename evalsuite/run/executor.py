@@ -54,10 +54,11 @@ class LocalExecutor:
         try:
             for planned in groups:
                 group = planned
-                if group.stage == "judge":
-                    # What could not be answered has failed already.
-                    left = tuple(job for job in group.jobs if job in answered)
-                    group = replace(group, jobs=left)
+                # What did not get through its first stage has failed already.
+                left = tuple(
+                    job for job in group.jobs if job in answered or not group.second_stage(job)
+                )
+                group = replace(group, jobs=left)
                 if group.jobs:
                     hear.group_started(group)
                     answered += self._group(group, options, store, hear)
@@ -68,7 +69,7 @@ class LocalExecutor:
         """Run a group to its end, with a new worker whenever one dies within a job.
 
         Returns:
-            The jobs whose answers wait for a judge.
+            The jobs whose first stage is done.
         """
         ended: set[int] = set()
         answered: list[Job] = []
@@ -89,6 +90,7 @@ class LocalExecutor:
                 log=log.absolute(),
                 stage=group.stage,
                 judge=group.judge,
+                cached=group.cached,
             )
             outcome = self._worker(spec, partial(_relay, hear, group, left))
             ended.update(left[index] for index in outcome.ended)

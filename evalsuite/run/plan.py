@@ -5,14 +5,16 @@ Planning loads no model and no harness: a run with nothing to do ends here.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from evalsuite.checkpoint.models import Checkpoint, EmbeddingProtocol
 from evalsuite.data import dataset_folder, still_matches
 from evalsuite.engines.base import Device, DType
+from evalsuite.engines.cacheable import why_not_cached
 from evalsuite.engines.device import engine_version, resolve_device, resolve_dtype
 from evalsuite.engines.generators import context_length
 from evalsuite.errors import DataError
@@ -20,7 +22,7 @@ from evalsuite.harness.judge import NEEDED, Judge, describe, find_checkpoint
 from evalsuite.registry.dispatch import blocker, check_source, harness_version
 from evalsuite.registry.load import Registry
 from evalsuite.registry.models import Instruction, Task
-from evalsuite.schema import Frozen, Record, Signature, World
+from evalsuite.schema import Frozen, Record, Signature, World, digest
 from evalsuite.store import Store
 
 Stage = Literal["evaluate", "judge"]
@@ -36,6 +38,8 @@ class RunOptions(Frozen):
     dtype: DType = "auto"
     engine: Literal["vllm", "transformers"] = "vllm"
     """Engine of generative tasks; embedding uses what the checkpoint's protocol says."""
+    shots: Literal[0, 1] = 0
+    """Examples in the instruction of embedding tasks."""
     data_root: Path | None = None
     """Folder in Hugging Face dataset-repo layout; with it, a run touches no network."""
     fresh: bool = False
@@ -43,6 +47,10 @@ class RunOptions(Frozen):
     seed: int = 42
     judge: Judge | None = None
     """Who compares the answers of judged tasks."""
+    embed_length: int | None = None
+    """Tokens after which kind ``rag`` cuts a text to embed; ``None``: all positions."""
+    retriever: Checkpoint | None = None
+    """Who finds the documents of kind ``rag``; ``None``: the checkpoint that answers."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,6 +85,13 @@ class Group:
     judge: Checkpoint | None = None
     """Of the stage ``judge``: the judge's checkpoint; ``None`` for an endpoint."""
 
+    cached: bool = False
+    """Whether the engine embeds and generates from caches: all jobs need it then, or none."""
+
+    def second_stage(self, job: Job) -> bool:
+        """Whether a job can only be done here after an earlier group has done its part."""
+        return is_second_stage(job.task, self.world, self.stage)
+
 
 @dataclass(frozen=True, slots=True)
 class Plan:
@@ -89,16 +104,27 @@ class Plan:
     @property
     def groups(self) -> list[Group]:
         """What has to run, by checkpoint and then by world; judges after the answers."""
-        order: dict[tuple[str, World], list[Job]] = {}
-        for job in self.jobs:
-            if job.todo:
-                order.setdefault((job.checkpoint.fingerprint, job.task.world), []).append(job)
+        order: dict[tuple[str, World, bool], list[Job]] = {}
+        for job in filter(lambda job: job.todo, self.jobs):
+            if job.task.retrieves:
+                # With the encoder of the embedding tasks.
+                order.setdefault((job.checkpoint.fingerprint, "embedding", False), []).append(job)
+            key = (job.checkpoint.fingerprint, job.task.world, job.task.cached)
+            order.setdefault(key, []).append(job)
         groups: list[Group] = []
-        for (_, world), jobs in order.items():
-            groups.append(Group(jobs[0].checkpoint, world, tuple(jobs)))
+        checkpoints = list(dict.fromkeys(fingerprint for fingerprint, *_ in order))
+        # Embedding first, since what it finds is reranked by the generator.
+        for key in sorted(order, key=lambda key: (checkpoints.index(key[0]), *key[1:])):
+            (_, world, cached), jobs = key, order[key]
+            groups.append(Group(jobs[0].checkpoint, world, tuple(jobs), cached=cached))
             if judged := tuple(job for job in jobs if job.task.judged):
                 groups.append(replace(groups[-1], jobs=judged, stage="judge", judge=self.judge))
         return groups
+
+
+def is_second_stage(task: Task, world: World, stage: Stage) -> bool:
+    """Whether a task's first stage has to be over: its answers judged, or its finds reranked."""
+    return stage == "judge" or (task.retrieves and world == "generative")
 
 
 def make_plan(
@@ -141,21 +167,28 @@ def _job(
         if not path.is_file():
             raise DataError(f"{task.name}: there is no file {path}", "check 'data' in its YAML")
     instruction: Instruction | None = None
-    skip = checkpoint.cannot.get(task.world) or blocker(task)
-    if not skip and task.judged:
-        skip = _no_judgement(checkpoint, task, options)
+    skip = checkpoint.cannot.get(task.world) or blocker(task) or _cannot(checkpoint, task, options)
     missing = () if skip else missing_data(task, options.data_root)
     if missing:
         skip = f"no data: {', '.join(missing)} not in {options.data_root}"
+    protocol = checkpoint.embedding or EmbeddingProtocol(engine="transformers")
     if task.world == "embedding":
-        protocol = checkpoint.embedding or EmbeddingProtocol(engine="transformers")
         instruction = find_instruction(task, protocol, registry)
+        if options.shots:
+            instruction = with_example(task, protocol, registry)
+            skip = skip or (None if instruction else _no_example(protocol))
         signature = _embedding_signature(task, protocol, instruction, options)
     else:
         signature = _generative_signature(checkpoint, task, options, skipped=skip is not None)
+        if task.cached:
+            signature = signature.model_copy(update=_cached_parts(checkpoint, options))
         if task.judged and options.judge is not None:
             described = describe(options.judge, judge)
             signature = signature.model_copy(update={"judge": described})
+        if task.retrieves:
+            instruction = find_instruction(task, protocol, registry)
+            found = _retriever(protocol, instruction, options)
+            signature = signature.model_copy(update=found)
     record = None
     if not skip and not options.fresh:
         record = find_stored(checkpoint.fingerprint, task, signature, options, store)
@@ -168,6 +201,15 @@ def _job(
         skip=skip,
         missing=missing,
     )
+
+
+def _cannot(checkpoint: Checkpoint, task: Task, options: RunOptions) -> str | None:
+    """Why a checkpoint cannot do a task that needs more than one world or a judge."""
+    if task.retrieves:
+        return checkpoint.cannot.get("embedding")
+    if task.cached:
+        return why_not_cached(checkpoint)
+    return _no_judgement(checkpoint, task, options) if task.judged else None
 
 
 def _no_judgement(checkpoint: Checkpoint, task: Task, options: RunOptions) -> str | None:
@@ -207,6 +249,23 @@ def find_instruction(
     return task.instruction
 
 
+def with_example(task: Task, protocol: EmbeddingProtocol, registry: Registry) -> Instruction | None:
+    """The instruction with one example, as the GRIT paper's section 3.4 has it.
+
+    Returns:
+        ``None`` where the protocol's instruction set has no example of the task.
+    """
+    if protocol.wrapper is None or protocol.instructions in ("none", "model", "task"):
+        return None
+    return registry.instructions(protocol.instructions).with_example(task.source or task.name)
+
+
+def _no_example(protocol: EmbeddingProtocol) -> str:
+    if protocol.wrapper is None or protocol.instructions in ("none", "model"):
+        return "--shots 1 needs instructions to put the example in"
+    return f"instruction set {protocol.instructions} has no example of the task"
+
+
 def _embedding_signature(
     task: Task,
     protocol: EmbeddingProtocol,
@@ -228,11 +287,48 @@ def _embedding_signature(
         max_length=protocol.max_length,
         instructions=protocol.instructions,
         instruction=instruction.text if instruction else None,
+        shots=options.shots or None,
         template=protocol.wrapper.template if protocol.wrapper else None,
         attention=protocol.attention,
         pooling=protocol.pooling,
         normalize=protocol.normalize,
     )
+
+
+def _retriever(
+    protocol: EmbeddingProtocol, instruction: Instruction | None, options: RunOptions
+) -> dict[str, str | None]:
+    """How a checkpoint searches, for the signature of what it reranks."""
+    device = resolve_device(options.device)
+    parts = (
+        engine_version(protocol.engine),
+        resolve_dtype(options.dtype, device, "embedding"),
+        protocol.attention or "model",
+        protocol.pooling,
+        f"len{protocol.max_length}" if protocol.max_length else "len-model",
+        # The protocol as a whole: wrapper, normalisation and a model's own prompts too.
+        f"{protocol.instructions}#{digest(protocol.model_dump(mode='json'))[:6]}",
+    )
+    described = re.sub(r"[|\s]+", "-", "/".join(parts))
+    return {"retriever": described, "instruction": instruction.text if instruction else None}
+
+
+def _cached_parts(checkpoint: Checkpoint, options: RunOptions) -> dict[str, Any]:
+    """How one model embeds and generates, for the signature; and who else searches."""
+    protocol = checkpoint.embedding or EmbeddingProtocol(engine="transformers")
+    found: dict[str, Any] = {
+        "engine": engine_version("transformers-cached"),
+        "max_length": options.embed_length or checkpoint.max_positions,
+        "template": protocol.prefix("") + "{text}",
+        "attention": protocol.attention,
+        "pooling": protocol.pooling,
+        "normalize": True,
+    }
+    if other := options.retriever:
+        assert other.embedding is not None
+        how = digest(other.embedding.model_dump(mode="json"))[:6]
+        found["retriever"] = f"{other.name}#{other.fingerprint[:8]}/{how}"
+    return found
 
 
 def _generative_signature(

@@ -10,7 +10,13 @@ from pathlib import Path
 from evalsuite.checkpoint.models import Checkpoint
 from evalsuite.errors import EvalsuiteError
 from evalsuite.harness.base import Context, Preview
-from evalsuite.registry.dispatch import embedding_harness, generative_harness, judged_harness
+from evalsuite.registry.dispatch import (
+    cached_harness,
+    embedding_harness,
+    generative_harness,
+    judged_harness,
+    retrieving_harness,
+)
 from evalsuite.run.plan import Job, Plan, RunOptions
 from evalsuite.run.worker import context_of, set_library_environment
 
@@ -45,12 +51,16 @@ def _examples(job: Job, options: RunOptions, judge: Checkpoint | None) -> list[P
         context: Context = context_of(
             job.checkpoint, job.task, job.instruction, options, Path(folder)
         )
+        if job.task.cached:
+            return cached_harness(job.task).preview(job.task, context)
         if job.task.judged:
             context = replace(context, judge_checkpoint=judge)
             return judged_harness(job.task).preview(job.task, context)
-        if job.task.world == "generative":
+        if job.task.world == "generative" and not job.task.retrieves:
             return generative_harness(job.task).preview(job.task, context)
         from evalsuite.engines.encoders import load_encoder
 
         encoder = load_encoder(job.checkpoint, weights=False)
+        if job.task.retrieves:
+            return retrieving_harness(job.task).preview(job.task, encoder, context)
         return embedding_harness(job.task).preview(job.task, encoder, context)

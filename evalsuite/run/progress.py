@@ -99,7 +99,9 @@ class Lines(Listener):
                     self._last_line = time.monotonic()
                     self._print(f"{_job(group, event.index)}: {self._meter.text()}")
             case events.JobEnded(status="answered"):
-                self._print(f"{_job(group, event.index)}: answered, to be judged")
+                judged = group.jobs[event.index].task.judged
+                done = "answered, to be judged" if judged else "searched, to be reranked"
+                self._print(f"{_job(group, event.index)}: {done}")
             case events.JobEnded():
                 self.finished += 1
                 self._print(self._ended(group, event))

@@ -18,12 +18,13 @@ from pathlib import Path
 
 from evalsuite.checkpoint.models import Checkpoint
 from evalsuite.engines.base import Encoder, Generator
+from evalsuite.engines.cached import CachedModel
 from evalsuite.errors import EvalsuiteError, TaskSkipped
 from evalsuite.harness.base import Context, Evaluation, ProgressEvent
 from evalsuite.harness.judge import JudgeEngine
 from evalsuite.registry.models import Instruction, Task
 from evalsuite.run import events
-from evalsuite.run.plan import RunOptions, Stage, find_stored
+from evalsuite.run.plan import RunOptions, Stage, find_stored, is_second_stage
 from evalsuite.run.records import failed_record, scored_record, skipped_record
 from evalsuite.schema import Frozen, Signature, World
 from evalsuite.store import Store
@@ -49,9 +50,11 @@ class WorkerSpec(Frozen):
     stage: Stage = "evaluate"
     judge: Checkpoint | None = None
     """The judge's checkpoint; ``None`` for an endpoint."""
+    cached: bool = False
+    """Whether the engine embeds and generates from caches."""
 
 
-Engine = Encoder | Generator | JudgeEngine
+Engine = Encoder | Generator | JudgeEngine | CachedModel
 
 
 @dataclass(slots=True)
@@ -84,20 +87,22 @@ class Worker:
     def _unanswered(
         self, jobs: list[tuple[int, JobSpec]], store: Store
     ) -> list[tuple[int, JobSpec]]:
-        """The jobs that need the engine: not those that wait for their judge alone."""
+        """The jobs that need the engine: not those that wait for their second stage alone."""
         if self.spec.stage == "judge" or self.spec.options.fresh:
             return jobs
-        from evalsuite.registry.dispatch import judged_harness
-
         left = []
         for index, job in jobs:
-            if job.task.judged and judged_harness(job.task).answered(
+            if not self._second(job) and _first_stage_done(
                 job.task, self._context(index, job, store)
             ):
                 self.emit(events.JobEnded(index=index, status="answered", record=None))
             else:
                 left.append((index, job))
         return left
+
+    def _second(self, job: JobSpec) -> bool:
+        """Whether this worker does the second of a job's two stages."""
+        return is_second_stage(job.task, self.spec.world, self.spec.stage)
 
     def _pass(
         self, jobs: list[tuple[int, JobSpec]], engine: Engine, store: Store, *, wait: bool
@@ -121,7 +126,7 @@ class Worker:
         if self._finished_meanwhile(job, store):
             self.emit(events.JobEnded(index=index, status="scored", record=None, by_other_run=True))
             return
-        if self.spec.options.fresh and self.spec.stage == "evaluate":
+        if self.spec.options.fresh and not self._second(job):
             store.drop_job_folder(ref, key)
         started = time.perf_counter()
         samples = None
@@ -176,17 +181,24 @@ class Worker:
     def _evaluate(
         self, index: int, job: JobSpec, engine: Engine, store: Store
     ) -> Evaluation | None:
-        """Evaluate a job, or (``None``) have it answered for the judge."""
+        """Evaluate a job, or (``None``) do its first stage."""
         from evalsuite.registry import dispatch
 
         task, context = job.task, self._context(index, job, store)
+        if isinstance(engine, CachedModel):
+            return dispatch.cached_harness(task).evaluate(task, engine, context)
         if isinstance(engine, Encoder):
+            if task.retrieves:
+                dispatch.retrieving_harness(task).retrieve(task, engine, context)
+                return None
             return dispatch.embedding_harness(task).evaluate(task, engine, context)
         if not isinstance(engine, Generator):
             return dispatch.judged_harness(task).judge(task, engine, context)
         if task.judged:
             dispatch.judged_harness(task).answer(task, engine, context)
             return None
+        if task.retrieves:
+            return dispatch.retrieving_harness(task).evaluate(task, engine, context)
         return dispatch.generative_harness(task).evaluate(task, engine, context)
 
     def _load_engine(self) -> Engine:
@@ -203,6 +215,13 @@ class Worker:
                 dtype=options.dtype,
             )
         first = self.spec.jobs[0].signature
+        if self.spec.cached:
+            return CachedModel(
+                checkpoint,
+                device=options.device,
+                dtype=options.dtype,
+                embed_length=options.embed_length,
+            )
         if self.spec.world == "embedding":
             from evalsuite.engines.encoders import load_encoder
 
@@ -216,6 +235,15 @@ class Worker:
             dtype=options.dtype,
             max_length=first.max_length,
         )
+
+
+def _first_stage_done(task: Task, context: Context) -> bool:
+    """Whether an earlier run has left what the second stage needs."""
+    from evalsuite.registry import dispatch
+
+    if task.retrieves:
+        return dispatch.retrieving_harness(task).retrieved(task, context)
+    return task.judged and dispatch.judged_harness(task).answered(task, context)
 
 
 def context_of(
@@ -237,6 +265,8 @@ def context_of(
         seed=options.seed,
         shots=task.shots,
         judge=options.judge,
+        retriever=options.retriever,
+        embed_length=options.embed_length,
     )
     return replace(context, progress=progress) if progress else context
 

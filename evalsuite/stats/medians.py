@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -18,7 +19,12 @@ class Median:
 
     @property
     def spread(self) -> float:
-        """Distance of the farther end of the interval, as a share of the median."""
+        """Distance of the farther end of the interval, as a share of the median.
+
+        Infinite for a single value, which says nothing about it.
+        """
+        if self.n < 2:
+            return math.inf
         reach = max(self.interval.high - self.value, self.value - self.interval.low)
         return reach / self.value if self.value else 0.0
 
@@ -47,6 +53,5 @@ def median(values: Sequence[float], level: float = 0.95) -> Median:
 
 
 def _coverage(n: int, rank: int) -> float:
-    from math import comb
-
-    return 1 - 2 * sum(comb(n, i) for i in range(rank)) / 2**n
+    below = sum(math.comb(n, i) for i in range(rank))
+    return float(1 - 2 * below / 2**n)

@@ -58,7 +58,7 @@ def refused(tmp_path: Path) -> Refused:
         (STS + "limit: many\n", "t.yaml:6: limit: Input should be a valid integer"),
         (STS + "\n\nlimit: 0\n", "t.yaml:8: limit: Input should be greater than or equal to 1"),
         (STS.replace("mine", "a/b"), "t.yaml:1: name: String should match pattern"),
-        (STS.replace("mteb", "mtbe"), "t.yaml:2: kind: Input should be 'mteb', 'lm_eval' or "),
+        (STS.replace("mteb", "mtbe"), "t.yaml:2: kind: Input should be 'mteb', 'lm_eval', "),
         (STS.replace("rows.jsonl", "[1]"), "t.yaml:5: data.test: "),
         (STS.replace("rows.jsonl", '"a\\0b"'), "t.yaml:5: data.test: not a path"),
         # Missing keys belong to the whole document.

@@ -116,7 +116,12 @@ def collect(
         suite=suite,
         layout=layout,
         rows=rows,
-        table=build_table(inside, suite, categories=categories),
+        # A row a checkpoint, as everywhere on the page, whatever the suite's own layout.
+        table=build_table(
+            inside,
+            suite.model_copy(update={"layout": None}) if suite else None,
+            categories=categories,
+        ),
         comparisons=_comparisons(rows, layout, load, compare),
         samples=_samples(rows, layout, load, most),
         most=most,

@@ -1,0 +1,1 @@
+"""Retrieval-augmented generation, plain and from caches: section 4 of the GRIT paper."""

@@ -1,0 +1,64 @@
+"""Table 7 and Figure 5 from one command, on a real checkpoint."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from evalsuite.harness.rag.timing import PHASES
+from evalsuite.store import Store
+
+pytestmark = pytest.mark.e2e
+
+ROWS = (
+    "No RAG",
+    "RAG",
+    "Query caching",
+    "Query-doc caching",
+    "Doc caching",
+    "Doc-query caching",
+)
+
+
+def run(out: Path, *arguments: str) -> str:
+    command = [sys.executable, "-m", "evalsuite.cli", "run", "--ckpt", "demo:smollm2"]
+    done = subprocess.run(
+        [*command, "--out", str(out), "--reports", str(out / "reports"), *arguments],
+        capture_output=True,
+        text=True,
+        timeout=1800,
+        check=False,
+        env={**os.environ, "COLUMNS": "160"},
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def test_the_suite_ends_with_table_7_and_figure_5(tmp_path: Path) -> None:
+    arguments = ("--suite", "grit-rag", "--quick", "--limit", "2")
+    shown = run(tmp_path, *arguments)
+    assert "as in Table 7 of the GRIT paper" in shown
+    assert all(row in shown for row in ROWS)
+    written = tmp_path / "reports" / "grit-rag"
+    assert (written / "latency.svg").stat().st_size > 5000
+    records = {record.signature.task: record for record in Store(tmp_path).records()}
+    latency = records["rag-latency"]
+    cells = {(c["method"], c["query"], c["document"]): c for c in latency.raw["cells"]}
+    cached, plain = cells["doc-cache", 1, 1000], cells["doc-query", 1, 1000]
+    assert cached["phases"]["prefill"]["median"] < plain["phases"]["prefill"]["median"] / 2
+    assert cached["phases"]["load"]["median"] > 0
+    assert set(cached["phases"]) == set(PHASES)
+    assert "10 already stored" in run(tmp_path, *arguments)
+
+
+def test_another_checkpoint_retrieves(tmp_path: Path) -> None:
+    run(tmp_path, "--tasks", "rag-doc-query", "--limit", "6", "--retriever", "demo:minilm")
+    (record,) = Store(tmp_path).records()
+    # all-MiniLM-L6-v2 finds every document of the built-in corpus.
+    assert record.metrics["found"] == 1
+    assert record.signature.retriever is not None
+    assert record.signature.retriever.startswith("minilm#")
