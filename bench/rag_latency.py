@@ -166,8 +166,8 @@ def markdown(
     lines += [
         "",
         (
-            "Query caching has no goal where the whole question is embedded: plain RAG then reads it "
-            "twice, query caching once, so that at most half can be saved."
+            "Query caching has no goal where the whole question is embedded: plain RAG then reads "
+            "it twice, query caching once, so that at most half can be saved."
         ),
         "",
         f"| median seconds | embedded | {' | '.join(PHASES)} | total | interval |",

@@ -188,7 +188,7 @@ def _found(plan: RowPlan) -> list[Note]:
     if not shares:
         return []
     shown = " to ".join(f"{100 * share:.1f} %" for share in sorted({min(shares), max(shares)}))
-    return [Note(text=f"{plan.name} found the document of {shown} of the questions")]
+    return [Note(text=f"{plan.name}: the document was found for {shown} of the questions")]
 
 
 def _tests(plan: RowPlan, *, several: bool) -> list[Note]:
