@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import re
 import string
@@ -148,6 +149,24 @@ def cut_code(continuation: str) -> str:
         if line.strip() and not line[0].isspace():
             return "\n".join(lines[:number])
     return text
+
+
+def given(prompt: str) -> str:
+    """What a task's tests may use besides the function: common imports, and the prompt's helpers.
+
+    Args:
+        prompt: Code that ends in the header and docstring of the function.
+
+    Returns:
+        Python source; the imports alone where the prompt is not code by itself.
+    """
+    for source in (prompt, f"{prompt.rstrip()}\n    pass\n"):
+        try:
+            ast.parse(source)
+        except (ValueError, SyntaxError, RecursionError, MemoryError):
+            continue
+        return f"{IMPORTS}\n{source}"
+    return IMPORTS
 
 
 def program(prompt: str, response: str, entry_point: str) -> str:

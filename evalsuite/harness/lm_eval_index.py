@@ -22,7 +22,13 @@ from evalsuite.harness.name_cache import remembered
 from evalsuite.paths import shipped_tasks
 from evalsuite.schema import digest
 
-HELPERS = ("answers.py", "sandbox.py")
+HELPERS = (
+    "answers.py",
+    "sandbox.py",
+    "inside/answerer.py",
+    "inside/checker.py",
+    "inside/wire.py",
+)
 """Modules beside this one that those of ``grit_tasks`` use."""
 
 

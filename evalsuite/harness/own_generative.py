@@ -296,7 +296,12 @@ class CodeScorer:
         outcomes = []
         for response in results[0]:
             source = answers.program(_stripped_prompt(row), response, str(row["entry_point"]))
-            done = self.sandbox.run(answers.IMPORTS + source, _tests(row))
+            done = self.sandbox.run(
+                answers.IMPORTS + source,
+                _tests(row),
+                entry=str(row["entry_point"]),
+                given=answers.given(str(row["prompt"])),
+            )
             if done.outcome == "error":
                 raise EngineError(f"the sandbox failed: {done.detail}")
             outcomes.append(done.outcome)

@@ -1,74 +1,60 @@
 """Running generated code where it can do no harm: bubblewrap, or not at all.
 
 A program sees a read-only system without the user's files, an empty ``/tmp``, no network, no
-other processes and no environment; memory, processor time, file size and wall time are limited.
+other processes and no environment; memory, processor time, file size, processes and wall time are
+limited. The tests run in another sandbox: the program is asked to compute, one call at a time,
+and cannot reach what compares its answers.
 """
 
 from __future__ import annotations
 
 import json
 import os
-import secrets
 import shutil
 import signal
 import subprocess
-import sys
-import sysconfig
 import time
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
-from typing import Literal
+from typing import BinaryIO, Literal
 
 from evalsuite.errors import TaskSkipped
+from evalsuite.harness.inside.checker import BEGAN
+from evalsuite.harness.isolation import command, filter_handle, supported
 
+Stream = int | BinaryIO
 Outcome = Literal["passed", "failed", "timeout", "error"]
 
 MEMORY = 1 << 30
 """Bytes of address space."""
-PROCESSES = 64
-FILE_BYTES = 16 << 20
-TMP_BYTES = 64 << 20
 SECONDS = 10.0
 """Wall time of one program on an idle machine (the timeout of HumanEvalSynthesize)."""
 GRACE = 2.0
-"""Seconds after which a program that ignores its alarm is killed from outside."""
+"""Seconds after which tests that outlive their clock are killed from outside."""
 ALARM = 128 + signal.SIGALRM
-"""Exit code of bubblewrap when the alarm ended the program."""
+"""Exit code of bubblewrap when the clock ended the tests."""
 IDLE_START = 0.5
 """Seconds that an empty program takes on a machine that is not overloaded, at most."""
+LIMITS = {
+    "RLIMIT_AS": MEMORY,
+    "RLIMIT_FSIZE": 16 << 20,
+    "RLIMIT_NOFILE": 64,
+    "RLIMIT_NPROC": 64,
+    "RLIMIT_CORE": 0,
+    "RLIMIT_MEMLOCK": 0,
+}
 
 MISSING = "code is only run in a sandbox; install bubblewrap (apt-get install bubblewrap)"
+UNKNOWN_MACHINE = "code is only run in a sandbox, which there is for Linux on x86-64 and Arm only"
 
-DRIVER = r"""
-import json, os, resource, signal, sys
-lines = os.fdopen(0, "r")
-job = json.loads(lines.readline())
-for name, most in job["limits"].items():
-    resource.setrlimit(getattr(resource, name), (most, most))
-signal.setitimer(signal.ITIMER_REAL, job["seconds"])
-report = os.dup(1)
-null = os.open(os.devnull, os.O_RDWR)
-os.dup2(null, 1)
-os.dup2(null, 2)
-space = {"__name__": "__main__"}
-try:
-    exec(compile(job["program"], "program", "exec"), space)
-    exec(compile(job["tests"], "tests", "exec"), space)
-except BaseException as error:
-    text = "%s: %s" % (type(error).__name__, error)
-    os.write(report, json.dumps({"failed": text[:300]}).encode("ascii"))
-    os._exit(1)
-nonce = lines.readline().strip()
-os.write(report, json.dumps({"passed": nonce}).encode("ascii"))
-os._exit(0)
-"""
-"""Runs the program, then the tests, then reports.
 
-The nonce that proves success waits unread in the input until the tests are over: exiting early,
-with whatever code, or printing gives no pass. A program written to cheat this very driver could;
-tests that run in one process with what they test can always be cheated by it.
+ESCAPE = """
+import os
+def f():
+    os.fork()
 """
+"""Must fail: a program that can fork is not shut in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,87 +78,104 @@ class Sandbox:
     bwrap: str
     seconds: float = SECONDS
 
-    def run(self, program: str, tests: str) -> RunResult:
-        """Run a program and then its tests.
+    def run(self, program: str, tests: str, *, entry: str, given: str = "") -> RunResult:
+        """Run a program, and test one of its functions.
+
+        The tests see plain values only: numbers, texts, containers of them, exceptions. Where the
+        function gives ``None``, changes that it made to its arguments are theirs too.
 
         Args:
-            program: Python source.
-            tests: Python source, run in the same module; any exception is a failure.
+            program: Python source that nobody trusts.
+            tests: Python source of the task; any exception is a failure.
+            entry: Name of the function under test.
+            given: Python source of the task that the tests may use, besides the function.
 
         Returns:
             ``passed`` only if the tests were run to their end.
         """
-        nonce = secrets.token_hex(16)
-        limits = {
-            "RLIMIT_AS": MEMORY,
-            "RLIMIT_CPU": int(self.seconds) + 1,
-            "RLIMIT_FSIZE": FILE_BYTES,
-            "RLIMIT_NPROC": PROCESSES,
-            "RLIMIT_CORE": 0,
+        limits = LIMITS | {"RLIMIT_CPU": int(self.seconds) + 1}
+        job = {
+            "program": {"program": program, "entry": entry, "limits": limits},
+            "tests": tests,
+            "entry": entry,
+            "given": given,
+            "limits": limits,
+            "seconds": self.seconds,
         }
-        job = json.dumps(
-            {"program": program, "tests": tests, "limits": limits, "seconds": self.seconds}
-        )
         try:
-            done = subprocess.run(
-                [*_isolation(self.bwrap), _python(), "-I", "-S", "-c", DRIVER],
-                input=f"{job}\n{nonce}\n".encode("ascii"),
-                capture_output=True,
-                timeout=self.seconds + GRACE,
-                check=False,
-                close_fds=True,
+            with ExitStack() as stack:
+                return self._run(job, stack)
+        except OSError as error:
+            return RunResult("error", f"{self.bwrap}: {error.strerror}")
+
+    def _run(self, job: dict[str, object], stack: ExitStack) -> RunResult:
+        asked, ask = _pipe(stack)
+        hear, said = _pipe(stack)
+        answerer = self._start(stack, "answerer", (), stdin=asked, stdout=said)
+        handles = (ask.fileno(), hear.fileno())
+        checker = self._start(
+            stack, "checker", handles, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        )
+        for end in (asked, ask, hear, said):
+            end.close()  # so that each side notices when the other has ended
+        line = json.dumps(job | {"ask": handles[0], "hear": handles[1]}) + "\n"
+        try:
+            verdict, complaint = checker.communicate(
+                line.encode("ascii"), timeout=self.seconds + GRACE
             )
         except subprocess.TimeoutExpired:
             return self._timeout()
-        except OSError as error:
-            return RunResult("error", f"{self.bwrap}: {error.strerror}")
-        if done.returncode in (ALARM, -signal.SIGALRM):
+        answerer.kill()
+        complaint = complaint or answerer.communicate()[1]
+        if checker.returncode in (ALARM, -signal.SIGALRM):
             return self._timeout()
-        return _judge(done, nonce)
+        return _judge(verdict, complaint, checker.returncode)
+
+    def _start(
+        self, stack: ExitStack, module: str, handles: tuple[int, ...], stdin: Stream, stdout: Stream
+    ) -> subprocess.Popen[bytes]:
+        """Start one side; it is gone when the stack is left."""
+        with filter_handle() as calls:
+            process = subprocess.Popen(
+                command(self.bwrap, module, calls),
+                stdin=stdin,
+                stdout=stdout,
+                stderr=subprocess.PIPE,
+                pass_fds=(calls, *handles),
+            )
+        # Popen's own exit closes the streams and waits, after the process was killed.
+        stack.enter_context(process)
+        stack.callback(process.kill)
+        return process
 
     def _timeout(self) -> RunResult:
         return RunResult("timeout", f"no end within {self.seconds:.0f} s")
 
 
-def _judge(done: subprocess.CompletedProcess[bytes], nonce: str) -> RunResult:
-    complaint = done.stderr.decode("utf-8", "replace").strip()
-    if complaint.startswith("bwrap:"):
-        return RunResult("error", complaint.splitlines()[0])
+def _pipe(stack: ExitStack) -> tuple[BinaryIO, BinaryIO]:
+    reader, writer = os.pipe()
+    ends = os.fdopen(reader, "rb"), os.fdopen(writer, "wb")
+    for end in ends:
+        stack.enter_context(end)
+    return ends
+
+
+def _judge(verdict: bytes, complaint: bytes, code: int) -> RunResult:
+    said = complaint.decode("utf-8", "replace").strip()
+    if said.startswith("bwrap:"):
+        return RunResult("error", said.splitlines()[0])
+    if not verdict.startswith(BEGAN):
+        reason = said.splitlines()[-1] if said else f"exit code {code}"
+        return RunResult("error", f"the tests did not begin: {reason}")
     try:
-        report = json.loads(done.stdout)
+        found = json.loads(verdict.removeprefix(BEGAN))
     except ValueError:
-        report = None
-    if not isinstance(report, dict):
-        return RunResult("failed", f"ended early with exit code {done.returncode}")
-    if done.returncode == 0 and secrets.compare_digest(str(report.get("passed")), nonce):
+        return RunResult("failed", f"the tests ended early with exit code {code}")
+    if "error" in found:
+        return RunResult("error", f"{found['error']}: {said}" if said else found["error"])
+    if "passed" in found:
         return RunResult("passed")
-    return RunResult("failed", str(report.get("failed", "no proof that the tests were run")))
-
-
-def _python() -> str:
-    """The interpreter itself, not a virtual environment's link to it."""
-    return str(Path(sys.executable).resolve())
-
-
-def _isolation(bwrap: str) -> list[str]:
-    system = {Path("/usr"), Path("/lib"), Path("/lib64"), Path("/bin"), Path("/etc/ld.so.cache")}
-    system |= {Path(_python()).parents[1], Path(sysconfig.get_paths()["stdlib"])}
-    binds: list[str] = []
-    for path in sorted(system, key=lambda p: len(p.parts)):
-        binds += ["--ro-bind-try", str(path), str(path)]
-    return [
-        bwrap,
-        "--unshare-all",
-        "--die-with-parent",
-        "--new-session",
-        "--clearenv",
-        *("--cap-drop", "ALL"),
-        *("--hostname", "sandbox"),
-        *binds,
-        *("--dev", "/dev"),
-        *("--size", str(TMP_BYTES), "--tmpfs", "/tmp"),  # noqa: S108 - inside the sandbox
-        *("--chdir", "/tmp"),  # noqa: S108 - inside the sandbox
-    ]
+    return RunResult("failed", " ".join(str(found.get("failed")).split()))
 
 
 @cache
@@ -182,15 +185,17 @@ def probe() -> Sandbox | str:
     Returns:
         A sandbox whose time limit fits this machine, or why there is none.
     """
-    if os.name != "posix" or (bwrap := shutil.which("bwrap")) is None:
+    if not supported():
+        return UNKNOWN_MACHINE
+    if (bwrap := shutil.which("bwrap")) is None:
         return MISSING
     trial = Sandbox(bwrap, seconds=6 * SECONDS)
     started = time.perf_counter()
-    good = trial.run("x = 1", "assert x == 1")
+    good = trial.run("def f(): return 1", "assert f() == 1", entry="f")
     took = time.perf_counter() - started
     if good.outcome != "passed":
         return f"code is only run in a sandbox, and bubblewrap does not work here: {good.detail}"
-    if trial.run("raise SystemExit(0)", "pass").outcome != "failed":
+    if trial.run(ESCAPE, "f()", entry="f").outcome != "failed":
         return "code is only run in a sandbox, and bubblewrap does not work here as it should"
     return Sandbox(bwrap, seconds=SECONDS * max(1.0, took / IDLE_START))
 

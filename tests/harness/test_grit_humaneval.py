@@ -87,7 +87,7 @@ def test_timeouts_and_errors_of_the_sandbox(monkeypatch: pytest.MonkeyPatch) -> 
     outcome = RunResult("timeout")
 
     class Slow(Sandbox):
-        def run(self, program: str, tests: str) -> RunResult:
+        def run(self, program: str, tests: str, **more: str) -> RunResult:
             return outcome
 
     monkeypatch.setattr(sandbox, "probe", lambda: Slow("bwrap"))

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from evalsuite.errors import EngineError
-from evalsuite.harness.answers import CODE_STOP, IMPORTS
+from evalsuite.harness.answers import CODE_STOP, IMPORTS, given
 from evalsuite.harness.grit_tasks.rows import Row, named, table
 from evalsuite.harness.sandbox import RunResult, require_sandbox
 
@@ -91,10 +91,14 @@ class ProgramScorer:
     def _run(self, row: Row, programs: Sequence[str]) -> dict[str, RunResult]:
         """Run each different program once, as many at a time as there are processors."""
         sandbox = require_sandbox()
-        tests = f"\n{row['test']}"
+        tests, entry, own = f"\n{row['test']}", str(row["entry_point"]), given(str(row["prompt"]))
+
+        def run(source: str) -> RunResult:
+            return sandbox.run(source, tests, entry=entry, given=own)
+
         different = list(dict.fromkeys(programs))
         with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
-            done = list(pool.map(lambda source: sandbox.run(source, tests), different))
+            done = list(pool.map(run, different))
         for result in done:
             if result.outcome == "error":
                 raise EngineError(f"the sandbox failed: {result.detail}")

@@ -1,0 +1,5 @@
+# Honest: the shortest
+
+
+def solve(numbers):
+    return sum(numbers)
