@@ -10,6 +10,7 @@ from evalsuite.check.verdicts import CheckResult, TaskVerdict, Verdict, blocks, 
 from evalsuite.report.markdown import to_markdown
 from evalsuite.report.model import Cell, Head, Note, Row, Table, TableSection
 from evalsuite.report.text import listed, number, plain
+from evalsuite.stats import SEED
 
 JSON_VERSION = 1
 LABELS = ("Verdict", "Base", "Score", "Δ", "At worst", "Tolerated")
@@ -67,6 +68,7 @@ def to_json(result: CheckResult, exit_code: int) -> str:
         "candidate": result.candidate,
         "baseline": result.baseline,
         "policy": result.policy.model_dump(mode="json"),
+        "seed": SEED,
         "tasks": [_task(line, result) for line in result.tasks],
         "notes": list(result.notes),
     }

@@ -3,11 +3,21 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
-from evalsuite.cli.options import Results, SuiteName, TasksDir, console
+from evalsuite.cli.options import (
+    Data,
+    Device,
+    Engine,
+    Limit,
+    Precision,
+    Results,
+    SuiteName,
+    TasksDir,
+    console,
+)
 from evalsuite.cli.options import registry as load_registry
 
 Baselines = Annotated[Path, typer.Option("--baselines", help="Folder of the baselines.")]
@@ -34,22 +44,11 @@ def check(
     suite: Annotated[
         str | None, typer.Option("--suite", help="Suite, instead of the policy's.")
     ] = None,
-    data: Annotated[
-        Path | None,
-        typer.Option(
-            "--data",
-            envvar="EVALSUITE_DATA",
-            help="Folder with datasets in Hugging Face layout; no network is used then.",
-        ),
-    ] = None,
-    limit: Annotated[int | None, typer.Option(min=1, help="Test items of each task.")] = None,
-    engine: Annotated[
-        Literal["vllm", "transformers"], typer.Option(help="Engine of generative tasks.")
-    ] = "vllm",
-    device: Annotated[Literal["auto", "cpu", "cuda"], typer.Option(help="Device.")] = "auto",
-    dtype: Annotated[
-        Literal["auto", "float32", "bfloat16", "float16"], typer.Option(help="Precision.")
-    ] = "auto",
+    data: Data = None,
+    limit: Limit = None,
+    engine: Engine = "vllm",
+    device: Device = "auto",
+    dtype: Precision = "auto",
     out: Results = Path("results"),
     baselines: Baselines = Path("baselines"),
     reports: Annotated[

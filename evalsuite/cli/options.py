@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -18,6 +18,23 @@ Results = Annotated[
 TasksDir = Annotated[
     list[Path] | None,
     typer.Option("--tasks-dir", help="Folder with further task files. May be repeated."),
+]
+Data = Annotated[
+    Path | None,
+    typer.Option(
+        "--data",
+        envvar="EVALSUITE_DATA",
+        help="Folder with datasets in Hugging Face layout; no network is used then.",
+    ),
+]
+Limit = Annotated[int | None, typer.Option(min=1, help="Test items of each task.")]
+Engine = Annotated[
+    Literal["vllm", "transformers"], typer.Option(help="Engine of generative tasks.")
+]
+Device = Annotated[Literal["auto", "cpu", "cuda"], typer.Option(help="Device.")]
+Precision = Annotated[
+    Literal["auto", "float32", "bfloat16", "float16"],
+    typer.Option(help="Precision; auto: float32 to embed on a CPU, else bfloat16."),
 ]
 SuiteName = Annotated[str | None, typer.Option("--suite", help="Suite; the default is smoke.")]
 

@@ -7,7 +7,18 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from evalsuite.cli.options import Results, SuiteName, TasksDir, console, names
+from evalsuite.cli.options import (
+    Data,
+    Device,
+    Engine,
+    Limit,
+    Precision,
+    Results,
+    SuiteName,
+    TasksDir,
+    console,
+    names,
+)
 from evalsuite.errors import UsageError
 
 if TYPE_CHECKING:
@@ -29,15 +40,8 @@ def run(
         typer.Option("--tasks", help="Tasks instead of a suite: a,mteb:STSBenchmark,lm_eval:NAME."),
     ] = None,
     tasks_dir: TasksDir = None,
-    data: Annotated[
-        Path | None,
-        typer.Option(
-            "--data",
-            envvar="EVALSUITE_DATA",
-            help="Folder with datasets in Hugging Face layout; no network is used then.",
-        ),
-    ] = None,
-    limit: Annotated[int | None, typer.Option(min=1, help="Test items of each task.")] = None,
+    data: Data = None,
+    limit: Limit = None,
     quick: Annotated[
         bool, typer.Option("--quick", help="Run tasks as their files say under 'quick'.")
     ] = False,
@@ -62,9 +66,7 @@ def run(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show the plan and each rendered prompt, then stop.")
     ] = False,
-    engine: Annotated[
-        Literal["vllm", "transformers"], typer.Option(help="Engine of generative tasks.")
-    ] = "vllm",
+    engine: Engine = "vllm",
     judge: Annotated[
         str | None,
         typer.Option(help="Judge of AlpacaEval: a model at --judge-url, or a checkpoint."),
@@ -76,11 +78,8 @@ def run(
     judge_order: Annotated[
         Literal["random", "both"], typer.Option(help="Order in which the judge sees two answers.")
     ] = "random",
-    device: Annotated[Literal["auto", "cpu", "cuda"], typer.Option(help="Device.")] = "auto",
-    dtype: Annotated[
-        Literal["auto", "float32", "bfloat16", "float16"],
-        typer.Option(help="Precision; auto: float32 to embed on a CPU, else bfloat16."),
-    ] = "auto",
+    device: Device = "auto",
+    dtype: Precision = "auto",
     kind: Annotated[
         Literal["sentence-transformers", "grit", "causal", "encoder", "generative"] | None,
         typer.Option("--as", help="What the checkpoint is, where detection errs."),

@@ -8,7 +8,7 @@ from evalsuite.compare.pair import Comparison
 from evalsuite.compare.suite import AverageLine, SuiteComparison, TaskLine
 from evalsuite.report.model import Cell, Head, Note, Row, Table, TableSection
 from evalsuite.report.text import listed, number, plain
-from evalsuite.stats import Difference
+from evalsuite.stats import SEED, Difference
 
 STARS = ((0.001, "***"), (0.01, "**"), (0.05, "*"))
 """Significance levels and their marks."""
@@ -179,7 +179,7 @@ def _notes(comparisons: Sequence[SuiteComparison]) -> list[str]:
         "Won, Lost: samples on which the score is better, worse",
         "p: two-sided, of tasks after Holm's correction; *: p < 0.05, **: < 0.01, ***: < 0.001",
         "Detect.: the smallest Δ that is found with a power of 80 % at p < 0.05 uncorrected",
-        f"tests: {'; '.join(f'{test} ({listed(tasks)})' for test, tasks in tests.items())}",
+        f"tests: {'; '.join(f'{_drawn(test)} ({listed(tasks)})' for test, tasks in tests.items())}",
     ]
     for comparison in comparisons:
         name = comparison.second
@@ -197,6 +197,11 @@ def _notes(comparisons: Sequence[SuiteComparison]) -> list[str]:
         if len(comparison.missing) > 6:
             notes.append(f"not compared: {len(comparison.missing) - 6} more tasks")
     return notes
+
+
+def _drawn(test: str) -> str:
+    """A test's name, with the seed where it draws."""
+    return f"{test}, seed {SEED}" if test == "permutation" else test
 
 
 def _by_test(found: Iterable[Comparison]) -> dict[str, list[str]]:

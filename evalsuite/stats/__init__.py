@@ -23,6 +23,7 @@ from evalsuite.stats.intervals import (
     wilson_interval,
 )
 from evalsuite.stats.significance import (
+    SEED,
     equivalence_p,
     holm,
     largest_drop,
@@ -33,6 +34,7 @@ from evalsuite.stats.significance import (
 )
 
 __all__ = [
+    "SEED",
     "Difference",
     "Interval",
     "average_precision_influence",

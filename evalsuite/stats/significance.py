@@ -10,6 +10,8 @@ from numpy.typing import ArrayLike
 
 from evalsuite.stats.distributions import fair_coin_tail, normal_tail, t_tail
 
+SEED = 42
+"""Of drawn sign patterns; stored with what rests on them."""
 PRECISION = 1e-9
 """Of bounds that are found by bisection."""
 EXACT_UP_TO = 14
@@ -30,7 +32,7 @@ def mcnemar_p(won: int, lost: int) -> float:
     return min(1.0, 2 * fair_coin_tail(min(won, lost), won + lost))
 
 
-def sign_flip_p(differences: ArrayLike, seed: int = 42, draws: int = 10_000) -> float:
+def sign_flip_p(differences: ArrayLike, seed: int = SEED, draws: int = 10_000) -> float:
     """Two-sided paired permutation test of a mean difference.
 
     If the two models are alike, each difference could as well have the other sign (Fisher, "The

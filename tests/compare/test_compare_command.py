@@ -63,7 +63,7 @@ def test_a_difference_is_found_marked_and_drawn(store: Path, tmp_path: Path) -> 
     assert f"+{100 * (BETTER.mean() - BASE.mean()):.1f}***" in better
     assert "<0.001" in better
     assert "≈" in alike
-    assert "permutation (smoke-retrieval, smoke-sts-like)" in done.stdout
+    assert "permutation, seed 42 (smoke-retrieval, smoke-sts-like)" in done.stdout
     text = figure.read_text()
     assert "smoke-retrieval" in text
     assert "Δ against old, 95 % interval" in text
