@@ -19,8 +19,10 @@ check: $(READY)  ## linter, type check, fast tests
 	$(BIN)/mypy
 	$(BIN)/pytest -q -m "not e2e"
 
-bench: $(READY)  ## the start-up figures of the README
+bench: $(READY)  ## start-up, the HTML report, caching against plain RAG: ten minutes
 	$(BIN)/python bench/startup.py
+	$(BIN)/python bench/report_page.py
+	$(BIN)/python bench/rag_latency.py
 
 fidelity: $(READY)  ## published scores, pooling formulas, lm-eval's own model: an hour, with DATA=
 	$(BIN)/python bench/pooling.py $(DATA)
