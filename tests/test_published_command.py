@@ -78,7 +78,7 @@ def test_published_rows_need_no_store(tmp_path: Path) -> None:
         (("import", "mteb", "nowhere"), 4, "nowhere is not a folder"),
         (("import", "lm-eval", "nowhere.json"), 4, "nowhere.json"),
         (("table", "--with-published"), 2, "published rows need a layout"),
-        (("table", "--layout", "table3"), 2, "table3"),
+        (("table", "--layout", "table9"), 2, "table9"),
         (
             ("table", "--layout", "table1", "--with-published", "--suite", "smoke"),
             2,
