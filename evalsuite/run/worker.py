@@ -92,8 +92,12 @@ class Worker:
             return jobs
         left = []
         for index, job in jobs:
-            if not self._second(job) and _first_stage_done(
-                job.task, self._context(index, job, store)
+            staged = job.task.judged or job.task.retrieves
+            # Only for these: a context makes the job's folder.
+            if (
+                staged
+                and not self._second(job)
+                and _first_stage_done(job.task, self._context(index, job, store))
             ):
                 self.emit(events.JobEnded(index=index, status="answered", record=None))
             else:
