@@ -38,6 +38,8 @@ class EvalsuiteError(Exception):
     """
 
     exit_code: ClassVar[ExitCode] = ExitCode.INTERNAL
+    next_step: ClassVar[str] = "evalsuite --debug … shows where"
+    """What to do next where ``hint`` does not say."""
 
     def __init__(self, message: str, hint: str | None = None) -> None:
         self.message = message
@@ -49,35 +51,45 @@ class EvalsuiteError(Exception):
         """The error as a single line of text."""
         return " ".join(str(self).split())
 
+    @property
+    def advice(self) -> str:
+        """The line, always with a next step."""
+        return self.line if self.hint else f"{self.line}; {self.next_step}"
+
 
 class UsageError(EvalsuiteError):
     """What was typed, or a task or suite file, is not valid."""
 
     exit_code = ExitCode.USAGE
+    next_step = "correct it (evalsuite COMMAND --help; files: evalsuite tasks validate DIR)"
 
 
 class CheckpointError(EvalsuiteError):
     """The checkpoint cannot be found, read, trusted or loaded."""
 
     exit_code = ExitCode.CHECKPOINT
+    next_step = "use an intact copy of the checkpoint"
 
 
 class DataError(EvalsuiteError):
     """The data that a task needs is missing or malformed."""
 
     exit_code = ExitCode.DATA
+    next_step = "correct the file, or take it away"
 
 
 class EngineError(EvalsuiteError):
     """No engine can run this job here, or the engine failed."""
 
     exit_code = ExitCode.ENGINE
+    next_step = "the log under .work/logs of the store says more"
 
 
 class StoreError(EvalsuiteError):
     """Results cannot be written or read."""
 
     exit_code = ExitCode.STORE
+    next_step = "choose another folder with --out"
 
 
 class Interrupted(EvalsuiteError):  # noqa: N818 - like KeyboardInterrupt

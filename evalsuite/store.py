@@ -22,6 +22,7 @@ import os
 import re
 import shutil
 import socket
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -293,7 +294,8 @@ def _replace(path: Path, content: bytes) -> None:
 
 
 def _write_temp(folder: Path, name: str, content: bytes) -> Path:
-    temp = folder / f".{name}{_temp_suffix()}"
+    # Two threads of one process may write at once.
+    temp = folder / f".{name}.{threading.get_ident()}{_temp_suffix()}"
     try:
         with temp.open("wb") as stream:
             stream.write(content)
@@ -333,7 +335,7 @@ def _owner_is_gone(name: str) -> bool:
 def _why_invalid(content: bytes, error: ValidationError) -> str:
     try:
         version = json.loads(content).get("schema_version", 0)
-    except ValueError:
+    except (ValueError, RecursionError):
         return "is not a record (not valid JSON)"
     except AttributeError:
         return "is not a record (not a JSON object)"

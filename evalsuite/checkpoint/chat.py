@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from pathlib import Path
 from typing import Any
 
-from evalsuite.checkpoint.folder import read_object
+from evalsuite.checkpoint.folder import read_object, read_text
 from evalsuite.checkpoint.models import ChatProtocol
-from evalsuite.errors import UsageError
+from evalsuite.errors import CheckpointError, UsageError
+
+MOST_LETTERS = 1 << 20
+"""Characters of a chat template."""
 
 
 def chat_protocol(folder: Path, choice: str | None) -> ChatProtocol:
@@ -39,18 +43,47 @@ def _chosen_template(choice: str) -> str | None:
         ) from error
     if not text.strip():
         raise UsageError(f"--chat-template {choice} is empty", "pass none for no chat template")
-    return text
+    return _checked(text, choice)
 
 
 def _own_template(folder: Path) -> str | None:
     """The template where transformers looks for it, newest form first."""
     jinja = folder / "chat_template.jinja"
-    if jinja.is_file():
-        return jinja.read_text(encoding="utf-8") or None
+    if (text := read_text(jinja)) is not None:
+        return _checked(text, str(jinja)) or None
     for name in ("tokenizer_config.json", "chat_template.json"):
-        if template := _default_of(read_object(folder / name).get("chat_template")):
-            return template
+        stored = read_object(folder / name).get("chat_template")
+        if isinstance(stored, list) and not all(isinstance(entry, dict) for entry in stored):
+            raise CheckpointError(
+                f"the chat templates in {folder / name} are none", "restore the original file"
+            )
+        if template := _default_of(stored):
+            return _checked(template, str(folder / name))
     return None
+
+
+def _checked(template: str, where: str) -> str:
+    """The template, if Jinja can read it. It is only ever rendered in Jinja's sandbox.
+
+    Raises:
+        CheckpointError: If it is none, or far too long.
+    """
+    from jinja2 import TemplateError
+    from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+    hint = "correct it, or pass --chat-template with another one, or none"
+    if len(template) > MOST_LETTERS:
+        raise CheckpointError(f"the chat template in {where} is far too long", hint)
+    # transformers' own tag, which marks what the model says; it may stand anywhere.
+    plain = re.sub(r"{%-?\s*(end)?generation\s*-?%}", "", template)
+    try:
+        ImmutableSandboxedEnvironment(extensions=["jinja2.ext.loopcontrols"]).parse(plain)
+    except (TemplateError, RecursionError) as error:
+        reason = error.message if isinstance(error, TemplateError) else "nested too deeply"
+        raise CheckpointError(
+            f"the chat template in {where} is no template: {reason}", hint
+        ) from error
+    return template
 
 
 def _default_of(stored: Any) -> str | None:
@@ -58,6 +91,7 @@ def _default_of(stored: Any) -> str | None:
     if isinstance(stored, str):
         return stored or None
     if isinstance(stored, list):
-        named = {entry.get("name"): entry.get("template") for entry in stored}
-        return named.get("default")
+        for entry in stored:
+            if entry.get("name") == "default":
+                return _default_of(entry.get("template"))
     return None

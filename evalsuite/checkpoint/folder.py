@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fnmatch import fnmatch
@@ -44,6 +45,10 @@ TOKENIZER_FILES = (
 )
 CODE_FILES = ("*.py",)
 
+MOST_CONFIG_BYTES = 16 << 20
+MOST_TOKENIZER_BYTES = 256 << 20
+"""Bytes of a small file; the largest tokenizers in use have about 40 MiB."""
+
 
 def read_json(path: Path) -> Any:
     """Parse a JSON file.
@@ -52,18 +57,48 @@ def read_json(path: Path) -> Any:
         What the file holds, or ``None`` where there is no such file.
 
     Raises:
-        CheckpointError: Where the file is not JSON.
+        CheckpointError: Where the file is not JSON, or far too large.
     """
+    text = read_text(path)
+    if text is None:
+        return None
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        return json.loads(text)
+    except (ValueError, RecursionError) as error:
+        reason = "nested too deeply" if isinstance(error, RecursionError) else str(error)
+        raise CheckpointError(
+            f"{path} is not valid JSON ({reason})",
+            "if the checkpoint is still being written, wait until it is complete",
+        ) from error
+
+
+def read_text(path: Path) -> str | None:
+    """A small file's text; ``None`` where there is no such file.
+
+    Raises:
+        CheckpointError: Where it is no text, no plain file (a pipe would block), or too large.
+    """
+    most = MOST_TOKENIZER_BYTES if path.name in TOKENIZER_FILES else MOST_CONFIG_BYTES
+    try:
+        status = path.stat()
+        if not stat.S_ISREG(status.st_mode):
+            raise CheckpointError(f"{path} is not a plain file", "restore the original file")
+        if status.st_size > most:
+            raise CheckpointError(
+                f"{path} has {status.st_size >> 20:,} MiB, more than {most >> 20}",
+                "restore the original file",
+            )
+        return path.read_text(encoding="utf-8")
     except FileNotFoundError:
         return None
     except OSError as error:
-        raise CheckpointError(f"{path} cannot be read ({error.strerror})") from error
-    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+        reason = error.strerror or str(error)
         raise CheckpointError(
-            f"{path} is not valid JSON ({error})",
-            "if the checkpoint is still being written, wait until it is complete",
+            f"{path} cannot be read ({reason})", "check the file and its permissions"
+        ) from error
+    except UnicodeDecodeError as error:
+        raise CheckpointError(
+            f"{path} is not UTF-8 text (byte {error.start})", "restore the original file"
         ) from error
 
 
@@ -96,12 +131,15 @@ class Folder:
     @property
     def architectures(self) -> tuple[str, ...]:
         """Names of the model classes that ``config.json`` lists."""
-        return tuple(self.config.get("architectures") or ())
+        stated = self.config.get("architectures")
+        return tuple(filter(_is_text, stated)) if isinstance(stated, list) else ()
 
     @property
     def prompts(self) -> dict[str, str]:
         """Prompts that a sentence-transformers model brings along; ``{}`` where all are empty."""
-        stored = read_object(self.path / "config_sentence_transformers.json").get("prompts") or {}
+        stored = read_object(self.path / "config_sentence_transformers.json").get("prompts")
+        if not isinstance(stored, dict) or not all(map(_is_text, stored.values())):
+            return {}
         return dict(stored) if any(stored.values()) else {}
 
     @property
@@ -134,7 +172,7 @@ def read_folder(path: Path) -> Folder:
     Raises:
         CheckpointError: Where one of them is malformed or names a folder that is not there.
     """
-    modules = tuple(read_json(path / "modules.json") or ())
+    modules = _modules(path / "modules.json")
     for module in modules:
         # A Normalize module has no files, and packages do not carry empty folders.
         empty = str(module.get("type", "")).endswith(".Normalize")
@@ -149,6 +187,17 @@ def read_folder(path: Path) -> Folder:
         model_path = path / _subfolder(modules[0])
     config = read_object(model_path / "config.json")
     return Folder(path=path, config=config, modules=modules, model_path=model_path)
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str)
+
+
+def _modules(path: Path) -> tuple[dict[str, Any], ...]:
+    found = read_json(path) or []
+    if not isinstance(found, list) or not all(isinstance(module, dict) for module in found):
+        raise CheckpointError(f"{path} is not a list of modules", "restore the original file")
+    return tuple(found)
 
 
 def _subfolder(module: dict[str, Any]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 import struct
 from pathlib import Path
@@ -16,6 +17,15 @@ _PICKLE = re.compile(r"(pytorch_model|adapter_model|model|consolidated).*\.(bin|
 _LOADABLE_PICKLE = re.compile(r"(pytorch_model(-\d+-of-\d+)?|adapter_model)\.bin")
 _SHARD = re.compile(r".*-\d+-of-(\d+)\.safetensors")
 _LFS_POINTER = b"version https://git-lfs"
+MOST_HEADER_BYTES: Final = 100_000_000
+"""The safetensors format's own limit."""
+_BITS: Final = {
+    **dict.fromkeys(("BOOL", "U8", "I8", "F8_E4M3", "F8_E5M2"), 8),
+    **dict.fromkeys(("U16", "I16", "F16", "BF16"), 16),
+    **dict.fromkeys(("U32", "I32", "F32"), 32),
+    **dict.fromkeys(("U64", "I64", "F64"), 64),
+}
+"""Bits of a number; other types are not checked for their size."""
 
 
 def weight_files(folder: Folder, *, allow_pickle: bool = False) -> tuple[Path, ...]:
@@ -75,7 +85,12 @@ def weights_in(folder: Path, stem: str, *, allow_pickle: bool) -> tuple[Path, ..
 
 def _shards(folder: Path, index: Path) -> tuple[Path, ...]:
     """Files that an index names, all of them present."""
-    names = sorted(set(read_object(index).get("weight_map", {}).values()))
+    listed = read_object(index).get("weight_map", {})
+    if not isinstance(listed, dict) or not all(map(_is_file_name, listed.values())):
+        raise CheckpointError(
+            f"{index} names what are no files of this folder", "restore the original file"
+        )
+    names = sorted(set(listed.values()))
     missing = [name for name in names if not (folder / name).is_file()]
     if missing:
         shown = ", ".join(missing[:3]) + (" …" if len(missing) > 3 else "")
@@ -86,6 +101,10 @@ def _shards(folder: Path, index: Path) -> tuple[Path, ...]:
             WAIT,
         )
     return tuple(folder / name for name in names)
+
+
+def _is_file_name(name: object) -> bool:
+    return isinstance(name, str) and name == Path(name).name and name not in ("", "..")
 
 
 def _pickles(folder: Path, allow_pickle: bool) -> tuple[Path, ...]:
@@ -124,6 +143,8 @@ def read_header(path: Path) -> dict[str, Any]:
         CheckpointError: Where the file is shorter than its header says, or not safetensors.
     """
     size = path.stat().st_size
+    if not path.is_file():
+        raise CheckpointError(f"{path} is not a plain file", "restore the original file")
     with path.open("rb") as file:
         start = file.read(8)
         if start + file.read(len(_LFS_POINTER) - 8) == _LFS_POINTER:
@@ -133,13 +154,18 @@ def read_header(path: Path) -> dict[str, Any]:
         length = struct.unpack("<Q", start)[0] if len(start) == 8 else size
         if length == 0 or 8 + length > size:
             raise _cut_off(path, size)
+        if length > MOST_HEADER_BYTES:
+            raise CheckpointError(
+                f"{path} has a header of {length >> 20:,} MiB, more than the format allows",
+                "restore the original file",
+            )
         file.seek(8)
         raw = file.read(length)
     try:
         header = json.loads(raw)
         tensors = {name: entry for name, entry in header.items() if name != "__metadata__"}
-        end = max((entry["data_offsets"][1] for entry in tensors.values()), default=0)
-    except (ValueError, AttributeError, KeyError, TypeError) as error:
+        end = _end(tensors)
+    except (ValueError, AttributeError, KeyError, TypeError, RecursionError) as error:
         raise CheckpointError(
             f"{path} is not a safetensors file (its header is not readable)",
             f"if it is still being written, {WAIT}",
@@ -147,6 +173,26 @@ def read_header(path: Path) -> dict[str, Any]:
     if 8 + length + end != size:
         raise _cut_off(path, size, 8 + length + end)
     return tensors
+
+
+def _end(tensors: dict[str, Any]) -> int:
+    """Bytes of all tensors, which lie one behind the other without gaps.
+
+    Raises:
+        ValueError: If they do not, or are not as large as their shapes say.
+    """
+    at = 0
+    for start, end, entry in sorted(
+        ((*entry["data_offsets"], entry) for entry in tensors.values()), key=lambda one: one[:2]
+    ):
+        count = math.prod(entry["shape"])
+        bits = _BITS.get(entry["dtype"])
+        if start != at or end < start or min(entry["shape"], default=0) < 0:
+            raise ValueError("tensors overlap or leave gaps")
+        if bits is not None and count * bits != (end - start) * 8:
+            raise ValueError("a tensor is not as large as its shape")
+        at = end
+    return at
 
 
 def _cut_off(path: Path, size: int, wanted: int | None = None) -> CheckpointError:

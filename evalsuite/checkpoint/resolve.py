@@ -21,6 +21,7 @@ from evalsuite.checkpoint.integrity import weight_files, weights_in
 from evalsuite.checkpoint.materialise import dequantise, made_once, merge_adapter
 from evalsuite.checkpoint.models import Checkpoint, CheckpointOptions
 from evalsuite.checkpoint.protocols import embedding_protocol
+from evalsuite.checkpoint.safety import check_code, check_vocabulary
 from evalsuite.checkpoint.sources import Located, demo_of, locate
 from evalsuite.errors import CheckpointError
 from evalsuite.paths import cache_dir
@@ -59,6 +60,8 @@ def resolve(
     origin = _trace(source, options)
     folder = read_folder(_ready(origin, options, cache))
     _require_tokenizer(folder)
+    check_code(folder, trusted=options.trust_remote_code)
+    check_vocabulary(folder)
     detection = detect(folder, origin.located.names, options.kind)
     embedding = embedding_protocol(detection.kind, folder, options)
     chat = None
@@ -131,7 +134,7 @@ def _fingerprint(origin: _Origin, cache: Path) -> str:
 def _locate_base(located: Located, options: CheckpointOptions) -> tuple[str, Located]:
     stated = read_object(located.path / "adapter_config.json").get("base_model_name_or_path")
     name = options.base or stated
-    if not name:
+    if not isinstance(name, str) or not name:
         raise CheckpointError(
             f"the adapter {located.path} does not say which base it belongs to", "pass --base PATH"
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import struct
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -17,6 +18,8 @@ _STEP = re.compile(r"(?:^|[-_.])(?:checkpoint|global_step|step)[-_]?(\d+)$")
 _ONLY_STEP = re.compile(r"(?:checkpoint|global_step|step)[-_]?\d+")
 _UNSAFE = re.compile(r"[^A-Za-z0-9._+-]+")
 _GGUF_MAGIC = b"GGUF"
+_GGUF_HEADER = struct.Struct("<IQQ")
+"""Version, number of tensors, number of entries."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,11 +133,26 @@ def _form(path: Path) -> Form:
 def _check_gguf(path: Path) -> None:
     with path.open("rb") as file:
         magic = file.read(len(_GGUF_MAGIC))
+        rest = file.read(_GGUF_HEADER.size)
     if magic != _GGUF_MAGIC:
         raise CheckpointError(
             f"{path} is a file, but not a GGUF file",
             "pass the folder that holds config.json and the weights",
         )
+    if not _plausible_gguf(rest, path.stat().st_size):
+        raise CheckpointError(
+            f"{path} is cut off, or no GGUF file of version 2 or 3",
+            "if it is still being written, wait until it is complete; else download it again",
+        )
+
+
+def _plausible_gguf(header: bytes, size: int) -> bool:
+    """Whether version, and numbers of tensors and of entries, can be those of a file."""
+    if len(header) < _GGUF_HEADER.size:
+        return False
+    version, tensors, entries = _GGUF_HEADER.unpack(header)
+    # A tensor's description takes 24 bytes at least, an entry 13.
+    return version in (2, 3) and 24 * tensors + 13 * entries <= size
 
 
 def _inside(path: Path) -> str:

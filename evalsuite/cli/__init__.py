@@ -15,12 +15,14 @@ from evalsuite.cli.check import baseline_app, check
 from evalsuite.cli.claims import claims
 from evalsuite.cli.compare import compare
 from evalsuite.cli.data import data_app
+from evalsuite.cli.doctor import doctor
 from evalsuite.cli.imports import import_app
 from evalsuite.cli.report import report
 from evalsuite.cli.run import run
 from evalsuite.cli.show import plot, table
 from evalsuite.cli.tasks import tasks_app
 from evalsuite.errors import EvalsuiteError, ExitCode
+from evalsuite.redact import RedactingFormatter, shown
 
 app = typer.Typer(
     help="Evaluate checkpoints on embedding and generative tasks with one command.",
@@ -35,6 +37,7 @@ app.command()(plot)
 app.command()(compare)
 app.command()(check)
 app.command()(report)
+app.command()(doctor)
 app.command()(claims)
 app.add_typer(tasks_app, name="tasks")
 app.add_typer(baseline_app, name="baseline")
@@ -67,7 +70,7 @@ def main() -> None:
     """Entry point of the console script: errors become one line and an exit code."""
     debug = "--debug" in sys.argv
     notes = logging.StreamHandler()
-    notes.setFormatter(logging.Formatter("%(message)s"))
+    notes.setFormatter(RedactingFormatter("%(message)s"))
     logging.getLogger("evalsuite").addHandler(notes)
     logging.getLogger("evalsuite").setLevel(logging.INFO)
     try:
@@ -75,11 +78,12 @@ def main() -> None:
     except typer.Exit as done:
         sys.exit(done.exit_code)
     except typer.TyperException as error:
-        _fail(" ".join(error.format_message().split()), ExitCode.USAGE)
+        words = " ".join(error.format_message().split())
+        _fail(f"{words}; see: evalsuite --help, evalsuite COMMAND --help", ExitCode.USAGE)
     except EvalsuiteError as error:
         if debug:
             raise
-        _fail(error.line, error.exit_code)
+        _fail(error.advice, error.exit_code)
     except Exception as error:
         if debug:
             raise
@@ -90,5 +94,5 @@ def main() -> None:
 
 
 def _fail(line: str, code: ExitCode) -> None:
-    typer.echo(f"evalsuite: {line}", err=True)
+    typer.echo(f"evalsuite: {shown(line)}", err=True)
     sys.exit(int(code))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from evalsuite.data.needs import Need, needs
 from evalsuite.errors import DataError, ExitCode, StoreError, UsageError
+from evalsuite.redact import redact
 from evalsuite.registry.dispatch import datasets_of
 from evalsuite.registry.load import Registry
 
@@ -65,7 +66,7 @@ def fetch_command(
     except OSError as error:
         raise StoreError(f"{folder} cannot be written: {error.strerror or error}") from None
     for refusal in failed:
-        _warn(console, f"not fetched: {refusal.line}")
+        _warn(console, f"not fetched: {redact(refusal.line)}")
     _say(console, f"{len(wanted) - len(failed)} of {len(wanted)} data sets are in {folder}")
     return ExitCode.DATA if failed else ExitCode.OK
 

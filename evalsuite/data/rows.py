@@ -50,8 +50,9 @@ def _read_jsonl(path: Path) -> list[dict[str, Any]]:
     for number, line in enumerate(lines, start=1):
         try:
             row = json.loads(line)
-        except ValueError as error:
-            reason = str(error) if line.strip() else "empty line"
+        except (ValueError, RecursionError) as error:
+            deep = isinstance(error, RecursionError)
+            reason = "nested too deeply" if deep else str(error) if line.strip() else "empty line"
             raise DataError(f"{path}:{number}: not valid JSON: {reason}") from None
         if not isinstance(row, dict):
             raise DataError(f"{path}:{number}: not a JSON object but {type(row).__name__}")

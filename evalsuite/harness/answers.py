@@ -64,7 +64,7 @@ def extract(text: str, how: str) -> str | None:
     if how == "code":
         return code_block(text) or stripped or None
     match = re.search(how, text, re.DOTALL)
-    return match.group(1).strip() if match and match.group(1) is not None else None
+    return (match.group(1) or "").strip() or None if match else None
 
 
 def code_block(text: str) -> str | None:

@@ -20,6 +20,7 @@ from evalsuite.harness import answers
 from evalsuite.harness.grit_tasks.rows import GROUP
 from evalsuite.harness.lm_eval_tasks import LoadedTasks
 from evalsuite.harness.sandbox import Sandbox, require_sandbox
+from evalsuite.registry.expressions import check_expressions, read_as
 from evalsuite.registry.models import COLUMNS, Task
 
 Row = Mapping[str, Any]
@@ -53,6 +54,8 @@ def load_own(task: Task, *, chat: bool, shots: int | None, seed: int) -> LoadedT
         raise DataError(
             f"{task.data['shots']}: {len(tables['shots'])} examples, but {count} are asked for"
         )
+    # lm-eval renders templates without a sandbox: what it is given was seen to do no harm.
+    check_expressions(task, tables["test"], tables.get("shots", ()))
     config = _config(task, chat)
     config["num_fewshot"] = count
     if "shots" in tables:
@@ -73,10 +76,7 @@ def _rows(task: Task, role: str, path: Path) -> list[dict[str, Any]]:
     rows = read_rows(path)
     columns = COLUMNS.get(task.type or "", {}).get(role, ())
     require_columns(rows, columns, task.columns, path)
-    keys = sorted({key for row in rows for key in row})
-    named = [{key: row.get(key) for key in keys} for row in rows]
-    for row in named:
-        row.update({new: row[old] for new, old in task.columns.items() if old in row})
+    named = read_as(task, rows)
     if role == "test" and (groups := groups_of(rows, task.columns, path)):
         named = [row | {GROUP: group} for row, group in zip(named, groups, strict=True)]
     return named

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
@@ -39,7 +39,7 @@ def read_json(path: Path) -> JsonFile:
         DataError: If the file is too large, cannot be read, or holds something else.
     """
     raw = _bytes(path, MOST_BYTES)
-    content = _parsed(raw, path.name)
+    content = _parsed(raw, path.name, _once)
     return JsonFile(path.name, hashlib.sha256(raw).hexdigest(), content)
 
 
@@ -82,9 +82,23 @@ def _check(path: Path, most: int) -> None:
         )
 
 
-def _parsed(raw: bytes, where: str) -> dict[str, Any]:
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object whose keys differ: of two scores under one name neither can be believed."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        keys = [key for key, _ in pairs]
+        twice = next(key for key in keys if keys.count(key) > 1)
+        raise ValueError(f"the key {plain(twice, 80)!r} appears twice")
+    return found
+
+
+def _parsed(
+    raw: bytes, where: str, make: Callable[[list[tuple[str, Any]]], dict[str, Any]] = dict
+) -> dict[str, Any]:
     try:
-        content = json.loads(raw, parse_constant=lambda _: None, parse_float=_finite)
+        content = json.loads(
+            raw, parse_constant=lambda _: None, parse_float=_finite, object_pairs_hook=make
+        )
         json.dumps(content, ensure_ascii=False).encode()  # half a surrogate pair cannot be stored
     except (ValueError, RecursionError) as error:
         reason = "nested too deeply" if isinstance(error, RecursionError) else str(error)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from evalsuite.data import read_rows, require_columns
 from evalsuite.paths import shipped_tasks
+from evalsuite.registry.expressions import check_expressions, read_as
 from evalsuite.registry.load import Registry
 from evalsuite.registry.models import COLUMNS, Task
 
@@ -35,13 +36,17 @@ def validate(folder: Path | None) -> str:
 
 
 def _check_data(task: Task) -> int:
-    total = 0
+    tables = {}
     for role, path in (task.data or {}).items():
         rows = read_rows(path)
         columns = COLUMNS[task.type or task.kind].get(role, ())
         require_columns(rows, columns, task.columns, path)
-        total += len(rows)
-    return total
+        tables[role] = rows
+    if task.kind == "lm_eval" and tables:
+        check_expressions(
+            task, read_as(task, tables["test"]), read_as(task, tables.get("shots", []))
+        )
+    return sum(map(len, tables.values()))
 
 
 def _within(path: Path, folder: Path) -> bool:

@@ -45,6 +45,8 @@ class YamlFile:
     def __init__(self, path: Path) -> None:
         self.path = path
         try:
+            if path.exists() and not path.is_file():
+                raise UsageError(f"{path} is not a plain file", "take it away")
             if path.stat().st_size > MAX_BYTES:
                 raise UsageError(f"{path} is larger than {MAX_BYTES // 1024} KiB", "is it a task?")
             text = path.read_text(encoding="utf-8")

@@ -13,6 +13,7 @@ from typing import Any
 from evalsuite.checkpoint.models import Checkpoint
 from evalsuite.errors import EngineError
 from evalsuite.harness.base import Evaluation
+from evalsuite.redact import redact
 from evalsuite.registry.models import Task
 from evalsuite.sampled import sampled
 from evalsuite.schema import Record, Signature, Status, Timings
@@ -131,7 +132,7 @@ def _without_score(
         checkpoint=checkpoint.ref,
         task=_definition(task),
         signature=signature,
-        reason=reason,
+        reason=redact(reason),
         environment=environment(),
         created=datetime.now(UTC),
     )

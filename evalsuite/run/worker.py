@@ -22,6 +22,7 @@ from evalsuite.engines.cached import CachedModel
 from evalsuite.errors import EvalsuiteError, TaskSkipped
 from evalsuite.harness.base import Context, Evaluation, ProgressEvent
 from evalsuite.harness.judge import JudgeEngine
+from evalsuite.redact import RedactingFormatter
 from evalsuite.registry.models import Instruction, Task
 from evalsuite.run import events
 from evalsuite.run.plan import RunOptions, Stage, find_stored, is_second_stage
@@ -308,6 +309,8 @@ def _redirect_output(log: Path) -> None:
         os.dup2(handle, stream.fileno())
     os.close(handle)
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr)
+    for handler in logging.getLogger().handlers:
+        handler.setFormatter(RedactingFormatter(logging.BASIC_FORMAT))
 
 
 def _die_with_parent() -> None:

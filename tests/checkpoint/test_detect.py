@@ -10,7 +10,7 @@ from evalsuite.errors import CheckpointError
 LLAMA = {"architectures": ["LlamaForCausalLM"], "num_key_value_heads": 2}
 MISTRAL_BODY = {"architectures": ["MistralModel"], "num_key_value_heads": 8}
 BERT = {"architectures": ["BertModel"]}
-ROOT_MODULE = {"modules.json": [{"type": "…Transformer", "path": ""}]}
+ROOT_MODULE = {"modules.json": [{"type": "sentence_transformers.models.Transformer", "path": ""}]}
 GRIT_CODE = {**LLAMA, "auto_map": {"AutoModelForCausalLM": "modeling_gritlm7b.X"}}
 EMBED_TEMPLATE = {"chat_template.jinja": "<|user|>\n…<|embed|>\n"}
 EMBED_TOKEN = {"tokenizer.json": '{"added_tokens": [{"id": 9, "content": "<|embed|>"}]}'}
@@ -49,7 +49,7 @@ def test_sentence_transformers_with_its_transformer_in_a_folder(tmp_path, write_
     """The older layout: nothing but ``modules.json`` at the top."""
     write_folder("st/0_Transformer", BERT)
     (tmp_path / "st" / "modules.json").write_text(
-        '[{"type": "…Transformer", "path": "0_Transformer"}]'
+        '[{"type": "sentence_transformers.models.Transformer", "path": "0_Transformer"}]'
     )
     checkpoint = resolve(str(tmp_path / "st"), cache=cache)
     assert checkpoint.kind == "sentence-transformers"

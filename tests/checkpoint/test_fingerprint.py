@@ -67,7 +67,12 @@ def test_covers_sentence_transformers_modules(write_folder, cache):
     folder = write_folder(
         "st",
         {"architectures": ["BertModel"]},
-        **{"modules.json": [{"type": "…Transformer", "path": ""}, module]},
+        **{
+            "modules.json": [
+                {"type": "sentence_transformers.models.Transformer", "path": ""},
+                module,
+            ]
+        },
         **{"1_Pooling__config.json": {"pooling_mode_mean_tokens": True}},
     )
     before = resolve(str(folder), cache=cache).fingerprint

@@ -130,7 +130,10 @@ def test_empty_pickle(write_folder, cache):
 
 
 def test_pickle_in_a_sentence_transformers_module(write_folder, cache):
-    modules = [{"type": "T", "path": ""}, {"type": "…Dense", "path": "2_Dense"}]
+    modules = [
+        {"type": "T", "path": ""},
+        {"type": "sentence_transformers.models.Dense", "path": "2_Dense"},
+    ]
     folder = write_folder(**{"modules.json": modules, "2_Dense__pytorch_model.bin": "pickle"})
     assert "2_Dense has only pickle weights" in refusal(folder, cache)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import struct
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -190,9 +191,10 @@ def test_adapter_without_weights(tmp_path, cache, write_weights):
 
 def test_gguf_that_cannot_be_read(tmp_path, cache):
     file = tmp_path / "broken.gguf"
-    file.write_bytes(b"GGUF" + bytes(4))
-    with pytest.raises(CheckpointError, match=r"broken\.gguf could not be converted"):
-        resolve(str(file), cache=cache)
+    for version, says in ((3, "could not be converted"), (7, "is cut off, or no GGUF file")):
+        file.write_bytes(b"GGUF" + struct.pack("<IQQ", version, 0, 0))
+        with pytest.raises(CheckpointError, match=rf"broken\.gguf {says}"):
+            resolve(str(file), cache=cache)
     assert not [p for p in (cache / "checkpoints").iterdir() if p.is_dir()], "left-overs"
 
 

@@ -12,7 +12,7 @@ from evalsuite.errors import UsageError
 
 LLAMA = {"architectures": ["LlamaForCausalLM"], "max_position_embeddings": 4096}
 BERT = {"architectures": ["BertModel"], "max_position_embeddings": 256}
-ROOT_MODULE = {"modules.json": [{"type": "…Transformer", "path": ""}]}
+ROOT_MODULE = {"modules.json": [{"type": "sentence_transformers.models.Transformer", "path": ""}]}
 
 
 @pytest.fixture

@@ -115,7 +115,7 @@ def base_prompt(row: Row) -> str:
 def find_answer(output: str) -> str | None:
     """What stands between the first "the answer is" and the next full stop of its line."""
     found = _ANSWER.search(output)
-    return found.group(1).strip() if found else None
+    return (found.group(1).strip() or None) if found else None
 
 
 score = ExactMatch(find_answer)

@@ -6,17 +6,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from jinja2 import Environment, StrictUndefined, TemplateError
+from jinja2 import TemplateError
 
 from evalsuite.errors import UsageError
 from evalsuite.harness.rerank.candidates import Document
 from evalsuite.registry.models import Task
 from evalsuite.registry.rerank import Rerank
+from evalsuite.templates import compiled, rendered
 
 if TYPE_CHECKING:
     from evalsuite.harness.engine_lm import EngineLM
-
-_TEMPLATES = Environment(undefined=StrictUndefined, keep_trailing_newline=True, autoescape=False)  # noqa: S701 - prompts are no HTML
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +48,7 @@ class PromptWriter:
         self._lm = lm
         self.room = min(room, self._settings.prompt_tokens or room)
         try:
-            self._template = _TEMPLATES.from_string(task.prompt)
+            self._template = compiled(task.prompt)
         except TemplateError as error:
             raise self._wrong(error) from error
 
@@ -95,7 +94,7 @@ class PromptWriter:
 
     def _render(self, **values: object) -> str:
         try:
-            said = self._template.render(**values)
+            said = rendered(self._template, values)
         except TemplateError as error:
             raise self._wrong(error) from error
         prefix = self._task.answer_prefix

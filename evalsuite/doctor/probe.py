@@ -1,0 +1,87 @@
+"""A process that loads one engine with a demo checkpoint and says what it computes.
+
+``python -m evalsuite.doctor.probe NAME`` writes one JSON object to standard output. What crashes
+here is a line of the doctor, not its end.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from typing import Any
+
+from evalsuite.checkpoint import resolve
+from evalsuite.engines.base import GenerationRequest
+from evalsuite.errors import EvalsuiteError
+
+SENTENCES = ("The cat sat on the mat.", "Bubble sort compares neighbouring items.")
+PROMPT = "The capital of France is"
+TOKENS = 6
+NUMBERS = 8
+"""Of each embedding, how many of the first numbers are compared."""
+
+
+def embedding() -> dict[str, Any]:
+    """First numbers of two sentences' embeddings by demo:minilm, float32."""
+    from evalsuite.engines.encoders import load_encoder
+
+    encoder = load_encoder(resolve("demo:minilm"), device="cpu", dtype="float32")
+    vectors = encoder.encode(SENTENCES)
+    return {
+        "engine": encoder.version,
+        "numbers": [[round(float(x), 6) for x in row[:NUMBERS]] for row in vectors],
+    }
+
+
+def generation(engine: str) -> dict[str, Any]:
+    """The greedy continuation of a prompt by demo:smollm2."""
+    from transformers import AutoTokenizer
+
+    from evalsuite.engines.generators import load_generator
+
+    checkpoint = resolve("demo:smollm2")
+    prompt = tuple(AutoTokenizer.from_pretrained(checkpoint.path)(PROMPT)["input_ids"])
+    generator = load_generator(
+        checkpoint,
+        engine="vllm" if engine == "vllm" else "transformers",
+        dtype="auto" if engine == "vllm" else "float32",
+        device="auto" if engine == "vllm" else "cpu",
+        max_length=256,
+    )
+    (answer,) = generator.generate([GenerationRequest(prompt, TOKENS)])
+    return {"engine": generator.version, "text": answer.text, "tokens": answer.tokens}
+
+
+def device() -> dict[str, Any]:
+    """What PyTorch sees of a GPU."""
+    import torch
+
+    if not torch.cuda.is_available():
+        return {"gpu": None, "cuda": torch.version.cuda}
+    free, total = torch.cuda.mem_get_info()
+    return {"gpu": torch.cuda.get_device_name(), "free": free, "total": total}
+
+
+def main() -> None:
+    """Run the probe that the command line names."""
+    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)  # what libraries print is no answer
+    name = sys.argv[1]
+    try:
+        if name == "embedding":
+            found = embedding()
+        elif name == "device":
+            found = device()
+        else:
+            found = generation(name)
+    except EvalsuiteError as error:
+        found = {"error": error.advice}
+    answers.write(json.dumps(found) + "\n")
+    answers.close()
+    # Engines leave threads behind whose teardown can hang.
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,50 @@
+"""Bad inputs through the real command line: one line with a next step, and nothing left behind."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from bad_checkpoints import good
+from bad_inputs import CASES, KINDS, CommandLine, command_line, run, write
+
+from evalsuite.checkpoint import resolve
+
+SHARE = 2
+"""``make test`` runs every second case, ``make torture`` all (``bad_inputs.py``)."""
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[CommandLine]:
+    with command_line() as started:
+        yield started
+
+
+def test_there_are_enough_of_them() -> None:
+    assert len(CASES) >= 80
+    assert all(len(cases) >= 15 for cases in KINDS.values())
+
+
+@pytest.mark.parametrize(("kind", "name"), CASES[::SHARE], ids=lambda value: value)
+def test_a_bad_input_is_refused_in_one_line(
+    kind: str, name: str, server: CommandLine, tmp_path: Path
+) -> None:
+    assert run(kind, name, server, tmp_path / "case").wrong == ()
+
+
+def test_what_is_right_is_not_refused(tmp_path: Path) -> None:
+    """The damaged checkpoints differ in one thing from one that is taken without a word."""
+    good(tmp_path)
+    assert resolve(str(tmp_path), cache=tmp_path / "cache").kind == "causal"
+
+
+def test_a_silent_command_would_be_seen(server: CommandLine, tmp_path: Path) -> None:
+    """The checks themselves: a command that works is not a refusal."""
+    KINDS["command line"]["--help"] = lambda _: ["--help"]
+    try:
+        finding = run("command line", "--help", server, tmp_path / "case")
+    finally:
+        del KINDS["command line"]["--help"]
+    assert {"exit code 0", "0 lines", "no next step"} <= set(finding.wrong)
+    assert write([finding], tmp_path).startswith("0 of 1 bad inputs")
