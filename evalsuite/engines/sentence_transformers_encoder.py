@@ -106,6 +106,8 @@ class SentenceTransformersEncoder:
         import torch
         from sentence_transformers import SentenceTransformer
 
+        from evalsuite.engines.packed import pack_linear_layers
+
         dtype = getattr(torch, self._dtype)
         with loading(self._checkpoint, "model"):
             model = SentenceTransformer(
@@ -118,7 +120,10 @@ class SentenceTransformersEncoder:
         if self._protocol.max_length is not None:
             model.max_seq_length = self._protocol.max_length
         # Modules of their own (Dense) are loaded in float32 whatever the body is.
-        return model.to(dtype).eval()
+        model = model.to(dtype).eval()
+        if self._device == "cpu":
+            pack_linear_layers(model)
+        return model
 
     def _load_tokenizer(self) -> Any:
         """The tokenizer alone, with the settings that the model would give it."""

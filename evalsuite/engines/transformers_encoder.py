@@ -211,6 +211,8 @@ class TransformersEncoder:
         import torch
         from transformers import AutoConfig, AutoModel
 
+        from evalsuite.engines.packed import pack_linear_layers
+
         remote = checkpoint.trust_remote_code
         with loading(checkpoint, "model"):
             config = AutoConfig.from_pretrained(checkpoint.path, trust_remote_code=remote)
@@ -236,7 +238,10 @@ class TransformersEncoder:
                 f"({missing[0]} …)",
                 "the checkpoint is incomplete, or its config names another architecture",
             )
-        return model.to(self._device).eval()
+        model = model.to(self._device).eval()
+        if self._device == "cpu":
+            pack_linear_layers(model)
+        return model
 
     def _settle_attention(self) -> None:
         """Use a mask of our own where the config's switch does nothing for a family."""
