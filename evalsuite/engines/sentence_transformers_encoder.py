@@ -7,17 +7,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from evalsuite.checkpoint.folder import read_json, read_object
-from evalsuite.engines.base import Device, DType, Progress, Rendered, Vectors
-from evalsuite.engines.batching import TOKENS, Batcher, distinct, embed_distinct
+from evalsuite.engines.base import Device, DType, Rendered, Vectors
+from evalsuite.engines.batched import BatchedEncoder, Prepared
+from evalsuite.engines.batching import TOKENS, Batcher
 from evalsuite.engines.device import engine_version, resolve_device, resolve_dtype
 from evalsuite.engines.encoders import LONGEST, loading
-from evalsuite.errors import EngineError
 
 if TYPE_CHECKING:
     from evalsuite.checkpoint.models import Checkpoint, EmbeddingProtocol
 
 
-class SentenceTransformersEncoder:
+class SentenceTransformersEncoder(BatchedEncoder):
     """An encoder that is all sentence-transformers but for the composition of batches.
 
     The prefix is given as ``prompt``, so that a model's own rule about pooling the prompt
@@ -61,29 +61,9 @@ class SentenceTransformersEncoder:
     def version(self) -> str:
         return engine_version("sentence-transformers")
 
-    def encode(
-        self, texts: Sequence[str], prefix: str = "", progress: Progress | None = None
-    ) -> Vectors:
-        import numpy as np
-
-        if self._model is None:
-            raise EngineError("this encoder has no weights loaded", "load it with weights=True")
-        if not texts:
-            return np.empty((0, self._model.get_embedding_dimension()), dtype=np.float32)
-        kept, index = distinct(texts)
-
-        def forward(batch: Sequence[int]) -> Vectors:
-            vectors: Vectors = self._model.encode(
-                [kept[place] for place in batch],
-                prompt=prefix,
-                batch_size=len(batch),
-                show_progress_bar=False,
-                normalize_embeddings=self._protocol.normalize,
-            )
-            return vectors.astype(np.float32, copy=False)
-
-        lengths = self._lengths(kept, prefix)
-        return embed_distinct(kept, lengths, index, forward, self._batcher, progress)
+    @property
+    def dimension(self) -> int:
+        return int(self._model.get_embedding_dimension())
 
     def render(self, text: str, prefix: str = "") -> Rendered:
         ids = self._ids(text, prefix)
@@ -142,6 +122,22 @@ class SentenceTransformersEncoder:
             ids: list[int] = features["input_ids"].flatten().tolist()
             return ids
         return self._tokenised([prefix + text])[0]
+
+    def _tokenise(self, texts: Sequence[str], prefix: str) -> tuple[list[int], Any]:
+        # The model tokenises again what it is given: modules may have a way of their own.
+        return self._lengths(texts, prefix), prefix
+
+    def _forward(self, prepared: Prepared, batch: Sequence[int]) -> Vectors:
+        import numpy as np
+
+        vectors: Vectors = self._model.encode(
+            [prepared.texts[place] for place in batch],
+            prompt=prepared.model_input,
+            batch_size=len(batch),
+            show_progress_bar=False,
+            normalize_embeddings=self._protocol.normalize,
+        )
+        return vectors.astype(np.float32, copy=False)
 
     def _lengths(self, texts: Sequence[str], prefix: str) -> list[int]:
         """Tokens of each text; characters for tokenizers that are not transformers' own."""

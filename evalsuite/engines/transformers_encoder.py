@@ -19,8 +19,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-from evalsuite.engines.base import Device, DType, Progress, Rendered, Vectors
-from evalsuite.engines.batching import TOKENS, Batcher, distinct, embed_distinct
+from evalsuite.engines.base import Device, DType, Rendered, Vectors
+from evalsuite.engines.batched import BatchedEncoder, Prepared
+from evalsuite.engines.batching import TOKENS, Batcher
 from evalsuite.engines.device import engine_version, resolve_device, resolve_dtype
 from evalsuite.engines.encoders import LONGEST, loading
 from evalsuite.errors import CheckpointError, EngineError
@@ -120,7 +121,7 @@ class TextTokenizer:
         return encoded
 
 
-class TransformersEncoder:
+class TransformersEncoder(BatchedEncoder):
     """An encoder on the hidden states of a transformers model.
 
     Args:
@@ -158,25 +159,9 @@ class TransformersEncoder:
     def version(self) -> str:
         return engine_version("transformers")
 
-    def encode(
-        self, texts: Sequence[str], prefix: str = "", progress: Progress | None = None
-    ) -> Vectors:
-        import numpy as np
-
-        if self._model is None:
-            raise EngineError("this encoder has no weights loaded", "load it with weights=True")
-        if not texts:
-            size = self._model.config.get_text_config().hidden_size
-            return np.empty((0, size), dtype=np.float32)
-        kept, index = distinct(texts)
-        rows = self._tokens.rows(kept, prefix)
-        skip = self._tokens.instruction_length(prefix)
-
-        def forward(batch: Sequence[int]) -> Vectors:
-            return self._forward([rows[place] for place in batch], skip)
-
-        lengths = [len(row) for row in rows]
-        return embed_distinct(kept, lengths, index, forward, self._batcher, progress)
+    @property
+    def dimension(self) -> int:
+        return int(self._model.config.get_text_config().hidden_size)
 
     def render(self, text: str, prefix: str = "") -> Rendered:
         row = self._tokens.rows([text], prefix)[0]
@@ -292,13 +277,19 @@ class TransformersEncoder:
             padded, _ = self._hidden([one, other, [*one, *one]])
             return torch.cat([plain, padded[:2, :_PROBE]]).float()
 
-    def _forward(self, rows: Sequence[Sequence[int]], skip: int) -> Vectors:
+    def _tokenise(self, texts: Sequence[str], prefix: str) -> tuple[list[int], Any]:
+        rows = self._tokens.rows(texts, prefix)
+        skip = self._tokens.instruction_length(prefix)
+        return [len(row) for row in rows], (rows, skip)
+
+    def _forward(self, prepared: Prepared, batch: Sequence[int]) -> Vectors:
         import torch
 
         from evalsuite.engines.pooling import pool
 
+        rows, skip = prepared.model_input
         with torch.inference_mode():
-            hidden, mask = self._hidden(rows)
+            hidden, mask = self._hidden([rows[place] for place in batch])
             if skip:
                 # At least the last token stays, so that no sum is empty.
                 first = torch.clamp(mask.sum(dim=1, keepdim=True) - 1, max=skip)
