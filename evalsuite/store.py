@@ -24,7 +24,8 @@ import shutil
 import socket
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -126,6 +127,17 @@ class Store:
             outcome.unlink(missing_ok=True)
             return path
 
+    def after_earlier(self, record: Record) -> Record:
+        """A new record, made no earlier than those of its job: a clock may have been set back.
+
+        The newest is the one that tables take.
+        """
+        earlier = self.find(record.checkpoint.fingerprint, record.signature.plan_key)
+        latest = max((other.created for other in earlier), default=None)
+        if latest is None or record.created > latest:
+            return record
+        return record.model_copy(update={"created": latest + timedelta(microseconds=1)})
+
     def samples_path(self, record: Record) -> Path | None:
         """Path of a record's samples, if it has some."""
         if record.samples is None:
@@ -155,6 +167,19 @@ class Store:
         """
         self.drop_job_folder(checkpoint, plan_key)
         self._lock_path(checkpoint, plan_key).unlink(missing_ok=True)
+
+    def clear_finished(self, checkpoint: CheckpointRef, plan_key: str) -> None:
+        """Remove what a run left that was killed between storing a record and tidying up.
+
+        Nothing is removed while a run holds the job, as one with ``--fresh`` may.
+        """
+        from filelock import Timeout
+
+        places = self._work / _job_id(checkpoint, plan_key), self._lock_path(checkpoint, plan_key)
+        if not any(place.exists() for place in places):
+            return
+        with suppress(Timeout), self.job_lock(checkpoint, plan_key).acquire(timeout=0):
+            self.finish_job(checkpoint, plan_key)
 
     def job_lock(self, checkpoint: CheckpointRef, plan_key: str) -> BaseFileLock:
         """Lock that keeps two runs from doing the same job; freed by the system on a kill."""

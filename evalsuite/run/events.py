@@ -17,6 +17,13 @@ class EngineReady(Frozen):
     seconds: float
 
 
+class JobWaiting(Frozen):
+    """Another run is doing a job; the worker waits until it is done with it."""
+
+    event: Literal["job_waiting"] = "job_waiting"
+    index: int
+
+
 class JobStarted(Frozen):
     """A job has begun."""
 
@@ -56,7 +63,17 @@ class EngineFailed(Frozen):
     reason: str
 
 
+class EngineStalled(Frozen):
+    """The worker no longer gets on and has been ended; said by the run, not by the worker."""
+
+    event: Literal["engine_stalled"] = "engine_stalled"
+    reason: str
+    restarted: bool
+    """Whether a new worker tries again; else what it was at has failed."""
+
+
 Event = Annotated[
-    EngineReady | JobStarted | JobProgress | JobEnded | EngineFailed, Field(discriminator="event")
+    EngineReady | JobWaiting | JobStarted | JobProgress | JobEnded | EngineFailed | EngineStalled,
+    Field(discriminator="event"),
 ]
 ADAPTER: TypeAdapter[Event] = TypeAdapter(Event)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import selectors
 import signal
 import subprocess
 import sys
 import time
+from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -16,6 +18,7 @@ from typing import Protocol
 
 from pydantic import ValidationError
 
+from evalsuite.errors import UsageError
 from evalsuite.run import events
 from evalsuite.run.plan import Group, Job, RunOptions
 from evalsuite.run.records import failed_record
@@ -24,6 +27,23 @@ from evalsuite.store import Store
 
 GRACE_SECONDS = 5.0
 """How long a worker may take to end after an interrupt, before it is killed."""
+
+PATIENCE_VARIABLE = "EVALSUITE_PATIENCE"
+"""Seconds instead of :data:`PATIENCE_SECONDS`, from the environment."""
+
+PATIENCE_SECONDS = 600.0
+"""How long a worker may neither say nor do anything. The longest honest silence is that of a
+client whom a hub tells to come back in five minutes."""
+
+BUSY_FACTOR = 12
+"""A worker that computes may be silent this many times longer: compiling a model, fitting one
+large clustering."""
+
+LOOKS = 100
+"""How often a silent worker is looked at before patience is lost."""
+
+IDLE_SHARE = 0.01
+"""Share of one core below which a process does nothing; threads that poll use a tenth of it."""
 
 
 class Listener(Protocol):
@@ -43,10 +63,25 @@ class Executor(Protocol):
         """Run all groups; returns when every job has a record in the store."""
 
 
+def _patience() -> float:
+    given = os.environ.get(PATIENCE_VARIABLE)
+    if given is None:
+        return PATIENCE_SECONDS
+    try:
+        seconds = float(given)
+    except ValueError:
+        seconds = 0.0
+    if not 1 <= seconds < float("inf"):
+        raise UsageError(f"{PATIENCE_VARIABLE}={given} is not valid", "give seconds, 1 or more")
+    return seconds
+
+
 @dataclass(slots=True)
 class LocalExecutor:
     """One child process a group, one group after the other."""
 
+    patience: float = field(default_factory=_patience)
+    """Seconds of doing nothing after which a worker is ended."""
     _child: subprocess.Popen[bytes] | None = field(default=None, init=False)
 
     def run(self, groups: list[Group], options: RunOptions, store: Store, hear: Listener) -> None:
@@ -68,10 +103,13 @@ class LocalExecutor:
     def _group(self, group: Group, options: RunOptions, store: Store, hear: Listener) -> list[Job]:
         """Run a group to its end, with a new worker whenever one dies within a job.
 
+        A job whose worker had to be ended is tried once more.
+
         Returns:
             The jobs whose first stage is done.
         """
         ended: set[int] = set()
+        stalled: set[int | None] = set()
         answered: list[Job] = []
         while len(ended) < len(group.jobs):
             left = [index for index in range(len(group.jobs)) if index not in ended]
@@ -99,8 +137,15 @@ class LocalExecutor:
                 if not outcome.failed:
                     log.unlink(missing_ok=True)
                 break
+            at = left[outcome.current] if outcome.current is not None else None
+            if outcome.stall:
+                again = at not in stalled
+                stalled.add(at)
+                hear.heard(group, events.EngineStalled(reason=outcome.stall, restarted=again))
+                if again:
+                    continue
             # The worker ended early: the job it was at has failed; without one, all have.
-            lost = [left[outcome.current]] if outcome.current is not None else left
+            lost = [at] if at is not None else left
             for index in lost:
                 self._store_failure(group, index, outcome.reason(log), store, hear)
             ended.update(lost)
@@ -119,21 +164,51 @@ class LocalExecutor:
         )
         self._child = child
         assert child.stdin is not None
-        assert child.stdout is not None
         assert child.stderr is not None
-        child.stdin.write(spec.model_dump_json().encode())
-        child.stdin.close()
-        for line in child.stdout:
-            try:
-                event = events.ADAPTER.validate_json(line)
-            except ValidationError:
-                continue  # a library wrote to the channel before it was redirected
-            outcome.note(event)
-            hear(event)
-        outcome.stderr = child.stderr.read().decode(errors="replace")
+        # If it has died already, its exit code says why.
+        with suppress(BrokenPipeError), child.stdin:
+            child.stdin.write(spec.model_dump_json().encode())
+        self._listen(child, outcome, hear)
+        if outcome.stall:
+            _signal_group(child, signal.SIGKILL)
         outcome.code = child.wait()
+        # What a killed worker leaves behind would keep its memory, and the pipes open.
+        _signal_group(child, signal.SIGKILL)
+        outcome.stderr = child.stderr.read().decode(errors="replace")
         self._child = None
         return outcome
+
+    def _listen(
+        self,
+        child: subprocess.Popen[bytes],
+        outcome: _Outcome,
+        hear: Callable[[events.Event], None],
+    ) -> None:
+        """Hear a worker until it has ended, or has stalled."""
+        assert child.stdout is not None
+        watch = Watch(child.pid, self.patience)
+        rest = b""
+        with selectors.DefaultSelector() as selector:
+            selector.register(child.stdout, selectors.EVENT_READ)
+            while True:
+                if selector.select(watch.interval):
+                    chunk = os.read(child.stdout.fileno(), 1 << 16)
+                    if not chunk:
+                        return
+                    *lines, rest = (rest + chunk).split(b"\n")
+                    for line in lines:
+                        try:
+                            event = events.ADAPTER.validate_json(line)
+                        except ValidationError:
+                            continue  # a library wrote to the channel before it was redirected
+                        watch.heard(event)
+                        outcome.note(event)
+                        hear(event)
+                elif child.poll() is not None:
+                    return  # it was killed, and a process that it started holds the pipe open
+                elif reason := watch.look():
+                    outcome.stall = reason
+                    return
 
     def _store_failure(
         self, group: Group, index: int, reason: str, store: Store, hear: Listener
@@ -165,6 +240,7 @@ class _Outcome:
     current: int | None = None
     failed: bool = False
     engine_failure: str | None = None
+    stall: str | None = None
     code: int = 0
     stderr: str = ""
 
@@ -187,6 +263,8 @@ class _Outcome:
         """Why the worker ended early, in one line."""
         if self.engine_failure:
             return self.engine_failure
+        if self.stall:
+            return f"{self.stall}, again after a restart; see {log}"
         if self.code < 0:
             name = signal.Signals(-self.code).name
             why = " (out of memory?)" if self.code == -signal.SIGKILL else ""
@@ -195,13 +273,95 @@ class _Outcome:
         return f"the engine's process ended early: {last[0]}; see {log}"
 
 
+@dataclass(slots=True)
+class Watch:
+    """Notices that a worker no longer gets on.
+
+    Silence is counted in looks, not by a clock: time in which this process was itself stopped,
+    or the machine asleep, is not held against the worker.
+    """
+
+    pid: int
+    """The worker, leader of its process group."""
+    patience: float
+    """Seconds."""
+    _waiting: bool = False
+    _silent: int = 0
+    _used: deque[float] = field(default_factory=lambda: deque(maxlen=LOOKS + 1))
+
+    @property
+    def interval(self) -> float:
+        """Seconds of silence after which to look."""
+        return self.patience / LOOKS
+
+    def heard(self, event: events.Event) -> None:
+        """It got on, or waits for another run: that may take as long as it takes."""
+        self._waiting = isinstance(event, events.JobWaiting)
+        self._silent = 0
+        self._used.clear()
+
+    def look(self) -> str | None:
+        """Look at a worker after one more interval of silence; why it has stalled, if it has."""
+        if self._waiting:
+            return None
+        self._silent += 1
+        work = _work(self.pid)
+        if work is not None:
+            used, runnable = work
+            if runnable:
+                self._used.clear()
+            self._used.append(used)
+            full = len(self._used) > LOOKS
+            if full and used - self._used[0] < IDLE_SHARE * self.patience:
+                return f"the engine's process has done nothing for {self.patience:,.0f} s"
+        if self._silent >= LOOKS * BUSY_FACTOR:
+            seconds = self.patience * BUSY_FACTOR
+            return f"the engine's process has been busy for {seconds:,.0f} s without a result"
+        return None
+
+
+def _work(leader: int) -> tuple[float, bool] | None:
+    """What a process and all below it have done, those that have ended included.
+
+    Returns:
+        Processor seconds, and whether one of their threads could run now: on a machine with too
+        much to do it may have to wait long for its turn. ``None`` without a ``/proc``.
+    """
+    parents: dict[int, int] = {}
+    ticks: dict[int, int] = {}
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        if fields := _fields(stat):
+            pid = int(stat.parent.name)
+            # proc(5): after the name come state, parent, …; utime to cstime are 14 to 17.
+            parents[pid] = int(fields[1])
+            ticks[pid] = sum(map(int, fields[11:15]))
+    if not ticks:
+        return None
+    below = fresh = {leader} & parents.keys()
+    while fresh := {pid for pid, parent in parents.items() if parent in fresh} - below:
+        below = below | fresh
+    threads = (stat for pid in below for stat in Path(f"/proc/{pid}/task").glob("*/stat"))
+    runnable = any(_fields(stat)[:1] == ["R"] for stat in threads)
+    return sum(ticks[pid] for pid in below) / os.sysconf("SC_CLK_TCK"), runnable
+
+
+def _fields(stat: Path) -> list[str]:
+    """What ``/proc`` says after the name of a process or thread; nothing, if it has ended."""
+    try:
+        return stat.read_text(errors="replace").rpartition(")")[2].split()
+    except OSError:
+        return []
+
+
 def _spec(job: Job) -> JobSpec:
     return JobSpec(task=job.task, signature=job.signature, instruction=job.instruction)
 
 
 def _relay(hear: Listener, group: Group, positions: list[int], event: events.Event) -> None:
     """Pass an event on with the worker's job index replaced by the group's."""
-    if isinstance(event, events.JobStarted | events.JobProgress | events.JobEnded):
+    if isinstance(
+        event, events.JobStarted | events.JobWaiting | events.JobProgress | events.JobEnded
+    ):
         event = event.model_copy(update={"index": positions[event.index]})
     hear.heard(group, event)
 

@@ -90,6 +90,9 @@ class Lines(Listener):
                 self._print(f"{event.engine} ready after {duration(event.seconds)}")
             case events.EngineFailed():
                 self._print(f"[red]the engine failed:[/red] {escape(event.reason)}")
+            case events.EngineStalled():
+                then = "it is started again" if event.restarted else "given up"
+                self._print(f"[red]{escape(event.reason)}:[/red] {then}")
             case events.JobStarted():
                 self._meter = Meter()
                 self._job_started = self._last_line = time.monotonic()

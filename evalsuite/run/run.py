@@ -37,6 +37,9 @@ def execute(
     plan: Plan, options: RunOptions, store: Store, executor: Executor, hear: Listener
 ) -> RunResult:
     """Run what is left to do, and collect the records of all jobs."""
+    for job in plan.jobs:
+        if job.record:
+            store.clear_finished(job.checkpoint.ref, job.signature.plan_key)
     executor.run(plan.groups, options, store, hear)
     return RunResult(
         records=tuple(_outcome(job, options, store) for job in plan.jobs),

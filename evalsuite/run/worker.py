@@ -15,6 +15,7 @@ import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TextIO
 
 from evalsuite.checkpoint.models import Checkpoint
 from evalsuite.engines.base import Encoder, Generator
@@ -118,6 +119,8 @@ class Worker:
         held_elsewhere: list[tuple[int, JobSpec]] = []
         for index, job in jobs:
             lock = store.job_lock(self.spec.checkpoint.ref, job.signature.plan_key)
+            if wait:
+                self.emit(events.JobWaiting(index=index))
             try:
                 with lock.acquire(timeout=-1 if wait else 0):
                     self._job(index, job, engine, store)
@@ -129,6 +132,7 @@ class Worker:
         self.emit(events.JobStarted(index=index))
         ref, key = self.spec.checkpoint.ref, job.signature.plan_key
         if self._finished_meanwhile(job, store):
+            store.finish_job(ref, key)  # the lock that was just taken has made its file again
             self.emit(events.JobEnded(index=index, status="scored", record=None, by_other_run=True))
             return
         if self.spec.options.fresh and not self._second(job):
@@ -154,7 +158,7 @@ class Worker:
             record = failed_record(
                 self.spec.checkpoint, job.task, job.signature, " ".join(reason.split())
             )
-        written = store.put(record, samples)
+        written = store.put(store.after_earlier(record), samples)
         if record.status == "scored":
             store.finish_job(ref, key)
         self.emit(
@@ -281,7 +285,7 @@ def main() -> int:
     spec = WorkerSpec.model_validate_json(sys.stdin.buffer.read())
     channel = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8")
     _redirect_output(spec.log)
-    _die_with_parent()
+    _die_with_parent(channel)
     set_library_environment(offline=spec.options.data_root is not None)
 
     def emit(event: events.Event) -> None:
@@ -313,15 +317,21 @@ def _redirect_output(log: Path) -> None:
         handler.setFormatter(RedactingFormatter(logging.BASIC_FORMAT))
 
 
-def _die_with_parent() -> None:
+def _die_with_parent(channel: TextIO) -> None:
     """Ask Linux to end this process when the parent dies, so that no engine is left behind."""
     if sys.platform != "linux":
         return
     import ctypes
+    import select
     import signal
 
     pr_set_pdeathsig = 1
     ctypes.CDLL(None, use_errno=True).prctl(pr_set_pdeathsig, signal.SIGKILL)
+    # It may have died before it was asked for: nobody reads the channel then.
+    poll = select.poll()
+    poll.register(channel, 0)
+    if poll.poll(0):
+        os._exit(1)
 
 
 def set_library_environment(*, offline: bool) -> None:

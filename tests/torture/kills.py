@@ -1,0 +1,327 @@
+"""``kill -9`` of random processes of a run at random moments; then the same command once more.
+
+A round has a store of its own: a run of the real command line is killed, the same command then
+has to complete, and its records and table must be those of a run that nothing disturbed. Every
+tenth round is killed twice before it may complete. Moments and victims follow from the seed:
+``--round N`` repeats one round.
+
+``python tests/torture/kills.py --kills 200 --vllm-kills 20`` writes
+``reports/torture/kills.{json,md}``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import random
+import shutil
+import signal
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from real_runs import Contents, Run, adopt_orphans, contents, role, table
+
+REPORTS = Path(__file__).parents[2] / "reports" / "torture"
+TRIES = 20
+"""Draws of a moment, until one finds the run alive: a run may be faster than the reference."""
+SHOWN = 1500
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """What is run."""
+
+    name: str
+    checkpoint: str
+    tasks: str
+    engine: str
+
+    def arguments(self, out: Path) -> list[str]:
+        """The command line after ``evalsuite``."""
+        given = ["--ckpt", self.checkpoint, "--tasks", self.tasks, "--engine", self.engine]
+        return ["run", *given, "--limit", "8", "--out", str(out), "--reports", f"{out}-reports"]
+
+
+EMBEDDING = Scenario(
+    "embedding", "demo:minilm", "smoke-sts,smoke-classification,smoke-reranking", "transformers"
+)
+GENERATION = Scenario(
+    "generation",
+    "demo:smollm2",
+    "smoke-multiple-choice,smoke-arithmetic,smoke-code",
+    "transformers",
+)
+BOTH = Scenario("both", "demo:smollm2", "smoke-sts,smoke-multiple-choice", "transformers")
+VLLM = Scenario("vLLM", "demo:smollm2", "smoke-multiple-choice,smoke-arithmetic", "vllm")
+
+
+@dataclass(frozen=True)
+class Reference:
+    """What a run that nothing disturbed left."""
+
+    seconds: float
+    contents: Contents
+    table: str
+
+
+@dataclass(frozen=True)
+class Kill:
+    """One kill."""
+
+    moment: float
+    """Share of the undisturbed run's time."""
+    victim: str
+    stored: int
+    """Scores that were in the store once all was quiet."""
+    quiet: float
+    """Seconds from the run's end to that of its last process."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One round."""
+
+    number: int
+    scenario: str
+    kills: tuple[Kill, ...]
+    seconds: float
+    completed: bool
+    lost: int
+    duplicated: int
+    corrupt: int
+    different: int
+    """Records that do not say what the undisturbed run's say."""
+    same_table: bool
+    strays: int
+    """Processes alive some seconds after the run's end."""
+    leavings: tuple[str, ...]
+    """Files of unfinished jobs, or half-written ones, once the store was complete."""
+    note: str = ""
+    """The end of what was printed, where something was wrong."""
+
+    @property
+    def good(self) -> bool:
+        """Whether nothing was wrong."""
+        counts = self.lost, self.duplicated, self.corrupt, self.different, self.strays
+        return self.completed and self.same_table and not any(counts) and not self.leavings
+
+
+def reference(scenario: Scenario, folder: Path) -> Reference:
+    """Run a scenario undisturbed.
+
+    Raises:
+        RuntimeError: If even that fails.
+    """
+    out = folder / f"reference-{scenario.name}"
+    started = time.monotonic()
+    run = Run(scenario.arguments(out), folder / f"{out.name}-work")
+    code = run.wait()
+    seconds = time.monotonic() - started
+    found = contents(out)
+    if code or found.unreadable or found.leavings or run.strays():
+        raise RuntimeError(f"{scenario.name}: exit code {code}, {found}: {run.text[-SHOWN:]}")
+    return Reference(seconds, found, table(out))
+
+
+def play(scenario: Scenario, expected: Reference, folder: Path, seed: int, number: int) -> Finding:
+    """Play one round in an empty folder, which is removed unless something is wrong."""
+    draw = random.Random(f"{seed} {number}")
+    started = time.monotonic()
+    out = folder / "store"
+    kills: list[Kill] = []
+    seen: list[Contents] = []
+    strays = 0
+    for _ in range(TRIES):
+        hit = _kill_once(scenario, expected, out, draw)
+        if hit is not None:
+            kills.append(hit[0])
+            seen.append(hit[1])
+            strays += hit[2]
+        elif not kills:
+            shutil.rmtree(out)  # it was faster than the undisturbed run
+        if kills and (hit is None or len(kills) == (2 if number % 10 == 9 else 1)):
+            break
+    last = Run(scenario.arguments(out), folder / "work")
+    code = last.wait()
+    strays += len(last.strays())
+    seen.append(contents(out))
+    final, want = seen[-1], expected.contents
+    changed = {
+        name
+        for before in seen[:-1]
+        for name, sha in before.bytes.items()
+        if final.bytes.get(name) != sha
+    }
+    finding = Finding(
+        number=number,
+        scenario=scenario.name,
+        kills=tuple(kills),
+        seconds=round(time.monotonic() - started, 1),
+        completed=code == 0 and bool(kills),
+        lost=len(want.jobs.keys() - final.jobs.keys()) + len(changed),
+        duplicated=sum(count - 1 for count in final.jobs.values()),
+        corrupt=len({line for state in seen for line in state.unreadable}),
+        different=sum(final.records.get(name) != text for name, text in want.records.items())
+        + len(final.records.keys() - want.records.keys()),
+        same_table=table(out) == expected.table,
+        strays=strays,
+        leavings=final.leavings,
+        note=f"exit code {code}: {last.text[-SHOWN:]}",
+    )
+    if finding.good:
+        shutil.rmtree(folder)
+        return Finding(**{**vars(finding), "note": ""})
+    return finding
+
+
+def _kill_once(
+    scenario: Scenario, expected: Reference, out: Path, draw: random.Random
+) -> tuple[Kill, Contents, int] | None:
+    """Start a run, kill one of its processes, and wait until all is quiet.
+
+    Returns:
+        The kill, what the store held then, and how many processes were left; ``None`` if the run
+        had ended before the moment came.
+    """
+    moment, choice = draw.random(), draw.random()
+    run = Run(scenario.arguments(out), out.parent / "work")
+    _wait_until(run, moment * expected.seconds)
+    family = run.family()
+    if not family:
+        return None
+    pid = family[int(choice * len(family))]
+    victim = role(pid)
+    with suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGKILL)
+    run.wait()
+    ended = time.monotonic()
+    strays = run.strays(family)
+    quiet = round(time.monotonic() - ended, 2)
+    run.end()
+    after = contents(out)
+    return Kill(round(moment, 3), victim, len(after.bytes), quiet), after, len(strays)
+
+
+def _wait_until(run: Run, seconds: float) -> None:
+    while time.monotonic() < run.started + seconds and run.process.poll() is None:
+        time.sleep(0.005)
+
+
+def play_all(
+    rounds: Sequence[tuple[int, Scenario]], folder: Path, seed: int, jobs: int
+) -> tuple[list[Finding], dict[str, float]]:
+    """Play rounds, ``jobs`` of them at a time.
+
+    Returns:
+        What was found, and the seconds of the undisturbed run of each scenario.
+    """
+    adopt_orphans()
+    expected = {
+        scenario: reference(scenario, folder) for scenario in dict.fromkeys(s for _, s in rounds)
+    }
+
+    def one(place: tuple[int, Scenario]) -> Finding:
+        number, scenario = place
+        root = folder / f"round-{number}"
+        root.mkdir(parents=True)
+        finding = play(scenario, expected[scenario], root, seed, number)
+        victims = ", ".join(f"{kill.victim} at {kill.moment:.2f}" for kill in finding.kills)
+        state = "as undisturbed" if finding.good else "WRONG"
+        sys.stdout.write(
+            f"{number}: {scenario.name}: {victims}: {state}, {finding.seconds:.0f} s\n"
+        )
+        sys.stdout.flush()
+        return finding
+
+    with ThreadPoolExecutor(jobs) as pool:
+        findings = list(pool.map(one, rounds))
+    return findings, {scenario.name: round(ref.seconds, 1) for scenario, ref in expected.items()}
+
+
+def schedule(kills: int, vllm_kills: int) -> list[tuple[int, Scenario]]:
+    """Which round runs what; ``vllm_kills`` of the ``kills`` with vLLM, last."""
+    others = (EMBEDDING, GENERATION, BOTH)
+    plain = kills - vllm_kills
+    return [(n, others[n % 3] if n < plain else VLLM) for n in range(kills)]
+
+
+def write(findings: list[Finding], seconds: dict[str, float], folder: Path, seed: int) -> str:
+    """Write the report; return its figures as one line."""
+    kills = [kill for finding in findings for kill in finding.kills]
+    vllm = sum(len(f.kills) for f in findings if f.scenario == VLLM.name)
+    total = {
+        word: sum(getattr(finding, word) for finding in findings)
+        for word in ("lost", "duplicated", "corrupt", "different", "completed", "same_table")
+    }
+    line = (
+        f"{len(kills)} kills ({len(kills) - vllm} transformers, {vllm} vLLM) in {len(findings)} "
+        f"stores: {total['lost']} records lost, {total['duplicated']} duplicated, "
+        f"{total['corrupt']} corrupt, {total['different']} different; {total['completed']} of "
+        f"{len(findings)} completed, {total['same_table']} final tables identical; "
+        f"{sum(f.strays for f in findings)} processes and "
+        f"{sum(len(f.leavings) for f in findings)} files left behind; "
+        f"the last process gone at most {max((k.quiet for k in kills), default=0):.1f} s after "
+        "the run"
+    )
+    folder.mkdir(parents=True, exist_ok=True)
+    rows = [asdict(finding) for finding in findings]
+    report = {"figures": line, "seed": seed, "undisturbed seconds": seconds, "rounds": rows}
+    (folder / "kills.json").write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+    victims = Counter((f.scenario, kill.victim) for f in findings for kill in f.kills)
+    table_of_victims = "\n".join(
+        f"| {scenario} | {victim} | {count} |"
+        for (scenario, victim), count in sorted(victims.items())
+    )
+    wrong = "\n".join(
+        f"- round {f.number}, {f.scenario}: {', '.join(k.victim for k in f.kills)}"
+        for f in findings
+        if not f.good
+    )
+    times = ", ".join(f"{name} {taken:.0f} s" for name, taken in seconds.items())
+    (folder / "kills.md").write_text(
+        f"# Kills at random moments\n\n{line}.\n\nSeed {seed}. Undisturbed: {times}. A record is "
+        "compared with that of the undisturbed run, samples included, without its times.\n\n"
+        f"| run | process killed | kills |\n|---|---|---|\n{table_of_victims}\n\n"
+        f"Not as undisturbed:{chr(10) + chr(10) + wrong if wrong else ' none.'}\n",
+        encoding="utf-8",
+    )
+    return line
+
+
+def main() -> int:
+    """Play all rounds and print the figures."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--kills", type=int, default=200, help="rounds in all")
+    parser.add_argument("--vllm-kills", type=int, default=20, help="of them with vLLM")
+    parser.add_argument("--seed", type=int, default=7)
+    parser.add_argument("--round", type=int, help="play this one alone")
+    parser.add_argument("--jobs", type=int, default=1, help="rounds at a time")
+    parser.add_argument("--out", type=Path, default=REPORTS)
+    parser.add_argument("--store", type=Path, help="folder for the stores; kept if it is wrong")
+    given = parser.parse_args()
+    rounds = schedule(given.kills, given.vllm_kills)
+    if given.round is not None:
+        rounds = [rounds[given.round]]
+    folder = Path(tempfile.mkdtemp(prefix="evalsuite-kills-", dir=given.store))
+    findings, seconds = play_all(rounds, folder, given.seed, given.jobs)
+    line = write(findings, seconds, given.out, given.seed)
+    for finding in findings:
+        if not finding.good:
+            sys.stdout.write(f"round {finding.number}: {finding}\n")
+    good = all(finding.good for finding in findings)
+    if good:
+        shutil.rmtree(folder)
+    sys.stdout.write(line + "\n")
+    return int(not good)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,98 @@
+"""Killed runs lose nothing: a bounded part; ``make torture`` kills 200 (``kills.py``)."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from kills import EMBEDDING, VLLM, Finding, Kill, play_all, schedule, write
+from real_runs import contents
+from tests_records import make_suite_records
+
+from evalsuite.store import Store
+
+
+@pytest.mark.e2e
+def test_killed_runs_complete_as_if_undisturbed(tmp_path: Path) -> None:
+    rounds = [(number, EMBEDDING) for number in range(4)]
+    findings, _ = play_all(rounds, tmp_path, seed=5, jobs=2)
+    assert [finding for finding in findings if not finding.good] == []
+    assert sum(len(finding.kills) for finding in findings) >= 4
+
+
+def test_the_schedule_has_both_engines() -> None:
+    rounds = schedule(200, 20)
+    assert [number for number, _ in rounds] == list(range(200))
+    assert sum(scenario is VLLM for _, scenario in rounds) == 20
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    store = Store(tmp_path / "results")
+    for record in make_suite_records():
+        store.put(record, [{"sample": "1", "score": 1.0}])
+    return store.root
+
+
+def test_a_whole_store_is_found_whole(root: Path) -> None:
+    found = contents(root)
+    assert len(found.records) == len(make_suite_records())
+    assert set(found.jobs.values()) == {1}
+    assert (found.unreadable, found.leavings) == ((), ())
+
+
+def test_what_is_damaged_would_be_seen(root: Path) -> None:
+    """The checks themselves."""
+    before = contents(root)
+    first, second, third, *_ = sorted(root.glob("*/*.r1.json"))
+    first.write_bytes(first.read_bytes()[:-100])
+    second.with_name(second.name.replace(".r1.", ".r2.")).write_bytes(second.read_bytes())
+    plain = json.loads(third.read_bytes())
+    third.write_text(json.dumps({**plain, "score": 0.123}))
+    samples = max(root.glob("*/*.samples.parquet"))
+    samples.write_bytes(b"other")
+    (root / "x").mkdir()
+    (root / "x" / ".half.tmp").touch()
+    (root / ".work" / "a-b").mkdir(parents=True)
+    after = contents(root)
+    assert len(after.unreadable) >= 2
+    assert 2 in after.jobs.values()
+    name = str(third.relative_to(root))
+    assert after.records[name] != before.records[name]
+    assert after.leavings == (".work/a-b", "x/.half.tmp")
+
+
+def test_times_are_not_compared(root: Path) -> None:
+    before = contents(root)
+    path = min(root.glob("*/*.r1.json"))
+    plain = json.loads(path.read_bytes())
+    path.write_text(json.dumps({**plain, "created": "2031-01-01T00:00:00Z"}))
+    after = contents(root)
+    assert after.records == before.records
+    assert after.bytes != before.bytes
+
+
+def test_the_report_counts_what_is_wrong(tmp_path: Path) -> None:
+    good = Finding(
+        number=0,
+        scenario="embedding",
+        kills=(Kill(0.5, "worker", 1, 0.1),),
+        seconds=1.0,
+        completed=True,
+        lost=0,
+        duplicated=0,
+        corrupt=0,
+        different=0,
+        same_table=True,
+        strays=0,
+        leavings=(),
+    )
+    bad = replace(good, number=1, lost=1, completed=False)
+    assert good.good
+    assert not bad.good
+    line = write([good, bad], {"embedding": 9.0}, tmp_path, seed=1)
+    assert line.startswith("2 kills (2 transformers, 0 vLLM) in 2 stores: 1 records lost")
+    assert "1 of 2 completed, 2 final tables identical" in line
+    assert "round 1, embedding" in (tmp_path / "kills.md").read_text()
