@@ -1,15 +1,41 @@
-"""What all measurements write beside their figures."""
+"""What all measurements share: the machine, turns, fresh processes, spread, goals, pages."""
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import platform
+import resource
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, TypeVar
 
 REPORTS = Path("reports/bench")
+ROOT = Path(__file__).resolve().parents[1]
+EVALSUITE = [sys.executable, "-m", "evalsuite.cli"]
+"""The command line as a module: a frozen copy of the package can be put before the installed one
+with ``PYTHONPATH``."""
+CACHES = (
+    "EVALSUITE_CACHE",
+    "HF_HOME",
+    "MTEB_CACHE",
+    "TORCHINDUCTOR_CACHE_DIR",
+    "VLLM_CACHE_ROOT",
+)
+"""Environment variables that name a cache of data or results."""
+LAST = 12
+"""Lines of a failed command that are shown."""
+Result = TypeVar("Result")
 
 
 def machine() -> dict[str, str | int | None]:
@@ -39,3 +65,212 @@ def write_json(path: Path, content: dict[str, Any]) -> None:
     }
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(stamped, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def options_of(doc: str | None, *, repeats: int) -> argparse.ArgumentParser:
+    """A command line with what all comparisons offer."""
+    parser = argparse.ArgumentParser(description=(doc or "").splitlines()[0])
+    parser.add_argument("--repeats", type=int, default=repeats, metavar="N")
+    parser.add_argument("--quick", action="store_true", help="a small try, not for quoting")
+    parser.add_argument("--reports", type=Path, default=REPORTS, help="folder to write to")
+    return parser
+
+
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """Median and range of the repetitions."""
+
+    median: float
+    low: float
+    high: float
+    n: int
+
+    @classmethod
+    def of(cls, values: Iterable[float]) -> Spread:
+        """Of at least one value."""
+        found = sorted(values)
+        return cls(statistics.median(found), found[0], found[-1], len(found))
+
+    def text(self, digits: int = 1, scale: float = 1.0) -> str:
+        """``median (low to high)``, without the range where there is one repetition."""
+        middle = f"{scale * self.median:.{digits}f}"
+        if self.n == 1:
+            return middle
+        return f"{middle} ({scale * self.low:.{digits}f} to {scale * self.high:.{digits}f})"
+
+
+@dataclass(frozen=True, slots=True)
+class Goal:
+    """A figure of the summary beside what it must reach."""
+
+    part: int
+    what: str
+    goal: float
+    reached: Spread
+    unit: str
+    better: Literal["higher", "lower"]
+
+    @property
+    def met(self) -> bool:
+        """Whether the median keeps to the goal."""
+        if self.better == "higher":
+            return self.reached.median >= self.goal
+        return self.reached.median <= self.goal
+
+    def plain(self) -> dict[str, Any]:
+        """As JSON."""
+        return {**asdict(self), "met": self.met}
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """A command that has ended well."""
+
+    seconds: float
+    """Wall clock, from its start to its end."""
+    processor: float
+    """Seconds of all its threads and children together: what other work on the machine hardly
+    changes."""
+    output: str
+
+
+def in_turn(
+    repeats: int,
+    sides: Mapping[str, Callable[[Path], Result]],
+    scratch: Path,
+    *,
+    told: Callable[[str], None] = lambda line: print(line, file=sys.stderr, flush=True),
+) -> list[dict[str, Result]]:
+    """Run all sides once a repetition, in the order given and then in the inverse, by turns.
+
+    Args:
+        repeats: Number of repetitions.
+        sides: Name → what is measured; gets an empty folder of its own, deleted afterwards.
+        scratch: Folder for these folders.
+        told: Gets a line as each side begins.
+
+    Returns:
+        One dictionary a repetition, by side.
+    """
+    found = []
+    for repeat in range(repeats):
+        order = list(sides) if repeat % 2 == 0 else list(sides)[::-1]
+        measured = {}
+        for name in order:
+            told(f"{time.strftime('%H:%M:%S')} repetition {repeat + 1} of {repeats}: {name}")
+            folder = scratch / f"{repeat}-{order.index(name)}"
+            folder.mkdir(parents=True)
+            measured[name] = sides[name](folder)
+            shutil.rmtree(folder)
+        found.append({name: measured[name] for name in sides})
+    return found
+
+
+def environment(folder: Path, **more: str) -> dict[str, str]:
+    """A person's environment, without network and with every cache empty, below ``folder``."""
+    fresh = {name: str(folder / "caches" / name.lower()) for name in CACHES}
+    offline = dict.fromkeys(("HF_HUB_OFFLINE", "HF_DATASETS_OFFLINE", "TRANSFORMERS_OFFLINE"), "1")
+    return {**os.environ, **fresh, **offline, **more}
+
+
+def timed(
+    command: Sequence[str], env: Mapping[str, str], cwd: Path | None = None, *, ok: int = 0
+) -> Done:
+    """Wall-clock seconds of a process from its start to its end.
+
+    Raises:
+        SystemExit: If it ends with another exit status than ``ok``.
+    """
+    with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as output:
+        started, used = time.perf_counter(), _processor_seconds()
+        done = subprocess.run(
+            command, env=env, cwd=cwd, stdout=output, stderr=subprocess.STDOUT, check=False
+        )
+        seconds, processor = time.perf_counter() - started, _processor_seconds() - used
+        output.seek(0)
+        text = output.read()
+    if done.returncode != ok:
+        last = "\n".join(text.strip().splitlines()[-LAST:])
+        raise SystemExit(f"{Path(command[0]).name} ended with {done.returncode}:\n{last}")
+    return Done(seconds, processor, text)
+
+
+def _processor_seconds() -> float:
+    """Of all children that have ended."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+def records(store: Path) -> dict[str, dict[str, Any]]:
+    """The scores in a store, by the name of their task.
+
+    Raises:
+        SystemExit: If a task was not scored.
+    """
+    for outcome in store.glob("*/*.outcome.json"):
+        raise SystemExit(f"not scored: {json.loads(outcome.read_text())['reason']}")
+    found = [json.loads(path.read_text()) for path in sorted(store.glob("*/*.r*.json"))]
+    return {record["signature"]["task"]: record for record in found}
+
+
+def versions(*names: str) -> dict[str, str]:
+    """Versions of the installed ones among some distributions."""
+    found = {}
+    for name in names:
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def facts(**more: Any) -> dict[str, Any]:
+    """What is written beside the figures; call it before anything is measured."""
+    return {"load_average_before": round(os.getloadavg()[0], 2), **more}
+
+
+def heading(title: str, about: Mapping[str, Any]) -> list[str]:
+    """First lines of a page: title, machine, versions, what else the machine was doing."""
+    stated = ", ".join(f"{name} {version}" for name, version in about["versions"].items())
+    tried = " **A quick try on little data: no figure to quote.**" if about.get("quick") else ""
+    measured = (
+        f"{machine_line()}; {stated}. Load of the machine before: {about['load_average_before']}."
+        f" Medians of {about['repeats']} repetitions (lowest to highest), sides in turn."
+    )
+    return [
+        f"# {title}",
+        "",
+        f"{measured}{tried}",
+        "",
+    ]
+
+
+def goal_lines(goals: Sequence[Goal]) -> list[str]:
+    """The goals as a table."""
+    lines = ["| | reached | goal | |", "|---|---:|---:|---|"]
+    return lines + [f"| {' | '.join(goal_cells(goal))} |" for goal in goals]
+
+
+def goal_cells(goal: Goal) -> list[str]:
+    """What, reached, asked for, met."""
+    sign = "≥" if goal.better == "higher" else "≤"
+    scale, digits = (100, 1) if goal.unit == "%" else (1, 2)
+    reached = goal.reached.text(digits, scale)
+    asked = f"{sign} {scale * goal.goal:g}"
+    return [goal.what, f"{reached} {goal.unit}", f"{asked} {goal.unit}", verdict(goal.met)]
+
+
+def verdict(met: bool) -> str:
+    """As all tables say it."""
+    return "met" if met else "**missed**"
+
+
+def publish(
+    name: str, about: Mapping[str, Any], goals: Sequence[Goal], lines: Sequence[str], folder: Path
+) -> None:
+    """Print the page, and write it and the figures."""
+    text = "\n".join(lines)
+    print(text)
+    content = {**about, "goals": [goal.plain() for goal in goals]}
+    write_json(folder / f"{name}.json", content)
+    (folder / f"{name}.md").write_text(text + "\n", encoding="utf-8")

