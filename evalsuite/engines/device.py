@@ -20,6 +20,12 @@ DeviceName = Literal["cpu", "cuda"]
 NVIDIA_NODES: Final = (Path("/dev/nvidiactl"), Path("/dev/dxg"))
 """Device nodes of the NVIDIA driver on Linux, and on Linux inside Windows (WSL)."""
 
+CPU_INFO: Final = Path("/proc/cpuinfo")
+"""Where Linux lists what a processor can do; other systems have no such file."""
+
+BFLOAT16_FLAGS: Final = frozenset({"avx512_bf16", "amx_bf16", "bf16"})
+"""Names of the instructions on x86 (the first two) and ARM."""
+
 _DISTRIBUTIONS: Final[dict[str, tuple[str, ...]]] = {
     "transformers": ("transformers",),
     "transformers-cached": ("transformers",),
@@ -57,17 +63,32 @@ def resolve_device(device: Device) -> DeviceName:
     return device
 
 
+@cache
+def cpu_multiplies_bfloat16(cpuinfo: Path = CPU_INFO) -> bool:
+    """Whether the processor has instructions for products of bfloat16 matrices.
+
+    Without them a library widens each number to float32 first, which gains nothing.
+    """
+    try:
+        lines = cpuinfo.read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return False
+    flags = next((line for line in lines if line.lower().startswith(("flags", "features"))), "")
+    return not BFLOAT16_FLAGS.isdisjoint(flags.split())
+
+
 def resolve_dtype(
     dtype: DType, device: str, world: World
 ) -> Literal["float32", "bfloat16", "float16"]:
     """Choose the precision of weights and activations.
 
     ``auto`` is bfloat16, in which the checkpoints of the GRIT paper were evaluated, except for
-    embedding on a CPU: float32, in which small embedding models publish their scores.
+    embedding on a CPU that has no instructions for it: float32.
     """
     if dtype != "auto":
         return dtype
-    return "float32" if world == "embedding" and device == "cpu" else "bfloat16"
+    slow = device == "cpu" and not cpu_multiplies_bfloat16()
+    return "float32" if world == "embedding" and slow else "bfloat16"
 
 
 def engine_version(name: str) -> str:

@@ -10,7 +10,9 @@ from pathlib import Path
 import pytest
 
 from evalsuite.engines import device
+from evalsuite.engines.base import DType
 from evalsuite.errors import EngineError, UsageError
+from evalsuite.schema import World
 
 no_driver = pytest.mark.skipif(
     any(node.exists() for node in device.NVIDIA_NODES), reason="this machine has a GPU driver"
@@ -51,18 +53,50 @@ def test_a_driver_that_torch_cannot_use_counts_as_none(
 
 
 @pytest.mark.parametrize(
-    ("dtype", "where", "world", "expected"),
+    ("dtype", "where", "in_hardware", "world", "expected"),
     [
-        ("auto", "cpu", "embedding", "float32"),
-        ("auto", "cuda", "embedding", "bfloat16"),
-        ("auto", "cpu", "generative", "bfloat16"),
-        ("auto", "cuda", "generative", "bfloat16"),
-        ("float16", "cuda", "embedding", "float16"),
-        ("bfloat16", "cpu", "embedding", "bfloat16"),
+        ("auto", "cpu", False, "embedding", "float32"),
+        ("auto", "cpu", True, "embedding", "bfloat16"),
+        ("auto", "cuda", False, "embedding", "bfloat16"),
+        ("auto", "cpu", False, "generative", "bfloat16"),
+        ("auto", "cuda", False, "generative", "bfloat16"),
+        ("float16", "cuda", False, "embedding", "float16"),
+        ("float32", "cpu", True, "embedding", "float32"),
+        ("bfloat16", "cpu", False, "embedding", "bfloat16"),
     ],
 )
-def test_precision(dtype: str, where: str, world: str, expected: str) -> None:
-    assert device.resolve_dtype(dtype, where, world) == expected  # type: ignore[arg-type]
+def test_precision(
+    dtype: DType,
+    where: str,
+    in_hardware: bool,
+    world: World,
+    expected: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(device, "cpu_multiplies_bfloat16", lambda: in_hardware)
+
+    assert device.resolve_dtype(dtype, where, world) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("processor\t: 0\nflags\t\t: fpu avx512f avx512_bf16 gfni\n", True),
+        ("flags : fpu amx_bf16 amx_tile\n", True),
+        ("Features\t: fp asimd bf16 i8mm\n", True),  # ARM
+        ("flags\t\t: fpu avx2 avx512f avx512_bf16_or_so\n", False),
+        ("bugs : avx512_bf16\n", False),
+        ("", False),
+    ],
+)
+def test_bfloat16_is_what_the_processor_lists(tmp_path: Path, text: str, expected: bool) -> None:
+    (tmp_path / "cpuinfo").write_text(text)
+
+    assert device.cpu_multiplies_bfloat16(tmp_path / "cpuinfo") is expected
+
+
+def test_no_list_of_instructions_no_bfloat16(tmp_path: Path) -> None:
+    assert device.cpu_multiplies_bfloat16(tmp_path / "none") is False
 
 
 @pytest.mark.parametrize("name", ["transformers", "sentence-transformers"])

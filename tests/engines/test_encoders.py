@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,8 @@ from evalsuite.engines.base import Encoder
 from evalsuite.engines.batching import Batcher
 from evalsuite.engines.encoders import load_encoder
 from evalsuite.errors import CheckpointError, EngineError, UsageError
+
+in_float32 = partial(load_encoder, device="cpu", dtype="float32")
 
 PREFIX = "<|user|>\nFind it\n<|embed|>\n"
 TEXTS = [
@@ -71,7 +74,7 @@ def test_vectors_equal_the_protocol_by_hand(
     models: dict[str, Path], family: str, attention: str, pooling: str
 ) -> None:
     path = models[family]
-    encoder = load_encoder(checkpoint(path, attention=attention, pooling=pooling))
+    encoder = in_float32(checkpoint(path, attention=attention, pooling=pooling))
     for prefix in (PREFIX, ""):
         vectors = encoder.encode(TEXTS, prefix)
         assert vectors.dtype == np.float32
@@ -80,21 +83,21 @@ def test_vectors_equal_the_protocol_by_hand(
 
 
 def test_encoder_family_needs_no_attention_switch(models: dict[str, Path]) -> None:
-    encoder = load_encoder(checkpoint(models["bert"], attention=None))
+    encoder = in_float32(checkpoint(models["bert"], attention=None))
     expected = [by_hand(models["bert"], text, PREFIX, None, "mean") for text in TEXTS]
     np.testing.assert_allclose(encoder.encode(TEXTS, PREFIX), expected, rtol=0, atol=2e-5)
 
 
 def test_normalised_vectors(models: dict[str, Path]) -> None:
-    plain = load_encoder(checkpoint(models["llama"])).encode(TEXTS, PREFIX)
-    unit = load_encoder(checkpoint(models["llama"], normalize=True)).encode(TEXTS, PREFIX)
+    plain = in_float32(checkpoint(models["llama"])).encode(TEXTS, PREFIX)
+    unit = in_float32(checkpoint(models["llama"], normalize=True)).encode(TEXTS, PREFIX)
     lengths = np.sqrt((plain**2).sum(axis=1, keepdims=True))
     np.testing.assert_allclose(unit, plain / lengths, rtol=0, atol=1e-6)
 
 
 @pytest.mark.parametrize("tokens", [1, 100, 10_000])
 def test_the_composition_of_batches_does_not_matter(models: dict[str, Path], tokens: int) -> None:
-    encoder: Any = load_encoder(checkpoint(models["mistral"]))
+    encoder: Any = in_float32(checkpoint(models["mistral"]))
     whole = encoder.encode(TEXTS, PREFIX)
     encoder._batcher = Batcher(tokens)
     np.testing.assert_allclose(encoder.encode(TEXTS, PREFIX), whole, rtol=0, atol=1e-5)
@@ -107,8 +110,8 @@ def cosine(a: np.ndarray, b: np.ndarray) -> float:
 @pytest.mark.parametrize("family", [*DECODERS, "gpt2"])
 def test_causal_instead_of_bidirectional_is_caught(models: dict[str, Path], family: str) -> None:
     text = ["the sun is a star, the moon is not"]
-    both: Any = load_encoder(checkpoint(models[family]))
-    one: Any = load_encoder(checkpoint(models[family], attention="causal"))
+    both: Any = in_float32(checkpoint(models[family]))
+    one: Any = in_float32(checkpoint(models[family], attention="causal"))
     assert cosine(both.encode(text, PREFIX)[0], one.encode(text, PREFIX)[0]) < 0.99
 
     both._model.config.is_causal = True
@@ -120,7 +123,7 @@ def test_causal_instead_of_bidirectional_is_caught(models: dict[str, Path], fami
 
 
 def test_sliding_window_left_on_is_caught_by_the_definition(models: dict[str, Path]) -> None:
-    encoder: Any = load_encoder(checkpoint(models["mistral"]))
+    encoder: Any = in_float32(checkpoint(models["mistral"]))
     encoder._model.config.sliding_window = 4
     text = "the sun is a star, the moon is not"
     expected = by_hand(models["mistral"], text, PREFIX, "bidirectional", "mean")
@@ -130,7 +133,7 @@ def test_sliding_window_left_on_is_caught_by_the_definition(models: dict[str, Pa
 
 
 def test_explicit_mask_does_what_the_switch_does(models: dict[str, Path]) -> None:
-    encoder: Any = load_encoder(checkpoint(models["llama"]))
+    encoder: Any = in_float32(checkpoint(models["llama"]))
     expected = encoder.encode(TEXTS, PREFIX)
     encoder._model.config.is_causal = True
     encoder._settle_attention()
@@ -145,7 +148,7 @@ def test_family_that_the_switch_does_not_reach_gets_the_explicit_mask(tmp_path: 
         num_local_experts=2, attention_chunk_size=4, no_rope_layers=[1, 1],
         layer_types=["chunked_attention", "full_attention"],
     )  # fmt: skip
-    encoder: Any = load_encoder(checkpoint(path))
+    encoder: Any = in_float32(checkpoint(path))
     assert encoder._explicit_mask
     expected = [by_hand(path, text, PREFIX, "bidirectional", "mean") for text in TEXTS]
     np.testing.assert_allclose(encoder.encode(TEXTS, PREFIX), expected, rtol=0, atol=2e-5)
@@ -156,20 +159,20 @@ def test_family_that_cannot_be_bidirectional_is_refused(tmp_path: Path) -> None:
         tmp_path, "gpt_neo", num_layers=2, attention_types=[[["global", "local"], 1]],
     )  # fmt: skip
     with pytest.raises(EngineError, match=r"GPTNeoModel attends causal.*--attention causal"):
-        load_encoder(checkpoint(path))
-    assert load_encoder(checkpoint(path, attention="causal")).encode(["a"]).shape == (1, 32)
+        in_float32(checkpoint(path))
+    assert in_float32(checkpoint(path, attention="causal")).encode(["a"]).shape == (1, 32)
 
 
 def test_an_encoder_cannot_be_causal(models: dict[str, Path]) -> None:
     with pytest.raises(EngineError, match="BertModel attends bidirectional"):
-        load_encoder(checkpoint(models["bert"], attention="causal"))
+        in_float32(checkpoint(models["bert"], attention="causal"))
 
 
 # --- What the model is given -------------------------------------------------------------------
 
 
 def rendered(path: Path, text: str, prefix: str, **protocol: Any) -> tuple[str, list[int], int]:
-    encoder = load_encoder(checkpoint(path, **protocol), weights=False)
+    encoder = in_float32(checkpoint(path, **protocol), weights=False)
     shown = encoder.render(text, prefix)
     return shown.text, list(shown.token_ids), shown.pooled_from
 
@@ -246,14 +249,14 @@ def test_limit_counts_bos_and_prefix(models: dict[str, Path]) -> None:
 def test_empty_text_pools_the_last_token_of_the_prefix(
     models: dict[str, Path], pooling: str
 ) -> None:
-    encoder = load_encoder(checkpoint(models["llama"], pooling=pooling))
+    encoder = in_float32(checkpoint(models["llama"], pooling=pooling))
     hidden = hidden_states(models["llama"], [BOS, *ids_of(PREFIX)], "bidirectional")
     vectors = encoder.encode(["", "a much longer text beside it"], PREFIX)
     np.testing.assert_allclose(vectors[0], hidden[-1], rtol=0, atol=2e-5)
 
 
 def test_instruction_beyond_the_limit_pools_the_last_token(models: dict[str, Path]) -> None:
-    encoder = load_encoder(checkpoint(models["llama"]))
+    encoder = in_float32(checkpoint(models["llama"]))
     prefix = "i" * 100
     hidden = hidden_states(models["llama"], [BOS, *ids_of("i" * 63)], "bidirectional")
     vectors = encoder.encode(["one", "two"], prefix)
@@ -262,7 +265,7 @@ def test_instruction_beyond_the_limit_pools_the_last_token(models: dict[str, Pat
 
 
 def test_no_token_at_all_is_the_end_of_text_token(no_bos: Path) -> None:
-    encoder = load_encoder(checkpoint(no_bos))
+    encoder = in_float32(checkpoint(no_bos))
     hidden = hidden_states(no_bos, [EOS], "bidirectional")
     vectors = encoder.encode(["", "a longer text"])
     np.testing.assert_allclose(vectors[0], hidden[0], rtol=0, atol=2e-5)
@@ -270,19 +273,19 @@ def test_no_token_at_all_is_the_end_of_text_token(no_bos: Path) -> None:
 
 
 def test_no_texts_give_an_empty_matrix(models: dict[str, Path]) -> None:
-    assert load_encoder(checkpoint(models["llama"])).encode([]).shape == (0, 32)
+    assert in_float32(checkpoint(models["llama"])).encode([]).shape == (0, 32)
 
 
 @pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
 def test_sixteen_bit_vectors_are_finite_and_near(models: dict[str, Path], dtype: Any) -> None:
-    full = load_encoder(checkpoint(models["llama"])).encode(TEXTS, PREFIX)
-    half = load_encoder(checkpoint(models["llama"]), dtype=dtype).encode(TEXTS, PREFIX)
+    full = in_float32(checkpoint(models["llama"])).encode(TEXTS, PREFIX)
+    half = in_float32(checkpoint(models["llama"]), dtype=dtype).encode(TEXTS, PREFIX)
     assert half.dtype == np.float32
     assert min(cosine(a, b) for a, b in zip(full, half, strict=True)) > 0.999
 
 
 def test_a_checkpoint_that_gives_nan_is_an_error(models: dict[str, Path]) -> None:
-    encoder: Any = load_encoder(checkpoint(models["llama"]))
+    encoder: Any = in_float32(checkpoint(models["llama"]))
     with torch.no_grad():
         encoder._model.norm.weight[3] = float("nan")
     with pytest.raises(EngineError, match="'a cat' is not finite"):
@@ -293,7 +296,7 @@ def test_a_checkpoint_that_gives_nan_is_an_error(models: dict[str, Path]) -> Non
 
 
 def test_encoder_without_weights_only_renders(models: dict[str, Path]) -> None:
-    encoder = load_encoder(checkpoint(models["llama"]), weights=False)
+    encoder = in_float32(checkpoint(models["llama"]), weights=False)
     assert isinstance(encoder, Encoder)
     assert encoder.render("a").token_ids == (BOS, *ids_of("a"))
     with pytest.raises(EngineError, match="no weights"):
@@ -308,24 +311,24 @@ def test_missing_weights_are_not_made_up(models: dict[str, Path], tmp_path: Path
     dropped = {name: tensor for name, tensor in weights.items() if "layers.1" not in name}
     save_file(dropped, path / "model.safetensors", metadata={"format": "pt"})
     with pytest.raises(CheckpointError, match=r"lacks 9 weights of LlamaModel \(layers.1"):
-        load_encoder(checkpoint(path))
+        in_float32(checkpoint(path))
 
 
 def test_broken_files_are_one_line(tmp_path: Path) -> None:
     path = save_model(tmp_path, "llama")
     (path / "model.safetensors").write_bytes(b"\x08")
     with pytest.raises(CheckpointError, match="the model of tiny cannot be loaded") as caught:
-        load_encoder(checkpoint(path))
+        in_float32(checkpoint(path))
     assert "\n" not in str(caught.value)
     (path / "tokenizer.json").unlink()
     (path / "tokenizer_config.json").unlink()
     with pytest.raises(CheckpointError, match="the tokenizer of tiny cannot be loaded"):
-        load_encoder(checkpoint(path), weights=False)
+        in_float32(checkpoint(path), weights=False)
 
 
 def test_limits_beyond_the_model_are_refused(models: dict[str, Path]) -> None:
     with pytest.raises(UsageError, match="257 is beyond the 256 positions"):
-        load_encoder(checkpoint(models["llama"], max_length=257))
+        in_float32(checkpoint(models["llama"], max_length=257))
 
 
 def test_a_checkpoint_that_cannot_embed_says_why(models: dict[str, Path]) -> None:
@@ -333,4 +336,4 @@ def test_a_checkpoint_that_cannot_embed_says_why(models: dict[str, Path]) -> Non
         update={"embedding": None, "cannot": {"embedding": "it is a diffusion model"}}
     )
     with pytest.raises(CheckpointError, match="cannot embed: it is a diffusion model"):
-        load_encoder(refused)
+        in_float32(refused)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,8 @@ from evalsuite.checkpoint.models import Checkpoint
 from evalsuite.engines.base import Encoder
 from evalsuite.engines.encoders import load_encoder
 from evalsuite.errors import CheckpointError, EngineError
+
+in_float32 = partial(load_encoder, device="cpu", dtype="float32")
 
 TEXTS = ["a cat", "", "the sun is a star, the moon is not", "a cat", "Füße", "word " * 60]
 
@@ -64,7 +67,7 @@ def test_vectors_equal_sentence_transformers(
     models: dict[bool, Path], include_prompt: bool, prefix: str
 ) -> None:
     path = models[include_prompt]
-    encoder = load_encoder(own(path))
+    encoder = in_float32(own(path))
     assert isinstance(encoder, Encoder)
     reference = SentenceTransformer(str(path), device="cpu")
     alone = [reference.encode(text, prompt=prefix, batch_size=1) for text in TEXTS]
@@ -77,7 +80,7 @@ def test_vectors_equal_sentence_transformers(
 
 def test_the_rule_about_pooling_the_prompt_makes_a_difference(models: dict[bool, Path]) -> None:
     with_prompt, without = (
-        load_encoder(own(models[flag])).encode(["a cat"], "query: ") for flag in (True, False)
+        in_float32(own(models[flag])).encode(["a cat"], "query: ") for flag in (True, False)
     )
     assert np.abs(with_prompt - without).max() > 1e-3
 
@@ -87,7 +90,7 @@ def test_the_rule_about_pooling_the_prompt_makes_a_difference(models: dict[bool,
 def test_rendered_is_what_the_model_is_given(
     models: dict[bool, Path], include_prompt: bool, weights: bool
 ) -> None:
-    shown = load_encoder(own(models[include_prompt]), weights=weights).render("a cat", "query: ")
+    shown = in_float32(own(models[include_prompt]), weights=weights).render("a cat", "query: ")
     assert shown.text == "query: a cat"
     assert list(shown.token_ids) == [BOS, *ids_of("query: a cat"), EOS]
     assert shown.pooled_from == (0 if include_prompt else 1 + len("query: "))
@@ -98,7 +101,7 @@ def test_rendered_is_what_the_model_is_given(
 def test_limit_is_the_models_own_unless_given(
     models: dict[bool, Path], weights: bool, limit: int | None, length: int
 ) -> None:
-    encoder = load_encoder(own(models[True], max_length=limit), weights=weights)
+    encoder = in_float32(own(models[True], max_length=limit), weights=weights)
     ids = encoder.render("word " * 60).token_ids
     assert (len(ids), ids[-1]) == (length, EOS)
 
@@ -106,7 +109,7 @@ def test_limit_is_the_models_own_unless_given(
 def test_limit_changes_the_vectors_as_max_seq_length_does(models: dict[bool, Path]) -> None:
     reference = SentenceTransformer(str(models[True]), device="cpu")
     reference.max_seq_length = 20
-    vectors = load_encoder(own(models[True], max_length=20)).encode(TEXTS)
+    vectors = in_float32(own(models[True], max_length=20)).encode(TEXTS)
     np.testing.assert_allclose(vectors, reference.encode(TEXTS), rtol=0, atol=1e-6)
 
 
@@ -114,16 +117,16 @@ def test_normalisation_where_the_model_has_none(body: Path, tmp_path: Path) -> N
     SentenceTransformer(modules=[Transformer(str(body)), Pooling(32, "cls")], device="cpu").save(
         str(tmp_path)
     )
-    plain = load_encoder(own(tmp_path)).encode(TEXTS)
-    unit = load_encoder(own(tmp_path, normalize=True)).encode(TEXTS)
+    plain = in_float32(own(tmp_path)).encode(TEXTS)
+    unit = in_float32(own(tmp_path, normalize=True)).encode(TEXTS)
     assert np.abs(np.sqrt((plain**2).sum(axis=1)) - 1).min() > 0.1
     lengths = np.sqrt((plain**2).sum(axis=1, keepdims=True))
     np.testing.assert_allclose(unit, plain / lengths, rtol=0, atol=1e-6)
 
 
 def test_sixteen_bits_reach_modules_behind_the_body(models: dict[bool, Path]) -> None:
-    full = load_encoder(own(models[True])).encode(TEXTS)
-    half = load_encoder(own(models[True]), dtype="bfloat16").encode(TEXTS)
+    full = in_float32(own(models[True])).encode(TEXTS)
+    half = in_float32(own(models[True]), dtype="bfloat16").encode(TEXTS)
     assert half.dtype == np.float32
     lengths = np.sqrt((full**2).sum(axis=1) * (half**2).sum(axis=1))
     assert ((full * half).sum(axis=1) / lengths).min() > 0.999
@@ -134,24 +137,24 @@ def test_a_model_that_is_no_transformer(tmp_path: Path) -> None:
     SentenceTransformer(modules=[static], device="cpu").save(str(tmp_path))
     texts = ["a cat", "the sun is a star", "a cat"]
     reference = SentenceTransformer(str(tmp_path), device="cpu").encode(texts)
-    encoder = load_encoder(own(tmp_path))
+    encoder = in_float32(own(tmp_path))
     np.testing.assert_allclose(encoder.encode(texts), reference, rtol=0, atol=1e-6)
-    shown = load_encoder(own(tmp_path), weights=False).render("cat")
+    shown = in_float32(own(tmp_path), weights=False).render("cat")
     assert list(shown.token_ids) == ids_of("cat")
 
 
 def test_without_weights_there_are_no_vectors(models: dict[bool, Path]) -> None:
-    encoder = load_encoder(own(models[True]), weights=False)
+    encoder = in_float32(own(models[True]), weights=False)
     with pytest.raises(EngineError, match="no weights"):
         encoder.encode(["a"])
 
 
 def test_no_texts(models: dict[bool, Path]) -> None:
-    assert load_encoder(own(models[True])).encode([]).shape == (0, 8)
+    assert in_float32(own(models[True])).encode([]).shape == (0, 8)
 
 
 def test_a_broken_model_is_one_line(models: dict[bool, Path], tmp_path: Path) -> None:
     (tmp_path / "modules.json").write_bytes((models[True] / "modules.json").read_bytes())
     with pytest.raises(CheckpointError, match="the model of tiny cannot be loaded") as caught:
-        load_encoder(own(tmp_path))
+        in_float32(own(tmp_path))
     assert "\n" not in str(caught.value)

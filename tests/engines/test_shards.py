@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,8 @@ from evalsuite.engines.base import Encoder, Progress, Rendered, Vectors
 from evalsuite.engines.encoders import load_encoder
 from evalsuite.engines.shards import SHARD_CHARACTERS, SHARD_TEXTS, ShardedEncoder
 from evalsuite.errors import EngineError, StoreError
+
+in_float32 = partial(load_encoder, device="cpu", dtype="float32")
 
 # More than two shards' worth, of uneven length, with repetitions.
 TEXTS = [f"text {n} " + "abc" * (n % 11) for n in range(2 * SHARD_TEXTS + 50)]
@@ -53,7 +56,7 @@ class Counting:
 @pytest.fixture(scope="module")
 def tiny(tmp_path_factory: pytest.TempPathFactory) -> Encoder:
     path = save_model(tmp_path_factory.mktemp("model"), "llama")
-    return load_encoder(checkpoint(path))
+    return in_float32(checkpoint(path))
 
 
 def sharded(tiny: Encoder, folder: Path, **options: Any) -> tuple[ShardedEncoder, Counting]:
