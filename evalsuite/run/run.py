@@ -25,6 +25,11 @@ class RunResult:
         """The jobs that failed."""
         return [record for record in self.records if record.status == "failed"]
 
+    @property
+    def suspect(self) -> list[Record]:
+        """The scores that must not be trusted without a look."""
+        return [record for record in self.records if record.score is not None and record.suspicions]
+
 
 def store_skips(plan: Plan, store: Store) -> None:
     """Store the reasons of what cannot be measured: the table is made from the store alone."""

@@ -15,8 +15,9 @@ import pytest
 
 from evalsuite.errors import UsageError
 from evalsuite.run import events
-from evalsuite.run.executor import BUSY_FACTOR, LOOKS, PATIENCE_SECONDS, LocalExecutor, Watch
+from evalsuite.run.executor import LocalExecutor
 from evalsuite.run.executor import _Outcome as Outcome
+from evalsuite.run.watch import BUSY_FACTOR, LOOKS, PATIENCE_SECONDS, Watch
 
 PATIENCE = 1.0
 STARTED = '{"event": "job_started", "index": 0}'

@@ -17,6 +17,7 @@ from typing import Any
 import pyarrow.parquet  # noqa: F401 - imported once for all
 
 import evalsuite.api
+import evalsuite.cli.app
 import evalsuite.commands.run
 import evalsuite.importers.lm_eval
 import evalsuite.importers.mteb  # noqa: F401 - imported once for all

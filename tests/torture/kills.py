@@ -27,7 +27,7 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from real_runs import Contents, Run, adopt_orphans, contents, role, table
+from real_runs import Contents, Run, adopt_orphans, contents, impersonal, role, table
 
 REPORTS = Path(__file__).parents[2] / "reports" / "torture"
 TRIES = 20
@@ -174,7 +174,7 @@ def play(scenario: Scenario, expected: Reference, folder: Path, seed: int, numbe
         same_table=table(out) == expected.table,
         strays=strays,
         leavings=final.leavings,
-        note=f"exit code {code}: {last.text[-SHOWN:]}",
+        note=impersonal(f"exit code {code}: {last.text[-SHOWN:]}", folder),
     )
     if finding.good:
         shutil.rmtree(folder)

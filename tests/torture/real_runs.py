@@ -153,6 +153,15 @@ def adopt_orphans() -> None:
     ctypes.CDLL(None).prctl(pr_set_child_subreaper, 1, 0, 0, 0)
 
 
+def impersonal(text: str, folder: Path) -> str:
+    """Text for a report, without the places of this machine; ``folder`` is where the runs lie."""
+    root = Path(__file__).parents[2]
+    names = {folder: "…", Path(sys.prefix): "…", root: "…", Path.home(): "~"}
+    for place in sorted(names, key=lambda place: -len(str(place))):
+        text = text.replace(str(place), names[place])
+    return text
+
+
 @dataclass(frozen=True)
 class Contents:
     """All that a store holds."""
