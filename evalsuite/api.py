@@ -124,7 +124,7 @@ def load_records(results: str | Path = "results") -> pd.DataFrame:
 
     from evalsuite.report.frame import to_frame
 
-    records = stored_records(Path(results))
+    records = stored_records(Path(results), Registry.load())
     return to_frame(records).assign(**{RECORD: pd.Series(records, dtype=object)})
 
 

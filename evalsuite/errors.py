@@ -22,6 +22,7 @@ class ExitCode(IntEnum):
     DATA = 4
     ENGINE = 5
     STORE = 6
+    SUSPECT = 7
     REGRESSION = 10
     INCONCLUSIVE = 11
     MISSING = 12

@@ -24,6 +24,17 @@ Attention = Literal["bidirectional", "causal"]
 Pooling = Literal["mean", "weighted_mean", "last", "cls"]
 Status = Literal["scored", "failed", "skipped"]
 World = Literal["embedding", "generative"]
+SuspicionCode = Literal[
+    "not-finite",
+    "collapsed-embeddings",
+    "double-bos",
+    "prompt-dropped",
+    "nothing-parsed",
+    "truncated-prompts",
+    "vocabulary-mismatch",
+    "stale",
+]
+"""What a wrong result is called; see ``docs/wrong-results.md``."""
 
 
 class Frozen(BaseModel):
@@ -210,6 +221,16 @@ class SamplesRef(Frozen):
     sha256: str
 
 
+class Suspicion(Frozen):
+    """Why a score must not be trusted without a look."""
+
+    code: SuspicionCode
+    what: str
+    """What is wrong, where, and how much of it, in one line."""
+    next_step: str
+    """What to do about it."""
+
+
 class Record(Frozen):
     """One score with everything that it depends on; one JSON file in the store.
 
@@ -240,6 +261,8 @@ class Record(Frozen):
     origin: Origin | None = None
     """Of an imported record."""
     warnings: tuple[str, ...] = ()
+    suspicions: tuple[Suspicion, ...] = ()
+    """Of a score: why it must not be trusted without a look."""
     data: DataInfo | None = None
     details: dict[str, Any] = Field(default_factory=dict)
     """Facts found while running, such as a rendered prompt and its first token ids."""

@@ -19,6 +19,7 @@ WORDS: dict[Verdict, str] = {
     "regression": "REGRESSION",
     "inconclusive": "inconclusive",
     "missing": "missing",
+    "suspect": "SUSPECT",
 }
 
 
@@ -27,7 +28,7 @@ def headline(result: CheckResult) -> str:
     count = len(result.tasks)
     parts = [
         f"{len(tasks)} {WORDS[verdict].lower()} ({plain(listed(tasks))})"
-        for verdict in ("regression", "missing", "inconclusive")
+        for verdict in ("regression", "missing", "suspect", "inconclusive")
         if (tasks := named(result.tasks, verdict))
     ]
     passed = len(named(result.tasks, "pass"))
@@ -125,7 +126,7 @@ def _cells(line: TaskVerdict, decimals: int) -> tuple[Cell, ...]:
         return (Cell(status="missing", text=word), *[empty] * (len(LABELS) - 1))
     scale = 100.0 if one.percent else 1.0
     return (
-        Cell(status="failed" if line.verdict == "regression" else "scored", text=word),
+        Cell(status="failed" if line.verdict in ("regression", "suspect") else "scored", text=word),
         Cell(status="scored", value=scale * one.first),
         Cell(status="scored", value=scale * one.second),
         _signed(scale * one.delta, decimals),
@@ -150,7 +151,7 @@ def _notes(result: CheckResult) -> list[str]:
     notes += [
         f"{line.task}: {line.verdict}: {line.reason}"
         for line in result.tasks
-        if line.verdict in ("regression", "missing")
+        if line.verdict in ("regression", "missing", "suspect")
     ]
     return [*notes, *result.notes]
 

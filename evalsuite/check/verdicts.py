@@ -12,6 +12,9 @@ inconclusive
     Neither: the data cannot tell.
 missing
     One of the two has no score.
+suspect
+    The candidate's score must not be trusted without a look (``evalsuite.suspicions``); what it
+    says of a drop counts all the same.
 """
 
 from __future__ import annotations
@@ -24,9 +27,9 @@ from evalsuite.check.policy import Policy
 from evalsuite.compare.pair import Comparison
 from evalsuite.stats import holm, largest_drop
 
-Verdict = Literal["pass", "regression", "inconclusive", "missing"]
+Verdict = Literal["pass", "regression", "inconclusive", "missing", "suspect"]
 
-WORST_FIRST: tuple[Verdict, ...] = ("regression", "missing", "inconclusive", "pass")
+WORST_FIRST: tuple[Verdict, ...] = ("regression", "missing", "suspect", "inconclusive", "pass")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,7 +84,7 @@ def blocks(line: TaskVerdict, policy: Policy) -> bool:
         return line.required or policy.missing == "fail"
     if line.verdict == "inconclusive":
         return policy.inconclusive == "fail"
-    return line.verdict == "regression"
+    return line.verdict in ("regression", "suspect")
 
 
 def judge(
@@ -91,6 +94,7 @@ def judge(
     *,
     categories: Mapping[str, str | None],
     in_baseline: frozenset[str],
+    suspect: Mapping[str, str] | None = None,
 ) -> tuple[TaskVerdict, ...]:
     """Give a verdict on each task.
 
@@ -100,6 +104,7 @@ def judge(
         policy: What is asked.
         categories: Task → category.
         in_baseline: Tasks that the baseline has a score of.
+        suspect: Task → why the candidate's score must not be trusted.
     """
     tested = {task: p for task, one in compared.items() if (p := drop_p(one)) is not None}
     adjusted = dict(zip(tested, holm(list(tested.values())), strict=True))
@@ -110,6 +115,8 @@ def judge(
         drop = adjusted.get(task)
         worst = 0.0 if unchanged(comparison) else at_worst(comparison, policy.significance)
         verdict, reason = _verdict(comparison, tolerance, drop, worst, policy.significance)
+        if verdict != "regression" and (why := (suspect or {}).get(task)):
+            verdict, reason = "suspect", why
         verdicts.append(
             TaskVerdict(
                 task=task,

@@ -66,11 +66,13 @@ def _known(kind: str) -> bool:
 def check_vocabulary(folder: Folder) -> None:
     """Check that tokenizer, config and embedding matrix speak of one vocabulary.
 
-    Tokens that were added behind the vocabulary (a padding token, mostly) are not counted: they
-    need no embedding as long as they are never fed.
+    Tokens that were added behind the vocabulary (a padding token, mostly) are not counted unless
+    the tokenizer puts them into every text: they need no embedding as long as they are never
+    fed, and engines refuse them where they are.
 
     Raises:
-        CheckpointError: If the matrix has fewer rows than the config or the tokenizer needs.
+        CheckpointError: With the code ``vocabulary-mismatch``, if the matrix has fewer rows than
+            the config or the tokenizer needs.
     """
     largest = _largest_token(folder)
     rows = _embedding_rows(folder)
@@ -79,19 +81,20 @@ def check_vocabulary(folder: Folder) -> None:
     stated = folder.config.get("vocab_size")
     if isinstance(stated, int) and stated != rows:
         raise CheckpointError(
-            f"{folder.path}: config.json says {stated:,} tokens, but there are {rows:,} embeddings",
+            f"vocabulary-mismatch: {folder.path}: config.json says {stated:,} tokens, but there "
+            f"are {rows:,} embeddings",
             "copy config.json and the weights of one and the same model",
         )
     if largest is not None and largest >= rows:
         raise CheckpointError(
-            f"{folder.path}: the tokenizer goes up to token {largest:,}, but there are "
-            f"{rows:,} embeddings",
+            f"vocabulary-mismatch: {folder.path}: the tokenizer goes up to token {largest:,}, but "
+            f"there are {rows:,} embeddings",
             "copy the tokenizer files of the model it was trained from into it",
         )
 
 
 def _largest_token(folder: Folder) -> int | None:
-    """The largest number in the vocabulary of ``tokenizer.json``.
+    """The largest number in the vocabulary of ``tokenizer.json``, or that every text gets.
 
     Raises:
         CheckpointError: If words have no numbers.
@@ -101,7 +104,8 @@ def _largest_token(folder: Folder) -> int | None:
         path = folder.path / "tokenizer.json"
     if not path.is_file():
         return None
-    model = read_object(path).get("model")
+    stored = read_object(path)
+    model = stored.get("model")
     words = model.get("vocab") if isinstance(model, dict) else None
     if not isinstance(words, dict | list):
         return None
@@ -109,7 +113,26 @@ def _largest_token(folder: Folder) -> int | None:
     numbers: list[Any] = list(words.values()) if isinstance(words, dict) else [len(words) - 1]
     if not all(isinstance(number, int) and number >= 0 for number in numbers):
         raise CheckpointError(f"{path} numbers its words wrongly", "restore the original file")
-    return max(numbers, default=None)
+    return max((*numbers, *_always_put(stored.get("post_processor"))), default=None)
+
+
+def _always_put(processor: Any) -> list[int]:
+    """Numbers of the tokens that a post-processor puts around every text.
+
+    ``TemplateProcessing`` lists the ids of each in ``special_tokens``, the older forms have pairs
+    of text and id (``cls``, ``sep``), and ``Sequence`` holds several.
+    """
+    if not isinstance(processor, dict):
+        return []
+    inner = processor.get("processors")
+    found = [n for one in (inner if isinstance(inner, list) else []) for n in _always_put(one)]
+    special = processor.get("special_tokens")
+    for token in special.values() if isinstance(special, dict) else ():
+        ids = token.get("ids") if isinstance(token, dict) else None
+        found += ids if isinstance(ids, list) else []
+    pairs = (processor.get("cls"), processor.get("sep"))
+    found += [pair[1] for pair in pairs if isinstance(pair, list) and len(pair) == 2]
+    return [number for number in found if isinstance(number, int)]
 
 
 def _embedding_rows(folder: Folder) -> int | None:

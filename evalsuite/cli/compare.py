@@ -35,7 +35,7 @@ def compare(
     from evalsuite.commands.compare import compare_command
 
     registry = load_registry(tasks_dir)
-    compare_command(
+    code = compare_command(
         out,
         registry,
         registry.suite(suite) if suite else None,
@@ -46,3 +46,4 @@ def compare(
         form=format_.value,
         decimals=decimals,
     )
+    raise typer.Exit(int(code))

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from evalsuite.cli.interrupts import INTERRUPTS
 from evalsuite.cli.options import (
     Data,
     Device,
@@ -20,6 +21,7 @@ from evalsuite.cli.options import (
     names,
 )
 from evalsuite.errors import UsageError
+from evalsuite.redact import shown
 
 if TYPE_CHECKING:
     from evalsuite.checkpoint.models import Checkpoint
@@ -119,6 +121,9 @@ def run(
     ] = False,
 ) -> None:
     """Evaluate checkpoints; print the table, draw the figure."""
+    INTERRUPTS.line = shown(
+        f"interrupted; what is finished is kept in {out}; the same command goes on from there"
+    )
     from evalsuite.checkpoint.models import CheckpointOptions
     from evalsuite.commands.run import RunRequest, run_command
     from evalsuite.run.plan import RunOptions

@@ -73,7 +73,7 @@ def table(
         convention.value if convention else None,
         with_published=with_published,
     )
-    table_command(
+    code = table_command(
         out,
         registry,
         registry.suite(name) if name else None,
@@ -83,6 +83,7 @@ def table(
         decimals=decimals,
         view=view,
     )
+    raise typer.Exit(int(code))
 
 
 def plot(

@@ -19,7 +19,9 @@ from evalsuite.registry.models import Suite
 from evalsuite.report.files import write_whole
 from evalsuite.run.plan import RunOptions
 from evalsuite.schema import Frozen, Record, World
+from evalsuite.stale import with_stale
 from evalsuite.store import Store
+from evalsuite.suspicions import said
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -29,6 +31,7 @@ EXIT: dict[Verdict, ExitCode] = {
     "regression": ExitCode.REGRESSION,
     "missing": ExitCode.MISSING,
     "inconclusive": ExitCode.INCONCLUSIVE,
+    "suspect": ExitCode.SUSPECT,
 }
 SUMMARY_VARIABLE = "GITHUB_STEP_SUMMARY"
 """Names a file to which a job of GitHub Actions appends Markdown for its summary page."""
@@ -104,7 +107,16 @@ def check(request: CheckRequest, console: Console) -> CheckResult:
             missing[task] = f"{baseline.name} has no score; {candidate.name} has no score"
     in_baseline = frozenset(t for t, r in baseline.records.items() if r.score is not None)
     verdicts = judge(
-        compared, missing, request.policy, categories=categories, in_baseline=in_baseline
+        compared,
+        missing,
+        request.policy,
+        categories=categories,
+        in_baseline=in_baseline,
+        suspect={
+            record.signature.task: "; ".join(map(said, record.suspicions))
+            for record in with_stale(candidate.records.values(), registry.tasks)
+            if record.score is not None and record.suspicions
+        },
     )
     notes = [
         f"{task}: not paired: {one.note}" for task, one in compared.items() if one.note

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from evalsuite.commands.stored import categories_of, show_table, store_samples, stored_records
-from evalsuite.errors import UsageError
+from evalsuite.errors import ExitCode, UsageError
 from evalsuite.registry.load import Registry
 from evalsuite.registry.models import Suite
 from evalsuite.store import Store
@@ -27,7 +28,7 @@ def compare_command(
     figure: Path | None,
     form: str,
     decimals: int,
-) -> None:
+) -> ExitCode:
     """``evalsuite compare``: candidates against a baseline, in one of five forms.
 
     Args:
@@ -49,24 +50,29 @@ def compare_command(
     from evalsuite.compare.suite import Side, compare_suite
     from evalsuite.report.comparison import comparison_table
     from evalsuite.report.layout import plan_layout
+    from evalsuite.report.notes import suspect_notes
     from evalsuite.report.rows import plan_rows
 
     if len(names) < 2:
         raise UsageError("compare needs a baseline and a candidate", "evalsuite compare A B")
     store = Store(results)
-    records = stored_records(results)
+    records = stored_records(results, registry)
     inside = [r for r in records if suite is None or r.signature.task in suite.members]
     layout = plan_layout(inside, suite, categories_of(registry))
     rows = plan_rows(inside, layout.means)
+    chosen = [choose(rows, name) for name in names]
     sides = [
         Side(name=row.name, records=row.records, load=lambda record: store_samples(store, record))
-        for row in (choose(rows, name) for name in names)
+        for row in chosen
     ]
     points = None if margin is None else margin / 100
     comparisons = [compare_suite(sides[0], other, layout, margin=points) for other in sides[1:]]
     title = f"{suite.name}, compared" if suite else "All tasks, compared"
-    show_table(comparison_table(comparisons, title, decimals=decimals), form, console)
+    table = comparison_table(comparisons, title, decimals=decimals)
+    suspect = suspect_notes(chosen)
+    show_table(replace(table, notes=(*suspect, *table.notes)), form, console)
     if figure is not None:
         from evalsuite.report.forest import forest
 
         forest(comparisons, figure)
+    return ExitCode.SUSPECT if suspect else ExitCode.OK

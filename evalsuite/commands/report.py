@@ -54,7 +54,7 @@ def report_command(
         path = store.samples_path(record)
         return None if path is None else list(read_rows(path))
 
-    records = stored_records(results)
+    records = stored_records(results, registry)
     if suite is not None and not any(r.signature.task in suite.members for r in records):
         hint = f"run: evalsuite run --ckpt CHECKPOINT --suite {suite.name}"
         raise StoreError(f"no scores of the suite {suite.name} are stored in {results}", hint)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from evalsuite.checkpoint.models import Checkpoint, CheckpointOptions
-from evalsuite.commands.stored import categories_of
+from evalsuite.commands.stored import categories_of, show_suspect
 from evalsuite.errors import ExitCode, Interrupted, UsageError
 from evalsuite.registry.load import Registry
 from evalsuite.registry.models import Suite, Task
@@ -124,9 +124,12 @@ def run_command(request: RunRequest, console: Console, *, dry_run: bool = False)
             highlight=False,
             soft_wrap=True,
         )
+    show_suspect(result.suspect, console)
     if result.failed:
         return ExitCode.TASK_FAILED
-    return ExitCode.DATA if result.missing else ExitCode.OK
+    if result.missing:
+        return ExitCode.DATA
+    return ExitCode.SUSPECT if result.suspect else ExitCode.OK
 
 
 def _missing_data(jobs: Sequence[Job], request: RunRequest) -> str:
@@ -172,7 +175,8 @@ def _summary(plan: Plan) -> str:
     todo = sum(job.todo for job in plan.jobs)
     stored = sum(job.record is not None for job in plan.jobs)
     skipped = sum(job.skip is not None for job in plan.jobs)
-    parts = [f"{todo} to run"]
+    stale = sum(job.stale for job in plan.jobs)
+    parts = [f"{todo} to run" + (f" ({stale} stale: the data changed)" if stale else "")]
     parts += [f"{stored} already stored"] if stored else []
     parts += [f"{skipped} skipped"] if skipped else []
     return f"{len(plan.jobs)} jobs: {', '.join(parts)}"

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from evalsuite.commands.stored import categories_of, show_table, stored_records
-from evalsuite.errors import UsageError
+from evalsuite.errors import ExitCode, UsageError
 from evalsuite.registry.load import Registry
 from evalsuite.registry.models import Suite
 
@@ -51,15 +51,16 @@ def table_command(
     stderr: bool,
     decimals: int,
     view: View,
-) -> None:
+) -> ExitCode:
     """``evalsuite table``: all stored scores, in one of five forms."""
     from evalsuite.report.aggregate import build_table
 
-    records = stored_records(results, needed=view.published is None)
+    records = stored_records(results, registry, needed=view.published is None)
     table = build_table(
         records, suite, categories=categories_of(registry), decimals=decimals, view=view
     )
     show_table(table, form, console, stderr=stderr)
+    return ExitCode.SUSPECT if table.suspect else ExitCode.OK
 
 
 def plot_command(results: Path, registry: Registry, suite: Suite, figure: Path) -> None:

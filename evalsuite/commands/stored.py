@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from evalsuite.errors import StoreError
 from evalsuite.registry.load import Registry
 from evalsuite.schema import Record
+from evalsuite.stale import with_stale
 from evalsuite.store import Store
+from evalsuite.suspicions import said
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -17,11 +20,18 @@ if TYPE_CHECKING:
     from evalsuite.sampled import Sampled
 
 
-def stored_records(results: Path, *, needed: bool = True) -> list[Record]:
+def stored_records(
+    results: Path, registry: Registry | None = None, *, needed: bool = True
+) -> list[Record]:
     """All records of a store.
 
+    Args:
+        results: The store.
+        registry: The tasks as they are now; marks what is stale.
+        needed: Whether it is an error if there is none.
+
     Raises:
-        StoreError: If there is none but some are ``needed``, or a file in it is not a record.
+        StoreError: If there is none but some are needed, or a file in it is not a record.
     """
     store = Store(results)
     records = store.records()
@@ -31,7 +41,7 @@ def stored_records(results: Path, *, needed: bool = True) -> list[Record]:
     if not records and needed:
         hint = "run: evalsuite run --ckpt demo:minilm"
         raise StoreError(f"no scores are stored in {results}", hint)
-    return records
+    return with_stale(records, registry.tasks) if registry else records
 
 
 def store_samples(store: Store, record: Record) -> Sampled | None:
@@ -46,6 +56,19 @@ def store_samples(store: Store, record: Record) -> Sampled | None:
 def categories_of(registry: Registry) -> dict[str, str | None]:
     """Task → category, of all tasks known by name."""
     return {name: task.category for name, task in registry.tasks.items()}
+
+
+def show_suspect(records: Iterable[Record], console: Console) -> None:
+    """Name the scores that must not be trusted without a look."""
+    for record in records:
+        for suspicion in record.suspicions:
+            console.print(
+                f"suspect: {record.checkpoint.name} {record.signature.task}: {said(suspicion)}",
+                style="yellow",
+                markup=False,
+                highlight=False,
+                soft_wrap=True,
+            )
 
 
 def show_table(table: Table, form: str, console: Console, *, stderr: bool = False) -> None:

@@ -9,8 +9,9 @@ from collections.abc import Sequence
 from typing import Literal
 
 from evalsuite.checkpoint.models import Checkpoint
-from evalsuite.engines.base import Device, DType, Generator
+from evalsuite.engines.base import Device, DType, GenerationRequest, Generator, ScoreRequest
 from evalsuite.errors import EngineError
+from evalsuite.suspicions import refused
 
 GeneratorEngine = Literal["vllm", "transformers"]
 
@@ -76,6 +77,43 @@ def context_length(positions: int | None, wanted: int | None) -> int:
             "lower --max-length",
         )
     return wanted
+
+
+def check_ids(requests: Sequence[GenerationRequest | ScoreRequest], rows: int, name: str) -> None:
+    """Refuse token ids without an embedding.
+
+    A GPU would stop with an error that says nothing, or read what lies behind the matrix.
+
+    Args:
+        requests: What a model is asked.
+        rows: Tokens that it has embeddings for.
+        name: The checkpoint's, for the message.
+
+    Raises:
+        EngineError: With the code ``vocabulary-mismatch``.
+    """
+    largest = max((max(_ids(request), default=0) for request in requests), default=0)
+    if largest >= rows:
+        raise refused(
+            "vocabulary-mismatch",
+            f"a prompt has the token {largest:,}, but {name} has {rows:,} embeddings",
+            "copy the tokenizer files of the model it was trained from into it",
+        )
+
+
+def _ids(request: GenerationRequest | ScoreRequest) -> tuple[int, ...]:
+    if isinstance(request, GenerationRequest):
+        return request.prompt_ids
+    return request.context_ids + request.continuation_ids
+
+
+def not_finite() -> EngineError:
+    """The error of a model whose logits are NaN or infinite."""
+    return refused(
+        "not-finite",
+        "the model gives logits that are NaN or infinite",
+        "check its weights, or use another precision (--dtype float32)",
+    )
 
 
 def cut_at_stop(text: str, stop: Sequence[str]) -> tuple[str, bool]:

@@ -16,7 +16,7 @@ from evalsuite.engines.base import (
     ScoreRequest,
 )
 from evalsuite.engines.device import engine_version, resolve_device, resolve_dtype
-from evalsuite.engines.generators import cut_at_stop
+from evalsuite.engines.generators import check_ids, cut_at_stop, not_finite
 from evalsuite.errors import EngineError
 
 if TYPE_CHECKING:
@@ -65,6 +65,8 @@ class TransformersGenerator:
             first = str(error).strip().splitlines()[0] if str(error).strip() else repr(error)
             raise EngineError(f"transformers cannot load {checkpoint.name}: {first}") from error
         self._model = model.to(self._device).eval()
+        self._name = checkpoint.name
+        self._rows = int(model.get_input_embeddings().num_embeddings)
         self._max_length = max_length
         self._end_ids = _end_ids(model, self._tokenizer)
         self._pad_id = next(iter(sorted(self._end_ids)), 0)
@@ -84,6 +86,7 @@ class TransformersGenerator:
     def generate(
         self, requests: Sequence[GenerationRequest], ended: Ended | None = None
     ) -> list[Completion]:
+        check_ids(requests, self._rows, self._name)
         completions: dict[int, Completion] = {}
         for batch in _generation_batches(requests):
             answers = self._generate_batch([requests[index] for index in batch])
@@ -96,7 +99,7 @@ class TransformersGenerator:
     def _generate_batch(self, requests: Sequence[GenerationRequest]) -> list[Completion]:
         """Continue prompts that share all settings but the prompt."""
         import torch
-        from transformers import GenerationConfig, StoppingCriteriaList
+        from transformers import GenerationConfig, LogitsProcessorList, StoppingCriteriaList
 
         first = requests[0]
         ids, mask = self._padded([request.prompt_ids for request in requests])
@@ -116,6 +119,7 @@ class TransformersGenerator:
                 attention_mask=mask,
                 generation_config=settings,
                 stopping_criteria=stopping if first.stop else None,
+                logits_processor=LogitsProcessorList([_check_finite]),
             )
         return [
             self._completion(row, request)
@@ -133,6 +137,7 @@ class TransformersGenerator:
         return Completion(text=text, tokens=len(kept), finish="stop" if finished else "length")
 
     def score(self, requests: Sequence[ScoreRequest]) -> list[Score]:
+        check_ids(requests, self._rows, self._name)
         scores: dict[int, Score] = {}
         lengths = [len(r.context_ids) + len(r.continuation_ids) for r in requests]
         for batch in _by_length(lengths):
@@ -175,6 +180,16 @@ class TransformersGenerator:
 
     def close(self) -> None:
         del self._model
+
+
+def _check_finite(input_ids: Any, scores: Any) -> Any:  # noqa: ARG001 - transformers' signature
+    """Logits processor that changes nothing: the most likely token of NaNs is some token too.
+
+    The maximum of a row is finite unless one is NaN or infinite, or all are minus infinity.
+    """
+    if not bool(scores.max(dim=-1).values.isfinite().all()):
+        raise not_finite()
+    return scores
 
 
 class _StopStrings:
@@ -259,5 +274,5 @@ def _score(logits: Any, request: ScoreRequest) -> Score:
     own = table.gather(1, wanted[:, None])[:, 0]
     total = float(own.double().sum())
     if not math.isfinite(total):
-        raise EngineError("the model gives a log-probability that is not finite")
+        raise not_finite()
     return Score(logprob=total, greedy=bool((own >= table.max(dim=-1).values).all()))

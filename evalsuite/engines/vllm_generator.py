@@ -22,6 +22,7 @@ from evalsuite.engines.base import (
     ScoreRequest,
 )
 from evalsuite.engines.device import engine_version, resolve_device, resolve_dtype
+from evalsuite.engines.generators import check_ids, not_finite
 from evalsuite.errors import EngineError
 
 if TYPE_CHECKING:
@@ -31,10 +32,12 @@ ENVIRONMENT = {
     "VLLM_CPU_KVCACHE_SPACE": "2",
     "VLLM_LOGGING_LEVEL": "WARNING",
     "VLLM_NO_USAGE_STATS": "1",
+    "VLLM_RAISE_ON_LOGIT_NANS": "1",
     "DO_NOT_TRACK": "1",
     "OMP_WAIT_POLICY": "PASSIVE",
 }
-"""Set unless a person has set them: GiB of key-value cache on a CPU, and silence.
+"""Set unless a person has set them: GiB of key-value cache on a CPU, an error instead of a token
+where logits are NaN, and silence.
 
 OpenMP threads wait by sleeping: measured on two cores, spinning ones were a quarter faster on an
 idle machine, and three to five times slower where another process wanted the same cores.
@@ -103,6 +106,7 @@ class VllmGenerator:
                 "try --engine transformers, or --max-length with fewer tokens",
             ) from error
         self._params: Any = vllm.SamplingParams
+        self._name = checkpoint.name
         self._asked = 0
 
     @property
@@ -114,12 +118,18 @@ class VllmGenerator:
         return int(self._llm.llm_engine.model_config.max_model_len)
 
     @property
+    def _rows(self) -> int:
+        """Tokens that there are embeddings for."""
+        return int(self._llm.llm_engine.model_config.get_vocab_size())
+
+    @property
     def wave(self) -> int:
         return self._wave
 
     def generate(
         self, requests: Sequence[GenerationRequest], ended: Ended | None = None
     ) -> list[Completion]:
+        check_ids(requests, self._rows, self._name)
         params = [
             self._params(
                 max_tokens=request.max_tokens,
@@ -148,6 +158,7 @@ class VllmGenerator:
         it: only the last position meets the language model's head. Longer ones ask for the
         log-probabilities of the whole prompt.
         """
+        check_ids(requests, self._rows, self._name)
         scores: dict[int, Score] = {}
         singles: dict[tuple[int, ...], list[int]] = {}
         longer: list[int] = []
@@ -219,7 +230,7 @@ class VllmGenerator:
                     if output.finished:
                         yield open_.pop(output.request_id), output
         except (ValueError, RuntimeError) as error:
-            raise EngineError(f"vLLM failed: {error}", "try --engine transformers") from error
+            raise _failure(error) from error
         finally:
             if open_:
                 engine.abort_request(list(open_))
@@ -254,6 +265,13 @@ def _scheduling(target: str, max_length: int) -> dict[str, Any]:
     return {"enable_chunked_prefill": False, "max_num_batched_tokens": tokens}
 
 
+def _failure(error: Exception) -> EngineError:
+    """What vLLM raises while it runs, as an error that a person can act on."""
+    if "NaNs detected in logits" in str(error):
+        return not_finite()
+    return EngineError(f"vLLM failed: {error}", "try --engine transformers")
+
+
 def _completion(output: Any) -> Completion:
     return Completion(
         text=output.text,
@@ -276,5 +294,5 @@ def _prompt_logprobs(flat: Any, start: int) -> tuple[list[float], list[float]]:
 def _score(own: Sequence[float], best: Sequence[float]) -> Score:
     total = math.fsum(own)
     if not math.isfinite(total):
-        raise EngineError("the model gives a log-probability that is not finite")
+        raise not_finite()
     return Score(logprob=total, greedy=all(a >= b for a, b in zip(own, best, strict=True)))

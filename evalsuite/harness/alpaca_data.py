@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from evalsuite.data import dataset_folder, hub_info, local_info, read_rows, rows_hash
 from evalsuite.errors import DataError
 from evalsuite.registry.models import Task
-from evalsuite.schema import DataInfo, Frozen
+from evalsuite.schema import DataInfo, Frozen, Suspicion
 
 LISTED = "alpaca_eval.json"
 """All rows as one JSON array: what the hub's repository has (beside a loading script)."""
@@ -43,6 +43,7 @@ class Answers(Frozen):
     data: DataInfo
     details: dict[str, Any]
     warnings: tuple[str, ...]
+    suspicions: tuple[Suspicion, ...] = ()
     engine_seconds: float
     load_seconds: float
     seconds: float

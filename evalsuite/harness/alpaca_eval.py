@@ -24,6 +24,7 @@ from evalsuite.harness.judge import Judge, JudgeEngine, load_judge
 from evalsuite.harness.judge_prompt import load_prompt
 from evalsuite.harness.response_log import FILE_NAME, ResponseLog
 from evalsuite.registry.models import Task
+from evalsuite.suspicions import truncated_prompts
 
 if TYPE_CHECKING:
     from evalsuite.harness.engine_lm import EngineLM
@@ -67,6 +68,7 @@ class AlpacaEvalHarness:
             prompts = [_prompt(lm, row["instruction"]) for row in rows]
             texts = lm.generate_until([Ask((prompt, _settings(task))) for prompt in prompts])
         rendered = {"text": prompts[0], "token_ids": lm.tok_encode(prompts[0])[:64]}
+        suspicions, cut = truncated_prompts(lm.truncated, lm.asked, lm.max_length)
         answers = Answers(
             answers=tuple(
                 Answer(
@@ -79,7 +81,8 @@ class AlpacaEvalHarness:
             ),
             data=data,
             details={"rendered": {"chat": rendered}, "generation": lm.settings},
-            warnings=_truncated(lm),
+            warnings=cut,
+            suspicions=suspicions,
             engine_seconds=lm.seconds,
             load_seconds=loading,
             seconds=time.perf_counter() - started,
@@ -118,6 +121,7 @@ class AlpacaEvalHarness:
             raw=summary.raw,
             details={**found.details, "judge": {"engine": engine.version}},
             warnings=(*found.warnings, *summary.warnings),
+            suspicions=found.suspicions,
             engine_seconds=found.engine_seconds + seconds,
             load_seconds=found.load_seconds,
             earlier_seconds=found.seconds,
@@ -198,13 +202,6 @@ def _settings(task: Task) -> dict[str, Any]:
         "temperature": decoding.temperature,
         "top_p": decoding.top_p,
     }
-
-
-def _truncated(lm: EngineLM) -> tuple[str, ...]:
-    if not lm.truncated:
-        return ()
-    context = f"the context of {lm.max_length} tokens"
-    return (f"{lm.truncated} prompts were truncated on the left to {context}",)
 
 
 def _plain(text: str) -> str:

@@ -15,7 +15,7 @@ from evalsuite.checkpoint.models import Checkpoint
 from evalsuite.engines.base import Encoder, Generator
 from evalsuite.harness.judge import Judge, JudgeEngine
 from evalsuite.registry.models import Instruction, Task
-from evalsuite.schema import DataInfo
+from evalsuite.schema import DataInfo, Suspicion
 
 if TYPE_CHECKING:
     from evalsuite.engines.cached import CachedModel
@@ -76,6 +76,8 @@ class Evaluation:
     details: dict[str, Any] = field(default_factory=dict)
     """Rendered examples: ``{"rendered": {side: {"text": …, "token_ids": […]}}}`` and more."""
     warnings: tuple[str, ...] = ()
+    suspicions: tuple[Suspicion, ...] = ()
+    """Why the score must not be trusted; what follows from ``metrics`` alone is added later."""
     engine_seconds: float = 0.0
     load_seconds: float = 0.0
     earlier_seconds: float = 0.0

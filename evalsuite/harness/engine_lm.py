@@ -21,6 +21,7 @@ from evalsuite.checkpoint.models import Checkpoint
 from evalsuite.engines.base import Completion, GenerationRequest, Generator, Score, ScoreRequest
 from evalsuite.engines.generators import cut_at_stop
 from evalsuite.errors import EngineError, UsageError
+from evalsuite.harness.prompt_checks import KeptPrompts, check_single_bos
 from evalsuite.harness.response_log import Response, ResponseLog, request_key
 from evalsuite.schema import digest
 
@@ -66,8 +67,11 @@ class EngineLM(TemplateLM):  # type: ignore[misc]
         self._seed = seed
         self._progress = progress
         self.tokenizer: Any = load_tokenizer(checkpoint)
+        self._kept = KeptPrompts(checkpoint.name, self._render)
+        self.asked = 0
+        """Prompts that were put together."""
         self.truncated = 0
-        """Prompts that were cut on the left to fit the context."""
+        """Those that were cut on the left to fit the context."""
         self.seconds = 0.0
         """Time spent inside the engine."""
         self.settings: dict[str, Any] = {}
@@ -117,12 +121,18 @@ class EngineLM(TemplateLM):  # type: ignore[misc]
             add_generation_prompt: End with the opening of an answer; otherwise the last
                 message is an answer to be continued.
         """
+        self._kept.before(chat_history)
+        rendered = self._render(chat_history, add_generation_prompt=add_generation_prompt)
+        self._kept.after(chat_history, rendered)
+        return rendered
+
+    def _render(self, history: list[dict[str, str]], *, add_generation_prompt: bool = True) -> str:
         from jinja2 import TemplateError
 
         assert self._checkpoint.chat is not None
         try:
             rendered = self.tokenizer.apply_chat_template(
-                chat_history,
+                history,
                 chat_template=self._checkpoint.chat.template,
                 tokenize=False,
                 add_generation_prompt=add_generation_prompt,
@@ -150,11 +160,7 @@ class EngineLM(TemplateLM):  # type: ignore[misc]
         if bos is not None and string.startswith(self.tokenizer.decode(bos)):
             special = False
         ids = list(self.tokenizer(string, add_special_tokens=special, **kwargs).input_ids)
-        if bos is not None and ids[:2] == [bos, bos]:
-            raise EngineError(
-                f"a prompt begins with two BOS tokens ({self.tokenizer.decode(bos)!r})",
-                "remove the BOS from the chat template or from the task's prompt",
-            )
+        check_single_bos(ids, bos, self.tokenizer.decode)
         return ids
 
     def loglikelihood(
@@ -178,6 +184,7 @@ class EngineLM(TemplateLM):  # type: ignore[misc]
 
     def _score_request(self, context: list[int], continuation: list[int]) -> ScoreRequest:
         """Cut the context on the left; like lm-eval's vLLM model, leave room for one token."""
+        self.asked += 1
         room = self.max_length - 1
         over = len(context) + len(continuation) - room
         if over > 0:
@@ -255,6 +262,7 @@ class EngineLM(TemplateLM):  # type: ignore[misc]
         )
 
     def _prompt(self, context: str, max_tokens: int) -> tuple[int, ...]:
+        self.asked += 1
         ids = self.tok_encode(context) or [self.prefix_token_id]
         room = self.max_length - max_tokens
         if room < 1:

@@ -17,6 +17,7 @@ from evalsuite.harness.base import Context, Evaluation, Preview
 from evalsuite.harness.response_log import FILE_NAME, ResponseLog
 from evalsuite.registry.models import Task
 from evalsuite.sampled import MEAN_OVER_GROUPS
+from evalsuite.suspicions import truncated_prompts
 
 if TYPE_CHECKING:
     from evalsuite.harness.engine_lm import EngineLM
@@ -55,6 +56,7 @@ class LmEvalHarness:
             loading = time.perf_counter() - started
             results = _run(lm, loaded, context)
         summary = summarise(task, loaded, results)
+        suspicions, cut = truncated_prompts(lm.truncated, lm.asked, lm.max_length)
         return Evaluation(
             main_metric=summary.main_metric,
             score=summary.score,
@@ -67,7 +69,8 @@ class LmEvalHarness:
             raw=summary.raw,
             details=_details(lm, loaded, summary.first_prompt, results)
             | ({MEAN_OVER_GROUPS: True} if summary.mean_over_groups else {}),
-            warnings=(*loaded.warnings, *summary.warnings, *_warnings(lm, log)),
+            warnings=(*loaded.warnings, *summary.warnings, *cut, *_damaged(log)),
+            suspicions=suspicions,
             engine_seconds=lm.seconds,
             load_seconds=loading,
         )
@@ -189,13 +192,7 @@ def _details(
     }
 
 
-def _warnings(lm: EngineLM, log: ResponseLog) -> list[str]:
-    found = []
-    if lm.truncated:
-        found.append(
-            f"{lm.truncated} prompts were truncated on the left to the context of"
-            f" {lm.max_length} tokens"
-        )
-    if log.damaged:
-        found.append(f"{log.damaged} damaged lines of the response log were asked again")
-    return found
+def _damaged(log: ResponseLog) -> list[str]:
+    if not log.damaged:
+        return []
+    return [f"{log.damaged} damaged lines of the response log were asked again"]

@@ -13,6 +13,7 @@ from evalsuite.harness.grit_tasks.rows import GROUP, ID
 from evalsuite.harness.lm_eval_tasks import LoadedTasks
 from evalsuite.registry.models import MAIN_METRIC, Task
 from evalsuite.stats import mean_with_error
+from evalsuite.suspicions import UNPARSED_SHARE
 
 Metrics = Mapping[str, Any]
 
@@ -81,8 +82,8 @@ def summarise(task: Task, loaded: LoadedTasks, results: Mapping[str, Any]) -> Su
     samples, unparsed = _samples(results["samples"], loaded, mains)
     metrics = _metrics(loaded.name, table)
     metrics.setdefault(_shown(key), score)
-    if unparsed is not None:
-        metrics.setdefault("unparsed", unparsed)
+    for name, share in unparsed.items():
+        metrics.setdefault(name, share)
     return Summary(
         main_metric=_shown(key),
         score=score,
@@ -191,22 +192,34 @@ def _samples(
     logged: Mapping[str, Sequence[Mapping[str, Any]]],
     loaded: LoadedTasks,
     mains: Mapping[str, str],
-) -> tuple[list[dict[str, Any]], float | None]:
-    """One row a test item, and the share of answers in which nothing was found."""
+) -> tuple[list[dict[str, Any]], dict[str, float]]:
+    """One row a test item, and the shares of answers in which nothing was found.
+
+    They are called ``unparsed``, and ``part/unparsed`` for the parts of a task that has some. A
+    task that takes responses as they are has none, unless nearly all of them are empty.
+    """
     rows: list[dict[str, Any]] = []
-    extracting = False
+    shares: dict[str, float] = {}
     for name, key in mains.items():
         metric, _, filter_name = key.partition(",")
         leaf = loaded.leaves[name]
         scorer = leaf.get_config("process_results")
-        extracting |= leaf.OUTPUT_TYPE == "generate_until" and filter_name != PLAIN_FILTER
-        rows.extend(
+        own = [
             _identity(name, example, len(mains)) | _row(metric, example, leaf, scorer)
             for example in logged[name]
             if example["filter"] == filter_name
-        )
-    unparsed = sum(not row["parsed"] for row in rows) / len(rows) if extracting else None
-    return rows, unparsed
+        ]
+        rows.extend(own)
+        extracting = filter_name != PLAIN_FILTER or _unparsed(own) >= UNPARSED_SHARE
+        if leaf.OUTPUT_TYPE == "generate_until" and extracting:
+            shares["unparsed"] = 0.0
+            if len(mains) > 1:
+                shares[f"{name}/unparsed"] = _unparsed(own)
+    return rows, {**shares, "unparsed": _unparsed(rows)} if shares else {}
+
+
+def _unparsed(rows: Sequence[Mapping[str, Any]]) -> float:
+    return sum(not row["parsed"] for row in rows) / max(len(rows), 1)
 
 
 def _row(metric: str, example: Mapping[str, Any], leaf: Any, scorer: object) -> dict[str, Any]:

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from evalsuite.engines.base import Encoder
+from evalsuite.engines.base import Encoder, Rendered
 from evalsuite.errors import EngineError, UsageError, did_you_mean
 from evalsuite.harness.base import Context, Evaluation, Preview
+from evalsuite.harness.watched import WatchedEncoder, check_rendered
 from evalsuite.registry.models import MAIN_METRIC, Task
 from evalsuite.schema import digest
 
@@ -55,6 +56,7 @@ class MtebHarness:
         checkpoint = context.checkpoint.fingerprint
         scope = digest([checkpoint, protocol.model_dump(mode="json"), encoder.version])
         sharded = ShardedEncoder(encoder, context.workdir / "embeddings", scope)
+        watched = WatchedEncoder(sharded)
         with quiet() as screen:
             from evalsuite.harness.mteb_samples import collect
             from evalsuite.harness.mteb_tasks import prepare
@@ -64,7 +66,8 @@ class MtebHarness:
                     context.progress(done, total, "texts")
 
             prepared = prepare(task, context.data_root, context.limit, context.seed)
-            model = _model(sharded, prepared, context, report)
+            check_rendered(encoder, context.checkpoint, _rendered(prepared, encoder, context))
+            model = _model(watched, prepared, context, report)
             result, predictions = _run(model, prepared, context.workdir / "predictions")
             scores = result["scores"][prepared.split]
             metric = _main_metric(task, prepared.task.metadata.main_score, scores[0])
@@ -86,6 +89,7 @@ class MtebHarness:
             raw=_plain(result),
             details=details,
             warnings=part.warnings,
+            suspicions=watched.suspicions(),
             engine_seconds=sharded.seconds,
             load_seconds=prepared.load_seconds,
         )
@@ -112,6 +116,14 @@ def _show(prepared: Prepared, encoder: Encoder, context: Context) -> list[Previe
         ids = example.token_ids[:TOKENS_SHOWN]
         shown.append(Preview(side=side_of(side), text=example.text, token_ids=ids))
     return shown
+
+
+def _rendered(prepared: Prepared, encoder: Encoder, context: Context) -> list[Rendered]:
+    """The first test item of each side, with all of its token ids."""
+    from evalsuite.harness.mteb_tasks import first_texts
+
+    prompts = _prompts(prepared, context)
+    return [encoder.render(text, prompts(side).prefix) for side, text in first_texts(prepared)]
 
 
 def _details(prepared: Prepared, encoder: Encoder, context: Context) -> dict[str, Any]:

@@ -19,8 +19,9 @@ from mteb.types import PromptType
 
 from evalsuite.checkpoint.models import Checkpoint, EmbeddingProtocol
 from evalsuite.engines.base import Encoder, Vectors
-from evalsuite.errors import CheckpointError, EngineError
+from evalsuite.errors import CheckpointError
 from evalsuite.registry.models import Instruction
+from evalsuite.suspicions import refused
 
 _ALIKE = 1e-6
 """Vectors count as equal below this difference, relative to their largest entry."""
@@ -162,7 +163,8 @@ def check_not_collapsed(texts: list[str], vectors: Vectors) -> None:
         return
     spread = float(np.ptp(vectors, axis=0).max())
     if spread <= _ALIKE * float(np.abs(vectors).max()):
-        raise EngineError(
+        raise refused(
+            "collapsed-embeddings",
             f"all {different} different texts got the same vector",
             "check the checkpoint's weights and its pooling (--pooling)",
         )

@@ -271,6 +271,7 @@ def _cell(place: Place, head: Head, rank: int | None) -> Cell:
         best=rank == 0,
         second=rank == 1,
         rates=place.rates,
+        suspect=place.suspect,
     )
 
 

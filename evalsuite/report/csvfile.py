@@ -17,8 +17,9 @@ def to_csv(table: Table) -> str:
     ``signature_embedding``, ``signature_generative``, then for each column of the table
     ``Section/Label`` (display units, empty without a score), ``… stderr``, ``… low`` and
     ``… high`` (the ends of its 95 % interval; empty where they are not known) and ``… status``
-    (``scored``, ``missing``, ``failed`` or ``skipped``). Generative columns also have the shares
-    of their samples that are ``… unparsed``, ``… timeouts`` and ``… unjudged`` (0 to 1, empty
+    (``scored``, ``missing``, ``failed``, ``skipped``, or ``suspect:`` and why for a score that
+    must not be trusted without a look). Generative columns also have the shares of their samples
+    that are ``… unparsed``, ``… timeouts`` and ``… unjudged`` (0 to 1, empty
     where not known).
     """
     names = [
@@ -37,7 +38,7 @@ def to_csv(table: Table) -> str:
         scores = [
             part
             for cell, of in zip(row.cells, kinds, strict=True)
-            for part in (cell.value, cell.stderr, *_ends(cell), cell.status, *_shares(cell, of))
+            for part in (cell.value, cell.stderr, *_ends(cell), _status(cell), *_shares(cell, of))
         ]
         writer.writerow([row.name, row.group, row.mark, row.fingerprint, *protocols, *scores])
     return out.getvalue()
@@ -46,6 +47,11 @@ def to_csv(table: Table) -> str:
 def _kinds(section: TableSection, head: Head) -> list[str]:
     lost = RATES if section.world == "generative" and not head.average else ()
     return ["", " stderr", " low", " high", " status", *(f" {name}" for name in lost)]
+
+
+def _status(cell: Cell) -> str:
+    shown = cell.suspect if cell.value is not None else ()
+    return f"suspect: {', '.join(shown)}" if shown else cell.status
 
 
 def _shares(cell: Cell, kinds: list[str]) -> list[float | None]:

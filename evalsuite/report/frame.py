@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from evalsuite.schema import Record, Signature
+from evalsuite.suspicions import said
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -31,6 +32,7 @@ COLUMNS: dict[str, str] = {
     "created": "when the record was made",
     "signature": "signature in one line",
     "warnings": "what the harness warned of, one a line",
+    "suspicions": "why the score must not be trusted without a look, one a line",
     "origin": "result file that it was imported from; empty if evalsuite measured it",
 }
 """Columns that every frame has, in order; ``sig_<field>`` and ``metric_<name>`` follow."""
@@ -79,6 +81,7 @@ def _row(record: Record) -> dict[str, Any]:
         "created": record.created,
         "signature": signature.short(),
         "warnings": "\n".join(record.warnings),
+        "suspicions": "\n".join(map(said, record.suspicions)),
         "origin": f"{record.origin.format}: {record.origin.file}" if record.origin else "",
         **{f"sig_{name}": value for name, value in signature.model_dump().items()},
         **{f"metric_{name}": value for name, value in record.metrics.items()},

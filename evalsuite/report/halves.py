@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from typing import Any
 
 from evalsuite.report.layout import natural
 from evalsuite.report.model import Note
@@ -31,7 +32,10 @@ def _unranked(record: Record) -> Record:
         return record
     # What is said about the ranking does not hold before it.
     metrics = {name: value for name, value in record.metrics.items() if name != "unparsed"}
-    update = {"score": score, "stderr": None, "metrics": metrics, "warnings": ()}
+    update: dict[str, Any] = {"score": score, "stderr": None, "metrics": metrics, "warnings": ()}
+    update["suspicions"] = tuple(
+        one for one in record.suspicions if one.code not in ("nothing-parsed", "truncated-prompts")
+    )
     return record.model_copy(update=update)
 
 

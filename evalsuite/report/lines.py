@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from evalsuite.registry.models import Convention
@@ -17,7 +17,8 @@ from evalsuite.report.rows import RowPlan
 from evalsuite.report.scores import Score, mean, task_score
 from evalsuite.report.signatures import differences
 from evalsuite.report.text import listed, plain
-from evalsuite.schema import Record, World
+from evalsuite.schema import Record, SuspicionCode, World
+from evalsuite.suspicions import codes, said
 
 LONGEST_REASON = 160
 """Characters of a reason shown under a table."""
@@ -41,6 +42,8 @@ class Place:
     ranked: bool = True
     """Whether it takes part in best and second."""
     rates: dict[str, float] = field(default_factory=dict)
+    suspect: tuple[SuspicionCode, ...] = ()
+    """Why it must not be trusted without a look."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,10 +74,13 @@ def measured_line(
     def place(score: Score, column: ColumnPlan) -> Place:
         tasks = layout.leaves(column.tasks, plan.records)
         records = [plan.records[task] for task in tasks if task in plan.records]
+        suspect = codes(records)
         return Place(
             score=score,
             mark=_cell_mark(score, records, plan, marks, convention),
+            ranked=not suspect,
             rates=rates([record for record in records if record.score is not None]),
+            suspect=suspect,
         )
 
     places: list[Place] = []
@@ -87,7 +93,9 @@ def measured_line(
         places.extend(map(place, columns, section.columns))
         if section.average:
             of = columns if section.average == "columns" else list(tasks.values())
-            places.append(Place(score=mean(of, complete=section.complete)))
+            places.append(
+                _average(mean(of, complete=section.complete), section.tasks, layout, plan, marks)
+            )
     notes = [text for text in (plan.difference, _origins(plan)) if text]
     return Line(
         name=plain(plan.name),
@@ -96,6 +104,36 @@ def measured_line(
         places=tuple(places),
         protocol=row_protocol(plan),
         group=("Imported" if plan.imported else "Measured") if grouped else "",
+    )
+
+
+def _average(
+    score: Score, tasks: Iterable[str], layout: Layout, plan: RowPlan, marks: TableMarks
+) -> Place:
+    """An average is as suspect as what it is the mean of."""
+    found = [
+        plan.records[task]
+        for task in layout.leaves(tasks, plan.records)
+        if score.value is not None and task in plan.records
+    ]
+    suspect = codes(found)
+    return Place(
+        score=score,
+        mark=",".join(suspect_marks(found, marks.cells)),
+        ranked=not suspect,
+        suspect=suspect,
+    )
+
+
+def suspect_marks(records: Iterable[Record], marks: Marks) -> list[str]:
+    """The marks of what is suspected of some scores."""
+    return list(
+        dict.fromkeys(
+            marks.mark(f"suspect: {plain(said(one))}", record.signature.task)
+            for record in records
+            if record.score is not None
+            for one in record.suspicions
+        )
     )
 
 
@@ -173,6 +211,7 @@ def _cell_mark(
     for record in score.unscored:
         reason = plain(record.reason or "", LONGEST_REASON)
         note(f"{record.status}: {reason}", record.signature.task)
+    found.update(dict.fromkeys(suspect_marks(records, marks.cells)))
     for record in records:
         task = record.signature.task
         if instead := substitution(record, convention):

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from evalsuite.registry.models import Suite
 from evalsuite.registry.rag import BASELINES, Method
 from evalsuite.report.model import Cell, Head, Note, Row, Table, TableSection
-from evalsuite.report.notes import row_protocol, signature_notes, warning_notes
+from evalsuite.report.notes import row_protocol, signature_notes, suspect_notes, warning_notes
 from evalsuite.report.rows import RowPlan, plan_rows
 from evalsuite.report.scores import task_score
 from evalsuite.report.text import plain
 from evalsuite.schema import Record
+from evalsuite.suspicions import codes
 
 if TYPE_CHECKING:
     from evalsuite.stats import Difference
@@ -35,6 +37,8 @@ ROWS: Final[dict[str, dict[Method, str]]] = {
 """Group → method → name of the row, as in the paper; the last of each group is evalsuite's."""
 WITH_CACHES: Final = frozenset({"query-doc-cache", "doc-cache", "doc-query-cache"})
 """Methods for which a cache of every document is stored."""
+SUSPECT_MARK: Final = "!"
+"""At scores that must not be trusted without a look."""
 UNITS: Final = ("B", "kB", "MB", "GB", "TB", "PB")
 
 
@@ -60,7 +64,8 @@ def method_table(records: Sequence[Record], suite: Suite) -> Table:
     heads = [Head(label="Match"), Head(label="EM"), Head(label="F1")]
     measured = [Head(label="A, s"), Head(label="B, s"), Head(label="Storage")]
     names = [plan.name for plan in plans]
-    notes = [*(Note(text=text) for text in sizes), *notes]
+    suspect = [replace(note, mark=SUSPECT_MARK) for note in suspect_notes(plans)]
+    notes = [*suspect, *(Note(text=text) for text in sizes), *notes]
     notes += [*warning_notes(plans), *signature_notes(plans, names, suite.tasks)]
     return Table(
         title=f"{plain(suite.name)}, as in Table 7 of the GRIT paper",
@@ -69,7 +74,7 @@ def method_table(records: Sequence[Record], suite: Suite) -> Table:
             TableSection(world=None, title="Latency, median", columns=tuple(measured)),
         ),
         rows=tuple(rows),
-        notes=tuple(Note(text=plain(note.text)) for note in notes),
+        notes=tuple(replace(note, text=plain(note.text)) for note in notes),
         corner="Method",
     )
 
@@ -99,6 +104,7 @@ def _quality(record: Record | None) -> Iterator[Cell]:
         return
     task = record.signature.task
     score = task_score(task, {task: record}, {})
+    suspect, mark = codes([record]), SUSPECT_MARK if record.suspicions else ""
     main = record.main_metric == "match"
     match = 100 * record.metrics["match"]
     yield Cell(
@@ -106,9 +112,12 @@ def _quality(record: Record | None) -> Iterator[Cell]:
         value=match,
         stderr=score.stderr if main else None,
         score=score if main else None,
+        mark=mark,
+        suspect=suspect,
     )
     for name in ("exact_match", "f1"):
-        yield Cell(status="scored", value=100 * record.metrics[name])
+        value = 100 * record.metrics[name]
+        yield Cell(status="scored", value=value, mark=mark, suspect=suspect)
 
 
 def _speed(method: Method, latency: Record | None) -> Iterator[Cell]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from itertools import groupby
 from typing import TYPE_CHECKING, Literal
 
-from evalsuite.schema import World
+from evalsuite.schema import SuspicionCode, World
 
 if TYPE_CHECKING:
     from evalsuite.report.scores import Score
@@ -33,6 +33,9 @@ class Cell:
     second: bool = False
     rates: dict[str, float] = field(default_factory=dict)
     """Shares of the samples behind it that are no answers (see ``evalsuite.report.rates``)."""
+    suspect: tuple[SuspicionCode, ...] = ()
+    """Why the score, or one of those that it would be the mean of, must not be trusted without a
+    look; a note says more."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,6 +99,11 @@ class Table:
     def groups(self) -> tuple[tuple[str, tuple[Row, ...]], ...]:
         """Neighbouring rows of the same group, with its title."""
         return tuple((name, tuple(rows)) for name, rows in groupby(self.rows, lambda r: r.group))
+
+    @property
+    def suspect(self) -> bool:
+        """Whether it shows a score that must not be trusted without a look."""
+        return any(cell.suspect for row in self.rows for cell in row.cells)
 
     @property
     def heads(self) -> tuple[Head, ...]:

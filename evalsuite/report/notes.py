@@ -20,6 +20,7 @@ from evalsuite.report.signatures import (
 )
 from evalsuite.report.text import MISSING, listed, plain
 from evalsuite.schema import Record, World, digest
+from evalsuite.suspicions import said
 
 MOST_LINES = 6
 """Signature lines of single rows in one world; what is beyond stands in the CSV. Likewise
@@ -128,6 +129,19 @@ def warning_notes(rows: Sequence[RowPlan]) -> list[Note]:
     more = len(texts) - MOST_LINES
     last = [f"{more} more warnings stand in the records"] if more > 0 else []
     return [Note(text=text) for text in (*texts[:MOST_LINES], *last)]
+
+
+def suspect_notes(rows: Sequence[RowPlan]) -> list[Note]:
+    """The scores that must not be trusted without a look, each reason once.
+
+    For tables whose cells cannot be marked one by one; others mark them (``report.lines``).
+    """
+    found: dict[str, list[str]] = {}
+    for row in rows:
+        for task, record in row.records.items():
+            for one in record.suspicions if record.score is not None else ():
+                found.setdefault(f"suspect: {said(one)}", []).append(f"{row.name}: {task}")
+    return [Note(text=plain(f"{text} ({listed(where)})")) for text, where in found.items()]
 
 
 def incomplete_note(found: Sequence[tuple[str, str, Score]]) -> list[Note]:

@@ -67,6 +67,8 @@ class Job:
     """Why this cannot be measured here."""
     missing: tuple[str, ...] = ()
     """Data sets that the task needs and ``--data`` does not hold."""
+    stale: bool = False
+    """Whether a score is stored that was computed from other data."""
 
     @property
     def todo(self) -> bool:
@@ -200,6 +202,8 @@ def _job(
         record=record,
         skip=skip,
         missing=missing,
+        stale=not (record or skip or options.fresh)
+        and bool(store.find(checkpoint.fingerprint, signature.plan_key)),
     )
 
 

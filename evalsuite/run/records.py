@@ -17,6 +17,7 @@ from evalsuite.redact import redact
 from evalsuite.registry.models import Task
 from evalsuite.sampled import sampled
 from evalsuite.schema import Record, Signature, Status, Timings
+from evalsuite.suspicions import nothing_parsed
 
 PACKAGES = (
     "evalsuite",
@@ -65,6 +66,7 @@ def scored_record(
         percent=evaluation.percent,
         metrics={key: value for key, value in evaluation.metrics.items() if math.isfinite(value)},
         warnings=evaluation.warnings,
+        suspicions=(*evaluation.suspicions, *nothing_parsed(evaluation.metrics, evaluation.n)),
         data=evaluation.data,
         details=_plain(evaluation.details),
         environment=environment(),

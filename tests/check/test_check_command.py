@@ -44,9 +44,9 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "noisy": {task: v + 0.2 * noise.normal(size=400) for task, v in values().items()},
     }.items():
         for task, column in scores.items():
-            made = record(
-                name, float(column.mean()), n=400, task=task, world=REGISTRY.task(task).world
-            )
+            known = REGISTRY.task(task)
+            about = {"task": task, "task_hash": known.hash, "world": known.world}
+            made = record(name, float(column.mean()), n=400, **about)
             store.put(made, scored(column))
     return folder
 
@@ -141,8 +141,9 @@ def test_a_baseline_outlives_its_store(results: Path, tmp_path: Path) -> None:
     store = Store(other)
     store.prepare()
     for task, column in values(0.05).items():
-        world = REGISTRY.task(task).world
-        made = record("new", float(column.mean()), n=400, task=task, world=world)
+        known = REGISTRY.task(task)
+        about = {"task": task, "task_hash": known.hash, "world": known.world}
+        made = record("new", float(column.mean()), n=400, **about)
         store.put(made, scored(column))
     done = evalsuite(
         "check", "--baseline", "main", "--candidate", other, "--out", "nowhere", cwd=tmp_path

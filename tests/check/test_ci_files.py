@@ -26,9 +26,10 @@ def folder(tmp_path: Path) -> Path:
     store.prepare()
     registry = Registry.load()
     for task in registry.suite("smoke").tasks:
-        world = registry.task(task).world
-        store.put(record("good", 0.5, n=100, task=task, world=world), scored(SCORES))
-        store.put(record("bad", 0.0, n=100, task=task, world=world), scored([0.0] * 100))
+        known = registry.task(task)
+        about = {"task": task, "task_hash": known.hash, "world": known.world}
+        store.put(record("good", 0.5, n=100, **about), scored(SCORES))
+        store.put(record("bad", 0.0, n=100, **about), scored([0.0] * 100))
     return tmp_path
 
 

@@ -33,9 +33,9 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     made = Store(folder)
     made.prepare()
     tasks: dict[str, dict[str, Any]] = {
-        "old": {"smoke-retrieval": BASE, "smoke-sts-like": BASE},
-        "new": {"smoke-retrieval": BETTER, "smoke-sts-like": ALIKE},
-        "part": {"smoke-retrieval": BASE},
+        "old": {"smoke-ret-alike": BASE, "smoke-sts-like": BASE},
+        "new": {"smoke-ret-alike": BETTER, "smoke-sts-like": ALIKE},
+        "part": {"smoke-ret-alike": BASE},
     }
     for name, values in tasks.items():
         for task, scores in values.items():
@@ -58,14 +58,14 @@ def test_a_difference_is_found_marked_and_drawn(store: Path, tmp_path: Path) -> 
     assert done.returncode == 0, done.stderr
     better, alike = (
         next(line for line in done.stdout.splitlines() if line.startswith(task))
-        for task in ("smoke-retrieval", "smoke-sts-like")
+        for task in ("smoke-ret-alike", "smoke-sts-like")
     )
     assert f"+{100 * (BETTER.mean() - BASE.mean()):.1f}***" in better
     assert "<0.001" in better
     assert "≈" in alike
-    assert "permutation, seed 42 (smoke-retrieval, smoke-sts-like)" in done.stdout
+    assert "permutation, seed 42 (smoke-ret-alike, smoke-sts-like)" in done.stdout
     text = figure.read_text()
-    assert "smoke-retrieval" in text
+    assert "smoke-ret-alike" in text
     assert "Δ against old, 95 % interval" in text
 
 

@@ -12,7 +12,7 @@ import pytest
 from page_store import HOSTILE, fill, gathered, make_records
 from typer.testing import CliRunner
 
-from evalsuite.cli import app
+from evalsuite.cli.app import app
 from evalsuite.errors import UsageError
 from evalsuite.report.csvfile import to_csv
 from evalsuite.report.latex import to_latex

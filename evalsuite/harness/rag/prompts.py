@@ -19,6 +19,7 @@ from jinja2 import TemplateError
 from evalsuite.checkpoint.models import Checkpoint
 from evalsuite.engines.cached import CachedTexts
 from evalsuite.errors import UsageError
+from evalsuite.harness.prompt_checks import KeptPrompts
 from evalsuite.harness.rag.data import Document
 from evalsuite.registry.models import Task
 from evalsuite.registry.rag import Method
@@ -94,6 +95,7 @@ class Prompts:
         self._prefix = prefix
         template = checkpoint.chat.template if checkpoint.chat else None
         self._template = None if checkpoint.kind == "grit" else template
+        self._kept = KeptPrompts(checkpoint.name, lambda asked: self._rendered(asked, bos=True))
 
     def build(self, method: Method, query: str, document: str) -> Input:
         """The tokens for a question.
@@ -127,7 +129,10 @@ class Prompts:
         if self._template is None:
             rendered = GRIT_TURN.format(user=said)
         else:
-            rendered = self._rendered(said, bos=not after_cache)
+            asked = [{"role": "user", "content": said}]
+            self._kept.before(asked)
+            rendered = self._rendered(asked, bos=not after_cache)
+            self._kept.after(asked, rendered)
         return ("\n" if after_cache else "") + rendered + self._prefix
 
     def fitted(self, document: str, query: str, answer: int) -> tuple[str, bool]:
@@ -151,11 +156,11 @@ class Prompts:
             return texts.ids(bare, bos=False)[: texts.protocol.max_length]
         return texts.embedding_ids(query if name == "query" else document)
 
-    def _rendered(self, said: str, *, bos: bool) -> str:
+    def _rendered(self, asked: list[dict[str, str]], *, bos: bool) -> str:
         without = {} if bos else {"bos_token": ""}
         try:
             rendered = self._texts.tokenizer.apply_chat_template(
-                [{"role": "user", "content": said}],
+                asked,
                 chat_template=self._template,
                 tokenize=False,
                 add_generation_prompt=True,

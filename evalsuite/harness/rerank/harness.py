@@ -20,6 +20,7 @@ from evalsuite.harness.rerank.ranking import Ranked, listwise, pointwise
 from evalsuite.harness.rerank.scores import CUT, difference, ndcg
 from evalsuite.harness.response_log import FILE_NAME, ResponseLog
 from evalsuite.registry.models import Task
+from evalsuite.suspicions import truncated_prompts
 
 if TYPE_CHECKING:
     from evalsuite.harness.engine_lm import EngineLM
@@ -74,6 +75,7 @@ class RerankHarness:
             ranked = _rank(task, found, writer, lm)
         rows = [_row(q, r) for q, r in zip(found.queries, ranked, strict=True)]
         example = _prompt(task, writer, found.queries[0], found)
+        suspicions, cut = truncated_prompts(lm.truncated, lm.asked, lm.max_length)
         return Evaluation(
             main_metric=METRIC,
             score=statistics.fmean(row["score"] for row in rows),
@@ -84,7 +86,8 @@ class RerankHarness:
             data=found.data,
             raw={},
             details=_details(found, rows, example, lm, context.seed),
-            warnings=_warnings(rows, ranked, lm),
+            warnings=(*_warnings(rows, ranked), *cut),
+            suspicions=suspicions,
             engine_seconds=found.engine_seconds + lm.seconds,
             load_seconds=found.load_seconds,
             earlier_seconds=found.seconds,
@@ -189,9 +192,7 @@ def _details(
     return {**found.details, "rendered": rendered, "difference": changed, "generation": lm.settings}
 
 
-def _warnings(
-    rows: Sequence[dict[str, Any]], ranked: Sequence[Ranked], lm: EngineLM
-) -> tuple[str, ...]:
+def _warnings(rows: Sequence[dict[str, Any]], ranked: Sequence[Ranked]) -> tuple[str, ...]:
     told = []
     if lost := [row for row in rows if not row["parsed"]]:
         first = " ".join((lost[0]["replies"] or ["(no room for a prompt)"])[0].split())
@@ -204,6 +205,4 @@ def _warnings(
         told.append(f"{partial} of {len(rows)} rankings are not whole; what lacks keeps its order")
     if left_out := sum(one.left_out for one in ranked):
         told.append(f"{left_out} documents had no room in a prompt and kept their place")
-    if lm.truncated:
-        told.append(f"{lm.truncated} prompts were cut on the left to fit the context")
     return tuple(told)

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from evalsuite.errors import EngineError
+from evalsuite.engines.generators import not_finite
 from evalsuite.harness.judge_local import Ask
 from evalsuite.harness.rerank.permutation import parse_permutation
 from evalsuite.harness.rerank.prompts import PromptWriter
@@ -139,6 +139,6 @@ def pointwise(asked: Sequence[Texts], writer: PromptWriter, lm: EngineLM) -> lis
 def preference(yes: float, no: float) -> float:
     """Probability of *yes* among the two, from two log-probabilities."""
     if not (math.isfinite(yes) and math.isfinite(no)):
-        raise EngineError("the model gives a log-probability that is not finite")
+        raise not_finite()
     gap = no - yes
     return 1 / (1 + math.exp(gap)) if gap < 0 else math.exp(-gap) / (1 + math.exp(-gap))

@@ -9,6 +9,7 @@ from typing import Any
 from evalsuite.report.page.collect import PageData, PageRow
 from evalsuite.report.page.text import cut, esc, visible
 from evalsuite.schema import Record, digest
+from evalsuite.suspicions import said
 
 Pairs = list[tuple[str, str]]
 
@@ -91,6 +92,7 @@ def _parts(record: Record) -> list[tuple[str, Pairs]]:
         ("Signature", _flat(record.signature.model_dump(mode="json"))),
         ("Data", _flat(record.data.model_dump(mode="json") if record.data else {})),
         ("Imported from", _flat(record.origin.model_dump(mode="json") if record.origin else {})),
+        ("Suspect", [(str(n), visible(said(s))) for n, s in enumerate(record.suspicions, 1)]),
         ("Warnings", [(str(n), visible(w)) for n, w in enumerate(record.warnings, 1)]),
         ("Other metrics", _flat(metrics)),
         ("Seconds", _flat(record.timings.model_dump() if record.timings else {})),

@@ -11,6 +11,7 @@ from evalsuite.report.page.svg import scrolled
 from evalsuite.report.page.text import cut, esc
 from evalsuite.report.text import cell_text, plain
 from evalsuite.schema import Record
+from evalsuite.suspicions import said
 
 KINDS = ("scored", "failed", "skipped", "missing")
 _LONGEST_REASON = 300
@@ -52,6 +53,7 @@ def summary_html(data: PageData) -> str:
 </dl>
 {_averages(data, by_row)}
 {_problems(data)}
+{_suspect(data)}
 {_warnings(data)}"""
 
 
@@ -103,6 +105,20 @@ def _problems(data: PageData) -> str:
     )
     number = sum(len(tasks) for tasks in found.values()) + sum(map(len, gaps.values()))
     return _folded("Failed, skipped and missing", lines, number)
+
+
+def _suspect(data: PageData) -> str:
+    """Scores that must not be trusted without a look, each reason once."""
+    found: dict[str, list[str]] = {}
+    for row in data.rows:
+        for task, record in row.plan.records.items():
+            for suspicion in record.suspicions:
+                found.setdefault(said(suspicion), []).append(_where(row, task, record))
+    lines = "".join(
+        f'<li class="failed">{esc(cut(text, 600))} <small>({esc(", ".join(where))})</small></li>'
+        for text, where in found.items()
+    )
+    return _folded("Suspect scores", lines, sum(map(len, found.values())))
 
 
 def _warnings(data: PageData) -> str:

@@ -1,0 +1,53 @@
+"""What generators refuse before and after a model has run; nothing is loaded here."""
+
+from __future__ import annotations
+
+import pytest
+
+from evalsuite.engines import vllm_generator
+from evalsuite.engines.base import GenerationRequest, ScoreRequest
+from evalsuite.engines.generators import check_ids
+from evalsuite.errors import EngineError
+
+
+def test_ids_without_an_embedding_are_refused() -> None:
+    fits = [GenerationRequest((0, 9), 4), ScoreRequest((1,), (9,)), ScoreRequest((1,), ())]
+    check_ids([], 10, "x")
+    check_ids(fits, 10, "x")
+    for beyond in (
+        GenerationRequest((0, 10), 4),
+        ScoreRequest((10,), ()),
+        ScoreRequest((1,), (10,)),
+    ):
+        with pytest.raises(
+            EngineError, match="vocabulary-mismatch: a prompt has the token 10, but x"
+        ):
+            check_ids([*fits, beyond], 10, "x")
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])
+def test_a_log_probability_that_is_not_finite(value: float) -> None:
+    assert vllm_generator._score([-1.0, -2.0], [-1.0, -1.0]).logprob == -3.0
+    with pytest.raises(EngineError, match=r"^not-finite: "):
+        vllm_generator._score([-1.0, value], [-1.0, -1.0])
+
+
+def test_vllm_is_told_to_stop_at_nans_and_what_it_says_is_named() -> None:
+    """The words are those of ``raise_if_nan_logits`` in vLLM 0.32."""
+    assert vllm_generator.ENVIRONMENT["VLLM_RAISE_ON_LOGIT_NANS"] == "1"
+    nans = vllm_generator._failure(RuntimeError("NaNs detected in logits: {'0': 49152}"))
+    assert nans.line.startswith("not-finite: ")
+    other = vllm_generator._failure(RuntimeError("out of blocks"))
+    assert other.line == "vLLM failed: out of blocks; try --engine transformers"
+
+
+def test_the_installed_vllm_still_says_so() -> None:
+    from importlib.util import find_spec
+    from pathlib import Path
+
+    spec = find_spec("vllm")
+    if spec is None or spec.origin is None:
+        pytest.skip("vLLM is not installed")
+    folder = Path(spec.origin).parent
+    assert "VLLM_RAISE_ON_LOGIT_NANS" in (folder / "envs.py").read_text()
+    assert 'RuntimeError(f"NaNs detected in logits' in (folder / "v1/worker/utils.py").read_text()
