@@ -5,7 +5,7 @@ READY := $(VENV)/.ready
 
 DATA ?= ../shared/data
 
-.PHONY: demo test check bench fidelity lock clean
+.PHONY: demo test check bench fidelity torture lock clean
 
 demo: $(READY)  ## evaluate the two built-in checkpoints on the built-in suite
 	$(BIN)/evalsuite run --ckpt demo:minilm --ckpt demo:smollm2 --suite smoke
@@ -28,6 +28,14 @@ fidelity: $(READY)  ## published scores, pooling formulas, lm-eval's own model: 
 	$(BIN)/python bench/pooling.py $(DATA)
 	$(BIN)/python bench/published_scores.py $(DATA)
 	$(BIN)/python bench/lm_eval_agreement.py --data $(DATA)/hub
+
+# Each report is written whatever became of the one before; the summary fails if one is not good.
+torture: $(READY)  ## kills, faults, hostile programs and inputs: two hours on two idle cores
+	-$(BIN)/python tests/torture/hostile_programs.py
+	-$(BIN)/python tests/torture/bad_inputs.py
+	-OMP_NUM_THREADS=1 $(BIN)/python tests/torture/faults.py
+	-OMP_NUM_THREADS=1 $(BIN)/python tests/torture/kills.py --kills 200 --vllm-kills 20 --jobs 2
+	$(BIN)/python tests/torture/summary.py
 
 lock: $(READY)  ## resolve the CPU environment anew
 	$(BIN)/python requirements/lock.py

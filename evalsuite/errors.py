@@ -47,6 +47,10 @@ class EvalsuiteError(Exception):
         self.hint = hint
         super().__init__(f"{message}; {hint}" if hint else message)
 
+    def __reduce__(self) -> tuple[type[EvalsuiteError], tuple[str, str | None]]:
+        # Engines raise in another process than harnesses.
+        return type(self), (self.message, self.hint)
+
     @property
     def line(self) -> str:
         """The error as a single line of text."""

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from engines.tiny_encoders import checkpoint as grit_checkpoint
-from engines.tiny_encoders import save_model
+from tiny_encoders import checkpoint as grit_checkpoint
+from tiny_encoders import save_model
 from tiny_lm import make_tiny_lm
 
 from evalsuite.engines.encoders import load_encoder

@@ -52,6 +52,11 @@ class BatchedEncoder(ABC):
     def render(self, text: str, prefix: str = "") -> Rendered:
         """See :class:`~evalsuite.engines.base.Encoder`."""
 
+    @property
+    def prepares_apart(self) -> bool:
+        """Whether :meth:`prepare` may run while another thread is in :meth:`embed`."""
+        return True
+
     @abstractmethod
     def close(self) -> None:
         """See :class:`~evalsuite.engines.base.Encoder`."""

@@ -56,6 +56,7 @@ class SentenceTransformersEncoder(BatchedEncoder):
         self._model: Any = self._load() if whole else None
         model = self._model
         self._tokenizer: Any = model.tokenizer if model is not None else self._load_tokenizer()
+        self._by_rows = model is not None and self._has_rows()
 
     @property
     def version(self) -> str:
@@ -123,29 +124,36 @@ class SentenceTransformersEncoder(BatchedEncoder):
             return ids
         return self._tokenised([prefix + text])[0]
 
+    @property
+    def prepares_apart(self) -> bool:
+        return self._by_rows
+
     def _tokenise(self, texts: Sequence[str], prefix: str) -> tuple[list[int], Any]:
-        # The model tokenises again what it is given: modules may have a way of their own.
-        return self._lengths(texts, prefix), prefix
+        if not self._by_rows:
+            # Characters, since tokens are only known to the module.
+            return [1 + len(prefix) + len(text) for text in texts], prefix
+        features = self._model.preprocess(list(texts), prompt=prefix or None)
+        return features["attention_mask"].sum(dim=1).tolist(), features
 
     def _forward(self, prepared: Prepared, batch: Sequence[int]) -> Vectors:
         import numpy as np
+        import torch
 
-        vectors: Vectors = self._model.encode(
-            [prepared.texts[place] for place in batch],
-            prompt=prepared.model_input,
-            batch_size=len(batch),
-            show_progress_bar=False,
-            normalize_embeddings=self._protocol.normalize,
-        )
-        return vectors.astype(np.float32, copy=False)
-
-    def _lengths(self, texts: Sequence[str], prefix: str) -> list[int]:
-        """Tokens of each text; characters for tokenizers that are not transformers' own."""
-        from transformers import PreTrainedTokenizerBase
-
-        if not isinstance(self._tokenizer, PreTrainedTokenizerBase):
-            return [1 + len(prefix) + len(text) for text in texts]
-        return [len(row) for row in self._tokenised([prefix + text for text in texts])]
+        if not self._by_rows:
+            found: Vectors = self._model.encode(
+                [prepared.texts[place] for place in batch],
+                prompt=prepared.model_input,
+                batch_size=len(batch),
+                show_progress_bar=False,
+                normalize_embeddings=self._protocol.normalize,
+            )
+            return found.astype(np.float32, copy=False)
+        features = _rows(prepared.model_input, batch, self._device)
+        with torch.inference_mode():
+            vectors = self._model(features)["sentence_embedding"][:, : self._model.truncate_dim]
+            if self._protocol.normalize:
+                vectors = torch.nn.functional.normalize(vectors, dim=1)
+            return vectors.float().cpu().numpy()  # type: ignore[no-any-return]
 
     def _tokenised(self, texts: Sequence[str]) -> list[list[int]]:
         rows: list[list[int]] = self._tokenizer(
@@ -162,6 +170,18 @@ class SentenceTransformersEncoder(BatchedEncoder):
         )
         return int(min(self._protocol.max_length or own, LONGEST))
 
+    def _has_rows(self) -> bool:
+        """Whether the first module makes one row of tokens a text, so that rows can be chosen.
+
+        A bag of words, or texts laid end to end for one kernel, has none.
+        """
+        import torch
+
+        features = self._model.preprocess(["a", "a b c"])
+        mask = features.get("attention_mask")
+        tensors = [value for value in features.values() if torch.is_tensor(value)]
+        return mask is not None and all(value.shape == mask.shape for value in tensors)
+
     def _pools_prompt(self) -> bool:
         folder = self._folder_of("Pooling")
         stored = read_object(folder / "config.json") if folder else {}
@@ -173,3 +193,17 @@ class SentenceTransformersEncoder(BatchedEncoder):
             if str(module.get("type", "")).rpartition(".")[2] == kind:
                 return self._checkpoint.path / str(module.get("path", ""))
         return None
+
+
+def _rows(features: dict[str, Any], batch: Sequence[int], device: str) -> dict[str, Any]:
+    """The features of some texts, without the padding that only others need."""
+    import torch
+
+    mask = features["attention_mask"][batch]
+    used = mask.any(dim=0).nonzero().flatten()
+    # Padding may stand on either side.
+    columns = slice(int(used[0]), int(used[-1]) + 1) if len(used) else slice(0, 1)
+    return {
+        name: value[batch, columns].to(device) if torch.is_tensor(value) else value
+        for name, value in features.items()
+    }

@@ -1,53 +1,57 @@
-"""Embedding shard by shard, so that a killed run goes on where it was."""
+"""Embedding shard by shard: no text twice, and a killed run goes on where it was."""
 
 from __future__ import annotations
 
 import hashlib
-import os
-import tempfile
 import time
-from collections.abc import Iterable, Iterator, Sequence
-from pathlib import Path
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 import numpy as np
 
 from evalsuite.engines.base import Encoder, Progress, Rendered, Vectors
 from evalsuite.engines.batching import distinct
-from evalsuite.errors import StoreError
+from evalsuite.engines.remote import RemoteEncoder
+from evalsuite.engines.vector_files import VectorFiles
 
-SHARD_TEXTS: Final = 512
+SHARD_TEXTS: Final = 1024
 """Texts in one shard at most."""
 
 SHARD_CHARACTERS: Final = 256 * 1024
 """Characters in one shard at most (a single text may have more), so that a shard of long
 documents does not hold hours of work."""
 
+SHARD_LEAST: Final = 256
+"""Texts before a shard may end early."""
+
+ENDS_ONE_IN: Final = 256
+"""How many texts there are for each that ends a shard."""
+
 
 class ShardedEncoder:
     """An encoder that keeps in files what another one computes.
 
     A text is embedded once in the life of this object. The texts of a call that are new are
-    sorted and cut into shards; a shard is one file, named after all that its vectors depend on.
-    Where the same calls are made again, by a run that was killed and started anew, the shards
-    are the same: those that are there are read, the others computed, and the vectors have the
-    very same bits as those of an undisturbed run.
+    sorted and cut into shards; a shard is one file, named after all that its vectors depend on:
+    the texts with which it was batched are part of that, since rounding depends on them. So
+    vectors are the very same bits whoever computed them, in this run, one that was killed, or
+    one of another task with the same texts.
+
+    Shards end where a text's own hash says so. Two corpora that differ in a few documents share
+    all shards but those where they differ.
 
     Args:
         inner: Computes the vectors.
-        folder: Where the shards are; made if it is not there.
-        scope: All that vectors depend on besides prefix and text: the checkpoint's fingerprint,
-            the embedding protocol, precision and engine.
+        files: Of the checkpoint, the embedding protocol, precision and engine.
 
     Attributes:
         seconds: Time spent in ``inner``.
     """
 
-    def __init__(self, inner: Encoder, folder: Path, scope: str) -> None:
+    def __init__(self, inner: Encoder, files: VectorFiles) -> None:
         self._inner = inner
-        self._folder = folder
-        self._scope = scope
-        self._places: dict[bytes, tuple[Path, int]] = {}
+        self._files = files
+        self._places: dict[bytes, tuple[str, int]] = {}
         self.seconds = 0.0
 
     @property
@@ -68,28 +72,45 @@ class ShardedEncoder:
         kept, index = distinct(texts)
         counts = np.bincount(index)
         keys = [_hash(prefix, text)[:16] for text in kept]
-        known = [place for place, key in enumerate(keys) if key in self._places]
-        vectors = self._recall(known, keys)
+        vectors, known = self._recall(keys)
         if progress is not None and known:
-            progress(int(counts[known].sum()))
-        new = [place for place, key in enumerate(keys) if key not in self._places]
-        for shard in _shards(kept, new):
-            content = [kept[place] for place in shard]
-            path = self._folder / f"{_hash(self._scope, prefix, *content).hex()}.npy"
-            part = _read(path, len(shard))
-            computed = part is None
-            if part is None:
-                part = self._compute(content, prefix, progress)
-                _write(path, part)
+            progress(int(counts[sorted(known)].sum()))
+        new = [place for place in range(len(kept)) if place not in known]
+        for shard, name, stored in self._each(kept, new, keys, prefix):
+            if stored is None:
+                part = self._compute([kept[place] for place in shard], prefix, progress)
+                self._files.put(name, part)
+            else:
+                part = stored
             if vectors is None:
                 vectors = np.empty((len(kept), part.shape[1]), dtype=np.float32)
             vectors[shard] = part
-            self._places |= {keys[place]: (path, row) for row, place in enumerate(shard)}
+            self._places |= {keys[place]: (name, row) for row, place in enumerate(shard)}
             if progress is not None:
                 # The inner encoder has told of each distinct text that it computed.
-                progress(int(counts[shard].sum()) - len(shard) * computed)
+                progress(int(counts[shard].sum()) - len(shard) * (stored is None))
         assert vectors is not None
         return vectors if len(kept) == len(texts) else vectors[index]
+
+    def _each(
+        self, texts: list[str], new: list[int], keys: list[bytes], prefix: str
+    ) -> Iterator[tuple[list[int], str, Vectors | None]]:
+        """The shards of new texts: their places, their name, and their vectors if they are there.
+
+        An engine in another process hears of a shard while the one before is waited for.
+        """
+        ahead: tuple[list[int], str, Vectors | None] | None = None
+        for shard in _shards(texts, new, keys):
+            content = [texts[place] for place in shard]
+            name = _hash(prefix, *content).hex()
+            stored = self._files.get(name, len(shard))
+            if stored is None and isinstance(self._inner, RemoteEncoder):
+                self._inner.announce(content, prefix)
+            if ahead is not None:
+                yield ahead
+            ahead = shard, name, stored
+        if ahead is not None:
+            yield ahead
 
     def _compute(self, texts: list[str], prefix: str, progress: Progress | None) -> Vectors:
         start = time.perf_counter()
@@ -97,21 +118,28 @@ class ShardedEncoder:
         self.seconds += time.perf_counter() - start
         return vectors
 
-    def _recall(self, known: list[int], keys: list[bytes]) -> Vectors | None:
+    def _recall(self, keys: list[bytes]) -> tuple[Vectors | None, set[int]]:
         """Vectors of the texts that earlier calls embedded, in a matrix for all texts."""
-        by_file: dict[Path, list[int]] = {}
-        for place in known:
-            by_file.setdefault(self._places[keys[place]][0], []).append(place)
+        by_file: dict[str, list[int]] = {}
+        for place, key in enumerate(keys):
+            if key in self._places:
+                by_file.setdefault(self._places[key][0], []).append(place)
         vectors: Vectors | None = None
-        for path, places in by_file.items():
-            part = np.load(path, mmap_mode="r", allow_pickle=False)
+        known: set[int] = set()
+        for name, places in by_file.items():
+            part = self._files.get(name)
+            if part is None:
+                continue  # removed since, for want of room
             if vectors is None:
                 vectors = np.empty((len(keys), part.shape[1]), dtype=np.float32)
             vectors[places] = part[[self._places[keys[place]][1] for place in places]]
-        return vectors
+            known.update(places)
+        return vectors, known
 
 
-def _shards(texts: Sequence[str], places: Iterable[int]) -> Iterator[list[int]]:
+def _shards(
+    texts: Sequence[str], places: Sequence[int], keys: Sequence[bytes]
+) -> Iterator[list[int]]:
     """Cut texts into shards, the longest first: depends on nothing but the set of texts."""
     shard: list[int] = []
     characters = 0
@@ -123,6 +151,10 @@ def _shards(texts: Sequence[str], places: Iterable[int]) -> Iterator[list[int]]:
             shard, characters = [], 0
         shard.append(place)
         characters += length
+        ends = int.from_bytes(keys[place][:4]) % ENDS_ONE_IN == 0
+        if ends and len(shard) >= SHARD_LEAST:
+            yield shard
+            shard, characters = [], 0
     if shard:
         yield shard
 
@@ -135,33 +167,3 @@ def _hash(*parts: str) -> bytes:
         state.update(len(data).to_bytes(8, "big"))
         state.update(data)
     return state.digest()
-
-
-def _read(path: Path, rows: int) -> Vectors | None:
-    """Read a shard; ``None`` where it is not there, or not whole."""
-    try:
-        vectors: Vectors = np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError):
-        return None
-    whole = vectors.ndim == 2 and len(vectors) == rows and vectors.dtype == np.float32
-    return vectors if whole else None
-
-
-def _write(path: Path, vectors: Vectors) -> None:
-    """Write a shard so that it is there whole or not at all, also after a power cut.
-
-    Raises:
-        StoreError: If it cannot be written.
-    """
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".tmp", delete=False) as file:
-            np.save(file, vectors, allow_pickle=False)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(file.name).replace(path)
-    except OSError as error:
-        raise StoreError(
-            f"embeddings cannot be written to {path.parent}: {error.strerror or error}",
-            "free disk space, or choose another results folder",
-        ) from error

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Iterator, Sequence
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from evalsuite.engines.base import (
@@ -46,11 +47,13 @@ idle machine, and three to five times slower where another process wanted the sa
 MAX_CANDIDATES = 128
 """Token ids that vLLM scores at one position (its ``MAX_LOGPROB_TOKEN_IDS``)."""
 
-CPU_WAVE = 256
+WAVE = 16_384
+"""Requests of one call: the engine is short of work only at a call's end."""
+
+WINDOW = {"cpu": 256, "cuda": 2048}
+"""Requests that the engine holds at a time, waiting ones included."""
+
 CPU_BATCHED_TOKENS = 4096
-CUDA_WAVE = 2048
-"""Requests handed over at once: enough that the engine, which takes up the next one as soon as
-one ends, is rarely short of work."""
 
 
 class VllmGenerator:
@@ -86,7 +89,7 @@ class VllmGenerator:
         target = _platform(resolve_device(device))
         precision = resolve_dtype(dtype, target, "generative")
         self._version = engine_version("vllm")
-        self._wave = CPU_WAVE if target == "cpu" else CUDA_WAVE
+        self._window = WINDOW[target]
         try:
             self._llm: Any = vllm.LLM(
                 str(checkpoint.path),
@@ -124,7 +127,7 @@ class VllmGenerator:
 
     @property
     def wave(self) -> int:
-        return self._wave
+        return WAVE
 
     def generate(
         self, requests: Sequence[GenerationRequest], ended: Ended | None = None
@@ -218,14 +221,17 @@ class VllmGenerator:
 
         engine = self._llm.llm_engine
         open_: dict[str, int] = {}
+        waiting = enumerate(zip(prompts, params, strict=True))
         try:
-            for index, (prompt, settings) in enumerate(zip(prompts, params, strict=True)):
-                settings.output_kind = RequestOutputKind.FINAL_ONLY
-                name = str(self._asked)
-                self._asked += 1
-                engine.add_request(name, {"prompt_token_ids": list(prompt)}, settings)
-                open_[name] = index
-            while open_:
+            while True:
+                for index, (prompt, settings) in islice(waiting, self._window - len(open_)):
+                    settings.output_kind = RequestOutputKind.FINAL_ONLY
+                    name = str(self._asked)
+                    self._asked += 1
+                    engine.add_request(name, {"prompt_token_ids": list(prompt)}, settings)
+                    open_[name] = index
+                if not open_:
+                    return
                 for output in engine.step():
                     if output.finished:
                         yield open_.pop(output.request_id), output

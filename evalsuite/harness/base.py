@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from evalsuite.checkpoint.models import Checkpoint
 from evalsuite.engines.base import Encoder, Generator
+from evalsuite.engines.shards import ShardedEncoder
+from evalsuite.engines.vector_files import VectorFiles
 from evalsuite.harness.judge import Judge, JudgeEngine
 from evalsuite.registry.models import Instruction, Task
 from evalsuite.schema import DataInfo, Suspicion
@@ -44,6 +46,8 @@ class Context:
     limit: int | None = None
     seed: int = 42
     shots: int | None = None
+    vectors: VectorFiles | None = None
+    """Embedding: where vectors are kept and found; ``None``: in ``workdir``."""
     judge: Judge | None = None
     """Judged tasks: who compares."""
     judge_checkpoint: Checkpoint | None = None
@@ -53,6 +57,10 @@ class Context:
     embed_length: int | None = None
     """Of the same: tokens after which a text to embed is cut; ``None``: all positions."""
     progress: ProgressEvent = _silent
+
+    def sharded(self, encoder: Encoder) -> ShardedEncoder:
+        """The encoder, with its vectors kept."""
+        return ShardedEncoder(encoder, self.vectors or VectorFiles(self.workdir, "embeddings"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,7 +16,6 @@ from evalsuite.errors import EngineError, UsageError, did_you_mean
 from evalsuite.harness.base import Context, Evaluation, Preview
 from evalsuite.harness.watched import WatchedEncoder, check_rendered
 from evalsuite.registry.models import MAIN_METRIC, Task
-from evalsuite.schema import digest
 
 if TYPE_CHECKING:
     from evalsuite.harness.mteb_encoder import MtebEncoder
@@ -49,13 +48,10 @@ class MtebHarness:
             DataError: If the data is missing or malformed.
             EngineError: If the embeddings are useless, or no score comes out.
         """
-        from evalsuite.engines.shards import ShardedEncoder
         from evalsuite.harness.mteb_encoder import protocol_of, quiet
 
-        protocol = protocol_of(context.checkpoint)
-        checkpoint = context.checkpoint.fingerprint
-        scope = digest([checkpoint, protocol.model_dump(mode="json"), encoder.version])
-        sharded = ShardedEncoder(encoder, context.workdir / "embeddings", scope)
+        protocol_of(context.checkpoint)
+        sharded = context.sharded(encoder)
         watched = WatchedEncoder(sharded)
         with quiet() as screen:
             from evalsuite.harness.mteb_samples import collect

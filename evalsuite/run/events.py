@@ -32,6 +32,13 @@ class JobStarted(Frozen):
     """Position in the group."""
 
 
+class EngineBusy(Frozen):
+    """The engine works for another job than before."""
+
+    event: Literal["engine_busy"] = "engine_busy"
+    index: int
+
+
 class JobProgress(Frozen):
     """Part of a job is done."""
 
@@ -73,7 +80,14 @@ class EngineStalled(Frozen):
 
 
 Event = Annotated[
-    EngineReady | JobWaiting | JobStarted | JobProgress | JobEnded | EngineFailed | EngineStalled,
+    EngineReady
+    | EngineBusy
+    | JobWaiting
+    | JobStarted
+    | JobProgress
+    | JobEnded
+    | EngineFailed
+    | EngineStalled,
     Field(discriminator="event"),
 ]
 ADAPTER: TypeAdapter[Event] = TypeAdapter(Event)

@@ -21,8 +21,8 @@ from pydantic import ValidationError
 from evalsuite.run import events
 from evalsuite.run.plan import Group, Job, RunOptions
 from evalsuite.run.records import failed_record
+from evalsuite.run.spec import JobSpec, WorkerSpec
 from evalsuite.run.watch import Watch, given_patience
-from evalsuite.run.worker import JobSpec, WorkerSpec
 from evalsuite.store import Store
 
 GRACE_SECONDS = 5.0
@@ -207,7 +207,10 @@ class _Outcome:
 
     ended: set[int] = field(default_factory=set)
     answered: set[int] = field(default_factory=set)
-    current: int | None = None
+    running: list[int] = field(default_factory=list)
+    """Jobs that have begun and not ended, last the one that the engine works for."""
+    ready: bool = False
+    """Whether the engine is loaded: before that no job is to blame."""
     failed: bool = False
     engine_failure: str | None = None
     stall: str | None = None
@@ -216,18 +219,29 @@ class _Outcome:
 
     def note(self, event: events.Event) -> None:
         match event:
-            case events.JobStarted():
-                self.current = event.index
+            case events.EngineReady():
+                self.ready = True
+            case events.JobStarted() if event.index not in self.running:
+                self.running.insert(0, event.index)
+            case events.EngineBusy() if event.index in self.running:
+                self.running.remove(event.index)
+                self.running.append(event.index)
             case events.JobEnded():
                 self.ended.add(event.index)
                 if event.status == "answered":
                     self.answered.add(event.index)
-                self.current = None
+                if event.index in self.running:
+                    self.running.remove(event.index)
                 self.failed = self.failed or event.status == "failed"
             case events.EngineFailed():
                 self.engine_failure = event.reason
             case _:
                 pass
+
+    @property
+    def current(self) -> int | None:
+        """The job that the worker was at."""
+        return self.running[-1] if self.ready and self.running else None
 
     def reason(self, log: Path) -> str:
         """Why the worker ended early, in one line."""
@@ -256,7 +270,12 @@ def _tell(stdin: IO[bytes], told: bytes) -> None:
 def _relay(hear: Listener, group: Group, positions: list[int], event: events.Event) -> None:
     """Pass an event on with the worker's job index replaced by the group's."""
     if isinstance(
-        event, events.JobStarted | events.JobWaiting | events.JobProgress | events.JobEnded
+        event,
+        events.EngineBusy
+        | events.JobStarted
+        | events.JobWaiting
+        | events.JobProgress
+        | events.JobEnded,
     ):
         event = event.model_copy(update={"index": positions[event.index]})
     hear.heard(group, event)

@@ -18,7 +18,8 @@ from evalsuite.registry.dispatch import (
     retrieving_harness,
 )
 from evalsuite.run.plan import Job, Plan, RunOptions
-from evalsuite.run.worker import context_of, set_library_environment
+from evalsuite.run.process import set_library_environment
+from evalsuite.run.spec import context_of
 
 IDS_SHOWN = 12
 """Token ids shown of each example."""

@@ -26,7 +26,9 @@ class Meter:
     What was there from an earlier run is not counted as speed.
     """
 
+    begun: float = 0.0
     started: float = field(default_factory=time.monotonic)
+    """When the newest count began."""
     first: int | None = None
     done: int = 0
     total: int = 0
@@ -73,8 +75,8 @@ class Lines(Listener):
     console: Console
     total: int
     finished: int = 0
-    _meter: Meter = field(default_factory=Meter)
-    _job_started: float = 0.0
+    _meters: dict[int, Meter] = field(default_factory=dict)
+    """Of the jobs that have begun and not ended: one may be scored while the next is run."""
     _last_line: float = 0.0
 
     def group_started(self, group: Group) -> None:
@@ -94,14 +96,16 @@ class Lines(Listener):
                 then = "it is started again" if event.restarted else "given up"
                 self._print(f"[red]{escape(event.reason)}:[/red] {then}")
             case events.JobStarted():
-                self._meter = Meter()
-                self._job_started = self._last_line = time.monotonic()
+                self._meters[event.index] = Meter(begun=time.monotonic())
+                self._last_line = time.monotonic()
             case events.JobProgress():
-                self._meter.update(event.done, event.total, event.unit)
+                meter = self._meters[event.index]
+                meter.update(event.done, event.total, event.unit)
                 if time.monotonic() - self._last_line >= SECONDS_BETWEEN_LINES:
                     self._last_line = time.monotonic()
-                    self._print(f"{_job(group, event.index)}: {self._meter.text()}")
+                    self._print(f"{_job(group, event.index)}: {meter.text()}")
             case events.JobEnded(status="answered"):
+                self._meters.pop(event.index, None)
                 judged = group.jobs[event.index].task.judged
                 done = "answered, to be judged" if judged else "searched, to be reranked"
                 self._print(f"{_job(group, event.index)}: {done}")
@@ -110,7 +114,9 @@ class Lines(Listener):
                 self._print(self._ended(group, event))
 
     def _ended(self, group: Group, event: events.JobEnded) -> str:
-        took = duration(time.monotonic() - self._job_started)
+        now = time.monotonic()
+        meter = self._meters.pop(event.index, None)
+        took = duration(now - meter.begun if meter else 0.0)
         head = f"[{self.finished}/{self.total}] {_job(group, event.index)}"
         if event.status == "scored":
             by = ", by another run" if event.by_other_run else ""
@@ -124,31 +130,38 @@ class Lines(Listener):
 
 @dataclass(slots=True)
 class Live(Lines):
-    """Keeps the lines, and shows the current job in a bar below them."""
+    """Keeps the lines, and shows each job that is under way in a bar below them."""
 
     bar: Progress | None = None
-    _task: TaskID | None = None
+    _tasks: dict[int, TaskID] = field(default_factory=dict)
 
     def heard(self, group: Group, event: events.Event) -> None:
         assert self.bar is not None
         match event:
             case events.JobStarted():
+                self._remove(event.index)  # a job may begin again
                 Lines.heard(self, group, event)
-                self._task = self.bar.add_task(_job(group, event.index), total=None, meter="")
+                name = _job(group, event.index)
+                self._tasks[event.index] = self.bar.add_task(name, total=None, meter="")
             case events.JobProgress():
-                self._meter.update(event.done, event.total, event.unit)
-                if self._task is not None:
+                meter = self._meters[event.index]
+                meter.update(event.done, event.total, event.unit)
+                if event.index in self._tasks:
                     self.bar.update(
-                        self._task,
+                        self._tasks[event.index],
                         completed=event.done,
                         total=event.total,
-                        meter=self._meter.text(),
+                        meter=meter.text(),
                     )
             case _:
-                if isinstance(event, events.JobEnded) and self._task is not None:
-                    self.bar.remove_task(self._task)
-                    self._task = None
+                if isinstance(event, events.JobEnded):
+                    self._remove(event.index)
                 Lines.heard(self, group, event)
+
+    def _remove(self, index: int) -> None:
+        assert self.bar is not None
+        if index in self._tasks:
+            self.bar.remove_task(self._tasks.pop(index))
 
 
 @contextmanager

@@ -15,7 +15,7 @@ from evalsuite.checkpoint.models import Checkpoint, EmbeddingProtocol
 from evalsuite.registry.load import Registry
 from evalsuite.run.executor import LocalExecutor
 from evalsuite.run.plan import RunOptions, make_plan
-from evalsuite.run.worker import JobSpec, WorkerSpec
+from evalsuite.run.spec import JobSpec, WorkerSpec
 from evalsuite.store import Store
 
 PIPE = 1 << 16

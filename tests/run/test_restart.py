@@ -14,7 +14,7 @@ from evalsuite.run import events
 from evalsuite.run.executor import LocalExecutor
 from evalsuite.run.executor import _Outcome as Outcome
 from evalsuite.run.plan import Group, Plan, RunOptions, make_plan
-from evalsuite.run.worker import WorkerSpec
+from evalsuite.run.spec import WorkerSpec
 from evalsuite.store import Store
 
 CHECKPOINT = Checkpoint(
@@ -78,7 +78,7 @@ def play(plan: Plan, store: Store, *script: Outcome) -> tuple[Scripted, Heard]:
 
 
 def test_after_one_stall_the_job_is_tried_again(plan: Plan, store: Store) -> None:
-    stalled = Outcome(ended={0}, current=1, stall=STALL)
+    stalled = Outcome(ended={0}, running=[1], ready=True, stall=STALL)
     executor, heard = play(plan, store, stalled, Outcome(ended={0}))
     assert executor.asked == [["smoke-sts", "smoke-reranking"], ["smoke-reranking"]]
     assert heard.events == [events.EngineStalled(reason=STALL, restarted=True)]
@@ -86,7 +86,7 @@ def test_after_one_stall_the_job_is_tried_again(plan: Plan, store: Store) -> Non
 
 
 def test_after_the_second_it_has_failed_and_the_others_go_on(plan: Plan, store: Store) -> None:
-    stalled = Outcome(current=0, stall=STALL)
+    stalled = Outcome(running=[0], ready=True, stall=STALL)
     executor, heard = play(plan, store, stalled, stalled, Outcome(ended={0}))
     assert executor.asked[-1] == ["smoke-reranking"]
     [record] = store.records()
@@ -104,7 +104,10 @@ def test_an_engine_that_never_loads_fails_all(plan: Plan, store: Store) -> None:
 
 
 def test_each_job_may_stall_once(plan: Plan, store: Store) -> None:
-    script = Outcome(current=0, stall=STALL), Outcome(ended={0}, current=1, stall=STALL)
+    script = (
+        Outcome(running=[0], ready=True, stall=STALL),
+        Outcome(ended={0}, running=[1], ready=True, stall=STALL),
+    )
     play(plan, store, *script, Outcome(ended={0}))
     assert store.records() == []
 

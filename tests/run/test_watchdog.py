@@ -20,6 +20,7 @@ from evalsuite.run.executor import _Outcome as Outcome
 from evalsuite.run.watch import BUSY_FACTOR, LOOKS, PATIENCE_SECONDS, Watch
 
 PATIENCE = 1.0
+READY = '{"event": "engine_ready", "engine": "e 1", "seconds": 1}'
 STARTED = '{"event": "job_started", "index": 0}'
 ENDED = '{"event": "job_ended", "index": 0, "status": "scored", "record": null}'
 WAITING = '{"event": "job_waiting", "index": 0}'
@@ -54,7 +55,7 @@ def listen(code: str, family: list[subprocess.Popen[bytes]]) -> tuple[Outcome, f
 
 
 def test_a_worker_that_sleeps_has_stalled(family: list[subprocess.Popen[bytes]]) -> None:
-    outcome, seconds = listen(f"say('{STARTED}'); time.sleep(60)", family)
+    outcome, seconds = listen(f"say('{READY}'); say('{STARTED}'); time.sleep(60)", family)
     assert outcome.stall is not None
     assert "nothing for 1 s" in outcome.stall
     assert outcome.current == 0
@@ -129,13 +130,13 @@ def test_an_orphaned_worker_ends_at_once(tmp_path: Path) -> None:
     """Whoever started it has died before it could ask to be told: nobody reads its events."""
     code = textwrap.dedent("""
         import os, sys
-        from evalsuite.run.worker import _die_with_parent
+        from evalsuite.run.process import die_with_parent
         reader, writer = os.pipe()
         channel = os.fdopen(writer, "w")
-        _die_with_parent(channel)
+        die_with_parent(channel.fileno())
         print("read", flush=True)
         os.close(reader)
-        _die_with_parent(channel)
+        die_with_parent(channel.fileno())
         print("not read")
     """)
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)

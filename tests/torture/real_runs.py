@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from evalsuite.paths import cache_dir
 from evalsuite.schema import Record
 
 TAG = "EVALSUITE_TORTURE"
@@ -51,7 +52,13 @@ class Run:
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 cwd=self.folder,
-                env={**os.environ, "HF_HUB_OFFLINE": "1", TAG: self.tag, **self.environment},
+                env={
+                    **os.environ,
+                    "HF_HUB_OFFLINE": "1",
+                    "EVALSUITE_CACHE": str(own_cache(self.folder)),
+                    TAG: self.tag,
+                    **self.environment,
+                },
                 start_new_session=True,
             )
 
@@ -98,6 +105,17 @@ class Run:
         self.process.wait()
 
 
+def own_cache(folder: Path) -> Path:
+    """A cache with the checkpoints of the user's, and vectors of its own: none are there yet."""
+    own = folder / "cache"
+    own.mkdir(exist_ok=True)
+    for entry in cache_dir().glob("*"):
+        link = own / entry.name
+        if entry.name != "vectors" and not link.is_symlink():
+            link.symlink_to(entry.absolute())
+    return own
+
+
 def descendants(leader: int) -> list[int]:
     """A process and all below it; those that have ended but are not waited for are left out."""
     parents = {}
@@ -122,6 +140,7 @@ def role(pid: int) -> str:
     known = {
         "evalsuite.cli": "command",
         "evalsuite.run.worker": "worker",
+        "evalsuite.run.harness_process": "harness",
         "bwrap": "sandbox",
         "multiprocessing": "multiprocessing helper",
     }

@@ -13,8 +13,10 @@ import pytest
 from tiny_lm import TEMPLATE, make_tiny_lm
 
 from evalsuite.run.executor import Listener
+from evalsuite.run.jobs import JobRunner
 from evalsuite.run.plan import Group, RunOptions
-from evalsuite.run.worker import JobSpec, Worker, WorkerSpec
+from evalsuite.run.spec import JobSpec, WorkerSpec
+from evalsuite.run.worker import load_engine
 from evalsuite.schema import Record
 from evalsuite.store import Store
 
@@ -24,7 +26,7 @@ LONG = "word " * 200
 
 
 class SameProcess:
-    """An executor that runs the worker's own code here: loading its libraries takes seconds."""
+    """An executor that does the jobs here: loading its libraries takes seconds."""
 
     def run(self, groups: list[Group], options: RunOptions, store: Store, hear: Listener) -> None:
         for group in groups:
@@ -41,7 +43,8 @@ class SameProcess:
                 store=store.root.absolute(),
                 log=store.root / "log",
             )
-            Worker(spec, lambda event: None).run()
+            runner = JobRunner(spec, store, lambda event: None)
+            runner.run(range(len(jobs)), load_engine(spec))
 
 
 class CommandLine:

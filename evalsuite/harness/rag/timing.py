@@ -173,6 +173,8 @@ class Bench:
         for number in range(settings.most + 1):
             order = [cell for cell in cells if not self._tight(done[cell])]
             rng.shuffle(order)
+            # Once all are measured often enough, what is left is at least this round.
+            total = max(total, count + len(order))
             for cell in order:
                 over = time.monotonic() - started > settings.seconds
                 if over and (number == 0 or done[cell]):
@@ -181,7 +183,8 @@ class Bench:
                 if number:
                     done[cell].append(repetition)
                 count += 1
-                progress(min(count, total), total, "answers")
+                progress(min(count, total - 1), total, "answers")
+        progress(total, total, "answers")
         return [repetition for kept in done.values() for repetition in kept]
 
     def _tight(self, kept: Sequence[Repetition]) -> bool:

@@ -13,7 +13,6 @@ from mteb._create_dataloaders import _corpus_to_dict, create_dataloader
 from mteb.types import PromptType
 
 from evalsuite.engines.base import Encoder
-from evalsuite.engines.shards import ShardedEncoder
 from evalsuite.errors import UsageError
 from evalsuite.harness.base import Context
 from evalsuite.harness.mteb_encoder import (
@@ -28,7 +27,6 @@ from evalsuite.harness.rerank.candidates import Candidates, Document, Query
 from evalsuite.harness.rerank.scores import CUT
 from evalsuite.harness.rerank.topk import Places, TopK, search_block, unit
 from evalsuite.registry.models import Task
-from evalsuite.schema import digest
 
 DOCUMENT_BLOCK = 8192
 """Documents that are embedded and searched at once: 16 shards, 128 MiB at 4,096 dimensions."""
@@ -57,7 +55,7 @@ class Corpus:
 def retrieve(task: Task, encoder: Encoder, context: Context) -> Candidates:
     """Search for all queries of a task.
 
-    Similarity is the cosine in float32, as in mteb. Vectors are kept in the job's folder shard
+    Similarity is the cosine in float32, as in mteb. Vectors are kept shard
     by shard, so that a killed search goes on where it was; of the corpus, one block of vectors
     is in memory.
 
@@ -68,11 +66,8 @@ def retrieve(task: Task, encoder: Encoder, context: Context) -> Candidates:
         EngineError: If the embeddings are useless.
     """
     started = time.perf_counter()
-    protocol = protocol_of(context.checkpoint)
-    scope = digest(
-        [context.checkpoint.fingerprint, protocol.model_dump(mode="json"), encoder.version]
-    )
-    sharded = ShardedEncoder(encoder, context.workdir / "embeddings", scope)
+    protocol_of(context.checkpoint)
+    sharded = context.sharded(encoder)
     with quiet() as screen:
         prepared = load(task, context)
         rows = split_of(prepared.task, prepared.subsets[0], prepared.split)

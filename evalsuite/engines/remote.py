@@ -1,0 +1,221 @@
+"""An engine in another process: what a harness has of it, and how the two talk.
+
+Each harness runs in a process of its own, so that scoring and the making of prompts go on while
+the engine is busy with another task. Both ends are our own processes, and messages are pickled.
+A harness asks; the engine answers in the order in which it was asked.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
+
+from evalsuite.engines.base import (
+    Completion,
+    Ended,
+    GenerationRequest,
+    Progress,
+    Rendered,
+    Score,
+    ScoreRequest,
+    Vectors,
+)
+
+Kind = Literal["encode", "render", "generate", "score"]
+
+
+class Channel(Protocol):
+    """One end of a two-way connection, such as ``multiprocessing.connection.Connection``."""
+
+    def send(self, message: Any, /) -> None:
+        """Send an object."""
+
+    def recv(self) -> Any:
+        """Wait for an object.
+
+        Raises:
+            EOFError: If the other end is gone.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What is known of a generator only once it is loaded."""
+
+    max_length: int
+    """Context length in tokens."""
+    wave: int
+    """See :class:`~evalsuite.engines.base.Generator`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """A call of the engine."""
+
+    number: int
+    """Counts the calls of one harness process."""
+    kind: Kind
+    arguments: tuple[Any, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Something of an unfinished call is done."""
+
+    number: int
+    news: Any
+    """What the engine's callback was called with, one tuple a call."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A call's result."""
+
+    number: int
+    result: Any
+    seconds: float
+    """What the engine needed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A call's error."""
+
+    number: int
+    error: Exception
+
+
+class RemoteEngine:
+    """The asking end; what both kinds of engine have in common.
+
+    It may be there before the engine is loaded: the first call waits for it.
+
+    Args:
+        channel: To the engine's process. When that is gone, so is this one (``SystemExit``).
+        version: Name and version of the engine.
+
+    Attributes:
+        seconds: Time that the engine has spent on the calls of this end.
+    """
+
+    def __init__(self, channel: Channel, version: str) -> None:
+        self._channel = channel
+        self._version = version
+        self._asked = 0
+        self._known: Facts | None = None
+        self.seconds = 0.0
+
+    @property
+    def version(self) -> str:
+        return self._version
+
+    def close(self) -> None:
+        """Nothing: the engine is not this process's."""
+
+    def _ask(self, kind: Kind, *arguments: Any) -> int:
+        self._asked += 1
+        self.tell(Ask(self._asked, kind, arguments))
+        return self._asked
+
+    def tell(self, message: Any) -> None:
+        """Send what is no call."""
+        try:
+            self._channel.send(message)
+        except OSError as error:
+            raise SystemExit(1) from error
+
+    def receive(self) -> Any:
+        """The next message of the engine's process."""
+        try:
+            message = self._channel.recv()
+        except (EOFError, OSError) as error:
+            raise SystemExit(1) from error
+        if isinstance(message, Facts):
+            self._known = message
+        return message
+
+    def _answer(self, number: int, heard: Callable[[Any], None] | None = None) -> Any:
+        """Wait for a call's result; what belongs to calls that nobody waits for is dropped."""
+        while True:
+            match self.receive():
+                case Part(number=given, news=news) if given == number:
+                    if heard is not None:
+                        heard(news)
+                case Answer(number=given, result=result, seconds=seconds):
+                    self.seconds += seconds
+                    if given == number:
+                        return result
+                case Failure(number=given, error=error) if given == number:
+                    raise error
+                case _:
+                    pass
+
+
+class RemoteEncoder(RemoteEngine):
+    """An :class:`~evalsuite.engines.base.Encoder` in another process."""
+
+    def __init__(self, channel: Channel, version: str) -> None:
+        super().__init__(channel, version)
+        self._announced: deque[tuple[int, Sequence[str], str]] = deque()
+
+    def announce(self, texts: Sequence[str], prefix: str = "") -> None:
+        """Ask already for what the next call of :meth:`encode` but one, or the next, will want.
+
+        The engine then need not wait while this process writes down what it got.
+        """
+        self._announced.append((self._ask("encode", texts, prefix), texts, prefix))
+
+    def encode(
+        self, texts: Sequence[str], prefix: str = "", progress: Progress | None = None
+    ) -> Vectors:
+        number = None
+        while self._announced and number is None:
+            given, announced, before = self._announced.popleft()
+            if announced == texts and before == prefix:
+                number = given
+
+        def heard(news: list[tuple[int]]) -> None:
+            if progress is not None:
+                progress(sum(texts for (texts,) in news))
+
+        vectors: Vectors = self._answer(number or self._ask("encode", texts, prefix), heard)
+        return vectors
+
+    def render(self, text: str, prefix: str = "") -> Rendered:
+        rendered: Rendered = self._answer(self._ask("render", text, prefix))
+        return rendered
+
+
+class RemoteGenerator(RemoteEngine):
+    """A :class:`~evalsuite.engines.base.Generator` in another process."""
+
+    @property
+    def _facts(self) -> Facts:
+        while self._known is None:
+            self.receive()
+        return self._known
+
+    @property
+    def max_length(self) -> int:
+        return self._facts.max_length
+
+    @property
+    def wave(self) -> int:
+        return self._facts.wave
+
+    def generate(
+        self, requests: Sequence[GenerationRequest], ended: Ended | None = None
+    ) -> list[Completion]:
+        def heard(news: list[tuple[int, Completion]]) -> None:
+            if ended is not None:
+                for index, completion in news:
+                    ended(index, completion)
+
+        completions: list[Completion] = self._answer(self._ask("generate", requests), heard)
+        return completions
+
+    def score(self, requests: Sequence[ScoreRequest]) -> list[Score]:
+        scores: list[Score] = self._answer(self._ask("score", requests))
+        return scores

@@ -1,0 +1,58 @@
+"""What every process of a run but the first does before anything else."""
+
+from __future__ import annotations
+
+import logging
+import os
+import select
+import sys
+from pathlib import Path
+
+from evalsuite.redact import RedactingFormatter
+
+
+def redirect_output(log: Path) -> None:
+    """Send standard output and error, of native code too, to the log file."""
+    log.parent.mkdir(parents=True, exist_ok=True)
+    handle = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+    for stream in (sys.stdout, sys.stderr):
+        os.dup2(handle, stream.fileno())
+    os.close(handle)
+
+
+def configure_logging() -> None:
+    """Log warnings to standard error, without secrets."""
+    logging.basicConfig(level=logging.WARNING, stream=sys.stderr)
+    for handler in logging.getLogger().handlers:
+        handler.setFormatter(RedactingFormatter(logging.BASIC_FORMAT))
+
+
+def die_with_parent(channel: int) -> None:
+    """Ask Linux to end this process when the parent dies, so that no engine is left behind.
+
+    Args:
+        channel: Descriptor of a pipe or socket to the parent.
+    """
+    if sys.platform != "linux":
+        return
+    import ctypes
+    import signal
+
+    pr_set_pdeathsig = 1
+    ctypes.CDLL(None, use_errno=True).prctl(pr_set_pdeathsig, signal.SIGKILL)
+    # It may have died before it was asked for: nobody is at the channel's other end then.
+    poll = select.poll()
+    poll.register(channel, 0)
+    if poll.poll(0):
+        os._exit(1)
+
+
+def set_library_environment(*, offline: bool) -> None:
+    """Set what libraries read from the environment; before any of them is imported."""
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    os.environ["HF_HUB_DISABLE_PROGRESS_BARS"] = "1"
+    os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
+    if offline:
+        os.environ["HF_HUB_OFFLINE"] = "1"
+        os.environ["HF_DATASETS_OFFLINE"] = "1"
+        os.environ["TRANSFORMERS_OFFLINE"] = "1"

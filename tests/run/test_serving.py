@@ -1,0 +1,201 @@
+"""Jobs that other processes do with this one's engine: real processes, a tiny real model."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from tiny_encoders import checkpoint, save_model
+
+from evalsuite.checkpoint.models import Checkpoint
+from evalsuite.engines.base import Encoder
+from evalsuite.engines.encoders import load_encoder
+from evalsuite.registry.load import Registry
+from evalsuite.run import events
+from evalsuite.run.jobs import JobRunner
+from evalsuite.run.plan import RunOptions, make_plan
+from evalsuite.run.serving import TRIES, Serving
+from evalsuite.run.spec import JobSpec, WorkerSpec
+from evalsuite.schema import Record
+from evalsuite.store import Store
+
+TASKS = ("smoke-sts", "smoke-reranking", "smoke-pair-classification")
+OPTIONS = RunOptions(device="cpu", dtype="float32", limit=6)
+
+
+@dataclass
+class Heard:
+    """Events, and what to do on one of them."""
+
+    events: list[events.Event] = field(default_factory=list)
+    then: Callable[[events.Event], None] = lambda _: None
+
+    def __call__(self, event: events.Event) -> None:
+        self.events.append(event)
+        self.then(event)
+
+    def ended(self) -> dict[int, str]:
+        found = [event for event in self.events if isinstance(event, events.JobEnded)]
+        assert len({event.index for event in found}) == len(found), "a job ended twice"
+        return {event.index: event.status for event in found}
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EVALSUITE_CACHE", str(tmp_path / "cache"))
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Checkpoint:
+    path = save_model(tmp_path_factory.mktemp("model"), "llama")
+    return checkpoint(path, instructions="none", max_length=256)
+
+
+@pytest.fixture(scope="module")
+def encoder(tiny: Checkpoint) -> Encoder:
+    return load_encoder(tiny, device="cpu", dtype="float32")
+
+
+def runner(
+    tiny: Checkpoint, folder: Path, heard: Heard, tasks: tuple[str, ...] = TASKS
+) -> JobRunner:
+    registry = Registry.load()
+    store = Store(folder)
+    plan = make_plan((tiny,), [registry.task(name) for name in tasks], OPTIONS, registry, store)
+    spec = WorkerSpec(
+        checkpoint=tiny,
+        world="embedding",
+        jobs=tuple(
+            JobSpec(task=job.task, signature=job.signature, instruction=job.instruction)
+            for job in plan.jobs
+        ),
+        options=OPTIONS,
+        store=folder,
+        log=folder / "log",
+    )
+    return JobRunner(spec, store, heard)
+
+
+def said(records: list[Record]) -> dict[str, tuple[float | None, dict[str, float]]]:
+    return {record.signature.task: (record.score, record.metrics) for record in records}
+
+
+def test_scores_are_those_of_one_process(
+    tiny: Checkpoint, encoder: Encoder, tmp_path: Path
+) -> None:
+    heard = Heard()
+    served = runner(tiny, tmp_path / "served", heard)
+    Serving(served, [0, 1, 2]).serve(encoder)
+    assert heard.ended() == {0: "scored", 1: "scored", 2: "scored"}
+
+    alone = runner(tiny, tmp_path / "alone", Heard())
+    alone.run([0, 1, 2], encoder)
+    assert said(served.store.records()) == said(alone.store.records())
+    assert len(said(served.store.records())) == len(TASKS)
+
+
+def children() -> list[int]:
+    me = os.getpid()
+    found = []
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = stat.read_text().rpartition(")")[2].split()
+        except OSError:
+            continue
+        words = stat.with_name("cmdline").read_bytes()
+        if int(fields[1]) == me and b"harness_process" in words:
+            found.append(int(stat.parent.name))
+    return found
+
+
+def kill_children() -> None:
+    for pid in children():
+        os.kill(pid, signal.SIGKILL)
+
+
+def test_a_killed_process_costs_nothing(tiny: Checkpoint, encoder: Encoder, tmp_path: Path) -> None:
+    """Killed once within the second job: another process does it again, and all others."""
+    killed = []
+
+    def then(event: events.Event) -> None:
+        if isinstance(event, events.JobStarted) and event.index == 1 and not killed:
+            killed.append(event)
+            kill_children()
+
+    heard = Heard(then=then)
+    jobs = runner(tiny, tmp_path, heard)
+    Serving(jobs, [0, 1, 2]).serve(encoder)
+    assert killed
+    assert heard.ended() == {0: "scored", 1: "scored", 2: "scored"}
+    assert children() == []
+
+
+def test_a_job_that_kills_its_process_fails_and_the_others_go_on(
+    tiny: Checkpoint, encoder: Encoder, tmp_path: Path
+) -> None:
+    times: list[int] = []
+
+    def then(event: events.Event) -> None:
+        if isinstance(event, events.JobStarted) and event.index == 0:
+            times.append(0)
+            kill_children()
+
+    heard = Heard(then=then)
+    jobs = runner(tiny, tmp_path, heard, TASKS[:2])
+    Serving(jobs, [0, 1]).serve(encoder)
+    assert heard.ended() == {0: "failed", 1: "scored"}
+    assert len(times) == TRIES
+    [failed] = [record for record in jobs.store.records() if record.status == "failed"]
+    assert "ended by SIGKILL, twice" in (failed.reason or "")
+
+
+def test_what_another_run_holds_comes_last(
+    tiny: Checkpoint, encoder: Encoder, tmp_path: Path
+) -> None:
+    heard = Heard()
+    jobs = runner(tiny, tmp_path, heard, TASKS[:2])
+    lock = jobs.store.job_lock(tiny.ref, jobs.spec.jobs[0].signature.plan_key)
+    taken = threading.Event()
+
+    def other_run() -> None:  # all in one thread: a lock belongs to who took it
+        deadline = time.monotonic() + 60
+        with lock:
+            taken.set()
+            while 1 not in heard.ended() and time.monotonic() < deadline:
+                time.sleep(0.05)
+
+    thread = threading.Thread(target=other_run)
+    thread.start()
+    assert taken.wait(10)
+    Serving(jobs, [0, 1]).serve(encoder)
+    thread.join()
+    assert list(heard.ended()) == [1, 0]
+    assert events.JobWaiting(index=0) in heard.events
+
+
+def test_an_error_of_the_engine_fails_the_job_with_its_line(
+    tiny: Checkpoint, tmp_path: Path
+) -> None:
+    closed = load_encoder(tiny, device="cpu", dtype="float32", weights=False)
+    heard = Heard()
+    jobs = runner(tiny, tmp_path, heard, TASKS[:1])
+    Serving(jobs, [0]).serve(closed)
+    [record] = jobs.store.records()
+    assert record.status == "failed"
+    assert record.reason == "this encoder has no weights loaded; load it with weights=True"
+
+
+def test_without_an_engine_no_process_stays(tiny: Checkpoint, tmp_path: Path) -> None:
+    serving = Serving(runner(tiny, tmp_path, Heard(), TASKS[:1]), [0])
+    assert children()
+    serving.abandon()
+    deadline = time.monotonic() + 20
+    while children() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert children() == []
