@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from evalsuite.engines.base import Progress, Vectors
 from evalsuite.errors import EngineError
+from evalsuite.suspicions import refused
 
 MAX_ROWS: Final = 256
 """Texts in one batch at most."""
@@ -159,7 +160,8 @@ def embed_distinct(
         vectors = forward(batch)
         bad = np.flatnonzero(~np.isfinite(vectors).all(axis=1))
         if bad.size:
-            raise EngineError(
+            raise refused(
+                "not-finite",
                 f"the vector of the text {texts[batch[bad[0]]][:40]!r} is not finite",
                 "try --dtype float32, and check the checkpoint's weights",
             )

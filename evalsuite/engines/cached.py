@@ -25,6 +25,7 @@ from evalsuite.engines.encoders import loading
 from evalsuite.engines.key_values import KeyValues
 from evalsuite.engines.transformers_encoder import NO_WINDOW, TextTokenizer
 from evalsuite.errors import CheckpointError, EngineError, UsageError
+from evalsuite.suspicions import refused
 
 if TYPE_CHECKING:
     from evalsuite.checkpoint.models import Checkpoint, EmbeddingProtocol
@@ -299,7 +300,11 @@ class CachedModel:
         found = pool(hidden, mask, pooling, normalize=self._protocol.normalize)
         vectors: Vectors = found.cpu().numpy()
         if not np.isfinite(vectors).all():
-            raise EngineError("the model gives embeddings that are not finite")
+            raise refused(
+                "not-finite",
+                "the model gives embeddings that are not finite",
+                "try --dtype float32, and check the checkpoint's weights",
+            )
         return vectors
 
     def _verify_attention(self) -> None:

@@ -24,6 +24,7 @@ from evalsuite.engines.base import (
 )
 from evalsuite.engines.device import engine_version, resolve_device, resolve_dtype
 from evalsuite.engines.generators import check_ids, not_finite
+from evalsuite.engines.score_plan import plan_scores, positions
 from evalsuite.errors import EngineError
 
 if TYPE_CHECKING:
@@ -155,50 +156,44 @@ class VllmGenerator:
         return [completions[index] for index in range(len(requests))]
 
     def score(self, requests: Sequence[ScoreRequest]) -> list[Score]:
-        """Score continuations; see the protocol.
-
-        Continuations of one token that share a context are answered by one forward pass over
-        it: only the last position meets the language model's head. Longer ones ask for the
-        log-probabilities of the whole prompt.
-        """
+        """Score continuations; see the protocol, and :func:`plan_scores` for what is run."""
         check_ids(requests, self._rows, self._name)
-        scores: dict[int, Score] = {}
-        singles: dict[tuple[int, ...], list[int]] = {}
-        longer: list[int] = []
-        for index, request in enumerate(requests):
-            if not request.continuation_ids:
-                scores[index] = Score(logprob=0.0, greedy=True)
-            elif len(request.continuation_ids) == 1:
-                singles.setdefault(request.context_ids, []).append(index)
-            else:
-                longer.append(index)
+        asked = [request for request in requests if request.continuation_ids]
+        plan = plan_scores(asked)
         groups = [
-            members[start : start + MAX_CANDIDATES]
-            for members in singles.values()
-            for start in range(0, len(members), MAX_CANDIDATES)
+            (context, tokens[start : start + MAX_CANDIDATES])
+            for context, tokens in plan.positions.items()
+            for start in range(0, len(tokens), MAX_CANDIDATES)
         ]
-        prompts = [requests[group[0]].context_ids for group in groups]
-        params = [self._candidates([requests[i].continuation_ids[0] for i in g]) for g in groups]
-        for index in longer:
-            prompts.append(requests[index].context_ids + requests[index].continuation_ids)
+        prompts = [context for context, _ in groups]
+        params = [self._candidates(tokens) for _, tokens in groups]
+        for index in plan.whole:
+            prompts.append(asked[index].context_ids + asked[index].continuation_ids)
             params.append(self._whole_prompt())
         answers = self._run(prompts, params)
-        for group, answer in zip(groups, answers[: len(groups)], strict=True):
+        known: dict[tuple[tuple[int, ...], int], tuple[float, float]] = {}
+        for (context, tokens), answer in zip(groups, answers[: len(groups)], strict=True):
             table, best = answer.outputs[0].logprobs[0], answer.outputs[0].token_ids[0]
-            for index in group:
-                logprob = table[requests[index].continuation_ids[0]].logprob
-                scores[index] = _score([logprob], [table[best].logprob])
-        for index, answer in zip(longer, answers[len(groups) :], strict=True):
-            start = len(requests[index].context_ids)
+            for token in tokens:
+                known[context, token] = table[token].logprob, table[best].logprob
+        scores: dict[int, Score] = {}
+        for index, answer in zip(plan.whole, answers[len(groups) :], strict=True):
+            start = len(asked[index].context_ids)
             scores[index] = _score(*_prompt_logprobs(answer.prompt_logprobs, start))
-        return [scores[index] for index in range(len(requests))]
+        for index, request in enumerate(asked):
+            if index not in scores:
+                pairs = [known[position] for position in positions(request)]
+                scores[index] = _score(*zip(*pairs, strict=True))
+        found = iter(scores[index] for index in range(len(asked)))
+        nothing = Score(logprob=0.0, greedy=True)
+        return [next(found) if request.continuation_ids else nothing for request in requests]
 
     def _candidates(self, token_ids: Sequence[int]) -> Any:
         return self._params(
             temperature=0,
             max_tokens=1,
             detokenize=False,
-            logprob_token_ids=sorted(set(token_ids)),
+            logprob_token_ids=sorted(token_ids),
         )
 
     def _whole_prompt(self) -> Any:

@@ -10,7 +10,6 @@ import numpy as np
 from evalsuite.checkpoint.folder import read_object
 from evalsuite.checkpoint.models import Checkpoint
 from evalsuite.engines.base import Encoder, Progress, Rendered, Vectors
-from evalsuite.errors import EngineError
 from evalsuite.schema import Suspicion
 from evalsuite.suspicions import collapsed, refused
 
@@ -42,14 +41,7 @@ class WatchedEncoder:
     def encode(
         self, texts: Sequence[str], prefix: str = "", progress: Progress | None = None
     ) -> Vectors:
-        try:
-            vectors = self._inner.encode(texts, prefix, progress)
-        except EngineError as error:
-            # Engines name the text; the kind of wrong result is named here.
-            if not error.message.endswith("not finite"):
-                raise
-            hint = error.hint or "check the weights, or use another precision (--dtype float32)"
-            raise refused("not-finite", error.message, hint) from error
+        vectors = self._inner.encode(texts, prefix, progress)
         seen = self._seen.setdefault(prefix, {})
         for text, vector in zip(texts, vectors, strict=True):
             if len(seen) >= SAMPLE:

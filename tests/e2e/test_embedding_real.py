@@ -53,7 +53,8 @@ def test_published_scores_come_out(
         checkpoint=checkpoint(minilm), workdir=tmp_path, data_root=shared_data / "hub"
     )
     task = Task(name=name, kind="mteb", source=name)
-    result = MtebHarness().evaluate(task, load_encoder(checkpoint(minilm), device="cpu"), context)
+    encoder = load_encoder(checkpoint(minilm), device="cpu", dtype="float32")
+    result = MtebHarness().evaluate(task, encoder, context)
     assert result.score == pytest.approx(published, abs=5e-5)
     assert result.stderr is not None
     assert 0.003 < result.stderr < 0.02

@@ -17,6 +17,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from evalsuite.paths import cache_dir
 from evalsuite.schema import Record
 from evalsuite.store import Store
 
@@ -66,8 +67,8 @@ def kill_when(out: Path, ready: Callable[[], bool], *arguments: str) -> None:
 def published(shared_data: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     out = tmp_path_factory.mktemp("published")
     tasks = "mteb:STSBenchmark,mteb:Banking77Classification"
-    data = str(shared_data / "hub")
-    return out, run(out, "--ckpt", "demo:minilm", "--tasks", tasks, "--data", data)
+    data = ("--data", str(shared_data / "hub"), "--dtype", "float32")
+    return out, run(out, "--ckpt", "demo:minilm", "--tasks", tasks, *data)
 
 
 def test_published_scores_stand_in_one_table(published: tuple[Path, str]) -> None:
@@ -94,28 +95,38 @@ def test_published_scores_stand_in_one_table(published: tuple[Path, str]) -> Non
 def test_nothing_to_do_loads_no_model(published: tuple[Path, str], shared_data: Path) -> None:
     out, _ = published
     tasks = "mteb:STSBenchmark,mteb:Banking77Classification"
-    data = str(shared_data / "hub")
-    text = run(out, "--ckpt", "demo:minilm", "--tasks", tasks, "--data", data)
+    data = ("--data", str(shared_data / "hub"), "--dtype", "float32")
+    text = run(out, "--ckpt", "demo:minilm", "--tasks", tasks, *data)
     assert "2 jobs: 0 to run, 2 already stored" in text
     assert "loading" not in text
 
 
 def test_killed_embedding_goes_on_and_ends_the_same(
-    published: tuple[Path, str], shared_data: Path, tmp_path: Path
+    published: tuple[Path, str],
+    shared_data: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    cache = tmp_path / "cache"
+    cache.mkdir()
+    # The converted checkpoint, but no vectors.
+    (cache / "checkpoints").symlink_to(cache_dir().absolute() / "checkpoints")
+    monkeypatch.setenv("EVALSUITE_CACHE", str(cache))
     undisturbed = scores(published[0])["minilm", "mteb:Banking77Classification"]
     arguments = ("--ckpt", "demo:minilm", "--tasks", "mteb:Banking77Classification")
-    data = ("--data", str(shared_data / "hub"))
+    data = ("--data", str(shared_data / "hub"), "--dtype", "float32")
+    out = tmp_path / "results"
 
-    def some_shards() -> bool:
-        return len(list(tmp_path.glob(".work/*/embeddings/*.npy"))) >= 3
+    def shards() -> dict[str, int]:
+        return {path.name: path.stat().st_ino for path in cache.glob("vectors/*/*.npy")}
 
-    kill_when(tmp_path, some_shards, *arguments, *data)
-    assert not scores(tmp_path), "nothing half-done is a record"
-    before = {path.name for path in tmp_path.glob(".work/*/embeddings/*.npy")}
-    run(tmp_path, *arguments, *data)
-    resumed = scores(tmp_path)["minilm", "mteb:Banking77Classification"]
+    kill_when(out, lambda: len(shards()) >= 3, *arguments, *data)
+    assert not scores(out), "nothing half-done is a record"
+    before = shards()
+    run(out, *arguments, *data)
+    resumed = scores(out)["minilm", "mteb:Banking77Classification"]
     assert len(before) >= 3
+    assert before.items() <= shards().items(), "what was there was not made again"
     assert resumed.score == undisturbed.score, "to the bit"
     assert resumed.metrics == undisturbed.metrics
 

@@ -16,6 +16,7 @@ import pytest
 from rich.console import Console
 
 from evalsuite.commands.run import RunRequest, evaluate_request
+from evalsuite.paths import cache_dir
 from evalsuite.run.plan import RunOptions
 from evalsuite.store import Store
 
@@ -68,12 +69,19 @@ def test_a_failed_task_stops_no_other_and_is_tried_again(odd_tasks: Path, tmp_pa
     assert "bad.jsonl:13" in again.stdout
 
 
-def test_a_killed_worker_costs_its_job_alone(odd_tasks: Path, tmp_path: Path) -> None:
+def test_a_killed_worker_costs_its_job_alone(
+    odd_tasks: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cache = tmp_path / "cache"
+    cache.mkdir()
+    (cache / "checkpoints").symlink_to(cache_dir().absolute() / "checkpoints")
+    monkeypatch.setenv("EVALSUITE_CACHE", str(cache))
+
     def kill_the_first_worker() -> None:
         deadline = time.monotonic() + 120
         while time.monotonic() < deadline:
             for child in psutil.Process().children():
-                in_a_job = list(tmp_path.glob(".work/*-*/"))
+                in_a_job = list(cache.glob("vectors/*/*.npy"))
                 if in_a_job and "evalsuite.run.worker" in " ".join(child.cmdline()):
                     os.kill(child.pid, signal.SIGKILL)
                     return
@@ -81,7 +89,7 @@ def test_a_killed_worker_costs_its_job_alone(odd_tasks: Path, tmp_path: Path) ->
 
     killer = threading.Thread(target=kill_the_first_worker)
     killer.start()
-    asked = request(tmp_path, odd_tasks, "smoke-retrieval", "good")
+    asked = request(tmp_path / "results", odd_tasks, "smoke-retrieval", "good")
     records = evaluate_request(asked, Console(quiet=True)).records
     killer.join()
     assert [record.status for record in records] == ["failed", "scored"]

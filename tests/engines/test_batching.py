@@ -127,7 +127,7 @@ def test_a_vector_that_is_not_finite_names_its_text(bad: float) -> None:
     def forward(batch: Sequence[int]) -> np.ndarray:
         return np.array([[1.0, bad if place == 1 else 0.0] for place in batch], dtype=np.float32)
 
-    with pytest.raises(EngineError, match=r"'the second text'.*not finite"):
+    with pytest.raises(EngineError, match=r"^not-finite: .*'the second text'.*not finite"):
         embed_distinct(
             ["first", "the second text"], [1, 2], np.arange(2), forward, Batcher(99), None
         )

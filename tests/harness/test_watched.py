@@ -21,15 +21,12 @@ class Letters:
 
     version = "letters 1"
 
-    def __init__(self, start: tuple[int, ...] = (0,), failure: str = "") -> None:
+    def __init__(self, start: tuple[int, ...] = (0,)) -> None:
         self.start = start
-        self.failure = failure
 
     def encode(
         self, texts: Sequence[str], prefix: str = "", progress: Progress | None = None
     ) -> Vectors:
-        if self.failure:
-            raise EngineError(self.failure)
         if prefix == "same":
             return np.ones((len(texts), 4), dtype=np.float32)
         return np.array([[text.count(c) for c in "0123"] for text in texts], dtype=np.float32)
@@ -64,15 +61,6 @@ def test_repeated_texts_are_no_collapse() -> None:
     watched.encode(["1"] * 100)
     watched.encode(["1"] * 100)
     assert watched.suspicions() == ()
-
-
-def test_vectors_that_are_not_finite_are_named() -> None:
-    watched = WatchedEncoder(Letters(failure="the vector of the text 'a' is not finite"))
-    with pytest.raises(EngineError, match=r"^not-finite: the vector of the text 'a' is not finite"):
-        watched.encode(["a"])
-    other = WatchedEncoder(Letters(failure="out of memory"))
-    with pytest.raises(EngineError, match=r"^out of memory"):
-        other.encode(["a"])
 
 
 def test_two_bos_are_refused(checkpoint: Checkpoint) -> None:
