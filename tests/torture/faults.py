@@ -61,8 +61,8 @@ def run_case(name: str, expected: Reference, folder: Path) -> Finding:
         seen, place.wrong = "", [*place.wrong, str(error)]
     seconds = round(time.monotonic() - started, 1)
     what = (fault.__doc__ or "").strip()
-    wrong = tuple(impersonal(line, folder) for line in place.wrong)
-    return Finding(name, what, impersonal(seen, folder), seconds, wrong)
+    wrong = tuple(impersonal(line, place.folder) for line in place.wrong)
+    return Finding(name, what, impersonal(seen, place.folder), seconds, wrong)
 
 
 def run_all(names: Sequence[str], folder: Path) -> list[Finding]:

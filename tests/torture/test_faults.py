@@ -7,7 +7,13 @@ from pathlib import Path
 import pytest
 from faults import CASES, Finding, run_all, write
 
-BOUNDED = ("the disk fills up in a job", "the engine stops answering", "Ctrl-C in a job")
+BOUNDED = (
+    "the disk fills up in a job",
+    "the engine stops answering",
+    "Ctrl-C at the start",
+    "Ctrl-C while the engine loads",
+    "Ctrl-C in a job",
+)
 
 
 @pytest.mark.e2e
