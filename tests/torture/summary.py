@@ -63,7 +63,8 @@ FIGURES = (
     Figure(
         "kill -9 at random moments",
         "kills",
-        f"{KILLS} kills, {VLLM_KILLS} of them with vLLM: nothing lost or duplicated, all completed, all tables identical",
+        f"{KILLS} kills, {VLLM_KILLS} of them with vLLM: nothing lost or duplicated, all "
+        "completed, all tables identical",
         _kills,
     ),
     Figure("four runs on one store", "faults", "each job done once, none corrupt", _four_at_once),
