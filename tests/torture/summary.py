@@ -94,7 +94,7 @@ def main() -> int:
         good = good and reached
         said = report["figures"] if report else "not run"
         verdict = "reached" if reached else "not reached"
-        link = f"[{figure.report}.md]({figure.report}.md)"
+        link = f"[{figure.report}.md]({figure.report}.md)" if report else ""
         lines.append(f"| {figure.what} | {figure.needed} | {said} | {verdict} | {link} |")
     text = (
         "# What was tried to break it\n\nWritten by `make torture`.\n\n"
