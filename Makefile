@@ -27,6 +27,7 @@ bench: $(READY)  ## speed beside peers and limits: four hours on an idle machine
 	-$(BIN)/python bench/encoder_flops.py
 	-$(BIN)/python bench/retrieval_scale.py
 	-$(BIN)/python bench/mteb_peer.py $(DATA)/hub
+	-$(BIN)/python bench/embedding_profile.py $(DATA)/hub
 	$(BIN)/pip install --quiet --no-deps --upgrade --target .gritlm gritlm==1.0.2
 	-$(BIN)/python bench/gritlm_peer.py $(DATA)/hub --gritlm .gritlm
 	-$(BIN)/python bench/vllm_overhead.py $(DATA)/hub

@@ -25,6 +25,8 @@ PARTS = {
     7: ("startup", "start-up"),
 }
 START_UP = 7
+PROFILE = "embedding_profile.md"
+"""Has no goal."""
 
 
 def main() -> int:
@@ -34,7 +36,10 @@ def main() -> int:
     folder = parser.parse_args().reports
     read = {part: load(folder / f"{name}.json") for part, (name, _) in PARTS.items()}
     goals = {part: goals_of(part, content) for part, content in read.items() if content}
-    text = "\n".join(page({part: content for part, content in read.items() if content}, goals))
+    lines = page({part: content for part, content in read.items() if content}, goals)
+    if (folder / PROFILE).is_file():
+        lines += ["", f"[Where the time of an embedding run goes]({PROFILE})."]
+    text = "\n".join(lines)
     print(text)
     (folder / "README.md").write_text(text + "\n", encoding="utf-8")
     drawn = [goal for part in goals for goal in goals[part]]
