@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 from evalsuite.compare.suite import AverageLine, SuiteComparison
 from evalsuite.report.published import PublishedTable
@@ -27,6 +27,8 @@ LONG = 4000
 """Tokens of a long document: the greatest length in the paper's Figure 5."""
 FASTER = 0.6
 """Share of the time that caching is claimed to save."""
+NAMED = 4
+"""Suspect tasks that are named."""
 Z = 1.959964
 """Of a 95 % interval."""
 
@@ -65,7 +67,31 @@ class Average:
         return f"{self.value:.1f} (95 %: {low:.1f} to {high:.1f})"
 
 
-def strength(world: World, average: Average | None, table: PublishedTable | None) -> Claim:
+def reservations(records: Iterable[Record], *, limit: bool) -> tuple[str, ...]:
+    """Why scores cannot carry a claim, in a line a reason.
+
+    Args:
+        records: The scores that it would rest on.
+        limit: Whether the claim is about whole tasks.
+    """
+    scored = [record for record in records if record.score is not None]
+    suspect = [record.signature.task for record in scored if record.suspicions]
+    found = []
+    if limits := sorted({r.signature.limit for r in scored if limit and r.signature.limit}):
+        shown = " or ".join(map(str, limits))
+        found.append(f"measured with --limit {shown}: the claim is about whole tasks")
+    if suspect:
+        named = f"{', '.join(suspect[:NAMED])}{', …' if len(suspect) > NAMED else ''}"
+        found.append(f"suspect scores, see the table: {named}")
+    return tuple(found)
+
+
+def strength(
+    world: World,
+    average: Average | None,
+    table: PublishedTable | None,
+    against: Sequence[str] = (),
+) -> Claim:
     """Whether an average lies above the best published row that the claim is about.
 
     Args:
@@ -73,6 +99,7 @@ def strength(world: World, average: Average | None, table: PublishedTable | None
             up to the size of 7 billion parameters).
         average: The checkpoint's; ``None`` where a task of it is missing.
         table: The published rows; ``None`` where the suite has none.
+        against: What keeps the average from carrying the claim.
     """
     embedding = world == "embedding"
     known = {
@@ -91,7 +118,8 @@ def strength(world: World, average: Average | None, table: PublishedTable | None
         measured.append("no published rows for this suite: the claim is about the suite grit")
     else:
         measured.append(f"best published row: {best}, {known[best]:.1f}")
-    if average is not None and best is not None and average.bounds is not None:
+    measured += against
+    if average is not None and best is not None and average.bounds is not None and not against:
         low, high = average.bounds
         if low > known[best]:
             answer = "holds"
@@ -109,12 +137,17 @@ def strength(world: World, average: Average | None, table: PublishedTable | None
     )
 
 
-def no_loss(comparisons: Mapping[World, SuiteComparison | None], margin: float) -> Claim:
+def no_loss(
+    comparisons: Mapping[World, SuiteComparison | None],
+    margin: float,
+    against: Mapping[World, Sequence[str]],
+) -> Claim:
     """Whether a unified checkpoint is as good as one trained for one of the two alone.
 
     Args:
         comparisons: World → the unified checkpoint against the one trained for that world only.
         margin: Points by which the unified one may be worse.
+        against: World → what keeps its scores from carrying the claim.
     """
     answers: list[Answer] = []
     measured: list[str] = []
@@ -125,8 +158,10 @@ def no_loss(comparisons: Mapping[World, SuiteComparison | None], margin: float) 
             continue
         line = next((a for a in comparison.averages if a.average and a.world == world), None)
         answer, said = _not_worse(line, margin)
-        answers.append(answer)
+        why_not = against.get(world, ())
+        answers.append("not decidable" if why_not else answer)
         measured.append(f"{world}, against {comparison.first}: {said}")
+        measured += [f"{world}: {reason}" for reason in why_not]
     return Claim(
         title="No loss by unifying",
         paper="matches training on only generative or embedding data",
@@ -144,21 +179,28 @@ def faster_rag(record: Record | None) -> Claim:
         record: The checkpoint's latency (kind ``rag``), if it was measured.
     """
     answer: Answer = "not decidable"
-    raw: dict[str, Any] = record.raw if record is not None else {}
-    saving = raw.get("savings", {}).get("doc-cache A")
-    if not saving:
+    saving = record.raw["savings"].get("doc-cache A") if record is not None else None
+    if record is None or saving is None:
         measured = ["latency was not measured: evalsuite run --suite grit-rag"]
     else:
-        longest = max(raw["lengths"])
+        longest, embedded = max(record.raw["lengths"]), record.details.get("embed_length") or 0
         what = f"document of {longest:,} tokens, question of 1: document caching takes"
         bounds = f"95 %: {100 * saving['low']:.0f} to {100 * saving['high']:.0f} %"
         saved = f"{100 * saving['median']:.0f} % less time than plain RAG"
-        measured = [f"{what} {saved} ({bounds}, {saving['n']} pairs)"]
+        where = f"{record.signature.device}, {record.signature.dtype}"
+        measured = [f"{what} {saved} ({bounds}, {saving['n']} pairs; {where})"]
+        against = list(reservations([record], limit=False))
         if longest < LONG:
-            measured.append(f"the claim is about documents of {LONG:,} tokens")
-        elif saving["low"] > FASTER:
+            against.append(f"the claim is about documents of {LONG:,} tokens")
+        if embedded < longest:
+            against.append(
+                f"embedded and cached up to {embedded:,} tokens, while plain RAG read all: "
+                "measure without --embed-length"
+            )
+        measured += against
+        if saving["low"] > FASTER and not against:
             answer = "holds"
-        elif saving["high"] <= FASTER:
+        elif saving["high"] <= FASTER and not against:
             answer = "does not hold"
     return Claim(
         title="Faster retrieval-augmented generation",
@@ -171,7 +213,7 @@ def faster_rag(record: Record | None) -> Claim:
 
 
 def latency_of(fingerprint: str, records: Iterable[Record]) -> Record | None:
-    """The newest measured latency of a checkpoint."""
+    """The newest measured latency of a checkpoint, of those with the most embedded."""
     found = [
         record
         for record in records
@@ -179,7 +221,11 @@ def latency_of(fingerprint: str, records: Iterable[Record]) -> Record | None:
         and record.score is not None
         and "savings" in record.raw
     ]
-    return max(found, key=lambda record: record.created, default=None)
+    return max(
+        found,
+        key=lambda record: (record.details.get("embed_length") or 0, record.created),
+        default=None,
+    )
 
 
 def joined(answers: Sequence[Answer]) -> Answer:

@@ -17,11 +17,12 @@ from evalsuite.claims import (
     joined,
     latency_of,
     no_loss,
+    reservations,
     strength,
 )
 from evalsuite.compare.suite import AverageLine, SuiteComparison
 from evalsuite.report.published import published_for
-from evalsuite.schema import World, digest
+from evalsuite.schema import Suspicion, World, digest
 from evalsuite.stats import Difference
 
 TABLE_1 = published_for("table1", "grit")
@@ -97,20 +98,21 @@ def compared(world: World, delta: float, stderr: float) -> SuiteComparison:
 )
 def test_no_loss(delta: float, stderr: float, answer: Answer) -> None:
     both = {w: compared(w, delta, stderr) for w in ("embedding", "generative")}
-    assert no_loss(both, 1.0).answer == answer  # type: ignore[arg-type]
+    assert no_loss(both, 1.0, {}).answer == answer  # type: ignore[arg-type]
 
 
 def test_half_of_a_comparison_can_refute_but_not_confirm() -> None:
     fine, bad = compared("embedding", 0.0, 0.001), compared("embedding", -0.1, 0.001)
-    assert no_loss({"embedding": fine, "generative": None}, 1.0).answer == "not decidable"
-    assert no_loss({"embedding": bad, "generative": None}, 1.0).answer == "does not hold"
+    assert no_loss({"embedding": fine, "generative": None}, 1.0, {}).answer == "not decidable"
+    assert no_loss({"embedding": bad, "generative": None}, 1.0, {}).answer == "does not hold"
     assert joined(["holds", "not decidable", "does not hold"]) == "does not hold"
 
 
-def latency(low: float, high: float, longest: int = 4000) -> Any:
+def latency(low: float, high: float, longest: int = 4000, embedded: int = 8192) -> Any:
     saving = {"median": (low + high) / 2, "low": low, "high": high, "n": 9}
     raw = {"lengths": [250, longest], "savings": {"doc-cache A": saving}}
-    return record("m", 1.0).model_copy(update={"raw": raw})
+    details = {"embed_length": embedded}
+    return record("m", 1.0).model_copy(update={"raw": raw, "details": details})
 
 
 @pytest.mark.parametrize(
@@ -126,6 +128,37 @@ def test_faster_rag(low: float, high: float, longest: int, answer: Answer) -> No
     claim = faster_rag(latency(low, high, longest))
     assert claim.answer == answer
     assert f"{longest:,} tokens" in claim.measured[0]
+
+
+def test_a_cache_of_part_of_the_document_decides_nothing() -> None:
+    """Plain RAG reads all 4,000 tokens, a cache made with --embed-length 512 holds 512."""
+    cut, whole = latency(0.8, 0.9, embedded=512), latency(0.1, 0.2)
+    claim = faster_rag(cut)
+    assert claim.answer == "not decidable"
+    assert "up to 512 tokens" in claim.measured[1]
+    newest = cut.model_copy(update={"created": whole.created + timedelta(days=1)})
+    assert latency_of(digest("m"), [whole, newest]) is whole
+
+
+def test_limited_and_suspect_scores_carry_no_claim() -> None:
+    plain = record("m", 0.7)
+    short = plain.signature.model_copy(update={"limit": 8})
+    limited = plain.model_copy(update={"signature": short})
+    (reason,) = reservations([plain, limited], limit=True)
+    assert "--limit 8" in reason
+    assert not reservations([limited], limit=False)
+    held = strength("embedding", Average(70.0, 0.1), TABLE_1, [reason])
+    assert held.answer == "not decidable"
+    assert reason in held.measured
+    doubt = Suspicion(code="collapsed-embeddings", what="alike", next_step="look")
+    suspect = plain.model_copy(update={"suspicions": (doubt,)})
+    assert plain.signature.task in reservations([suspect], limit=False)[0]
+    fine = {w: compared(w, 0.0, 0.001) for w in ("embedding", "generative")}
+    said = no_loss(fine, 1.0, {"embedding": ["suspect"]})  # type: ignore[arg-type]
+    assert said.answer == "not decidable"
+    assert "embedding: suspect" in said.measured
+    timed = latency(0.8, 0.9).model_copy(update={"suspicions": (doubt,)})
+    assert faster_rag(timed).answer == "not decidable"
 
 
 def test_the_newest_latency_of_the_checkpoint_counts() -> None:

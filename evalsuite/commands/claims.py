@@ -11,6 +11,7 @@ from evalsuite.claims import (
     faster_rag,
     latency_of,
     no_loss,
+    reservations,
     strength,
 )
 from evalsuite.commands.stored import categories_of, store_samples, stored_records
@@ -18,7 +19,7 @@ from evalsuite.compare.choose import choose
 from evalsuite.registry.load import Registry
 from evalsuite.registry.models import Suite
 from evalsuite.report.text import plain
-from evalsuite.schema import World
+from evalsuite.schema import Record, World
 from evalsuite.store import Store
 
 if TYPE_CHECKING:
@@ -91,16 +92,28 @@ def find_claims(
     layout = plan_layout(inside, suite, categories_of(registry))
     rows = plan_rows(inside, layout.means)
     row = choose(rows, unified)
+    others = {world: choose(rows, name) if name else None for world, name in only.items()}
     comparisons: dict[World, SuiteComparison | None] = {
-        world: _compared(choose(rows, name), row, layout, Store(results)) if name else None
-        for world, name in only.items()
+        world: _compared(other, row, layout, Store(results)) if other else None
+        for world, other in others.items()
     }
+    doubted = {
+        world: reservations([*_of(row, world), *_of(other, world)], limit=False)
+        for world, other in others.items()
+        if other
+    }
+    tables: dict[World, LayoutName] = {"embedding": "table1", "generative": "table2"}
     return [
-        strength("embedding", _average(row, suite, registry, "embedding"), _rows("table1", suite)),
-        strength(
-            "generative", _average(row, suite, registry, "generative"), _rows("table2", suite)
+        *(
+            strength(
+                world,
+                _average(row, suite, registry, world),
+                _rows(layout_name, suite),
+                reservations(_of(row, world), limit=True),
+            )
+            for world, layout_name in tables.items()
         ),
-        no_loss(comparisons, margin),
+        no_loss(comparisons, margin, doubted),
         faster_rag(latency_of(row.fingerprint, records)),
     ]
 
@@ -141,6 +154,11 @@ def _compared(first: RowPlan, second: RowPlan, layout: Layout, store: Store) -> 
         for row in (first, second)
     ]
     return compare_suite(sides[0], sides[1], layout)
+
+
+def _of(row: RowPlan, world: World) -> list[Record]:
+    """A row's records of a world."""
+    return list(row.variants[world].records.values()) if world in row.variants else []
 
 
 def _average(row: RowPlan, suite: Suite, registry: Registry, world: World) -> Average | None:

@@ -34,6 +34,13 @@ BASELINES: Final[dict[Method, Method]] = {
 }
 """Method → the plain RAG that it is compared with: that with the same order."""
 
+CACHELESS: Final[dict[Method, Method]] = {
+    "query-cache": "query-doc-embed",
+    "doc-cache": "doc-query-embed",
+}
+"""Method → what gives the model the same tokens without a cache: the difference is what caching
+costs."""
+
 SPEED_METHODS: Final[tuple[Method, ...]] = (
     "none",
     "query-doc",
@@ -58,7 +65,7 @@ class Latency(Frozen):
     tolerance: float = Field(default=0.05, gt=0)
     """A cell is done once the interval of its median is within this share of the median."""
     seconds: float = Field(default=2100.0, gt=0)
-    """After so many seconds no further repetition is begun, those of ``least`` apart."""
+    """After so many seconds no further repetition is begun, but for what was not timed at all."""
     searched: int = Field(default=10_000, ge=1)
     """Vectors in the index that is searched."""
 

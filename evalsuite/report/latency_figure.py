@@ -16,7 +16,7 @@ from evalsuite.registry.rag import Method
 from evalsuite.report.figures import METADATA, STYLE
 from evalsuite.report.files import write_whole
 from evalsuite.report.text import plain
-from evalsuite.schema import Record
+from evalsuite.schema import Record, digest
 
 LINES: Final[dict[Method, tuple[str, str, str]]] = {
     "none": ("No retrieval", "#595959", "o"),
@@ -37,11 +37,14 @@ FIGURES: Final = ("latency.svg", "latency.pdf", "latency.png")
 
 
 def latency_records(records: Iterable[Record]) -> list[Record]:
-    """Those with a grid of latencies, the newest of each checkpoint."""
-    newest: dict[str, Record] = {}
+    """Those with a grid of latencies, the newest of each checkpoint under each protocol.
+
+    Another device, precision or length to embed is another protocol.
+    """
+    newest: dict[tuple[str, str], Record] = {}
     for record in sorted(records, key=lambda record: record.created):
         if record.score is not None and record.task.get("rag", {}).get("latency") is not None:
-            newest[record.checkpoint.fingerprint] = record
+            newest[record.checkpoint.fingerprint, digest(record.signature.protocol)] = record
     return list(newest.values())
 
 
@@ -86,6 +89,8 @@ def latency_figure(records: Sequence[Record]) -> Any:
                 _panel(axes, record, *panel)
             signature = record.signature
             where = f"{signature.device.upper()}, {signature.dtype}"
+            if signature.max_length and signature.max_length < max(record.raw["lengths"]):
+                where += f", embedded up to {signature.max_length}"
             row[0].set_ylabel(f"Seconds per answer\n{plain(record.checkpoint.name)}, {where}")
             row[0].set_ylim(bottom=0)
     return figure

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from evalsuite.registry.models import Suite
-from evalsuite.registry.rag import BASELINES, Method
+from evalsuite.registry.rag import Method
+from evalsuite.report.method_tests import METRICS, as_main, method_tests
 from evalsuite.report.model import Cell, Head, Note, Row, Table, TableSection
 from evalsuite.report.notes import row_protocol, signature_notes, suspect_notes, warning_notes
 from evalsuite.report.rows import RowPlan, plan_rows
@@ -15,9 +16,6 @@ from evalsuite.report.scores import task_score
 from evalsuite.report.text import plain
 from evalsuite.schema import Record
 from evalsuite.suspicions import codes
-
-if TYPE_CHECKING:
-    from evalsuite.stats import Difference
 
 ROWS: Final[dict[str, dict[Method, str]]] = {
     "": {"none": "No RAG"},
@@ -53,24 +51,25 @@ def method_table(records: Sequence[Record], suite: Suite) -> Table:
     rows: list[Row] = []
     notes: list[Note] = []
     sizes: dict[str, None] = {}
-    for plan in plans:
+    names = [_named(plan) for plan in plans]
+    for plan, name in zip(plans, names, strict=True):
         latency = _latency(plan)
-        several = len(plans) > 1
-        rows += _rows(plan, latency, several=several)
-        notes += [*_found(plan), *_tests(plan, several=several)]
+        shown = name if len(plans) > 1 else ""
+        rows += _rows(plan, latency, shown)
+        notes += _found(plan, name)
+        notes += [Note(text=text) for text in method_tests(_by_method(plan), shown)]
         if latency:
             sizes[_lengths(latency)] = None
-            notes += _storage_notes(latency)
-    heads = [Head(label="Match"), Head(label="EM"), Head(label="F1")]
+            notes += _storage_notes(latency, shown)
+    heads = [Head(label=label) for label in METRICS.values()]
     measured = [Head(label="A, s"), Head(label="B, s"), Head(label="Storage")]
-    names = [plan.name for plan in plans]
     suspect = [replace(note, mark=SUSPECT_MARK) for note in suspect_notes(plans)]
     notes = [*suspect, *(Note(text=text) for text in sizes), *notes]
     notes += [*warning_notes(plans), *signature_notes(plans, names, suite.tasks)]
     return Table(
         title=f"{plain(suite.name)}, as in Table 7 of the GRIT paper",
         sections=(
-            TableSection(world="generative", title="Quality, %", columns=tuple(heads)),
+            TableSection(world="generative", title="Quality, % (95 %)", columns=tuple(heads)),
             TableSection(world=None, title="Latency, median", columns=tuple(measured)),
         ),
         rows=tuple(rows),
@@ -79,10 +78,15 @@ def method_table(records: Sequence[Record], suite: Suite) -> Table:
     )
 
 
-def _rows(plan: RowPlan, latency: Record | None, *, several: bool) -> Iterator[Row]:
+def _named(plan: RowPlan) -> str:
+    """The checkpoint, with what sets this row apart from its others: another device, say."""
+    return f"{plan.name} ({plan.difference})" if plan.difference else plan.name
+
+
+def _rows(plan: RowPlan, latency: Record | None, name_shown: str) -> Iterator[Row]:
     by_method = _by_method(plan)
     for group, methods in ROWS.items():
-        shown = f"{plan.name}, {group}" if several and group else plan.name if several else group
+        shown = ", ".join(filter(None, (name_shown, group)))
         for method, name in methods.items():
             record = by_method.get(method)
             if record is None and latency is None:
@@ -97,27 +101,27 @@ def _rows(plan: RowPlan, latency: Record | None, *, several: bool) -> Iterator[R
 
 
 def _quality(record: Record | None) -> Iterator[Cell]:
-    """Match with its standard error; exact match and F1."""
+    """Match, exact match and F1, each with its interval where the questions' scores are known."""
     if record is None or record.score is None:
         status = record.status if record else "missing"
-        yield from (Cell(status=status) for _ in range(3))
+        yield from (Cell(status=status) for _ in METRICS)
         return
-    task = record.signature.task
-    score = task_score(task, {task: record}, {})
     suspect, mark = codes([record]), SUSPECT_MARK if record.suspicions else ""
-    main = record.main_metric == "match"
-    match = 100 * record.metrics["match"]
-    yield Cell(
-        status="scored",
-        value=match,
-        stderr=score.stderr if main else None,
-        score=score if main else None,
-        mark=mark,
-        suspect=suspect,
-    )
-    for name in ("exact_match", "f1"):
-        value = 100 * record.metrics[name]
-        yield Cell(status="scored", value=value, mark=mark, suspect=suspect)
+    for metric in METRICS:
+        one = as_main(record, metric)
+        score = task_score(one.signature.task, {one.signature.task: one}, {})
+        assert score.value is not None
+        known = score.interval()
+        text = f"{score.value:.1f} ({known.low:.1f}–{known.high:.1f})" if known else ""
+        yield Cell(
+            status="scored",
+            value=score.value,
+            stderr=score.stderr,
+            score=score,
+            text=text,
+            mark=mark,
+            suspect=suspect,
+        )
 
 
 def _speed(method: Method, latency: Record | None) -> Iterator[Cell]:
@@ -175,70 +179,27 @@ def _lengths(latency: Record) -> str:
     )
 
 
-def _storage_notes(latency: Record) -> Iterator[Note]:
+def _storage_notes(latency: Record, name: str) -> Iterator[Note]:
     found: Mapping[str, Any] = latency.raw["storage"]
     per_token, documents = found["bytes_per_token"], found["corpus_documents"]
+    whose = f"{name}: " if name else ""
     yield Note(
-        text=f"storage: for {documents:,} documents of {found['corpus_tokens']} tokens "
+        text=f"{whose}storage: for {documents:,} documents of {found['corpus_tokens']} tokens "
         f"({found['corpus']}), {in_bytes(per_token)} of cache a token; a document of "
         f"{found['document_tokens']} tokens took {in_bytes(found['document_bytes'])}"
     )
-    for name, saved in latency.raw["savings"].items():
-        if name in ("doc-cache A", "query-cache B"):
+    for what, saved in latency.raw["savings"].items():
+        if what in ("doc-cache A", "query-cache B"):
             yield Note(
-                text=f"{name} takes {saved['median']:.0%} less time than {saved['against']} "
+                text=f"{whose}{what} takes {saved['median']:.0%} less time than {saved['against']} "
                 f"[{saved['low']:.0%}, {saved['high']:.0%}], {saved['n']} rounds"
             )
 
 
-def _found(plan: RowPlan) -> list[Note]:
+def _found(plan: RowPlan, name: str) -> list[Note]:
     """How good the retrieval was, where the questions' file allows to say."""
     shares = {r.metrics["found"] for r in plan.records.values() if "found" in r.metrics}
     if not shares:
         return []
     shown = " to ".join(f"{100 * share:.1f} %" for share in sorted({min(shares), max(shares)}))
-    return [Note(text=f"{plan.name}: the document was found for {shown} of the questions")]
-
-
-def _tests(plan: RowPlan, *, several: bool) -> list[Note]:
-    """Each method against plain RAG with the same order, on the same questions."""
-    from evalsuite.stats import holm, mcnemar_p, mean_influence, paired
-
-    by_method = _by_method(plan)
-    found: list[tuple[str, Difference | None, float, int, int]] = []
-    for method, baseline in BASELINES.items():
-        one, two = by_method.get(baseline), by_method.get(method)
-        if one is None or two is None or not _comparable(one, two):
-            continue
-        before, after = one.raw["scores"], two.raw["scores"]
-        won = sum(b > a for a, b in zip(before, after, strict=True))
-        lost = sum(b < a for a, b in zip(before, after, strict=True))
-        delta = sum(after) / len(after) - sum(before) / len(before)
-        difference = paired(delta, mean_influence(before), mean_influence(after))
-        found.append((method, difference, mcnemar_p(won, lost), won, lost))
-    if not found:
-        return []
-    adjusted = holm([p for _, _, p, _, _ in found])
-    name = f"{plan.name}: " if several else ""
-    head = (
-        f"{name}against RAG in the same order, points of match [95 % interval], McNemar's exact "
-        f"test, p after Holm over {len(found)}:"
-    )
-    return [Note(text=head), *map(_line, found, adjusted)]
-
-
-def _line(found: tuple[str, Difference | None, float, int, int], p: float) -> Note:
-    method, difference, _, won, lost = found
-    text = method
-    if difference is not None:
-        span = difference.interval()
-        text += f" {100 * difference.delta:+.1f} [{100 * span.low:+.1f}, {100 * span.high:+.1f}],"
-    return Note(text=f"{text} p = {p:.3f}; {won} gained, {lost} lost")
-
-
-def _comparable(one: Record, two: Record) -> bool:
-    """Whether both have a 0 or 1 for each of the same questions."""
-    if one.score is None or two.score is None or {one.main_metric, two.main_metric} != {"match"}:
-        return False
-    same = one.signature.data == two.signature.data
-    return same and len(one.raw["scores"]) == len(two.raw["scores"])
+    return [Note(text=f"{name}: the document was found for {shown} of the questions")]

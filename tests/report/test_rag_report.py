@@ -11,25 +11,60 @@ from report_records import record
 from evalsuite.registry.load import Registry
 from evalsuite.registry.rag import BASELINES
 from evalsuite.report.aggregate import build_table
-from evalsuite.report.latency_figure import latency_figure
+from evalsuite.report.latency_figure import latency_figure, latency_records
 from evalsuite.report.methods import in_bytes
 from evalsuite.report.text import cell_text
 from evalsuite.report.write import write_all
 from evalsuite.schema import Record
-from evalsuite.stats import mcnemar_p
+from evalsuite.stats import (
+    fraction_interval,
+    mcnemar_p,
+    mean_influence,
+    mean_se,
+    paired,
+    sign_flip_p,
+)
 
 SUITE = Registry.load().suite("grit-rag")
 
 
-def quality(method: str, scores: list[float], data: str = "d" * 64) -> Record:
+def quality(
+    method: str,
+    scores: list[float],
+    data: str = "d" * 64,
+    *,
+    exact: list[float] | None = None,
+    f1: list[float] | None = None,
+    device: str = "cpu",
+) -> Record:
+    """A row of Table 7, as the harness writes it."""
+    each = {"match": scores, "exact_match": exact or scores, "f1": f1 or scores}
     share = sum(scores) / len(scores)
     made = record(
-        "tiny", f"rag-{method}", share, world="generative", metric="match", data=data, stderr=0.1
+        "tiny",
+        f"rag-{method}",
+        share,
+        world="generative",
+        metric="match",
+        data=data,
+        stderr=mean_se(scores),
+        device=device,
     )
-    metrics = {"match": share, "exact_match": 0.25, "f1": 0.5}
+    metrics = {metric: sum(values) / len(values) for metric, values in each.items()}
     task = {**made.task, "rag": {"method": method}}
-    raw = {"scores": scores}
-    return made.model_copy(update={"task": task, "metrics": metrics, "raw": raw})
+    update = {
+        "task": task,
+        "metrics": metrics,
+        "raw": {"per_question": each},
+        "n": len(scores),
+    }
+    return made.model_copy(update=update)
+
+
+def on(device: str, latency: Record) -> Record:
+    """The same latencies, measured elsewhere."""
+    signature = latency.signature.model_copy(update={"device": device})
+    return latency.model_copy(update={"signature": signature})
 
 
 def timed(method: str, query: int, document: int, median: float) -> dict[str, Any]:
@@ -72,28 +107,89 @@ def latency() -> Record:
 
 
 def test_rows_are_methods_and_storage_is_the_papers(latency: Record) -> None:
-    table = build_table([quality("none", [0, 1]), quality("doc-cache", [1, 1]), latency], SUITE)
+    half = [0.0, 1.0] * 10
+    found = [quality("none", half), quality("doc-cache", [1.0] * 20), latency]
+    table = build_table(found, SUITE)
     cells = {(row.group, row.name): [cell_text(c, 1) for c in row.cells] for row in table.rows}
-    assert cells["", "No RAG"] == ["50.0", "25.0", "50.0", "4.00 (3.90–4.10)", "–", "0 B"]
+    assert cells["", "No RAG"][3:] == ["4.00 (3.90–4.10)", "–", "0 B"]
     # GRIT paper, Table 7: 43 GB of index and 30 TB with the caches of all documents.
     doc = cells["document then query", "Doc caching"]
-    assert doc == ["100.0", "25.0", "50.0", "4.00 (3.90–4.10)", "–", "33.4 TB"]
+    assert doc[3:] == ["4.00 (3.90–4.10)", "–", "33.4 TB"]
     rag = cells["document then query", "RAG"]
     assert rag == ["–", "–", "–", "4.00 (3.90–4.10)", "9.00 (8.90–9.10)", "43.9 GB"]
     assert any("doc-cache A takes 70% less time" in note.text for note in table.notes)
 
 
+def test_match_em_and_f1_have_intervals() -> None:
+    """Of the score of each question; with the interval of the record where it is the score."""
+    match, exact = [1.0] * 12 + [0.0] * 8, [1.0] * 5 + [0.0] * 15
+    f1 = [0.5] * 10 + [0.25] * 10
+    (row,) = build_table([quality("none", match, exact=exact, f1=f1)], SUITE).rows
+    for cell, values in zip(row.cells, (match, exact, f1), strict=False):
+        share, error = sum(values) / 20, mean_se(values)
+        assert error is not None
+        assert cell.value == pytest.approx(100 * share)
+        assert cell.stderr == pytest.approx(100 * error)
+        span = fraction_interval(share, error, 20)
+        expected = f"{100 * share:.1f} ({100 * span.low:.1f}–{100 * span.high:.1f})"
+        assert cell_text(cell, 1) == expected
+
+
 def test_each_method_is_tested_against_rag_in_its_order() -> None:
     rag, cached = [1.0] * 12 + [0.0] * 8, [0.0] * 10 + [1.0] * 10
-    found = [quality("doc-query", rag), quality("doc-cache", cached)]
+    before, after = [0.9] * 10 + [0.2] * 10, [0.3] * 12 + [0.2] * 8
+    found = [quality("doc-query", rag, f1=before), quality("doc-cache", cached, f1=after)]
     notes = [note.text for note in build_table(found, SUITE).notes]
-    (line,) = [text for text in notes if text.startswith("doc-cache ")]
-    assert "8 gained, 10 lost" in line
-    assert f"p = {mcnemar_p(8, 10):.3f}" in line
-    assert "-10.0" in line
+    (text,) = [text for text in notes if text.startswith("doc-cache: ")]
+    match, exact, f1 = text.removeprefix("doc-cache: ").split("; ")
+    assert match.startswith("match -10.0 [")
+    assert match.endswith(f"p = {mcnemar_p(8, 10):.3f} (8 gained, 10 lost)")
+    assert exact.startswith("EM -10.0 [")
+    changes = [a - b for a, b in zip(after, before, strict=True)]
+    delta = sum(changes) / 20
+    difference = paired(delta, mean_influence(before), mean_influence(after))
+    assert difference is not None
+    span = difference.interval()
+    assert f1.startswith(f"F1 {100 * delta:+.1f} [{100 * span.low:+.1f}, {100 * span.high:+.1f}]")
+    p = sign_flip_p(changes)
+    assert f1.endswith(f"p = {p:.3f}" if p >= 0.0005 else "p < 0.001")
     apart = [found[0], quality("doc-cache", cached, data="e" * 64)]
-    assert not any(n.text.startswith("doc-cache ") for n in build_table(apart, SUITE).notes)
+    assert not any(n.text.startswith("doc-cache: ") for n in build_table(apart, SUITE).notes)
     assert BASELINES["query-cache"] == "query-doc"
+
+
+def test_what_caching_costs_is_tested_against_the_same_tokens_without_a_cache() -> None:
+    found = [
+        quality("doc-query-embed", [1.0] * 15 + [0.0] * 5),
+        quality("doc-cache", [1.0] * 9 + [0.0] * 11),
+    ]
+    notes = [note.text for note in build_table(found, SUITE).notes]
+    at = next(i for i, text in enumerate(notes) if "without a cache" in text)
+    assert notes[at + 1].startswith("doc-cache: match -30.0 [")
+    assert "(0 gained, 6 lost)" in notes[at + 1]
+
+
+def test_two_devices_are_told_apart(latency: Record) -> None:
+    found = [latency, on("cuda", latency)]
+    table = build_table([*found, quality("none", [0.0, 1.0])], SUITE)
+    groups = {row.group for row in table.rows if row.name == "No RAG"}
+    assert len(groups) == 2
+    assert {"dev:cpu" in group for group in groups} == {True, False}
+    assert any("dev:cuda" in group for group in groups)
+    storage = [note.text for note in table.notes if "storage: for" in note.text]
+    assert len(set(storage)) == 2
+    shown = latency_records(found)
+    assert {one.signature.device for one in shown} == {"cpu", "cuda"}
+    labels = [axes.get_ylabel() for axes in latency_figure(shown).axes[::2]]
+    assert "CPU" in labels[0]
+    assert "CUDA" in labels[1]
+
+
+def test_a_cut_question_is_said_on_the_figure(latency: Record) -> None:
+    signature = latency.signature.model_copy(update={"max_length": 512})
+    cut = latency.model_copy(update={"signature": signature})
+    assert "embedded up to 512" in latency_figure([cut]).axes[0].get_ylabel()
+    assert len(latency_records([latency, cut])) == 2
 
 
 def test_figure_5_is_drawn_beside_the_table(latency: Record, tmp_path: Path) -> None:

@@ -173,7 +173,7 @@ def _evaluation(
             "method": run.method,
             "documents": len(run.world.documents),
             "mean_tokens": math.fsum(documents) / len(documents),
-            "scores": [row["score"] for row in rows],
+            "per_question": {name: [row[name] for row in rows] for name in METRICS},
         },
         details={
             "attention": prompts.protocol.attention,
