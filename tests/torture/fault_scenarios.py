@@ -17,13 +17,15 @@ from contextlib import suppress
 from pathlib import Path
 
 from fault_places import ImpossibleError, Place, in_job, small_disk, until, worker
-from kills import EMBEDDING, VLLM, Scenario
+from kills import BOTH, EMBEDDING, VLLM, Scenario
 from real_runs import Run, contents
 
 PATIENCE = {"EVALSUITE_PATIENCE": "8"}
 """So that a stalled engine is noticed in seconds; ten minutes otherwise."""
 INTERRUPT_SECONDS = 10.0
 """Ctrl-C ends a run within this."""
+CONVERSIONS = 2
+"""How often a conversion is killed."""
 START_STEPS = 20
 START_SECONDS = 0.05
 """Moments at the start at which Ctrl-C comes, and the seconds between them."""
@@ -222,9 +224,34 @@ def four_runs_at_once(place: Place) -> str:
 
 def _at_once(place: Place, count: int) -> str:
     runs = [place.start() for _ in range(count)]
-    said = [place.ended(run, [0]) for run in runs]
+    for run in runs:
+        place.ended(run, [0])
     place.same()
-    return ", ".join(said)
+    # Each run says which jobs it did, and which another run had done.
+    lines = [line for run in runs for line in run.text.splitlines() if " done in " in line]
+    did = [sum(line in run.text and "by another run" not in line for line in lines) for run in runs]
+    jobs = len(place.expected.contents.jobs)
+    place.expect(sum(did) == jobs, f"{jobs} jobs, done {sum(did)} times: {lines}")
+    return f"{jobs} jobs; done by the runs: {', '.join(map(str, did))}"
+
+
+def conversion_killed(place: Place) -> str:
+    """Killed while a GGUF file becomes a checkpoint in an empty cache: nothing half is used."""
+    work = place.folder.with_name(f"{place.folder.name}-work")
+    cache = work / "empty-cache"
+    fresh = {"EVALSUITE_CACHE": str(cache)}
+    for _ in range(CONVERSIONS):
+        run = place.start(**fresh)
+        until(run, lambda: list(cache.glob("checkpoints/.*")))
+        os.kill(run.process.pid, signal.SIGKILL)
+        run.wait()
+        place.expect(not run.strays(), "left processes")
+    place.expect(not place.out.exists(), "began before the checkpoint was there")
+    said = place.ended(place.start(**fresh), [0])
+    place.same()
+    left = [path.name for path in cache.glob("checkpoints/.*")]
+    place.expect(not left, f"left {left}")
+    return said
 
 
 def interrupted_at_the_start(place: Place) -> str:
@@ -309,5 +336,6 @@ CASES: dict[str, tuple[Callable[[Place], str], Scenario]] = {
     "Ctrl-C with a stopped engine": (interrupted_with_a_stopped_engine, EMBEDDING),
     "Ctrl-C with vLLM": (interrupted_in_a_job, VLLM),
     "SIGTERM in a job": (terminated, EMBEDDING),
+    "killed while a checkpoint is converted": (conversion_killed, BOTH),
 }
 """By name; each with what is run."""

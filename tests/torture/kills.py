@@ -23,7 +23,6 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -114,13 +113,29 @@ class Finding:
         return self.completed and self.same_table and not any(counts) and not self.leavings
 
 
-def reference(scenario: Scenario, folder: Path) -> Reference:
+def reference(scenario: Scenario, folder: Path, jobs: int = 1) -> Reference:
     """Run a scenario undisturbed.
 
+    Args:
+        scenario: What to run.
+        folder: For the stores.
+        jobs: Runs at a time, as many as there will be rounds: moments are shares of the time
+            that a run takes beside others.
+
     Raises:
-        RuntimeError: If even that fails.
+        RuntimeError: If even that fails, or if two runs do not leave the same.
     """
-    out = folder / f"reference-{scenario.name}"
+    with ThreadPoolExecutor(jobs) as pool:
+        found = list(pool.map(lambda n: _undisturbed(scenario, folder, n), range(jobs)))
+    first = found[0]
+    if any(one.contents.records != first.contents.records for one in found):
+        raise RuntimeError(f"{scenario.name}: two undisturbed runs differ")
+    seconds = sum(one.seconds for one in found) / jobs
+    return Reference(seconds, first.contents, first.table)
+
+
+def _undisturbed(scenario: Scenario, folder: Path, number: int) -> Reference:
+    out = folder / f"reference-{scenario.name}-{number}"
     started = time.monotonic()
     run = Run(scenario.arguments(out), folder / f"{out.name}-work")
     code = run.wait()
@@ -195,12 +210,11 @@ def _kill_once(
     run = Run(scenario.arguments(out), out.parent / "work")
     _wait_until(run, moment * expected.seconds)
     family = run.family()
-    if not family:
+    victim = _kill_one(family, choice)
+    if victim is None:
+        run.wait()
+        run.end()
         return None
-    pid = family[int(choice * len(family))]
-    victim = role(pid)
-    with suppress(ProcessLookupError):
-        os.kill(pid, signal.SIGKILL)
     run.wait()
     ended = time.monotonic()
     strays = run.strays(family)
@@ -208,6 +222,25 @@ def _kill_once(
     run.end()
     after = contents(out)
     return Kill(round(moment, 3), victim, len(after.bytes), quiet), after, len(strays)
+
+
+def _kill_one(family: Sequence[int], choice: float) -> str | None:
+    """Kill one of some processes, the chosen one or, should it have gone meanwhile, the next.
+
+    Returns:
+        What it was; ``None`` if all of them had gone.
+    """
+    first = int(choice * len(family))
+    for pid in [*family[first:], *family[:first]]:
+        victim = role(pid)
+        if victim == "gone":
+            continue
+        try:
+            os.kill(pid, signal.SIGKILL)
+        except ProcessLookupError:
+            continue
+        return victim
+    return None
 
 
 def _wait_until(run: Run, seconds: float) -> None:
@@ -225,7 +258,8 @@ def play_all(
     """
     adopt_orphans()
     expected = {
-        scenario: reference(scenario, folder) for scenario in dict.fromkeys(s for _, s in rounds)
+        scenario: reference(scenario, folder, jobs)
+        for scenario in dict.fromkeys(s for _, s in rounds)
     }
 
     def one(place: tuple[int, Scenario]) -> Finding:
@@ -285,11 +319,14 @@ def write(findings: list[Finding], seconds: dict[str, float], folder: Path, seed
         for f in findings
         if not f.good
     )
+    stored = Counter(kill.stored for kill in kills)
+    held = "\n".join(f"| {count} | {times} |" for count, times in sorted(stored.items()))
     times = ", ".join(f"{name} {taken:.0f} s" for name, taken in seconds.items())
     (folder / "kills.md").write_text(
         f"# Kills at random moments\n\n{line}.\n\nSeed {seed}. Undisturbed: {times}. A record is "
         "compared with that of the undisturbed run, samples included, without its times.\n\n"
         f"| run | process killed | kills |\n|---|---|---|\n{table_of_victims}\n\n"
+        f"| scores in the store by then | kills |\n|---|---|\n{held}\n\n"
         f"Not as undisturbed:{chr(10) + chr(10) + wrong if wrong else ' none.'}\n",
         encoding="utf-8",
     )

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from fault_scenarios import CASES
+
 REPORTS = Path(__file__).parents[2] / "reports" / "torture"
 KILLS, VLLM_KILLS, PROGRAMS, INPUTS = 200, 20, 40, 80
 """At least so many."""
@@ -31,13 +33,15 @@ class Figure:
 
 def _kills(report: dict[str, Any]) -> bool:
     rounds = report["rounds"]
-    counts = ("lost", "duplicated", "corrupt", "different", "strays")
+    counts = ("lost", "duplicated", "corrupt", "different", "strays", "leavings")
     sound = all(
         one["completed"] and one["same_table"] and not any(one[word] for word in counts)
         for one in rounds
     )
-    with_vllm = sum(one["scenario"] == "vLLM" for one in rounds)
-    return sound and len(rounds) >= KILLS and with_vllm >= VLLM_KILLS
+    kills = dict.fromkeys((True, False), 0)
+    for one in rounds:
+        kills[one["scenario"] == "vLLM"] += sum(kill["victim"] != "gone" for kill in one["kills"])
+    return sound and sum(kills.values()) >= KILLS and kills[True] >= VLLM_KILLS
 
 
 def _four_at_once(report: dict[str, Any]) -> bool:
@@ -46,7 +50,9 @@ def _four_at_once(report: dict[str, Any]) -> bool:
 
 
 def _faults(report: dict[str, Any]) -> bool:
-    return bool(report["faults"]) and not any(one["wrong"] for one in report["faults"])
+    """All of them tried, none left out."""
+    tried = {one["name"] for one in report["faults"] if not one["seen"].startswith("not tried")}
+    return tried == CASES.keys() and not any(one["wrong"] for one in report["faults"])
 
 
 def _programs(report: dict[str, Any]) -> bool:

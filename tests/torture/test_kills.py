@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+import signal
+import subprocess
+import sys
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
-from kills import EMBEDDING, VLLM, Finding, Kill, play_all, schedule, write
+from fault_scenarios import CASES
+from kills import EMBEDDING, VLLM, Finding, Kill, _kill_one, play_all, schedule, write
 from real_runs import contents
+from summary import _faults, _kills
 from tests_records import make_suite_records
 
 from evalsuite.store import Store
@@ -74,21 +79,50 @@ def test_times_are_not_compared(root: Path) -> None:
     assert after.bytes != before.bytes
 
 
+GOOD = Finding(
+    number=0,
+    scenario="embedding",
+    kills=(Kill(0.5, "worker", 1, 0.1),),
+    seconds=1.0,
+    completed=True,
+    lost=0,
+    duplicated=0,
+    corrupt=0,
+    different=0,
+    same_table=True,
+    strays=0,
+    leavings=(),
+)
+
+
+def test_the_summary_is_not_taken_in() -> None:
+    vllm = replace(GOOD, scenario="vLLM")
+    rounds = [asdict(one) for one in [GOOD] * 180 + [vllm] * 20]
+    assert _kills({"rounds": rounds})
+    assert not _kills({"rounds": rounds[1:]})
+    assert not _kills({"rounds": [asdict(GOOD)] * 200})
+    left = asdict(replace(GOOD, leavings=("x.tmp",)))
+    assert not _kills({"rounds": [left, *rounds[1:]]})
+    gone = asdict(replace(GOOD, kills=(Kill(0.5, "gone", 1, 0.1),)))
+    assert not _kills({"rounds": [gone, *rounds[1:]]})
+    faults = [{"name": name, "seen": "exit code 0", "wrong": []} for name in CASES]
+    assert _faults({"faults": faults})
+    assert not _faults({"faults": faults[1:]})
+    untried = {**faults[0], "seen": "not tried: no root"}
+    assert not _faults({"faults": [untried, *faults[1:]]})
+
+
+def test_what_has_gone_meanwhile_is_no_kill() -> None:
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    assert _kill_one([ended.pid], 0.0) is None
+    alive = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    assert _kill_one([alive.pid, ended.pid], 0.9) is not None
+    assert alive.wait() == -signal.SIGKILL
+
+
 def test_the_report_counts_what_is_wrong(tmp_path: Path) -> None:
-    good = Finding(
-        number=0,
-        scenario="embedding",
-        kills=(Kill(0.5, "worker", 1, 0.1),),
-        seconds=1.0,
-        completed=True,
-        lost=0,
-        duplicated=0,
-        corrupt=0,
-        different=0,
-        same_table=True,
-        strays=0,
-        leavings=(),
-    )
+    good = GOOD
     bad = replace(good, number=1, lost=1, completed=False)
     assert good.good
     assert not bad.good
