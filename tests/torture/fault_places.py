@@ -64,7 +64,7 @@ class Place:
 
     def same(self) -> None:
         """Compare the store with that of the undisturbed run."""
-        found = contents(self.out)
+        found = contents(self.out, exact=self.scenario.exact)
         self.expect(found.records == self.expected.contents.records, "records differ")
         self.expect(set(found.jobs.values()) == {1}, f"scores a job: {found.jobs}")
         self.expect(not found.leavings, f"left {found.leavings}")

@@ -24,6 +24,8 @@ TAG = "EVALSUITE_TORTURE"
 """In the environment of a run and of all that it starts; how its processes are found again."""
 TIMES = {"created", "timings", "date", "evaluation_time", "total_evaluation_time_seconds"}
 """Keys whose values are times; everything else of a record is compared."""
+DIGITS = 5
+"""Of a number that need not be the same to the bit."""
 SECONDS = 900.0
 """No run here takes longer unless it hangs."""
 LEAVE_SECONDS = 5.0
@@ -197,8 +199,15 @@ class Contents:
     """Half-written files, and folders and locks of unfinished jobs."""
 
 
-def contents(root: Path) -> Contents:
-    """Read a store without evalsuite's own reader, every file that is not hidden."""
+def contents(root: Path, *, exact: bool = True) -> Contents:
+    """Read a store without evalsuite's own reader, every file that is not hidden.
+
+    Args:
+        root: The store.
+        exact: Whether records have to be the same to the bit. Otherwise numbers count to
+            ``DIGITS`` digits, and the samples' hashes not at all: vLLM's last bits depend on
+            which prompts share a batch.
+    """
     records, raw, unreadable = {}, {}, []
     jobs: dict[str, int] = {}
     for path in sorted(root.glob("[!.]*/[!.]*.json")):
@@ -214,6 +223,8 @@ def contents(root: Path) -> Contents:
             unreadable.append(f"{name}: {type(error).__name__}")
             continue
         plain = _timeless(json.loads(data))
+        if not exact:
+            plain = _rounded(plain)
         records[name] = json.dumps(plain, sort_keys=True, ensure_ascii=False)
         if record.status == "scored":
             raw[name] = hashlib.sha256(data).hexdigest()
@@ -222,6 +233,14 @@ def contents(root: Path) -> Contents:
     left = [*root.rglob(".*.tmp"), *root.rglob("*.tmp"), *root.glob(".work/*-*")]
     leavings = tuple(sorted({str(path.relative_to(root)) for path in left}))
     return Contents(records, raw, jobs, tuple(unreadable), leavings)
+
+
+def _rounded(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _rounded(item) for key, item in value.items() if key != "sha256"}
+    if isinstance(value, list):
+        return [_rounded(item) for item in value]
+    return float(f"{value:.{DIGITS}g}") if isinstance(value, float) else value
 
 
 def _timeless(value: Any) -> Any:

@@ -121,6 +121,16 @@ def test_what_has_gone_meanwhile_is_no_kill() -> None:
     assert alive.wait() == -signal.SIGKILL
 
 
+def test_vllms_last_bits_do_not_count_but_its_scores_do(root: Path) -> None:
+    path = min(root.glob("*/*.r1.json"))
+    plain = json.loads(path.read_bytes())
+    before = contents(root), contents(root, exact=False)
+    for change, same in ((1e-9, True), (1e-2, False)):
+        path.write_text(json.dumps({**plain, "score": plain["score"] + change}))
+        assert contents(root).records != before[0].records
+        assert (contents(root, exact=False).records == before[1].records) is same
+
+
 def test_the_report_counts_what_is_wrong(tmp_path: Path) -> None:
     good = GOOD
     bad = replace(good, number=1, lost=1, completed=False)
