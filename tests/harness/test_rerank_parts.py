@@ -7,13 +7,13 @@ import math
 
 import numpy as np
 import pytest
+from evalsuite.harness.rerank.topk import TopK, search_block, unit
 from hypothesis import given
 from hypothesis import strategies as st
 
 from evalsuite.harness.rerank.permutation import parse_permutation
 from evalsuite.harness.rerank.ranking import preference, windows
 from evalsuite.harness.rerank.scores import difference, ndcg
-from evalsuite.harness.rerank.topk import TopK, search_block, unit
 from evalsuite.registry.rerank import Rerank
 
 LISTWISE = Rerank(method="listwise")
