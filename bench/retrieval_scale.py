@@ -5,7 +5,8 @@ words, drawn with a seed; each query is half the words of one document, which is
 one. The encoder is one BERT layer with random weights and the 384 dimensions of all-MiniLM-L6-v2:
 the vectors have a usual size, the model costs next to nothing. Memory is that of the whole process
 tree, looked at ten times a second: *resident* counts what each process holds in memory, files that
-are mapped into it too; *private* leaves those files out. Run as
+are mapped into it too; *private* leaves those files out, since the system takes their memory back
+when it is short. Run as
 
     python bench/retrieval_scale.py [--repeats 3] [--sizes 100000 1000000]
 
@@ -169,7 +170,7 @@ def goals_of(found: list[dict[str, Run]], small: int, large: int) -> Iterator[Go
         return Spread.of(big / little for big, little in pairs)
 
     of = f"{large:,} documents against {small:,}"
-    yield Goal(5, f"peak memory, {of}", MEMORY, growth("resident"), "×", "lower")
+    yield Goal(5, f"peak private memory, {of}", MEMORY, growth("private"), "×", "lower")
     yield Goal(5, f"time, {of}", large / small, growth("seconds"), "×", "lower")
 
 

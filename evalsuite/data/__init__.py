@@ -6,7 +6,7 @@ Nothing here but :mod:`evalsuite.data.fetch` touches the network, and nothing a 
 from evalsuite.data.hashes import hash_file, hash_folder
 from evalsuite.data.info import files_info, hub_info, local_info, rows_hash, still_matches
 from evalsuite.data.mirror import content_link, converted_folder, dataset_folder
-from evalsuite.data.rows import groups_of, read_rows, require_columns
+from evalsuite.data.rows import groups_of, read_rows, require_columns, require_in_row, stream_rows
 
 __all__ = [
     "content_link",
@@ -20,6 +20,8 @@ __all__ = [
     "local_info",
     "read_rows",
     "require_columns",
+    "require_in_row",
     "rows_hash",
     "still_matches",
+    "stream_rows",
 ]

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from evalsuite.errors import DataError
+
+_PARQUET_ROWS: Final = 1024
+"""Rows that are held at a time."""
 
 
 def read_rows(path: Path) -> list[dict[str, Any]]:
@@ -22,56 +25,73 @@ def read_rows(path: Path) -> list[dict[str, Any]]:
     Raises:
         DataError: If the file is missing, empty, of another kind or malformed.
     """
+    return list(stream_rows(path))
+
+
+def stream_rows(path: Path) -> Iterator[dict[str, Any]]:
+    """Read a table row by row; see :func:`read_rows`."""
     if not path.is_file():
         raise DataError(f"{path}: no such file", "check the path under 'data' in the task file")
-    if path.suffix == ".jsonl":
-        rows = _read_jsonl(path)
-    elif path.suffix == ".parquet":
-        rows = _read_parquet(path)
-    else:
+    readers = {".jsonl": _stream_jsonl, ".parquet": _stream_parquet}
+    if path.suffix not in readers:
         raise DataError(
             f"{path}: cannot read files ending in {path.suffix!r}", "use .jsonl or .parquet"
         )
-    if not rows:
+    empty = True
+    for row in readers[path.suffix](path):
+        empty = False
+        yield row
+    if empty:
         raise DataError(f"{path}: the file has no rows")
-    return rows
 
 
-def _read_jsonl(path: Path) -> list[dict[str, Any]]:
-    try:
-        lines = path.read_text(encoding="utf-8-sig").rstrip().split("\n")
-    except UnicodeDecodeError as error:
-        raise DataError(f"{path}: not UTF-8 text (byte {error.start})") from None
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read: {error.strerror}") from None
-    rows: list[dict[str, Any]] = []
-    if lines == [""]:
-        return rows
-    for number, line in enumerate(lines, start=1):
+def _stream_jsonl(path: Path) -> Iterator[dict[str, Any]]:
+    blank = 0  # an empty line is an error only where others follow
+    for number, line in enumerate(_lines(path), start=1):
+        if not line.strip():
+            blank = blank or number
+            continue
+        if blank:
+            raise DataError(f"{path}:{blank}: not valid JSON: empty line")
         try:
             row = json.loads(line)
         except (ValueError, RecursionError) as error:
             deep = isinstance(error, RecursionError)
-            reason = "nested too deeply" if deep else str(error) if line.strip() else "empty line"
+            reason = "nested too deeply" if deep else str(error)
             raise DataError(f"{path}:{number}: not valid JSON: {reason}") from None
         if not isinstance(row, dict):
             raise DataError(f"{path}:{number}: not a JSON object but {type(row).__name__}")
-        rows.append(row)
-    return rows
+        yield row
 
 
-def _read_parquet(path: Path) -> list[dict[str, Any]]:
+def _lines(path: Path) -> Iterator[str]:
+    """The lines of a text file, however they end."""
+    position = 0
+    try:
+        with path.open("rb") as stream:
+            for line in stream:
+                text = line.decode().removeprefix("\ufeff" if position == 0 else "")
+                position += len(line)
+                # A carriage return alone ends a line too, as everywhere in Python.
+                yield from text.removesuffix("\n").removesuffix("\r").split("\r")
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path}: not UTF-8 text (byte {position + error.start})") from None
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read: {error.strerror}") from None
+
+
+def _stream_parquet(path: Path) -> Iterator[dict[str, Any]]:
     import pyarrow as pa
     from pyarrow import parquet
 
     try:
         # Not read_table, which imports pandas.
         with parquet.ParquetFile(path) as file:
-            rows: list[dict[str, Any]] = file.read().to_pylist()
+            for batch in file.iter_batches(batch_size=_PARQUET_ROWS):
+                yield from batch.to_pylist()
     except (OSError, pa.ArrowException) as error:
         first = str(error).splitlines()[0]
         raise DataError(f"{path}: not a readable Parquet file: {first}") from None
-    return rows
 
 
 def require_columns(
@@ -91,18 +111,30 @@ def require_columns(
     Raises:
         DataError: Naming the first missing (or null) column, file, row and the columns there.
     """
-    wanted = [(column, mapping.get(column, column)) for column in columns]
+    wanted = list(columns)
     for number, row in enumerate(rows, start=1):
-        for column, name in wanted:
-            if row.get(name) is None:
-                state = "is null" if name in row else "is missing"
-                there = ", ".join(sorted(map(str, row))) or "none"
-                hint = None
-                if name not in row:
-                    hint = f"map it in the task file with 'columns: {{{column}: NAME}}'"
-                raise DataError(
-                    f"{path}:{number}: column {name!r} {state} (columns there: {there})", hint
-                )
+        require_in_row(row, number, wanted, mapping, path)
+
+
+def require_in_row(
+    row: Mapping[str, Any],
+    number: int,
+    columns: Iterable[str],
+    mapping: Mapping[str, str],
+    path: Path,
+) -> None:
+    """Check one row, ``number`` counted from 1; see :func:`require_columns`."""
+    for column in columns:
+        name = mapping.get(column, column)
+        if row.get(name) is None:
+            state = "is null" if name in row else "is missing"
+            there = ", ".join(sorted(map(str, row))) or "none"
+            hint = None
+            if name not in row:
+                hint = f"map it in the task file with 'columns: {{{column}: NAME}}'"
+            raise DataError(
+                f"{path}:{number}: column {name!r} {state} (columns there: {there})", hint
+            )
 
 
 def groups_of(

@@ -11,6 +11,7 @@ import numpy as np
 
 from evalsuite.engines.base import Encoder, Progress, Rendered, Vectors
 from evalsuite.engines.batching import distinct
+from evalsuite.engines.places import KEY_BYTES, Places
 from evalsuite.engines.remote import RemoteEncoder
 from evalsuite.engines.vector_files import VectorFiles
 
@@ -51,7 +52,7 @@ class ShardedEncoder:
     def __init__(self, inner: Encoder, files: VectorFiles) -> None:
         self._inner = inner
         self._files = files
-        self._places: dict[bytes, tuple[str, int]] = {}
+        self._places = Places()
         self.seconds = 0.0
 
     @property
@@ -71,7 +72,7 @@ class ShardedEncoder:
             return self._inner.encode(texts, prefix)
         kept, index = distinct(texts)
         counts = np.bincount(index)
-        keys = [_hash(prefix, text)[:16] for text in kept]
+        keys = [_hash(prefix, text)[:KEY_BYTES] for text in kept]
         vectors, known = self._recall(keys)
         if progress is not None and known:
             progress(int(counts[sorted(known)].sum()))
@@ -85,7 +86,7 @@ class ShardedEncoder:
             if vectors is None:
                 vectors = np.empty((len(kept), part.shape[1]), dtype=np.float32)
             vectors[shard] = part
-            self._places |= {keys[place]: (name, row) for row, place in enumerate(shard)}
+            self._places.add([keys[place] for place in shard], name)
             if progress is not None:
                 # The inner encoder has told of each distinct text that it computed.
                 progress(int(counts[shard].sum()) - len(shard) * (stored is None))
@@ -120,19 +121,15 @@ class ShardedEncoder:
 
     def _recall(self, keys: list[bytes]) -> tuple[Vectors | None, set[int]]:
         """Vectors of the texts that earlier calls embedded, in a matrix for all texts."""
-        by_file: dict[str, list[int]] = {}
-        for place, key in enumerate(keys):
-            if key in self._places:
-                by_file.setdefault(self._places[key][0], []).append(place)
         vectors: Vectors | None = None
         known: set[int] = set()
-        for name, places in by_file.items():
+        for name, (places, rows) in self._places.find(keys).items():
             part = self._files.get(name)
             if part is None:
                 continue  # removed since, for want of room
             if vectors is None:
                 vectors = np.empty((len(keys), part.shape[1]), dtype=np.float32)
-            vectors[places] = part[[self._places[keys[place]][1] for place in places]]
+            vectors[places] = part[rows]
             known.update(places)
         return vectors, known
 

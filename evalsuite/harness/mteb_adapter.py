@@ -19,10 +19,8 @@ from evalsuite.registry.models import MAIN_METRIC, Task
 
 if TYPE_CHECKING:
     from evalsuite.harness.mteb_encoder import MtebEncoder
+    from evalsuite.harness.mteb_search import MtebSearch
     from evalsuite.harness.mteb_tasks import Prepared
-
-LOADER_BATCH = 1024
-"""Texts that mteb's data loader hands over at a time; the engine makes its own batches."""
 
 TOKENS_SHOWN = 16
 """How many token ids of a rendered example are kept."""
@@ -148,20 +146,29 @@ def _prompts(prepared: Prepared, context: Context) -> Any:
     )
 
 
-def _model(encoder: Encoder, prepared: Prepared, context: Context, report: Any) -> MtebEncoder:
-    from evalsuite.harness.mteb_encoder import MtebEncoder
+def _model(
+    encoder: Encoder, prepared: Prepared, context: Context, report: Any
+) -> MtebEncoder | MtebSearch:
+    """What mteb evaluates: for retrieval and reranking something that searches."""
+    from mteb.abstasks.retrieval import AbsTaskRetrieval
 
-    return MtebEncoder(encoder, context.checkpoint, _prompts(prepared, context), report)
+    from evalsuite.harness.mteb_encoder import MtebEncoder
+    from evalsuite.harness.mteb_search import MtebSearch
+
+    kind = MtebSearch if isinstance(prepared.task, AbsTaskRetrieval) else MtebEncoder
+    return kind(encoder, context.checkpoint, _prompts(prepared, context), report)
 
 
 def _run(
-    model: MtebEncoder, prepared: Prepared, folder: Path
+    model: MtebEncoder | MtebSearch, prepared: Prepared, folder: Path
 ) -> tuple[dict[str, Any], Mapping[str, Any]]:
     """Let mteb evaluate; gives its result and what it predicted, by subset and split."""
     import json
     import time
 
     from mteb.results import TaskResult
+
+    from evalsuite.harness.mteb_encoder import LOADER_BATCH
 
     shutil.rmtree(folder, ignore_errors=True)
     started = time.monotonic()

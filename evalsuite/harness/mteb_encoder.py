@@ -26,6 +26,9 @@ from evalsuite.suspicions import refused
 _ALIKE = 1e-6
 """Vectors count as equal below this difference, relative to their largest entry."""
 
+LOADER_BATCH = 1024
+"""Texts that mteb's data loader hands over at a time; the engine makes its own batches."""
+
 SUMMARIZATION = "Summarization"
 """mteb's name for the type."""
 
@@ -114,12 +117,7 @@ class MtebEncoder(AbsEncoder):  # type: ignore[misc]  # mteb is untyped here
         self._done = 0
         self._total = 0
         self._calls = 0
-        self.mteb_model_meta = ModelMeta.create_empty(
-            overwrites={
-                "name": f"evalsuite/{checkpoint.name}",
-                "revision": checkpoint.fingerprint,
-            }
-        )
+        self.mteb_model_meta = model_meta(checkpoint)
 
     def encode(
         self,
@@ -150,6 +148,12 @@ class MtebEncoder(AbsEncoder):  # type: ignore[misc]  # mteb is untyped here
     def _advance(self, count: int) -> None:
         self._done += count
         self._report(self._done, self._total)
+
+
+def model_meta(checkpoint: Checkpoint) -> Any:
+    """What mteb knows of a model."""
+    named = {"name": f"evalsuite/{checkpoint.name}", "revision": checkpoint.fingerprint}
+    return ModelMeta.create_empty(overwrites=named)
 
 
 def check_not_collapsed(texts: list[str], vectors: Vectors) -> None:

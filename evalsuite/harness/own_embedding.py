@@ -1,4 +1,4 @@
-"""Embedding tasks on files of one's own, as mteb tasks with the data in memory.
+"""Embedding tasks on files of one's own, as mteb tasks with all data but a corpus in memory.
 
 They run through the very evaluators of the public tasks of their type. Every bad row is found
 before a model is asked for anything.
@@ -25,6 +25,8 @@ from mteb.abstasks.text.summarization import AbsTaskSummarization
 from evalsuite.data import groups_of, read_rows, require_columns
 from evalsuite.errors import DataError
 from evalsuite.harness.mteb_speed import InMemoryLabels
+from evalsuite.harness.own_corpus import read_corpus
+from evalsuite.harness.search.corpus import Corpus
 from evalsuite.registry.models import COLUMNS, Task
 
 Row = dict[str, Any]
@@ -145,7 +147,9 @@ def build_own_task(task: Task, seed: int) -> Any:
     assert task.data is not None
     columns = COLUMNS[task.type]
     tables = {
-        role: _read_table(path, columns[role], task.columns) for role, path in task.data.items()
+        role: _read_table(path, columns[role], task.columns)
+        for role, path in task.data.items()
+        if role != "corpus"  # may be too large for this
     }
     return _BUILDERS[task.type](task, tables, seed)
 
@@ -294,17 +298,20 @@ def _summarization(task: Task, tables: dict[str, Table], seed: int) -> Any:
 
 
 def _retrieval(task: Task, tables: dict[str, Table], seed: int) -> Any:
-    corpus, queries, qrels = tables["corpus"], tables["queries"], tables["qrels"]
-    documents = {"id": corpus.ids(), "text": corpus.texts("text"), "title": _titles(corpus)}
+    assert task.data is not None
+    path = task.data["corpus"]
+    corpus = read_corpus(path, task.columns)
+    queries, qrels = tables["queries"], tables["qrels"]
     asked = {"id": queries.ids(), "text": queries.texts("text")}
-    known_documents, known_queries = set(documents["id"]), set(asked["id"])
+    known_queries = set(asked["id"])
+    known_documents = Corpus(corpus).rows_of({str(row["corpus-id"]) for row in qrels.rows})
     judged: dict[str, dict[str, int]] = {}
     for index, (row, score) in enumerate(zip(qrels.rows, qrels.numbers("score"), strict=True)):
         query, document = str(row["query-id"]), str(row["corpus-id"])
         if query not in known_queries:
             raise qrels.error(index, f"query-id {query!r} is not in {queries.path.name}")
         if document not in known_documents:
-            raise qrels.error(index, f"corpus-id {document!r} is not in {corpus.path.name}")
+            raise qrels.error(index, f"corpus-id {document!r} is not in {path.name}")
         if score != int(score):
             raise qrels.error(index, f"'score' is {score}, not an integer")
         judged.setdefault(query, {})[document] = int(score)
@@ -312,21 +319,13 @@ def _retrieval(task: Task, tables: dict[str, Table], seed: int) -> Any:
         raise DataError(f"{qrels.path}: no document has a 'score' above 0", "judge some relevant")
     kept = [i for i, name in enumerate(asked["id"]) if name in judged]
     data = RetrievalSplitData(
-        corpus=Dataset.from_dict(documents),
+        corpus=corpus,
         queries=Dataset.from_dict(asked).select(kept),
         relevant_docs=judged,
         top_ranked=None,
     )
     metadata = _metadata(task, "Retrieval", "ndcg_at_10")
     return OwnRetrieval(metadata, {"default": {"test": data}}, seed)
-
-
-def _titles(corpus: Table) -> list[str]:
-    titles = [row.get("title") or "" for row in corpus.rows]
-    for index, title in enumerate(titles):
-        if not isinstance(title, str):
-            raise corpus.error(index, f"'title' is {_kind(title)}, not text")
-    return titles
 
 
 def _reranking(task: Task, tables: dict[str, Table], seed: int) -> Any:

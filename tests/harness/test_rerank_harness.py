@@ -280,6 +280,6 @@ def test_preview_shows_all_three_texts(context: Context) -> None:
     shown = {example.side: example.text for example in previews}
     assert set(shown) == {"query", "document", "chat"}
     assert shown["query"] in shown["chat"]
-    # A token a byte: 6 of the 10 documents fit into the 1,900 of the task.
-    assert len(passages(shown["chat"])) == 6
+    # A token a byte: 7 of the first 10 documents fit into the 1,900 of the task.
+    assert len(passages(shown["chat"])) == 7
     assert shown["document"] == passages(shown["chat"])[0]

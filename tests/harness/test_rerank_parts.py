@@ -1,11 +1,10 @@
-"""The parts of reranking that need no model: search, permutations, windows, nDCG."""
+"""The parts of reranking that need no model: permutations, windows, nDCG."""
 
 from __future__ import annotations
 
 import itertools
 import math
 
-import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -13,36 +12,9 @@ from hypothesis import strategies as st
 from evalsuite.harness.rerank.permutation import parse_permutation
 from evalsuite.harness.rerank.ranking import preference, windows
 from evalsuite.harness.rerank.scores import difference, ndcg
-from evalsuite.harness.rerank.topk import TopK, search_block, unit
 from evalsuite.registry.rerank import Rerank
 
 LISTWISE = Rerank(method="listwise")
-
-
-@given(st.integers(0, 2**32 - 1), st.integers(1, 40), st.integers(1, 12), st.integers(1, 17))
-def test_streaming_search_is_a_full_sort(seed: int, n: int, k: int, block: int) -> None:
-    """By descending similarity, equal ones by place; itself and what is not allowed never."""
-    rng = np.random.default_rng(seed)
-    # Few different values, so that there are many ties.
-    queries = unit(rng.integers(-1, 2, (5, 3)).astype(np.float32))
-    documents = unit(rng.integers(-1, 2, (n, 3)).astype(np.float32))
-    excluded = [int(p) if p < n else None for p in rng.integers(0, 2 * n, 5)]
-    allowed = [np.flatnonzero(rng.random(n) < 0.6) for _ in range(5)]
-    for only in (None, allowed):
-        best = TopK(5, k)
-        for first in range(0, n, block):
-            part = documents[first : first + block]
-            search_block(best, queries, part, first, excluded=excluded, allowed=only)
-        scores = np.concatenate(
-            [queries @ documents[i : i + block].T for i in range(0, n, block)], axis=1
-        )
-        for row in range(5):
-            pool = range(n) if only is None else only[row].tolist()
-            expected = sorted(
-                (p for p in pool if p != excluded[row]), key=lambda p: (-scores[row, p], p)
-            )[:k]
-            assert [p for p in best.places[row] if p >= 0] == expected
-            assert best.scores[row, : len(expected)].tolist() == scores[row, expected].tolist()
 
 
 @pytest.mark.parametrize(

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from mteb._create_dataloaders import _corpus_to_dict, create_dataloader
 from mteb.types import PromptType
 
-from evalsuite.engines.base import Encoder
+from evalsuite.engines.base import Encoder, Vectors
 from evalsuite.errors import UsageError
 from evalsuite.harness.base import Context
 from evalsuite.harness.mteb_encoder import (
@@ -22,34 +20,13 @@ from evalsuite.harness.mteb_encoder import (
     quiet,
     resolve_prompt,
 )
+from evalsuite.harness.mteb_search import candidate_rows, query_texts
 from evalsuite.harness.mteb_tasks import Prepared, prepare, split_of
 from evalsuite.harness.rerank.candidates import Candidates, Document, Query
 from evalsuite.harness.rerank.scores import CUT
-from evalsuite.harness.rerank.topk import Places, TopK, search_block, unit
+from evalsuite.harness.search.corpus import Corpus, Rows
+from evalsuite.harness.search.search import Hits, rank, search
 from evalsuite.registry.models import Task
-
-DOCUMENT_BLOCK = 8192
-"""Documents that are embedded and searched at once: 16 shards, 128 MiB at 4,096 dimensions."""
-
-
-@dataclass(frozen=True, slots=True)
-class Corpus:
-    """Documents by place: in descending order of their ids.
-
-    So the earlier place is the one that trec_eval (and mteb) ranks first of equal scores.
-    """
-
-    rows: Any
-    """mteb's data set with ``id``, ``text`` and perhaps ``title``."""
-    ids: tuple[str, ...]
-    order: tuple[int, ...]
-    """Place → row."""
-
-    def documents(self, start: int, end: int) -> Iterator[tuple[str, Document]]:
-        """Text to embed, and the document, for some places."""
-        for row in self.rows.select(self.order[start:end]):
-            shaped = _corpus_to_dict(row)
-            yield shaped["text"], Document(title=shaped.get("title", ""), text=row["text"])
 
 
 def retrieve(task: Task, encoder: Encoder, context: Context) -> Candidates:
@@ -71,13 +48,14 @@ def retrieve(task: Task, encoder: Encoder, context: Context) -> Candidates:
     with quiet() as screen:
         prepared = load(task, context)
         rows = split_of(prepared.task, prepared.subsets[0], prepared.split)
+        texts = query_texts(rows["queries"], prepared.task.metadata)
         asked = {
             name: text
-            for name, text in zip(rows["queries"]["id"], query_texts(prepared), strict=True)
+            for name, text in zip(rows["queries"]["id"], texts, strict=True)
             if rows["relevant_docs"].get(name)
         }
-        corpus = _corpus(rows["corpus"])
-        total, done = len(asked) + len(corpus.ids), 0
+        corpus = Corpus(rows["corpus"])
+        total, done = len(asked) + len(corpus), 0
 
         def report(count: int) -> None:
             nonlocal done
@@ -85,19 +63,18 @@ def retrieve(task: Task, encoder: Encoder, context: Context) -> Candidates:
             with contextlib.redirect_stderr(screen):
                 context.progress(done, total, "texts")
 
-        found, documents = _search(task, sharded, prepared, corpus, asked, context, report)
+        found = _search(task, sharded, prepared, corpus, asked, context, report)
+        documents = _documents(corpus, np.unique(np.concatenate([hits.rows for hits in found])))
         details = _details(prepared, sharded, corpus, asked, context)
     queries = tuple(
         Query(
             id=name,
             text=text,
-            documents=tuple(corpus.ids[place] for place in places if place >= 0),
-            scores=tuple(float(s) for s, place in zip(scores, places, strict=True) if place >= 0),
+            documents=tuple(corpus.names(hits.rows)),
+            scores=tuple(hits.scores.tolist()),
             judged={d: int(r) for d, r in rows["relevant_docs"][name].items()},
         )
-        for (name, text), places, scores in zip(
-            asked.items(), found.places, found.scores, strict=True
-        )
+        for (name, text), hits in zip(asked.items(), found, strict=True)
     )
     return Candidates(
         queries=queries,
@@ -116,16 +93,17 @@ def first_candidates(task: Task, encoder: Encoder, context: Context) -> Candidat
     with quiet():
         prepared = load(task, context)
         rows = split_of(prepared.task, prepared.subsets[0], prepared.split)
-        corpus = _corpus(rows["corpus"])
-        name, text = rows["queries"]["id"][0], query_texts(prepared)[0]
-        count = min(task.rerank.k, len(corpus.ids))
-        documents = [document for _, document in corpus.documents(0, count)]
+        corpus = Corpus(rows["corpus"])
+        name = rows["queries"]["id"][0]
+        text = query_texts(rows["queries"].select([0]), prepared.task.metadata)[0]
+        count = min(task.rerank.k, len(corpus))
+        documents = _documents(corpus, np.arange(count))
         details = _details(prepared, encoder, corpus, {name: text}, context)
-    ids = corpus.ids[:count]
-    query = Query(id=name, text=text, documents=ids, scores=(0.0,) * count, judged={})
+    ids = tuple(documents)
+    query = Query(id=name, text=text, documents=ids, scores=(0.0,) * len(ids), judged={})
     return Candidates(
         queries=(query,),
-        documents=dict(zip(ids, documents, strict=True)),
+        documents=documents,
         data=prepared.data,
         details=details,
         engine_seconds=0.0,
@@ -156,15 +134,6 @@ def load(task: Task, context: Context) -> Prepared:
     return prepared
 
 
-def query_texts(prepared: Prepared) -> list[str]:
-    """The queries as mteb gives them to a model."""
-    queries = split_of(prepared.task, prepared.subsets[0], prepared.split)["queries"]
-    loader = create_dataloader(
-        queries, task_metadata=prepared.task.metadata, prompt_type=PromptType.query, batch_size=1024
-    )
-    return [str(text) for batch in loader for text in batch["text"]]
-
-
 def prompt_for(prepared: Prepared, context: Context, side: PromptType) -> Prompt:
     """What precedes the texts of one side."""
     protocol, loaded = protocol_of(context.checkpoint), prepared.task
@@ -173,10 +142,11 @@ def prompt_for(prepared: Prepared, context: Context, side: PromptType) -> Prompt
     )
 
 
-def _corpus(rows: Any) -> Corpus:
-    ids = [str(name) for name in rows["id"]]
-    order = sorted(range(len(ids)), key=ids.__getitem__, reverse=True)
-    return Corpus(rows=rows, ids=tuple(ids[row] for row in order), order=tuple(order))
+def _documents(corpus: Corpus, rows: Rows) -> dict[str, Document]:
+    """Id → document."""
+    read = corpus.titles_and_bodies(rows.tolist())
+    documents = [Document(title=title, text=body) for title, body in read]
+    return dict(zip(corpus.names(rows), documents, strict=True))
 
 
 def _search(
@@ -187,40 +157,27 @@ def _search(
     asked: dict[str, str],
     context: Context,
     report: Callable[[int], None],
-) -> tuple[TopK, dict[str, Document]]:
-    """The best documents of each query, and the texts of those that are among them."""
+) -> list[Hits]:
+    """The best documents of each query; never one with the query's own id, where mteb says so."""
     assert task.rerank is not None
-    best = TopK(len(asked), max(task.rerank.k, CUT))
-    texts = list(asked.values())
-    prefixes = {side: prompt_for(prepared, context, side).prefix for side in PromptType}
-    vectors = encoder.encode(texts, prefixes[PromptType.query], report)
-    check_not_collapsed(texts, vectors)
-    queries = unit(vectors)
-    place_of = {name: place for place, name in enumerate(corpus.ids)}
-    itself = [place_of.get(name) if prepared.task.ignore_identical_ids else None for name in asked]
-    allowed = _allowed(prepared, place_of, list(asked))
-    kept: dict[int, Document] = {}
-    for start in range(0, len(corpus.ids), DOCUMENT_BLOCK):
-        block = list(corpus.documents(start, start + DOCUMENT_BLOCK))
-        passages = [text for text, _ in block]
-        vectors = encoder.encode(passages, prefixes[PromptType.document], report)
-        check_not_collapsed(passages, vectors)
-        search_block(best, queries, unit(vectors), start, excluded=itself, allowed=allowed)
-        wanted = set(best.places.ravel().tolist())
-        kept |= {start + i: document for i, (_, document) in enumerate(block)}
-        kept = {place: document for place, document in kept.items() if place in wanted}
-    return best, {corpus.ids[place]: document for place, document in kept.items()}
 
+    def embed(texts: list[str], side: PromptType = PromptType.document) -> Vectors:
+        vectors = encoder.encode(texts, prompt_for(prepared, context, side).prefix, report)
+        check_not_collapsed(texts, vectors)
+        return vectors
 
-def _allowed(prepared: Prepared, place_of: dict[str, int], asked: list[str]) -> list[Places] | None:
-    """Reranking tasks: the sorted places of each query's own candidates."""
+    k, names = max(task.rerank.k, CUT), list(asked)
+    queries = embed(list(asked.values()), PromptType.query)
+    row_of = corpus.rows_of(names) if prepared.task.ignore_identical_ids else {}
+    itself = [row_of.get(name) for name in names]
     ranked = split_of(prepared.task, prepared.subsets[0], prepared.split)["top_ranked"]
     if not ranked:
-        return None
-    return [
-        np.array(sorted(place_of[str(d)] for d in ranked.get(name, ())), dtype=np.int64)
-        for name in asked
+        return search(corpus, queries, embed, k, itself)
+    candidates = [
+        np.unique(rows[rows != own])
+        for rows, own in zip(candidate_rows(corpus, names, ranked), itself, strict=True)
     ]
+    return rank(corpus, queries, embed, k, candidates)
 
 
 def _details(
@@ -228,7 +185,7 @@ def _details(
 ) -> dict[str, Any]:
     firsts = {
         PromptType.query: next(iter(asked.values())),
-        PromptType.document: next(corpus.documents(0, 1))[0],
+        PromptType.document: corpus.texts(0, 1)[0],
     }
     rendered = {}
     for side, text in firsts.items():
@@ -242,5 +199,5 @@ def _details(
         "instruction": {
             str(side.value): prompt_for(prepared, context, side).instruction for side in firsts
         },
-        "corpus": len(corpus.ids),
+        "corpus": len(corpus),
     }
