@@ -101,11 +101,23 @@ def engine_version(name: str) -> str:
     Raises:
         EngineError: If it is not installed.
     """
+    version = _version(name)
+    if version is None:
+        raise EngineError(
+            f"the engine {name} is not installed", _INSTALL.get(name, f"pip install {name}")
+        )
+    return f"{name} {version}"
+
+
+def is_installed(name: str) -> bool:
+    """Whether an engine is installed; names as for :func:`engine_version`."""
+    return _version(name) is not None
+
+
+def _version(name: str) -> str | None:
     for distribution in _DISTRIBUTIONS.get(name, (name,)):
         try:
-            return f"{name} {metadata.version(distribution)}"
+            return metadata.version(distribution)
         except metadata.PackageNotFoundError:
             continue
-    raise EngineError(
-        f"the engine {name} is not installed", _INSTALL.get(name, f"pip install {name}")
-    )
+    return None
