@@ -6,7 +6,7 @@ from typing import Literal
 
 from evalsuite.checkpoint.folder import read_object
 from evalsuite.checkpoint.models import Checkpoint, GeneratorEngine
-from evalsuite.engines.device import DeviceName, is_installed
+from evalsuite.engines.device import DeviceName, vllm_is_for_gpus
 from evalsuite.engines.vllm_plugin import ARCHITECTURES
 from evalsuite.errors import UsageError
 
@@ -38,7 +38,7 @@ def with_encoder_engine(
             f"--engine vllm cannot embed with {checkpoint.name}: {reason}",
             "leave --engine out, or pass --engine transformers",
         )
-    if choice == "auto" and (reason or device == "cpu" or not is_installed("vllm")):
+    if choice == "auto" and (reason or device == "cpu" or not vllm_is_for_gpus()):
         return checkpoint
     chosen = protocol.model_copy(update={"engine": "vllm"})
     return checkpoint.model_copy(update={"embedding": chosen})

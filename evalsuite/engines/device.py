@@ -91,6 +91,14 @@ def resolve_dtype(
     return "float32" if world == "embedding" and slow else "bfloat16"
 
 
+def vllm_is_for_gpus() -> bool:
+    """Whether vLLM is installed and was built for GPUs, by its distribution's name and version."""
+    try:
+        return "cpu" not in metadata.version("vllm")
+    except metadata.PackageNotFoundError:
+        return False
+
+
 def engine_version(name: str) -> str:
     """Name and installed version of an engine, for example ``transformers 5.19.0``.
 
@@ -101,23 +109,11 @@ def engine_version(name: str) -> str:
     Raises:
         EngineError: If it is not installed.
     """
-    version = _version(name)
-    if version is None:
-        raise EngineError(
-            f"the engine {name} is not installed", _INSTALL.get(name, f"pip install {name}")
-        )
-    return f"{name} {version}"
-
-
-def is_installed(name: str) -> bool:
-    """Whether an engine is installed; names as for :func:`engine_version`."""
-    return _version(name) is not None
-
-
-def _version(name: str) -> str | None:
     for distribution in _DISTRIBUTIONS.get(name, (name,)):
         try:
-            return metadata.version(distribution)
+            return f"{name} {metadata.version(distribution)}"
         except metadata.PackageNotFoundError:
             continue
-    return None
+    raise EngineError(
+        f"the engine {name} is not installed", _INSTALL.get(name, f"pip install {name}")
+    )
