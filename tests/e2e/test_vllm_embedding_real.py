@@ -6,6 +6,7 @@ vLLM wants a process of its own; one process embeds with all of the tiny checkpo
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -92,6 +93,8 @@ def ask(jobs: dict[str, dict[str, Any]], folder: Path) -> dict[str, dict[str, An
     done = subprocess.run(
         [sys.executable, str(script), str(folder / "out.json")],
         input=json.dumps(list(jobs.values())),
+        # Each engine takes its cache at once, and none ends before the last.
+        env={**os.environ, "VLLM_CPU_KVCACHE_SPACE": "1"},
         capture_output=True,
         text=True,
         timeout=1800,
