@@ -48,7 +48,7 @@ def evaluate(
     results: str | Path = "results",
     data: str | Path | None = None,
     tasks_dirs: Sequence[str | Path] = (),
-    engine: Literal["vllm", "transformers"] = "vllm",
+    engine: Literal["auto", "vllm", "transformers"] = "auto",
     device: Device = "auto",
     dtype: DType = "auto",
     fresh: bool = False,
@@ -68,7 +68,8 @@ def evaluate(
         results: Folder of the store.
         data: Folder of datasets in Hugging Face layout; no network is used then.
         tasks_dirs: Folders with further task files.
-        engine: Engine of generative tasks.
+        engine: ``vllm`` or ``transformers``; ``auto``: vLLM to generate, and to embed on a GPU
+            where it can.
         device: Where to run.
         dtype: Precision.
         fresh: Evaluate again what is stored.

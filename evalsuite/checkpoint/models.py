@@ -12,7 +12,7 @@ from evalsuite.schema import Attention, CheckpointRef, Frozen, Pooling, World
 CheckpointKind = Literal["sentence-transformers", "grit", "causal", "encoder", "generative"]
 """``grit`` and ``causal`` can do both; they differ in the embedding protocol they default to."""
 
-EncoderEngine = Literal["sentence-transformers", "transformers"]
+EncoderEngine = Literal["sentence-transformers", "transformers", "vllm"]
 GeneratorEngine = Literal["vllm", "transformers"]
 
 
@@ -39,6 +39,8 @@ class EmbeddingProtocol(Frozen):
     """
 
     engine: EncoderEngine
+    """A checkpoint's protocol says ``transformers`` for its weights alone; a run may have vLLM do
+    the same (:mod:`evalsuite.engines.choice`)."""
     wrapper: Wrapper | None = None
     """``None``: instructions are not used."""
     instructions: str = "none"

@@ -46,7 +46,7 @@ def check(
     ] = None,
     data: Data = None,
     limit: Limit = None,
-    engine: Engine = "vllm",
+    engine: Engine = "auto",
     device: Device = "auto",
     dtype: Precision = "auto",
     out: Results = Path("results"),

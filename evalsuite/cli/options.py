@@ -29,7 +29,8 @@ Data = Annotated[
 ]
 Limit = Annotated[int | None, typer.Option(min=1, help="Test items of each task.")]
 Engine = Annotated[
-    Literal["vllm", "transformers"], typer.Option(help="Engine of generative tasks.")
+    Literal["auto", "vllm", "transformers"],
+    typer.Option(help="Engine; auto: vllm to generate, and to embed on a GPU where it can."),
 ]
 Device = Annotated[Literal["auto", "cpu", "cuda"], typer.Option(help="Device.")]
 Precision = Annotated[

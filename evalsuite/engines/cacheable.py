@@ -11,6 +11,6 @@ def why_not_cached(checkpoint: Checkpoint) -> str | None:
         if reason := checkpoint.cannot.get(world):
             return reason
     protocol = checkpoint.embedding
-    if protocol is None or protocol.engine != "transformers" or protocol.attention is None:
+    if protocol is None or protocol.engine == "sentence-transformers" or protocol.attention is None:
         return "caching needs a decoder's weights alone (--as grit or causal)"
     return None

@@ -91,6 +91,14 @@ def resolve_dtype(
     return "float32" if world == "embedding" and slow else "bfloat16"
 
 
+def vllm_is_for_gpus() -> bool:
+    """Whether vLLM is installed and was built for GPUs, by its distribution's name and version."""
+    try:
+        return "cpu" not in metadata.version("vllm")
+    except metadata.PackageNotFoundError:
+        return False
+
+
 def engine_version(name: str) -> str:
     """Name and installed version of an engine, for example ``transformers 5.19.0``.
 

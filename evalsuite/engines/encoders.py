@@ -25,6 +25,9 @@ def load_encoder(
 ) -> Encoder:
     """Load the encoder that the checkpoint's embedding protocol names.
 
+    vLLM runs inside the calling process and changes its environment: with it, call this in a
+    process that exits when the encoder is no longer needed.
+
     Args:
         checkpoint: The checkpoint.
         device: Where to run.
@@ -37,7 +40,8 @@ def load_encoder(
 
     Raises:
         CheckpointError: If the checkpoint cannot embed, or cannot be loaded.
-        EngineError: If the model does not show the attention that the protocol asks for.
+        EngineError: If the engine cannot run here, or the model does not show the attention that
+            the protocol asks for.
         UsageError: If the device is not there, or the maximal length beyond the model's.
     """
     protocol = checkpoint.embedding
@@ -59,6 +63,10 @@ def load_encoder(
         return SentenceTransformersEncoder(
             checkpoint, protocol, device=device, dtype=dtype, weights=weights
         )
+    if protocol.engine == "vllm":
+        from evalsuite.engines.vllm_encoder import VllmEncoder
+
+        return VllmEncoder(checkpoint, protocol, device=device, dtype=dtype, weights=weights)
     from evalsuite.engines.transformers_encoder import TransformersEncoder
 
     return TransformersEncoder(checkpoint, protocol, device=device, dtype=dtype, weights=weights)

@@ -6,14 +6,11 @@ The implementations are imported on demand: importing this module loads no model
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
 
-from evalsuite.checkpoint.models import Checkpoint
+from evalsuite.checkpoint.models import Checkpoint, GeneratorEngine
 from evalsuite.engines.base import Device, DType, GenerationRequest, Generator, ScoreRequest
 from evalsuite.errors import EngineError
 from evalsuite.suspicions import refused
-
-GeneratorEngine = Literal["vllm", "transformers"]
 
 DEFAULT_CONTEXT = 8192
 """Context length unless a person asks for another: enough for the GRIT paper's tasks, whose

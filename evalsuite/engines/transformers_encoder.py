@@ -19,12 +19,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
+from evalsuite.engines import attention
 from evalsuite.engines.base import Device, DType, Rendered, Vectors
 from evalsuite.engines.batched import BatchedEncoder, Prepared
 from evalsuite.engines.batching import TOKENS, Batcher
 from evalsuite.engines.device import engine_version, resolve_device, resolve_dtype
 from evalsuite.engines.encoders import LONGEST, loading
-from evalsuite.errors import CheckpointError, EngineError
+from evalsuite.errors import CheckpointError
 
 if TYPE_CHECKING:
     from evalsuite.checkpoint.models import Checkpoint, EmbeddingProtocol
@@ -37,13 +38,6 @@ run. A number rather than ``None``, so that families with several kinds of layer
 _LEAVE_INSTRUCTION_OUT: Final = ("mean", "weighted_mean")
 """Poolings for which ``gritlm.py`` masks the instruction. ``cls`` is the first token of the whole
 sequence, and ``last`` comes after the instruction anyway."""
-
-_PROBE: Final = 8
-"""Tokens of the probe for bidirectional attention."""
-
-_CHANGE: Final = {"float32": 1e-5, "bfloat16": 5e-3, "float16": 5e-3}
-"""Relative change of a hidden state that is more than rounding. Causal models show 0, or rounding
-in a mixture of experts, where the tokens of an expert share a product of matrices."""
 
 _DISTANCE: Final = {"float32": 1e-3, "bfloat16": 0.1, "float16": 0.1}
 """Relative distance of hidden states that different kernels for one attention may have."""
@@ -109,6 +103,15 @@ class TextTokenizer:
         start = next((at for at in starts if whole[at : at + len(bare)] == bare), 0)
         return start + len(bare)
 
+    def render(self, text: str, prefix: str) -> Rendered:
+        """What the model is given for one text."""
+        row = self.rows([text], prefix)[0]
+        return Rendered(
+            text=self.joined(text, prefix),
+            token_ids=tuple(row),
+            pooled_from=min(self.instruction_length(prefix), len(row) - 1),
+        )
+
     def _ids(self, texts: Sequence[str], *, special: bool) -> list[list[int]]:
         encoded: list[list[int]] = self._tokenizer(
             list(texts),
@@ -164,12 +167,7 @@ class TransformersEncoder(BatchedEncoder):
         return int(self._model.config.get_text_config().hidden_size)
 
     def render(self, text: str, prefix: str = "") -> Rendered:
-        row = self._tokens.rows([text], prefix)[0]
-        return Rendered(
-            text=self._tokens.joined(text, prefix),
-            token_ids=tuple(row),
-            pooled_from=min(self._tokens.instruction_length(prefix), len(row) - 1),
-        )
+        return self._tokens.render(text, prefix)
 
     def close(self) -> None:
         self._model = None
@@ -185,12 +183,7 @@ class TransformersEncoder(BatchedEncoder):
             EngineError: If hidden states depend on later tokens and should not, or the reverse.
         """
         observed = self._observed_attention()
-        if observed != self._protocol.attention:
-            raise EngineError(
-                f"{type(self._model).__name__} attends {observed or 'partly bidirectional'}, but "
-                f"the protocol asks for {self._protocol.attention} attention",
-                f"pass --attention {observed}" if observed else "its embeddings cannot be trusted",
-            )
+        attention.check(type(self._model).__name__, observed, self._protocol.attention)
 
     def _load(self, checkpoint: Checkpoint) -> Any:
         import torch
@@ -240,18 +233,15 @@ class TransformersEncoder(BatchedEncoder):
     def _observed_attention(self) -> Attention | None:
         """How the model attends; ``None`` where it is neither causal nor bidirectional.
 
-        Two sequences differ in their last token only. With causal attention this changes no
-        hidden state before it. With bidirectional attention it changes all of them, and they are
-        those that an explicit mask gives: this tells a model of which some layers are causal or
-        see through a window. Tried with and without padding, since without it sdpa gets no mask
-        but a flag.
+        Besides what the probes show, the hidden states of bidirectional attention are those that
+        an explicit mask gives: this tells a model of which some layers are causal or see through
+        a window. Tried with and without padding, since without it sdpa gets no mask but a flag.
         """
         import torch
 
         hidden = self._probe()
-        first, second = hidden[::2], hidden[1::2]
-        changes = (first - second).norm(dim=-1) / first.norm(dim=-1)
-        changed = changes[:, : _PROBE - 1] > _CHANGE[self._dtype]
+        before = hidden[:, : attention.TOKENS - 1]
+        changed = attention.changed(before[::2], before[1::2], self._dtype)
         if not changed.all():
             return None if changed.any() else "causal"
         chosen, self._explicit_mask = self._explicit_mask, True
@@ -270,12 +260,11 @@ class TransformersEncoder(BatchedEncoder):
         import torch
 
         vocabulary = int(self._model.config.get_text_config().vocab_size)
-        one = [(5 + 7 * place) % vocabulary for place in range(_PROBE)]
-        other = [*one[:-1], (one[-1] + 1) % vocabulary]
+        one, other = attention.probes(vocabulary)
         with torch.inference_mode():
             plain, _ = self._hidden([one, other])
             padded, _ = self._hidden([one, other, [*one, *one]])
-            return torch.cat([plain, padded[:2, :_PROBE]]).float()
+            return torch.cat([plain, padded[:2, : attention.TOKENS]]).float()
 
     def _tokenise(self, texts: Sequence[str], prefix: str) -> tuple[list[int], Any]:
         rows = self._tokens.rows(texts, prefix)

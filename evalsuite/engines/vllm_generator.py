@@ -1,16 +1,10 @@
-"""Generation and scoring with vLLM, inside the current process.
-
-vLLM keeps threads, shared memory and environment variables to itself, and its teardown inside a
-living process is not reliable: use this module only in a process of its own that exits
-afterwards.
-"""
+"""Generation and scoring with vLLM, inside the current process: see :mod:`.vllm_common`."""
 
 from __future__ import annotations
 
 import math
-import os
-from collections.abc import Iterator, Sequence
-from itertools import islice
+from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from evalsuite.engines.base import (
@@ -22,28 +16,13 @@ from evalsuite.engines.base import (
     Score,
     ScoreRequest,
 )
-from evalsuite.engines.device import engine_version, resolve_device, resolve_dtype
+from evalsuite.engines.device import resolve_dtype
 from evalsuite.engines.generators import check_ids, not_finite
 from evalsuite.engines.score_plan import plan_scores, positions
-from evalsuite.errors import EngineError
+from evalsuite.engines.vllm_common import VllmEngine, prepare
 
 if TYPE_CHECKING:
     from evalsuite.checkpoint.models import Checkpoint
-
-ENVIRONMENT = {
-    "VLLM_CPU_KVCACHE_SPACE": "2",
-    "VLLM_LOGGING_LEVEL": "WARNING",
-    "VLLM_NO_USAGE_STATS": "1",
-    "VLLM_RAISE_ON_LOGIT_NANS": "1",
-    "DO_NOT_TRACK": "1",
-    "OMP_WAIT_POLICY": "PASSIVE",
-}
-"""Set unless a person has set them: GiB of key-value cache on a CPU, an error instead of a token
-where logits are NaN, and silence.
-
-OpenMP threads wait by sleeping: measured on two cores, spinning ones were a quarter faster on an
-idle machine, and three to five times slower where another process wanted the same cores.
-"""
 
 MAX_CANDIDATES = 128
 """Token ids that vLLM scores at one position (its ``MAX_LOGPROB_TOKEN_IDS``)."""
@@ -60,8 +39,6 @@ CPU_BATCHED_TOKENS = 4096
 class VllmGenerator:
     """A causal language model in a vLLM engine.
 
-    Prefix caching is off, because cache hits can change greedy output (vllm#5543, #40896).
-
     Args:
         checkpoint: The checkpoint.
         device: ``cuda`` or ``cpu`` must be what the installed vLLM was built for.
@@ -76,55 +53,33 @@ class VllmGenerator:
     def __init__(
         self, checkpoint: Checkpoint, *, device: Device, dtype: DType, max_length: int
     ) -> None:
-        # One process, no children: killing the worker frees everything.
-        os.environ["VLLM_ENABLE_V1_MULTIPROCESSING"] = "0"
-        for name, value in ENVIRONMENT.items():
-            os.environ.setdefault(name, value)
-        try:
-            import vllm
-        except ImportError as error:
-            raise EngineError(
-                f"vLLM cannot be imported ({error})",
-                "install evalsuite[cuda] or evalsuite[cpu], or use --engine transformers",
-            ) from error
-        target = _platform(resolve_device(device))
-        precision = resolve_dtype(dtype, target, "generative")
-        self._version = engine_version("vllm")
-        self._window = WINDOW[target]
-        try:
-            self._llm: Any = vllm.LLM(
-                str(checkpoint.path),
-                dtype=precision,
-                max_model_len=max_length,
-                enforce_eager=target == "cpu",
-                enable_prefix_caching=False,
-                **_scheduling(target, max_length),
-                seed=0,
-                disable_log_stats=True,
-                trust_remote_code=checkpoint.trust_remote_code,
-            )
-        except (ValueError, RuntimeError, OSError) as error:
-            first = str(error).strip().splitlines()[0] if str(error).strip() else repr(error)
-            raise EngineError(
-                f"vLLM cannot load {checkpoint.name}: {first}",
-                "try --engine transformers, or --max-length with fewer tokens",
-            ) from error
-        self._params: Any = vllm.SamplingParams
+        target = prepare(device)
+        from vllm import SamplingParams
+        from vllm.sampling_params import RequestOutputKind
+
+        self._engine = VllmEngine(
+            checkpoint,
+            target,
+            WINDOW[target],
+            dtype=resolve_dtype(dtype, target, "generative"),
+            max_model_len=max_length,
+            **_scheduling(target, max_length),
+        )
+        self._params: Any = partial(SamplingParams, output_kind=RequestOutputKind.FINAL_ONLY)
         self._name = checkpoint.name
-        self._asked = 0
 
     @property
     def version(self) -> str:
-        return self._version
+        return self._engine.version
 
     @property
     def max_length(self) -> int:
-        return int(self._llm.llm_engine.model_config.max_model_len)
+        return int(self._engine.model_config.max_model_len)
 
     @property
     def _rows(self) -> int:
         """Tokens that there are embeddings for."""
-        return int(self._llm.llm_engine.model_config.get_vocab_size())
+        return int(self._engine.model_config.get_vocab_size())
 
     @property
     def wave(self) -> int:
@@ -148,8 +103,9 @@ class VllmGenerator:
             )
             for request in requests
         ]
+        prompts = [request.prompt_ids for request in requests]
         completions: dict[int, Completion] = {}
-        for index, answer in self._steps([request.prompt_ids for request in requests], params):
+        for index, answer in self._engine.steps(prompts, params):
             completions[index] = _completion(answer.outputs[0])
             if ended:
                 ended(index, completions[index])
@@ -202,55 +158,11 @@ class VllmGenerator:
         )
 
     def _run(self, prompts: Sequence[tuple[int, ...]], params: list[Any]) -> list[Any]:
-        answers = dict(self._steps(prompts, params))
+        answers = dict(self._engine.steps(prompts, params))
         return [answers[index] for index in range(len(prompts))]
 
-    def _steps(
-        self, prompts: Sequence[tuple[int, ...]], params: list[Any]
-    ) -> Iterator[tuple[int, Any]]:
-        """Index and output of each prompt, in the order in which they end.
-
-        ``LLM.generate`` gives nothing back before the last prompt has ended.
-        """
-        from vllm.sampling_params import RequestOutputKind
-
-        engine = self._llm.llm_engine
-        open_: dict[str, int] = {}
-        waiting = enumerate(zip(prompts, params, strict=True))
-        try:
-            while True:
-                for index, (prompt, settings) in islice(waiting, self._window - len(open_)):
-                    settings.output_kind = RequestOutputKind.FINAL_ONLY
-                    name = str(self._asked)
-                    self._asked += 1
-                    engine.add_request(name, {"prompt_token_ids": list(prompt)}, settings)
-                    open_[name] = index
-                if not open_:
-                    return
-                for output in engine.step():
-                    if output.finished:
-                        yield open_.pop(output.request_id), output
-        except (ValueError, RuntimeError) as error:
-            raise _failure(error) from error
-        finally:
-            if open_:
-                engine.abort_request(list(open_))
-
     def close(self) -> None:
-        del self._llm
-
-
-def _platform(device: str) -> str:
-    """The device that the installed vLLM was built for, if it is the one asked for."""
-    from vllm.platforms import current_platform
-
-    built_for = "cpu" if current_platform.is_cpu() else "cuda"
-    if device != built_for:
-        raise EngineError(
-            f"the installed vLLM runs on {built_for}, not on {device}",
-            f"pass --device {built_for}, or install the other build of vLLM",
-        )
-    return built_for
+        self._engine.close()
 
 
 def _scheduling(target: str, max_length: int) -> dict[str, Any]:
@@ -264,13 +176,6 @@ def _scheduling(target: str, max_length: int) -> dict[str, Any]:
         return {}
     tokens = max(CPU_BATCHED_TOKENS, max_length)
     return {"enable_chunked_prefill": False, "max_num_batched_tokens": tokens}
-
-
-def _failure(error: Exception) -> EngineError:
-    """What vLLM raises while it runs, as an error that a person can act on."""
-    if "NaNs detected in logits" in str(error):
-        return not_finite()
-    return EngineError(f"vLLM failed: {error}", "try --engine transformers")
 
 
 def _completion(output: Any) -> Completion:

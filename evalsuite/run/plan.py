@@ -15,6 +15,7 @@ from evalsuite.checkpoint.models import Checkpoint, EmbeddingProtocol
 from evalsuite.data import dataset_folder, still_matches
 from evalsuite.engines.base import Device, DType
 from evalsuite.engines.cacheable import why_not_cached
+from evalsuite.engines.choice import EngineChoice, generator_engine, with_encoder_engine
 from evalsuite.engines.device import engine_version, resolve_device, resolve_dtype
 from evalsuite.engines.generators import context_length
 from evalsuite.errors import DataError
@@ -36,8 +37,8 @@ class RunOptions(Frozen):
     limit: int | None = None
     device: Device = "auto"
     dtype: DType = "auto"
-    engine: Literal["vllm", "transformers"] = "vllm"
-    """Engine of generative tasks; embedding uses what the checkpoint's protocol says."""
+    engine: EngineChoice = "auto"
+    """Engine for what vLLM and transformers can both do; see :mod:`evalsuite.engines.choice`."""
     shots: Literal[0, 1] = 0
     """Examples in the instruction of embedding tasks."""
     data_root: Path | None = None
@@ -139,13 +140,17 @@ def make_plan(
     """Plan every task on every checkpoint.
 
     Raises:
-        UsageError: For a device, an instruction set or a harness task that does not exist.
+        UsageError: For a device, an instruction set or a harness task that does not exist, or an
+            engine that cannot do what a task needs.
         DataError: If a file that a task names is not there.
         EngineError: If a task needs an engine that is not installed.
     """
     judge = None
     if options.judge is not None and any(task.judged for task in tasks):
         judge = find_checkpoint(options.judge)
+    if any(task.world == "embedding" or task.retrieves for task in tasks):
+        device = resolve_device(options.device)
+        checkpoints = [with_encoder_engine(one, options.engine, device) for one in checkpoints]
     jobs = [
         _job(checkpoint, task, options, registry, store, judge)
         for checkpoint in checkpoints
@@ -338,14 +343,14 @@ def _cached_parts(checkpoint: Checkpoint, options: RunOptions) -> dict[str, Any]
 def _generative_signature(
     checkpoint: Checkpoint, task: Task, options: RunOptions, *, skipped: bool
 ) -> Signature:
-    device = resolve_device(options.device)
+    device, engine = resolve_device(options.device), generator_engine(options.engine)
     return Signature(
         task=task.name,
         task_hash=task.hash,
         world="generative",
         harness=harness_version(task),
         # What is skipped anyway must not fail over an engine that is not there.
-        engine=options.engine if skipped else engine_version(options.engine),
+        engine=engine if skipped else engine_version(engine),
         device=device,
         dtype=resolve_dtype(options.dtype, device, "generative"),
         split=task.split,

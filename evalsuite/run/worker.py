@@ -17,6 +17,7 @@ from dataclasses import dataclass
 
 from evalsuite.engines.base import Encoder, Generator
 from evalsuite.engines.cached import CachedModel
+from evalsuite.engines.choice import generator_engine
 from evalsuite.errors import EvalsuiteError
 from evalsuite.run import events
 from evalsuite.run.jobs import Engine, JobRunner
@@ -92,7 +93,7 @@ def load_engine(spec: WorkerSpec) -> Engine:
         return load_judge(
             options.judge,
             spec.judge,
-            engine=options.engine,
+            engine=generator_engine(options.engine),
             device=options.device,
             dtype=options.dtype,
         )
@@ -112,7 +113,7 @@ def load_engine(spec: WorkerSpec) -> Engine:
 
     return load_generator(
         checkpoint,
-        engine=options.engine,
+        engine=generator_engine(options.engine),
         device=options.device,
         dtype=options.dtype,
         max_length=first.max_length,

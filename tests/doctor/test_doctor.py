@@ -59,6 +59,21 @@ def test_a_package_that_is_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyP
     )
 
 
+def test_the_plugin_of_vllm(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("VLLM_PLUGINS", raising=False)
+    loads = "ok    vllm plugin: vLLM will load evalsuite.engines.vllm_plugin:register"
+    assert installed.vllm_plugin().line == loads
+    monkeypatch.setenv("VLLM_PLUGINS", "other,evalsuite")
+    assert installed.vllm_plugin().line == loads
+    monkeypatch.setenv("VLLM_PLUGINS", "other")
+    assert installed.vllm_plugin().line == (
+        "fail  vllm plugin: VLLM_PLUGINS=other leaves evalsuite out: vLLM cannot embed; "
+        "unset VLLM_PLUGINS, or add evalsuite to it"
+    )
+    monkeypatch.setattr(installed, "entry_points", lambda group: ())
+    assert "has no entry point in vllm.general_plugins" in installed.vllm_plugin().line
+
+
 @pytest.fixture
 def mirror(tmp_path: Path) -> Path:
     root = tmp_path / "mirror"

