@@ -49,6 +49,7 @@ def evaluate(
     data: str | Path | None = None,
     tasks_dirs: Sequence[str | Path] = (),
     engine: Literal["vllm", "transformers"] = "vllm",
+    prefix_caching: bool = False,
     device: Device = "auto",
     dtype: DType = "auto",
     fresh: bool = False,
@@ -69,6 +70,7 @@ def evaluate(
         data: Folder of datasets in Hugging Face layout; no network is used then.
         tasks_dirs: Folders with further task files.
         engine: Engine of generative tasks.
+        prefix_caching: Whether vLLM reuses what prompts begin with in common; may change answers.
         device: Where to run.
         dtype: Precision.
         fresh: Evaluate again what is stored.
@@ -98,6 +100,7 @@ def evaluate(
             device=device,
             dtype=dtype,
             engine=engine,
+            prefix_caching=prefix_caching,
             data_root=Path(data).absolute() if data is not None else None,
             fresh=fresh,
             judge=judge,

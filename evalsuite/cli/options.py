@@ -31,6 +31,10 @@ Limit = Annotated[int | None, typer.Option(min=1, help="Test items of each task.
 Engine = Annotated[
     Literal["vllm", "transformers"], typer.Option(help="Engine of generative tasks.")
 ]
+PrefixCaching = Annotated[
+    bool,
+    typer.Option("--prefix-caching", help="vLLM reuses common beginnings; may change answers."),
+]
 Device = Annotated[Literal["auto", "cpu", "cuda"], typer.Option(help="Device.")]
 Precision = Annotated[
     Literal["auto", "float32", "bfloat16", "float16"],

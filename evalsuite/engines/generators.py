@@ -30,6 +30,7 @@ def load_generator(
     device: Device = "auto",
     dtype: DType = "auto",
     max_length: int | None = None,
+    prefix_caching: bool = False,
 ) -> Generator:
     """Load a checkpoint for generation.
 
@@ -42,6 +43,7 @@ def load_generator(
         device: Where to run.
         dtype: Precision; ``auto`` for the checkpoint's own (float32 where it cannot run).
         max_length: Context length in tokens; at most the model's own.
+        prefix_caching: Whether vLLM keeps what it computed for the beginnings of prompts.
 
     Raises:
         EngineError: If the checkpoint cannot generate, or the engine cannot run here.
@@ -52,7 +54,13 @@ def load_generator(
     if engine == "vllm":
         from evalsuite.engines.vllm_generator import VllmGenerator
 
-        return VllmGenerator(checkpoint, device=device, dtype=dtype, max_length=length)
+        return VllmGenerator(
+            checkpoint,
+            device=device,
+            dtype=dtype,
+            max_length=length,
+            prefix_caching=prefix_caching,
+        )
     from evalsuite.engines.transformers_generator import TransformersGenerator
 
     return TransformersGenerator(checkpoint, device=device, dtype=dtype, max_length=length)

@@ -60,13 +60,13 @@ CPU_BATCHED_TOKENS = 4096
 class VllmGenerator:
     """A causal language model in a vLLM engine.
 
-    Prefix caching is off, because cache hits can change greedy output (vllm#5543, #40896).
-
     Args:
         checkpoint: The checkpoint.
         device: ``cuda`` or ``cpu`` must be what the installed vLLM was built for.
         dtype: Precision.
         max_length: Context length in tokens.
+        prefix_caching: Whether to keep what was computed for the beginnings of prompts. Hits can
+            change greedy output (vllm#5543, #40896).
 
     Raises:
         EngineError: If vLLM is not installed, was built for another device, or fails to load
@@ -74,7 +74,13 @@ class VllmGenerator:
     """
 
     def __init__(
-        self, checkpoint: Checkpoint, *, device: Device, dtype: DType, max_length: int
+        self,
+        checkpoint: Checkpoint,
+        *,
+        device: Device,
+        dtype: DType,
+        max_length: int,
+        prefix_caching: bool = False,
     ) -> None:
         # One process, no children: killing the worker frees everything.
         os.environ["VLLM_ENABLE_V1_MULTIPROCESSING"] = "0"
@@ -97,7 +103,7 @@ class VllmGenerator:
                 dtype=precision,
                 max_model_len=max_length,
                 enforce_eager=target == "cpu",
-                enable_prefix_caching=False,
+                enable_prefix_caching=prefix_caching,
                 **_scheduling(target, max_length),
                 seed=0,
                 disable_log_stats=True,
@@ -109,6 +115,13 @@ class VllmGenerator:
                 f"vLLM cannot load {checkpoint.name}: {first}",
                 "try --engine transformers, or --max-length with fewer tokens",
             ) from error
+        # The signature says what was asked for, and vLLM may decide otherwise.
+        caches = self._llm.llm_engine.vllm_config.cache_config.enable_prefix_caching
+        if bool(caches) != prefix_caching:
+            raise EngineError(
+                f"vLLM cannot run {checkpoint.name} {'with' if prefix_caching else 'without'}"
+                " prefix caching"
+            )
         self._params: Any = vllm.SamplingParams
         self._name = checkpoint.name
         self._asked = 0
