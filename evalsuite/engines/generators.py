@@ -66,6 +66,16 @@ def load_generator(
     return TransformersGenerator(checkpoint, device=device, dtype=dtype, max_length=length)
 
 
+def wave_of(engine: GeneratorEngine) -> int:
+    """Number of requests in one call that keeps an engine busy, before it is loaded."""
+    if engine == "vllm":
+        from evalsuite.engines import vllm_generator as module
+    else:
+        from evalsuite.engines import transformers_generator as module  # type: ignore[no-redef]
+
+    return module.WAVE
+
+
 def context_length(positions: int | None, wanted: int | None) -> int:
     """Context length to run with.
 

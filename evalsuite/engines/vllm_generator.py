@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Iterator, Sequence
-from itertools import islice
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from evalsuite.engines.base import (
@@ -25,6 +24,7 @@ from evalsuite.engines.base import (
 from evalsuite.engines.device import engine_version, resolve_device, resolve_dtype
 from evalsuite.engines.generators import check_ids, not_finite
 from evalsuite.engines.score_plan import plan_scores, positions
+from evalsuite.engines.window import Ongoing, Pass, Rank, Result, Window
 from evalsuite.errors import EngineError
 
 if TYPE_CHECKING:
@@ -96,7 +96,6 @@ class VllmGenerator:
         target = _platform(resolve_device(device))
         precision = resolve_dtype(dtype, target, "generative")
         self._version = engine_version("vllm")
-        self._window = WINDOW[target]
         try:
             self._llm: Any = vllm.LLM(
                 str(checkpoint.path),
@@ -116,15 +115,18 @@ class VllmGenerator:
                 "try --engine transformers, or --max-length with fewer tokens",
             ) from error
         # The signature says what was asked for, and vLLM may decide otherwise.
-        caches = self._llm.llm_engine.vllm_config.cache_config.enable_prefix_caching
-        if bool(caches) != prefix_caching:
+        config = self._llm.llm_engine.vllm_config
+        if bool(config.cache_config.enable_prefix_caching) != prefix_caching:
+            which = "with" if prefix_caching else "without"
+            raise EngineError(f"vLLM cannot run {checkpoint.name} {which} prefix caching")
+        if config.model_config.max_model_len != max_length:
             raise EngineError(
-                f"vLLM cannot run {checkpoint.name} {'with' if prefix_caching else 'without'}"
-                " prefix caching"
+                f"vLLM gives {checkpoint.name} a context of {config.model_config.max_model_len}"
+                f" tokens, not {max_length}"
             )
         self._params: Any = vllm.SamplingParams
         self._name = checkpoint.name
-        self._asked = 0
+        self._window = Window(_Engine(self._llm.llm_engine), WINDOW[target])
 
     @property
     def version(self) -> str:
@@ -146,30 +148,34 @@ class VllmGenerator:
     def generate(
         self, requests: Sequence[GenerationRequest], ended: Ended | None = None
     ) -> list[Completion]:
-        check_ids(requests, self._rows, self._name)
-        params = [
-            self._params(
-                max_tokens=request.max_tokens,
-                stop=list(request.stop),
-                temperature=request.temperature,
-                top_p=request.top_p,
-                top_k=request.top_k,
-                seed=request.seed,
-                # As lm-eval does, so that a stop string may be a special token's text.
-                skip_special_tokens=False,
-                spaces_between_special_tokens=False,
-            )
-            for request in requests
-        ]
-        completions: dict[int, Completion] = {}
-        for index, answer in self._steps([request.prompt_ids for request in requests], params):
-            completions[index] = _completion(answer.outputs[0])
-            if ended:
-                ended(index, completions[index])
-        return [completions[index] for index in range(len(requests))]
+        return self._finished(self.start_generating(requests, ended))
 
     def score(self, requests: Sequence[ScoreRequest]) -> list[Score]:
         """Score continuations; see the protocol, and :func:`plan_scores` for what is run."""
+        return self._finished(self.start_scoring(requests))
+
+    def start_generating(
+        self, requests: Sequence[GenerationRequest], ended: Ended | None = None, rank: Rank = ()
+    ) -> Ongoing[Completion]:
+        """See :class:`~evalsuite.engines.base.SharedGenerator`."""
+        check_ids(requests, self._rows, self._name)
+        completions: dict[int, Completion] = {}
+
+        def build(index: int) -> Pass:
+            return Pass(requests[index].prompt_ids, self._sampling(requests[index]))
+
+        def heard(index: int, answer: Any) -> None:
+            completions[index] = _completion(answer.outputs[0])
+            if ended:
+                ended(index, completions[index])
+
+        def together() -> list[Completion]:
+            return [completions[index] for index in range(len(requests))]
+
+        return self._opened(Ongoing(len(requests), build, heard, together, rank))
+
+    def start_scoring(self, requests: Sequence[ScoreRequest], rank: Rank = ()) -> Ongoing[Score]:
+        """See :class:`~evalsuite.engines.base.SharedGenerator`."""
         check_ids(requests, self._rows, self._name)
         asked = [request for request in requests if request.continuation_ids]
         plan = plan_scores(asked)
@@ -178,28 +184,71 @@ class VllmGenerator:
             for context, tokens in plan.positions.items()
             for start in range(0, len(tokens), MAX_CANDIDATES)
         ]
-        prompts = [context for context, _ in groups]
-        params = [self._candidates(tokens) for _, tokens in groups]
-        for index in plan.whole:
-            prompts.append(asked[index].context_ids + asked[index].continuation_ids)
-            params.append(self._whole_prompt())
-        answers = self._run(prompts, params)
         known: dict[tuple[tuple[int, ...], int], tuple[float, float]] = {}
-        for (context, tokens), answer in zip(groups, answers[: len(groups)], strict=True):
-            table, best = answer.outputs[0].logprobs[0], answer.outputs[0].token_ids[0]
-            for token in tokens:
-                known[context, token] = table[token].logprob, table[best].logprob
         scores: dict[int, Score] = {}
-        for index, answer in zip(plan.whole, answers[len(groups) :], strict=True):
-            start = len(asked[index].context_ids)
-            scores[index] = _score(*_prompt_logprobs(answer.prompt_logprobs, start))
-        for index, request in enumerate(asked):
-            if index not in scores:
-                pairs = [known[position] for position in positions(request)]
-                scores[index] = _score(*zip(*pairs, strict=True))
-        found = iter(scores[index] for index in range(len(asked)))
-        nothing = Score(logprob=0.0, greedy=True)
-        return [next(found) if request.continuation_ids else nothing for request in requests]
+
+        def build(index: int) -> Pass:
+            if index < len(groups):
+                context, tokens = groups[index]
+                return Pass(context, self._candidates(tokens))
+            request = asked[plan.whole[index - len(groups)]]
+            return Pass(request.context_ids + request.continuation_ids, self._whole_prompt())
+
+        def heard(index: int, answer: Any) -> None:
+            if index < len(groups):
+                context, tokens = groups[index]
+                table, best = answer.outputs[0].logprobs[0], answer.outputs[0].token_ids[0]
+                for token in tokens:
+                    known[context, token] = table[token].logprob, table[best].logprob
+            else:
+                whole = plan.whole[index - len(groups)]
+                start = len(asked[whole].context_ids)
+                scores[whole] = _score(*_prompt_logprobs(answer.prompt_logprobs, start))
+
+        def together() -> list[Score]:
+            for index, request in enumerate(asked):
+                if index not in scores:
+                    pairs = [known[position] for position in positions(request)]
+                    scores[index] = _score(*zip(*pairs, strict=True))
+            found = iter(scores[index] for index in range(len(asked)))
+            nothing = Score(logprob=0.0, greedy=True)
+            return [next(found) if request.continuation_ids else nothing for request in requests]
+
+        passes = len(groups) + len(plan.whole)
+        return self._opened(Ongoing(passes, build, heard, together, rank))
+
+    def step(self) -> None:
+        """See :class:`~evalsuite.engines.base.SharedGenerator`."""
+        self._window.step()
+
+    def cancel(self, call: Ongoing[Any]) -> None:
+        """See :class:`~evalsuite.engines.base.SharedGenerator`."""
+        self._window.cancel(call)
+
+    def _opened(self, call: Ongoing[Result]) -> Ongoing[Result]:
+        self._window.open(call)
+        return call
+
+    def _finished(self, call: Ongoing[Result]) -> list[Result]:
+        try:
+            while not call.done:
+                self._window.step()
+        finally:
+            self._window.cancel(call)
+        return call.result()
+
+    def _sampling(self, request: GenerationRequest) -> Any:
+        return self._params(
+            max_tokens=request.max_tokens,
+            stop=list(request.stop),
+            temperature=request.temperature,
+            top_p=request.top_p,
+            top_k=request.top_k,
+            seed=request.seed,
+            # As lm-eval does, so that a stop string may be a special token's text.
+            skip_special_tokens=False,
+            spaces_between_special_tokens=False,
+        )
 
     def _candidates(self, token_ids: Sequence[int]) -> Any:
         return self._params(
@@ -214,43 +263,38 @@ class VllmGenerator:
             temperature=0, max_tokens=1, detokenize=False, prompt_logprobs=1, flat_logprobs=True
         )
 
-    def _run(self, prompts: Sequence[tuple[int, ...]], params: list[Any]) -> list[Any]:
-        answers = dict(self._steps(prompts, params))
-        return [answers[index] for index in range(len(prompts))]
+    def close(self) -> None:
+        del self._window, self._llm
 
-    def _steps(
-        self, prompts: Sequence[tuple[int, ...]], params: list[Any]
-    ) -> Iterator[tuple[int, Any]]:
-        """Index and output of each prompt, in the order in which they end.
 
-        ``LLM.generate`` gives nothing back before the last prompt has ended.
-        """
+class _Engine:
+    """vLLM's engine, step by step.
+
+    ``LLM.generate`` gives nothing back before the last prompt has ended.
+    """
+
+    def __init__(self, engine: Any) -> None:
         from vllm.sampling_params import RequestOutputKind
 
-        engine = self._llm.llm_engine
-        open_: dict[str, int] = {}
-        waiting = enumerate(zip(prompts, params, strict=True))
+        self._engine = engine
+        self._final = RequestOutputKind.FINAL_ONLY
+
+    def add(self, name: str, one: Pass) -> None:
+        one.settings.output_kind = self._final
         try:
-            while True:
-                for index, (prompt, settings) in islice(waiting, self._window - len(open_)):
-                    settings.output_kind = RequestOutputKind.FINAL_ONLY
-                    name = str(self._asked)
-                    self._asked += 1
-                    engine.add_request(name, {"prompt_token_ids": list(prompt)}, settings)
-                    open_[name] = index
-                if not open_:
-                    return
-                for output in engine.step():
-                    if output.finished:
-                        yield open_.pop(output.request_id), output
+            self._engine.add_request(name, {"prompt_token_ids": list(one.prompt)}, one.settings)
         except (ValueError, RuntimeError) as error:
             raise _failure(error) from error
-        finally:
-            if open_:
-                engine.abort_request(list(open_))
 
-    def close(self) -> None:
-        del self._llm
+    def step(self) -> list[tuple[str, Any]]:
+        try:
+            outputs = self._engine.step()
+        except (ValueError, RuntimeError) as error:
+            raise _failure(error) from error
+        return [(output.request_id, output) for output in outputs if output.finished]
+
+    def abort(self, names: Sequence[str]) -> None:
+        self._engine.abort_request(list(names))
 
 
 def _platform(device: str) -> str:

@@ -35,6 +35,10 @@ class WorkerSpec(Frozen):
     cached: bool = False
     """Whether the engine embeds and generates from caches."""
 
+    in_turn: bool = False
+    """Whether the engine answers one call after the other: an earlier worker ended early while
+    it worked for several jobs, and only so is it known which one was the reason."""
+
     def second_stage(self, job: JobSpec) -> bool:
         """Whether this worker does the second of a job's two stages."""
         return is_second_stage(job.task, self.world, self.stage)
