@@ -30,9 +30,9 @@ from evalsuite.run.spec import Do, Free
 CORES_A_HARNESS = 4
 """Processors for which one more harness process is worth its memory."""
 
-LEAST = {"embedding": 2, "generative": 4}
-"""Harness processes on a machine with few processors. A generator works for all of them together,
-and needs calls that wait while others end."""
+LEAST, LEAST_TOGETHER = 2, 3
+"""Harness processes on a machine with few processors. Where the engine works for all of them
+together, one task can end and another wait while a third is scored or loaded."""
 
 TRIES = 2
 """How often a job is begun whose process ends within it."""
@@ -55,7 +55,8 @@ class Serving:
         self._held: deque[int] = deque()
         self._begun: Counter[int] = Counter()
         cores = os.cpu_count() or 1
-        self._most = min(len(indices), max(LEAST[runner.spec.world], cores // CORES_A_HARNESS))
+        least = LEAST_TOGETHER if runner.spec.together else LEAST
+        self._most = min(len(indices), max(least, cores // CORES_A_HARNESS))
         self._threads = max(1, cores // self._most)
         self._harnesses: list[Harness] = []
         self._calls: Calls = PriorityQueue()
@@ -72,7 +73,8 @@ class Serving:
         """Answer calls until all jobs are done."""
         self._engine = engine
         self._loaded.set()
-        if isinstance(engine, SharedGenerator) and not self._runner.spec.in_turn:
+        if self._runner.spec.together:
+            assert isinstance(engine, SharedGenerator)
             answer_together(engine, self._calls, self._runner.emit)
         else:
             answer_in_turn(engine, self._calls, self._runner.emit)

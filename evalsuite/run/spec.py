@@ -43,6 +43,12 @@ class WorkerSpec(Frozen):
         """Whether this worker does the second of a job's two stages."""
         return is_second_stage(job.task, self.world, self.stage)
 
+    @property
+    def together(self) -> bool:
+        """Whether the engine works at calls of several jobs at a time."""
+        vllm = self.world == "generative" and self.options.engine == "vllm"
+        return vllm and not self.in_turn
+
     def plain(self, job: JobSpec) -> bool:
         """Whether one harness does all of a job, with one engine that it only calls."""
         staged = job.task.judged or job.task.retrieves
