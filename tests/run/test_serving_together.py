@@ -23,7 +23,7 @@ from evalsuite.store import Store
 
 TASKS = ("smoke-arithmetic", "smoke-multiple-choice", "smoke-reading")
 OPTIONS = RunOptions(device="cpu", engine="transformers", dtype="float32", limit=3)
-PATIENCE = 300
+PATIENCE = 900
 """Seconds for a process to load lm-eval on a machine with much to do."""
 
 
