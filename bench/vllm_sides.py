@@ -22,8 +22,9 @@ from typing import Any
 from evalsuite.checkpoint import resolve
 from evalsuite.engines.base import Completion, Ended, GenerationRequest, Score, ScoreRequest
 from evalsuite.registry.load import Registry
-from evalsuite.run.events import EngineReady, Event, JobEnded, JobStarted
+from evalsuite.run.events import EngineReady, Event, JobEnded
 from evalsuite.run.plan import Group, RunOptions, make_plan
+from evalsuite.run.watch import processor_work
 
 CONTEXT = 8192
 """evalsuite's context length for SmolLM2."""
@@ -61,27 +62,28 @@ class Recorder:
 
 @dataclass
 class Clock:
-    """Hears a run, and notes when its engine was up and when each record was there."""
+    """Hears a run, and notes when its engine was up and when the last record was there.
 
-    up: float = 0.0
-    last: float = 0.0
-    tasks: dict[str, float] = field(default_factory=dict)
-    _began: float = 0.0
+    Each as seconds of the clock, and of all processors by this process and those below it.
+    """
+
+    up: tuple[float, float] = (0.0, 0.0)
+    last: tuple[float, float] = (0.0, 0.0)
 
     def group_started(self, group: Group) -> None:
         """The engine's start is not counted."""
 
-    def heard(self, group: Group, event: Event) -> None:
+    def heard(self, group: Group, event: Event) -> None:  # noqa: ARG002 - a listener's
         """Take the time of what counts."""
-        now = time.perf_counter()
         if isinstance(event, EngineReady):
-            self.up = now
-        elif isinstance(event, JobStarted):
-            self._began = now
+            self.up = _now()
         elif isinstance(event, JobEnded):
-            self.last = now
-            source = group.jobs[event.index].task.source
-            self.tasks[str(source)] = now - self._began
+            self.last = _now()
+
+
+def _now() -> tuple[float, float]:
+    work = processor_work(os.getpid())
+    return time.perf_counter(), work[0] if work else 0.0
 
 
 def requests(job: dict[str, Any], work: Path) -> dict[str, Any]:
@@ -131,8 +133,9 @@ def evalsuite(job: dict[str, Any], work: Path) -> dict[str, Any]:
         assert path is not None
         answers |= {row["prompt"].rstrip(): row["response"] for row in rows(path)}
     return {
-        "seconds": clock.last - clock.up,
-        "tasks": clock.tasks,
+        "seconds": clock.last[0] - clock.up[0],
+        "processor": clock.last[1] - clock.up[1],
+        "tasks": {str(r.task["source"]): r.timings.engine for r in result.records if r.timings},
         "answers": answers,
         "engine": sum(r.timings.engine for r in result.records if r.timings),
     }
@@ -159,10 +162,13 @@ def bare(job: dict[str, Any], work: Path) -> dict[str, Any]:
     llm = generator._llm  # type: ignore[attr-defined]  # noqa: SLF001
     tokenizer = llm.get_tokenizer()
 
+    processor: list[float] = []
+
     def run(prompts: list[list[int]], params: list[Any]) -> tuple[float, list[Any]]:
-        started = time.perf_counter()
+        started, used = time.perf_counter(), time.process_time()
         inputs = [{"prompt_token_ids": ids} for ids in prompts]
         done = llm.generate(inputs, params, use_tqdm=False) if inputs else []
+        processor.append(time.process_time() - used)
         return time.perf_counter() - started, done
 
     def decoded(ids: list[int]) -> str:
@@ -211,6 +217,7 @@ def bare(job: dict[str, Any], work: Path) -> dict[str, Any]:
         "generate": generate,
         "one_pass": one_pass,
         "prompt_logprobs": prompt_logprobs,
+        "processor": sum(processor[:2]),
         "answers": answers,
     }
 

@@ -49,6 +49,7 @@ def evaluate(
     data: str | Path | None = None,
     tasks_dirs: Sequence[str | Path] = (),
     engine: Literal["auto", "vllm", "transformers"] = "auto",
+    prefix_caching: bool = False,
     device: Device = "auto",
     dtype: DType = "auto",
     fresh: bool = False,
@@ -70,6 +71,7 @@ def evaluate(
         tasks_dirs: Folders with further task files.
         engine: ``vllm`` or ``transformers``; ``auto``: vLLM to generate, and to embed on a GPU
             where it can.
+        prefix_caching: Whether vLLM reuses what prompts begin with in common; may change answers.
         device: Where to run.
         dtype: Precision.
         fresh: Evaluate again what is stored.
@@ -99,6 +101,7 @@ def evaluate(
             device=device,
             dtype=dtype,
             engine=engine,
+            prefix_caching=prefix_caching,
             data_root=Path(data).absolute() if data is not None else None,
             fresh=fresh,
             judge=judge,

@@ -13,6 +13,7 @@ from evalsuite.cli.options import (
     Engine,
     Limit,
     Precision,
+    PrefixCaching,
     Results,
     SuiteName,
     TasksDir,
@@ -47,6 +48,7 @@ def check(
     data: Data = None,
     limit: Limit = None,
     engine: Engine = "auto",
+    prefix_caching: PrefixCaching = False,
     device: Device = "auto",
     dtype: Precision = "auto",
     out: Results = Path("results"),
@@ -75,6 +77,7 @@ def check(
             device=device,
             dtype=dtype,
             engine=engine,
+            prefix_caching=prefix_caching,
             data_root=data.resolve() if data else None,
         ),
     )

@@ -32,6 +32,10 @@ Engine = Annotated[
     Literal["auto", "vllm", "transformers"],
     typer.Option(help="Engine; auto: vllm to generate, and to embed on a GPU where it can."),
 ]
+PrefixCaching = Annotated[
+    bool,
+    typer.Option("--prefix-caching", help="vLLM reuses common beginnings; may change answers."),
+]
 Device = Annotated[Literal["auto", "cpu", "cuda"], typer.Option(help="Device.")]
 Precision = Annotated[
     Literal["auto", "float32", "bfloat16", "float16"],

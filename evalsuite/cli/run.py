@@ -14,6 +14,7 @@ from evalsuite.cli.options import (
     Engine,
     Limit,
     Precision,
+    PrefixCaching,
     Results,
     SuiteName,
     TasksDir,
@@ -69,6 +70,7 @@ def run(
         bool, typer.Option("--dry-run", help="Show the plan and each rendered prompt, then stop.")
     ] = False,
     engine: Engine = "auto",
+    prefix_caching: PrefixCaching = False,
     judge: Annotated[
         str | None,
         typer.Option(help="Judge of AlpacaEval: a model at --judge-url, or a checkpoint."),
@@ -157,6 +159,7 @@ def run(
             device=device,
             dtype=dtype,
             engine=engine,
+            prefix_caching=prefix_caching,
             shots=1 if shots else 0,
             data_root=data.resolve() if data else None,
             fresh=fresh,

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol, runtime_checkable
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
+
+from evalsuite.engines.window import Ongoing, Rank
 
 Vectors = NDArray[np.float32]
 """Matrix of shape ``(n, d)``."""
@@ -146,3 +148,31 @@ class Generator(Protocol):
 
     def close(self) -> None:
         """Free the model."""
+
+
+@runtime_checkable
+class SharedGenerator(Generator, Protocol):
+    """A generator that works at several calls together."""
+
+    def start_generating(
+        self, requests: Sequence[GenerationRequest], ended: Ended | None = None, rank: Rank = ()
+    ) -> Ongoing[Completion]:
+        """Begin a call of :meth:`generate`.
+
+        Args:
+            requests: The prompts.
+            ended: Told of each answer as soon as it is there.
+            rank: Place among the calls that are open: the smallest comes first.
+
+        Raises:
+            EngineError: If a prompt is not valid.
+        """
+
+    def start_scoring(self, requests: Sequence[ScoreRequest], rank: Rank = ()) -> Ongoing[Score]:
+        """Begin a call of :meth:`score`."""
+
+    def step(self) -> None:
+        """Work for a moment at the calls that are open."""
+
+    def cancel(self, call: Ongoing[Any]) -> None:
+        """Give a call up."""

@@ -27,6 +27,7 @@ def load_generator(
     device: Device = "auto",
     dtype: DType = "auto",
     max_length: int | None = None,
+    prefix_caching: bool = False,
 ) -> Generator:
     """Load a checkpoint for generation.
 
@@ -39,6 +40,7 @@ def load_generator(
         device: Where to run.
         dtype: Precision; ``auto`` for the checkpoint's own (float32 where it cannot run).
         max_length: Context length in tokens; at most the model's own.
+        prefix_caching: Whether vLLM keeps what it computed for the beginnings of prompts.
 
     Raises:
         EngineError: If the checkpoint cannot generate, or the engine cannot run here.
@@ -49,10 +51,26 @@ def load_generator(
     if engine == "vllm":
         from evalsuite.engines.vllm_generator import VllmGenerator
 
-        return VllmGenerator(checkpoint, device=device, dtype=dtype, max_length=length)
+        return VllmGenerator(
+            checkpoint,
+            device=device,
+            dtype=dtype,
+            max_length=length,
+            prefix_caching=prefix_caching,
+        )
     from evalsuite.engines.transformers_generator import TransformersGenerator
 
     return TransformersGenerator(checkpoint, device=device, dtype=dtype, max_length=length)
+
+
+def wave_of(engine: GeneratorEngine) -> int:
+    """Number of requests in one call that keeps an engine busy, before it is loaded."""
+    if engine == "vllm":
+        from evalsuite.engines import vllm_generator as module
+    else:
+        from evalsuite.engines import transformers_generator as module  # type: ignore[no-redef]
+
+    return module.WAVE
 
 
 def context_length(positions: int | None, wanted: int | None) -> int:

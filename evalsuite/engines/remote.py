@@ -41,16 +41,6 @@ class Channel(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
-    """What is known of a generator only once it is loaded."""
-
-    max_length: int
-    """Context length in tokens."""
-    wave: int
-    """See :class:`~evalsuite.engines.base.Generator`."""
-
-
-@dataclass(frozen=True, slots=True)
 class Ask:
     """A call of the engine."""
 
@@ -104,7 +94,6 @@ class RemoteEngine:
         self._channel = channel
         self._version = version
         self._asked = 0
-        self._known: Facts | None = None
         self.seconds = 0.0
 
     @property
@@ -129,12 +118,9 @@ class RemoteEngine:
     def receive(self) -> Any:
         """The next message of the engine's process."""
         try:
-            message = self._channel.recv()
+            return self._channel.recv()
         except (EOFError, OSError) as error:
             raise SystemExit(1) from error
-        if isinstance(message, Facts):
-            self._known = message
-        return message
 
     def _answer(self, number: int, heard: Callable[[Any], None] | None = None) -> Any:
         """Wait for a call's result; what belongs to calls that nobody waits for is dropped."""
@@ -189,21 +175,27 @@ class RemoteEncoder(RemoteEngine):
 
 
 class RemoteGenerator(RemoteEngine):
-    """A :class:`~evalsuite.engines.base.Generator` in another process."""
+    """A :class:`~evalsuite.engines.base.Generator` in another process.
 
-    @property
-    def _facts(self) -> Facts:
-        while self._known is None:
-            self.receive()
-        return self._known
+    Args:
+        channel: See :class:`RemoteEngine`.
+        version: Likewise.
+        max_length: Context length in tokens.
+        wave: See :class:`~evalsuite.engines.base.Generator`.
+    """
+
+    def __init__(self, channel: Channel, version: str, *, max_length: int, wave: int) -> None:
+        super().__init__(channel, version)
+        self._max_length = max_length
+        self._wave = wave
 
     @property
     def max_length(self) -> int:
-        return self._facts.max_length
+        return self._max_length
 
     @property
     def wave(self) -> int:
-        return self._facts.wave
+        return self._wave
 
     def generate(
         self, requests: Sequence[GenerationRequest], ended: Ended | None = None

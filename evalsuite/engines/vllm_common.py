@@ -7,14 +7,14 @@ living process is not reliable: use it only in a process of its own that exits a
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
-from itertools import islice
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from evalsuite.engines.base import Device
 from evalsuite.engines.batching import is_out_of_memory
 from evalsuite.engines.device import DeviceName, engine_version, resolve_device
 from evalsuite.engines.generators import not_finite
+from evalsuite.engines.window import Pass
 from evalsuite.errors import EngineError
 
 if TYPE_CHECKING:
@@ -82,33 +82,40 @@ def prepare(device: Device) -> DeviceName:
 
 
 class VllmEngine:
-    """A checkpoint in vLLM, and requests to it.
+    """A checkpoint in vLLM, step by step, as :class:`~evalsuite.engines.window.Window` needs it.
 
-    Prefix caching is off: cache hits can change greedy output (vllm#5543, #40896), and vectors.
+    ``LLM.generate`` and ``LLM.encode`` give nothing back before the last prompt has ended.
 
     Args:
         checkpoint: The checkpoint.
         target: What :func:`prepare` returned.
-        window: Requests that the engine holds at a time, waiting ones included.
+        prefix_caching: Whether to keep what was computed for the beginnings of prompts. Hits can
+            change greedy output (vllm#5543, #40896), and vectors.
+        max_model_len: Context length in tokens; ``None`` for the model's own.
         settings: Further arguments of ``vllm.LLM``.
 
     Raises:
-        EngineError: If vLLM fails to load the model.
+        EngineError: If vLLM fails to load the model, or decides otherwise on what was asked for.
     """
 
     def __init__(
-        self, checkpoint: Checkpoint, target: DeviceName, window: int, **settings: Any
+        self,
+        checkpoint: Checkpoint,
+        target: DeviceName,
+        *,
+        prefix_caching: bool = False,
+        max_model_len: int | None,
+        **settings: Any,
     ) -> None:
         import vllm
 
         self.version = engine_version("vllm")
-        self._window = window
-        self._asked = 0
         try:
             self._llm: Any = vllm.LLM(
                 str(checkpoint.path),
                 enforce_eager=target == "cpu",
-                enable_prefix_caching=False,
+                enable_prefix_caching=prefix_caching,
+                max_model_len=max_model_len,
                 seed=0,
                 disable_log_stats=True,
                 trust_remote_code=checkpoint.trust_remote_code,
@@ -122,6 +129,17 @@ class VllmEngine:
                 else "try --engine transformers, or --max-length with fewer tokens",
             ) from error
 
+        # The signature says what was asked for.
+        config = self._llm.llm_engine.vllm_config
+        if bool(config.cache_config.enable_prefix_caching) != prefix_caching:
+            which = "with" if prefix_caching else "without"
+            raise EngineError(f"vLLM cannot run {checkpoint.name} {which} prefix caching")
+        found = config.model_config.max_model_len
+        if max_model_len is not None and found != max_model_len:
+            raise EngineError(
+                f"vLLM gives {checkpoint.name} a context of {found} tokens, not {max_model_len}"
+            )
+
     @property
     def model_config(self) -> Any:
         """What vLLM made of the checkpoint's config."""
@@ -133,40 +151,33 @@ class VllmEngine:
         config = self._llm.llm_engine.vllm_config.compilation_config
         return list(config.static_forward_context.values())
 
-    def steps(
-        self, prompts: Sequence[Sequence[int]], params: Sequence[Any]
-    ) -> Iterator[tuple[int, Any]]:
-        """Index and output of each prompt, in the order in which they end.
+    def add(self, name: str, one: Pass) -> None:
+        """Take a request: token ids, and sampling or pooling parameters.
 
-        ``LLM.generate`` and ``LLM.encode`` give nothing back before the last prompt has ended.
+        Raises:
+            EngineError: If vLLM refuses it.
+        """
+        prompt = {"prompt_token_ids": list(one.prompt)}
+        try:
+            self._llm.llm_engine.add_request(name, prompt, one.settings)
+        except (ValueError, RuntimeError) as error:
+            raise _failure(error) from error
 
-        Args:
-            prompts: Token ids.
-            params: What is asked of each: sampling or pooling parameters.
+    def step(self) -> list[tuple[str, Any]]:
+        """Work at what there is; name and output of the requests that have ended.
 
         Raises:
             EngineError: If vLLM fails.
         """
-        engine = self._llm.llm_engine
-        open_: dict[str, int] = {}
-        waiting = enumerate(zip(prompts, params, strict=True))
         try:
-            while True:
-                for index, (prompt, settings) in islice(waiting, self._window - len(open_)):
-                    name = str(self._asked)
-                    self._asked += 1
-                    engine.add_request(name, {"prompt_token_ids": list(prompt)}, settings)
-                    open_[name] = index
-                if not open_:
-                    return
-                for output in engine.step():
-                    if output.finished:
-                        yield open_.pop(output.request_id), output
+            outputs = self._llm.llm_engine.step()
         except (ValueError, RuntimeError) as error:
             raise _failure(error) from error
-        finally:
-            if open_:
-                engine.abort_request(list(open_))
+        return [(output.request_id, output) for output in outputs if output.finished]
+
+    def abort(self, names: Sequence[str]) -> None:
+        """Forget requests that have not ended."""
+        self._llm.llm_engine.abort_request(list(names))
 
     def close(self) -> None:
         """Free the model."""

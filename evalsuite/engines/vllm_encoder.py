@@ -21,6 +21,7 @@ from evalsuite.engines.encoders import LONGEST, loading
 from evalsuite.engines.transformers_encoder import TextTokenizer
 from evalsuite.engines.vllm_common import VllmEngine, prepare
 from evalsuite.engines.vllm_plugin import ARCHITECTURES
+from evalsuite.engines.window import Ongoing, Pass, Window
 from evalsuite.errors import EngineError
 
 if TYPE_CHECKING:
@@ -65,6 +66,7 @@ class VllmEncoder(BatchedEncoder):
             self._batcher = Batcher(TEXTS[target] * self._tokens.max_length, TEXTS[target])
             self._dtype = resolve_dtype(dtype, target, "embedding")
             self._model = self._load(checkpoint, target)
+            self._window = Window(self._model, TEXTS[target])
             self.verify_attention()
 
     @property
@@ -103,7 +105,6 @@ class VllmEncoder(BatchedEncoder):
         return VllmEngine(
             checkpoint,
             target,
-            TEXTS[target],
             dtype=self._dtype,
             runner="pooling",
             convert="embed",
@@ -155,11 +156,17 @@ class VllmEncoder(BatchedEncoder):
         """Pooled hidden states ``(n, d)`` of rows of token ids, each without its first tokens."""
         from evalsuite.engines.vllm_pooling import pooling_params
 
-        params = [pooling_params(pooling, first) for first in leave_out]
         vectors = np.empty((len(rows), self.dimension), dtype=np.float32)
-        for index, output in self._model.steps(rows, params):
+
+        def build(index: int) -> Pass:
+            return Pass(tuple(rows[index]), pooling_params(pooling, leave_out[index]))
+
+        def heard(index: int, output: Any) -> None:
             vectors[index] = output.outputs.data.numpy()
-        return vectors
+
+        call: Ongoing[Vectors] = Ongoing(len(rows), build, heard, lambda: [vectors])
+        self._window.open(call)
+        return self._window.finish(call)[0]
 
 
 def _overrides(checkpoint: Checkpoint, protocol: EmbeddingProtocol) -> dict[str, Any]:

@@ -1,4 +1,8 @@
-"""Generation and scoring with vLLM, inside the current process: see :mod:`.vllm_common`."""
+"""Generation and scoring with vLLM, inside the current process.
+
+Use it only in a process of its own that exits afterwards: see
+:mod:`evalsuite.engines.vllm_common`.
+"""
 
 from __future__ import annotations
 
@@ -20,6 +24,7 @@ from evalsuite.engines.device import resolve_dtype
 from evalsuite.engines.generators import check_ids, not_finite
 from evalsuite.engines.score_plan import plan_scores, positions
 from evalsuite.engines.vllm_common import VllmEngine, prepare
+from evalsuite.engines.window import Ongoing, Pass, Rank, Result, Window
 
 if TYPE_CHECKING:
     from evalsuite.checkpoint.models import Checkpoint
@@ -44,6 +49,8 @@ class VllmGenerator:
         device: ``cuda`` or ``cpu`` must be what the installed vLLM was built for.
         dtype: Precision.
         max_length: Context length in tokens.
+        prefix_caching: Whether to keep what was computed for the beginnings of prompts. Hits can
+            change greedy output (vllm#5543, #40896).
 
     Raises:
         EngineError: If vLLM is not installed, was built for another device, or fails to load
@@ -51,7 +58,13 @@ class VllmGenerator:
     """
 
     def __init__(
-        self, checkpoint: Checkpoint, *, device: Device, dtype: DType, max_length: int
+        self,
+        checkpoint: Checkpoint,
+        *,
+        device: Device,
+        dtype: DType,
+        max_length: int,
+        prefix_caching: bool = False,
     ) -> None:
         target = prepare(device)
         from vllm import SamplingParams
@@ -60,11 +73,12 @@ class VllmGenerator:
         self._engine = VllmEngine(
             checkpoint,
             target,
-            WINDOW[target],
+            prefix_caching=prefix_caching,
             dtype=resolve_dtype(dtype, target, "generative"),
             max_model_len=max_length,
             **_scheduling(target, max_length),
         )
+        self._window = Window(self._engine, WINDOW[target])
         self._params: Any = partial(SamplingParams, output_kind=RequestOutputKind.FINAL_ONLY)
         self._name = checkpoint.name
 
@@ -88,31 +102,34 @@ class VllmGenerator:
     def generate(
         self, requests: Sequence[GenerationRequest], ended: Ended | None = None
     ) -> list[Completion]:
-        check_ids(requests, self._rows, self._name)
-        params = [
-            self._params(
-                max_tokens=request.max_tokens,
-                stop=list(request.stop),
-                temperature=request.temperature,
-                top_p=request.top_p,
-                top_k=request.top_k,
-                seed=request.seed,
-                # As lm-eval does, so that a stop string may be a special token's text.
-                skip_special_tokens=False,
-                spaces_between_special_tokens=False,
-            )
-            for request in requests
-        ]
-        prompts = [request.prompt_ids for request in requests]
-        completions: dict[int, Completion] = {}
-        for index, answer in self._engine.steps(prompts, params):
-            completions[index] = _completion(answer.outputs[0])
-            if ended:
-                ended(index, completions[index])
-        return [completions[index] for index in range(len(requests))]
+        return self._window.finish(self.start_generating(requests, ended))
 
     def score(self, requests: Sequence[ScoreRequest]) -> list[Score]:
         """Score continuations; see the protocol, and :func:`plan_scores` for what is run."""
+        return self._window.finish(self.start_scoring(requests))
+
+    def start_generating(
+        self, requests: Sequence[GenerationRequest], ended: Ended | None = None, rank: Rank = ()
+    ) -> Ongoing[Completion]:
+        """See :class:`~evalsuite.engines.base.SharedGenerator`."""
+        check_ids(requests, self._rows, self._name)
+        completions: dict[int, Completion] = {}
+
+        def build(index: int) -> Pass:
+            return Pass(requests[index].prompt_ids, self._sampling(requests[index]))
+
+        def heard(index: int, answer: Any) -> None:
+            completions[index] = _completion(answer.outputs[0])
+            if ended:
+                ended(index, completions[index])
+
+        def together() -> list[Completion]:
+            return [completions[index] for index in range(len(requests))]
+
+        return self._opened(Ongoing(len(requests), build, heard, together, rank))
+
+    def start_scoring(self, requests: Sequence[ScoreRequest], rank: Rank = ()) -> Ongoing[Score]:
+        """See :class:`~evalsuite.engines.base.SharedGenerator`."""
         check_ids(requests, self._rows, self._name)
         asked = [request for request in requests if request.continuation_ids]
         plan = plan_scores(asked)
@@ -121,28 +138,63 @@ class VllmGenerator:
             for context, tokens in plan.positions.items()
             for start in range(0, len(tokens), MAX_CANDIDATES)
         ]
-        prompts = [context for context, _ in groups]
-        params = [self._candidates(tokens) for _, tokens in groups]
-        for index in plan.whole:
-            prompts.append(asked[index].context_ids + asked[index].continuation_ids)
-            params.append(self._whole_prompt())
-        answers = self._run(prompts, params)
         known: dict[tuple[tuple[int, ...], int], tuple[float, float]] = {}
-        for (context, tokens), answer in zip(groups, answers[: len(groups)], strict=True):
-            table, best = answer.outputs[0].logprobs[0], answer.outputs[0].token_ids[0]
-            for token in tokens:
-                known[context, token] = table[token].logprob, table[best].logprob
         scores: dict[int, Score] = {}
-        for index, answer in zip(plan.whole, answers[len(groups) :], strict=True):
-            start = len(asked[index].context_ids)
-            scores[index] = _score(*_prompt_logprobs(answer.prompt_logprobs, start))
-        for index, request in enumerate(asked):
-            if index not in scores:
-                pairs = [known[position] for position in positions(request)]
-                scores[index] = _score(*zip(*pairs, strict=True))
-        found = iter(scores[index] for index in range(len(asked)))
-        nothing = Score(logprob=0.0, greedy=True)
-        return [next(found) if request.continuation_ids else nothing for request in requests]
+
+        def build(index: int) -> Pass:
+            if index < len(groups):
+                context, tokens = groups[index]
+                return Pass(context, self._candidates(tokens))
+            request = asked[plan.whole[index - len(groups)]]
+            return Pass(request.context_ids + request.continuation_ids, self._whole_prompt())
+
+        def heard(index: int, answer: Any) -> None:
+            if index < len(groups):
+                context, tokens = groups[index]
+                table, best = answer.outputs[0].logprobs[0], answer.outputs[0].token_ids[0]
+                for token in tokens:
+                    known[context, token] = table[token].logprob, table[best].logprob
+            else:
+                whole = plan.whole[index - len(groups)]
+                start = len(asked[whole].context_ids)
+                scores[whole] = _score(*_prompt_logprobs(answer.prompt_logprobs, start))
+
+        def together() -> list[Score]:
+            for index, request in enumerate(asked):
+                if index not in scores:
+                    pairs = [known[position] for position in positions(request)]
+                    scores[index] = _score(*zip(*pairs, strict=True))
+            found = iter(scores[index] for index in range(len(asked)))
+            nothing = Score(logprob=0.0, greedy=True)
+            return [next(found) if request.continuation_ids else nothing for request in requests]
+
+        passes = len(groups) + len(plan.whole)
+        return self._opened(Ongoing(passes, build, heard, together, rank))
+
+    def step(self) -> None:
+        """See :class:`~evalsuite.engines.base.SharedGenerator`."""
+        self._window.step()
+
+    def cancel(self, call: Ongoing[Any]) -> None:
+        """See :class:`~evalsuite.engines.base.SharedGenerator`."""
+        self._window.cancel(call)
+
+    def _opened(self, call: Ongoing[Result]) -> Ongoing[Result]:
+        self._window.open(call)
+        return call
+
+    def _sampling(self, request: GenerationRequest) -> Any:
+        return self._params(
+            max_tokens=request.max_tokens,
+            stop=list(request.stop),
+            temperature=request.temperature,
+            top_p=request.top_p,
+            top_k=request.top_k,
+            seed=request.seed,
+            # As lm-eval does, so that a stop string may be a special token's text.
+            skip_special_tokens=False,
+            spaces_between_special_tokens=False,
+        )
 
     def _candidates(self, token_ids: Sequence[int]) -> Any:
         return self._params(
@@ -156,10 +208,6 @@ class VllmGenerator:
         return self._params(
             temperature=0, max_tokens=1, detokenize=False, prompt_logprobs=1, flat_logprobs=True
         )
-
-    def _run(self, prompts: Sequence[tuple[int, ...]], params: list[Any]) -> list[Any]:
-        answers = dict(self._engine.steps(prompts, params))
-        return [answers[index] for index in range(len(prompts))]
 
     def close(self) -> None:
         self._engine.close()

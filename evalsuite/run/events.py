@@ -33,10 +33,13 @@ class JobStarted(Frozen):
 
 
 class EngineBusy(Frozen):
-    """The engine works for another job than before."""
+    """The engine works for other jobs than before."""
 
     event: Literal["engine_busy"] = "engine_busy"
     index: int
+    """The earliest of them."""
+    beside: tuple[int, ...] = ()
+    """The others."""
 
 
 class JobProgress(Frozen):

@@ -80,6 +80,7 @@ class LocalExecutor:
         """
         ended: set[int] = set()
         stalled: set[int | None] = set()
+        in_turn = False
         answered: list[Job] = []
         while len(ended) < len(group.jobs):
             left = [index for index in range(len(group.jobs)) if index not in ended]
@@ -99,6 +100,7 @@ class LocalExecutor:
                 stage=group.stage,
                 judge=group.judge,
                 cached=group.cached,
+                in_turn=in_turn,
             )
             outcome = self._worker(spec, partial(_relay, hear, group, left))
             ended.update(left[index] for index in outcome.ended)
@@ -108,6 +110,12 @@ class LocalExecutor:
                     log.unlink(missing_ok=True)
                 break
             at = left[outcome.current] if outcome.current is not None else None
+            if outcome.beside:
+                # Any of several jobs may be to blame: the next worker does them by themselves.
+                in_turn = True
+                why = outcome.stall or outcome.reason(log)
+                hear.heard(group, events.EngineStalled(reason=why, restarted=True))
+                continue
             if outcome.stall:
                 again = at not in stalled
                 stalled.add(at)
@@ -209,6 +217,8 @@ class _Outcome:
     answered: set[int] = field(default_factory=set)
     running: list[int] = field(default_factory=list)
     """Jobs that have begun and not ended, last the one that the engine works for."""
+    beside: tuple[int, ...] = ()
+    """Jobs that the engine works for beside :attr:`current`."""
     ready: bool = False
     """Whether the engine is loaded: before that no job is to blame."""
     failed: bool = False
@@ -226,12 +236,14 @@ class _Outcome:
             case events.EngineBusy() if event.index in self.running:
                 self.running.remove(event.index)
                 self.running.append(event.index)
+                self.beside = event.beside
             case events.JobEnded():
                 self.ended.add(event.index)
                 if event.status == "answered":
                     self.answered.add(event.index)
                 if event.index in self.running:
                     self.running.remove(event.index)
+                self.beside = tuple(index for index in self.beside if index != event.index)
                 self.failed = self.failed or event.status == "failed"
             case events.EngineFailed():
                 self.engine_failure = event.reason
@@ -278,6 +290,9 @@ def _relay(hear: Listener, group: Group, positions: list[int], event: events.Eve
         | events.JobEnded,
     ):
         event = event.model_copy(update={"index": positions[event.index]})
+    if isinstance(event, events.EngineBusy):
+        beside = tuple(positions[index] for index in event.beside)
+        event = event.model_copy(update={"beside": beside})
     hear.heard(group, event)
 
 

@@ -12,6 +12,8 @@ import sys
 from multiprocessing.connection import Connection
 from typing import NoReturn
 
+from evalsuite.engines.choice import generator_engine
+from evalsuite.engines.generators import wave_of
 from evalsuite.engines.remote import RemoteEncoder, RemoteGenerator
 from evalsuite.run.jobs import JobRunner
 from evalsuite.run.process import configure_logging, die_with_parent, set_library_environment
@@ -32,9 +34,7 @@ def main() -> NoReturn:
     spec: WorkerSpec = channel.recv()
     set_library_environment(offline=spec.options.data_root is not None)
 
-    version = spec.jobs[0].signature.engine
-    remote = RemoteEncoder if spec.world == "embedding" else RemoteGenerator
-    engine = remote(channel, version)
+    engine = _engine(spec, channel)
     runner = JobRunner(spec, Store(spec.store), engine.tell)
     try:
         _serve(runner, engine)
@@ -42,6 +42,15 @@ def main() -> NoReturn:
         os._exit(1)
     # All that matters is on the disk; the teardown of libraries can hang.
     os._exit(0)
+
+
+def _engine(spec: WorkerSpec, channel: Connection) -> RemoteEncoder | RemoteGenerator:
+    signature = spec.jobs[0].signature
+    if spec.world == "embedding":
+        return RemoteEncoder(channel, signature.engine)
+    assert signature.max_length is not None
+    wave = wave_of(generator_engine(spec.options.engine))
+    return RemoteGenerator(channel, signature.engine, max_length=signature.max_length, wave=wave)
 
 
 def _serve(runner: JobRunner, engine: RemoteEncoder | RemoteGenerator) -> None:

@@ -18,7 +18,7 @@ from evalsuite.engines.cacheable import why_not_cached
 from evalsuite.engines.choice import EngineChoice, generator_engine, with_encoder_engine
 from evalsuite.engines.device import engine_version, resolve_device, resolve_dtype
 from evalsuite.engines.generators import context_length
-from evalsuite.errors import DataError
+from evalsuite.errors import DataError, UsageError
 from evalsuite.harness.judge import NEEDED, Judge, describe, find_checkpoint
 from evalsuite.registry.dispatch import blocker, check_source, harness_version
 from evalsuite.registry.load import Registry
@@ -39,6 +39,9 @@ class RunOptions(Frozen):
     dtype: DType = "auto"
     engine: EngineChoice = "auto"
     """Engine for what vLLM and transformers can both do; see :mod:`evalsuite.engines.choice`."""
+    prefix_caching: bool = False
+    """Whether vLLM computes what prompts begin with in common only once. Off unless a person asks
+    for it: a hit is computed in other pieces, which rounds differently and can change answers."""
     shots: Literal[0, 1] = 0
     """Examples in the instruction of embedding tasks."""
     data_root: Path | None = None
@@ -145,6 +148,10 @@ def make_plan(
         DataError: If a file that a task names is not there.
         EngineError: If a task needs an engine that is not installed.
     """
+    if options.prefix_caching and generator_engine(options.engine) != "vllm":
+        raise UsageError(
+            f"--engine {options.engine} has no prefix caching", "leave out --prefix-caching"
+        )
     judge = None
     if options.judge is not None and any(task.judged for task in tasks):
         judge = find_checkpoint(options.judge)
@@ -360,7 +367,7 @@ def _generative_signature(
         chat_template=checkpoint.chat.template_hash if checkpoint.chat else "none",
         shots=task.shots,
         sampling="task",
-        prefix_caching=False,
+        prefix_caching=options.prefix_caching and not task.cached,
     )
 
 

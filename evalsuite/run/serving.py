@@ -1,8 +1,7 @@
 """The engine's side of the processes that do jobs.
 
 One thread hears all of them: it passes their events on, hands out jobs, and makes texts ready;
-the thread that has the engine answers their calls, those of the earliest job first. A call is
-answered by itself, so that no result depends on what else was going on.
+the thread that has the engine answers their calls (:mod:`evalsuite.run.answering`).
 """
 
 from __future__ import annotations
@@ -14,69 +13,36 @@ import socket
 import subprocess
 import sys
 import threading
-import time
-import traceback
 from collections import Counter, deque
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from itertools import count
 from multiprocessing.connection import Connection, wait
 from queue import PriorityQueue
 from typing import Any
 
-from evalsuite.engines.base import Encoder, Generator
-from evalsuite.engines.batched import BatchedEncoder, Prepared
-from evalsuite.engines.remote import Answer, Ask, Facts, Failure, Part
-from evalsuite.errors import EngineError, EvalsuiteError
-from evalsuite.run import events
+from evalsuite.engines.base import Encoder, Generator, SharedGenerator
+from evalsuite.engines.batched import BatchedEncoder
+from evalsuite.engines.remote import Answer, Ask, Failure
+from evalsuite.run.answering import Call, Calls, Harness, answer_in_turn, answer_together, portable
 from evalsuite.run.jobs import JobRunner
 from evalsuite.run.spec import Do, Free
 
 CORES_A_HARNESS = 4
 """Processors for which one more harness process is worth its memory."""
 
-SECONDS_BETWEEN_NEWS = 0.2
-"""How often a call that is being answered is said to get on."""
+LEAST, LEAST_TOGETHER = 2, 3
+"""Harness processes on a machine with few processors. Where the engine works for all of them
+together, one task can end and another wait while a third is scored or loaded."""
 
 TRIES = 2
 """How often a job is begun whose process ends within it."""
 
 
-@dataclass(slots=True)
-class Harness:
-    """A process that does jobs."""
-
-    process: subprocess.Popen[bytes]
-    channel: Connection
-    job: int | None = None
-    """What it is at."""
-    sending: threading.Lock = field(default_factory=threading.Lock)
-
-    def send(self, message: Any) -> None:
-        """Send a message; to one that is gone, nothing."""
-        with self.sending:
-            try:
-                self.channel.send(message)
-            except OSError:
-                return
-
-
-@dataclass(order=True, slots=True)
-class Call:
-    """A call that waits for the engine; the order in which calls are answered."""
-
-    job: int
-    arrival: int
-    harness: Harness | None = field(compare=False, default=None)
-    ask: Ask | None = field(compare=False, default=None)
-    """``None``: all jobs are done."""
-    prepared: Prepared | None = field(compare=False, default=None)
-
-
 class Serving:
     """Has jobs done by other processes, with an engine of this one.
 
-    The first process is started at once: it imports its libraries while the engine is loaded.
+    The first process is started at once, and each further one when the one before has its imports
+    behind it: while the engine is loaded, where calls need no engine to be made ready.
 
     Args:
         runner: Has the list of jobs; stores the failure of what no process could do.
@@ -89,10 +55,11 @@ class Serving:
         self._held: deque[int] = deque()
         self._begun: Counter[int] = Counter()
         cores = os.cpu_count() or 1
-        self._most = min(len(indices), max(2, cores // CORES_A_HARNESS))
+        least = LEAST_TOGETHER if runner.spec.together else LEAST
+        self._most = min(len(indices), max(least, cores // CORES_A_HARNESS))
         self._threads = max(1, cores // self._most)
         self._harnesses: list[Harness] = []
-        self._calls: PriorityQueue[Call] = PriorityQueue()
+        self._calls: Calls = PriorityQueue()
         self._arrivals = count()
         self._engine: Encoder | Generator | None = None
         self._loaded = threading.Event()
@@ -105,17 +72,12 @@ class Serving:
     def serve(self, engine: Encoder | Generator) -> None:
         """Answer calls until all jobs are done."""
         self._engine = engine
-        for harness in self._harnesses:
-            self._introduce(harness)
         self._loaded.set()
-        served = None
-        while (call := self._calls.get()).ask is not None:
-            assert call.harness is not None
-            if call.job != served:
-                served = call.job
-                self._runner.emit(events.EngineBusy(index=served))
-            if call.harness.process.poll() is None:
-                _answer(engine, call.harness, call.ask, call.prepared)
+        if self._runner.spec.together:
+            assert isinstance(engine, SharedGenerator)
+            answer_together(engine, self._calls, self._runner.emit)
+        else:
+            answer_in_turn(engine, self._calls, self._runner.emit)
         self._thread.join()
         if self._defect is not None:
             raise self._defect
@@ -125,10 +87,6 @@ class Serving:
         self._abandoned = True
         for harness in self._harnesses:
             harness.process.kill()
-
-    def _introduce(self, harness: Harness) -> None:
-        if isinstance(self._engine, Generator):
-            harness.send(Facts(self._engine.max_length, self._engine.wave))
 
     # What follows belongs to the thread that hears.
 
@@ -154,8 +112,8 @@ class Serving:
     def _heard(self, harness: Harness, message: Any) -> None:
         match message:
             case Ask():
-                self._asked(harness, message)
                 self._grow()
+                self._asked(harness, message)
             case Free(held=held):
                 if held and harness.job is not None:
                     self._held.append(harness.job)
@@ -170,8 +128,10 @@ class Serving:
 
         Tokenizers cannot be used by two threads at once: this one alone does.
         """
-        self._loaded.wait()
-        engine, prepared = self._engine, None
+        prepared = None
+        if self._runner.spec.world == "embedding":
+            self._loaded.wait()
+        engine = self._engine
         if ask.kind == "render":
             assert isinstance(engine, Encoder)
             harness.send(Answer(ask.number, engine.render(*ask.arguments), 0.0))
@@ -180,7 +140,7 @@ class Serving:
             try:
                 prepared = engine.prepare(*ask.arguments)
             except Exception as error:  # noqa: BLE001 - it ends the job, not the engine
-                harness.send(Failure(ask.number, _portable(error)))
+                harness.send(Failure(ask.number, portable(error)))
                 return
         assert harness.job is not None
         self._calls.put(Call(harness.job, next(self._arrivals), harness, ask, prepared))
@@ -198,7 +158,7 @@ class Serving:
 
     def _grow(self) -> None:
         """Start one more process: only once another has its imports behind it."""
-        if self._open and len(self._harnesses) < self._most:
+        if self._open and len(self._harnesses) < self._most and not self._abandoned:
             self._hand_out(self._start())
 
     def _start(self) -> Harness:
@@ -213,7 +173,6 @@ class Serving:
             )
         harness = Harness(process, Connection(ours.detach()))
         harness.send(self._runner.spec)
-        self._introduce(harness)
         self._harnesses.append(harness)
         return harness
 
@@ -233,62 +192,3 @@ class Serving:
             self._runner.fail(job, f"the process that scores it was ended {how}, twice; see {log}")
         if not self._harnesses and (self._open or self._held):
             self._hand_out(self._start())
-
-
-def _answer(
-    engine: Encoder | Generator, harness: Harness, ask: Ask, prepared: Prepared | None
-) -> None:
-    """Answer a call."""
-    started = time.perf_counter()
-    news = _News(harness, ask.number)
-    try:
-        result = _call(engine, ask, prepared, news.add)
-    except Exception as error:  # noqa: BLE001 - it ends the job, not the engine
-        harness.send(Failure(ask.number, _portable(error)))
-    else:
-        news.tell()
-        harness.send(Answer(ask.number, result, time.perf_counter() - started))
-
-
-def _call(
-    engine: Encoder | Generator, ask: Ask, prepared: Prepared | None, news: Callable[..., None]
-) -> Any:
-    if prepared is not None:
-        assert isinstance(engine, BatchedEncoder)
-        return engine.embed(prepared, news)
-    if isinstance(engine, Encoder):
-        texts, prefix = ask.arguments
-        return engine.encode(texts, prefix, news)
-    if ask.kind == "score":
-        return engine.score(*ask.arguments)
-    (requests,) = ask.arguments
-    return engine.generate(requests, news)
-
-
-class _News:
-    """Collects what is done of a call, so that not each item is a message."""
-
-    def __init__(self, harness: Harness, number: int) -> None:
-        self._harness = harness
-        self._number = number
-        self._items: list[tuple[Any, ...]] = []
-        self._told = time.monotonic()
-
-    def add(self, *item: Any) -> None:
-        self._items.append(item)
-        if time.monotonic() - self._told >= SECONDS_BETWEEN_NEWS:
-            self.tell()
-
-    def tell(self) -> None:
-        if self._items:
-            self._harness.send(Part(self._number, self._items))
-        self._items = []
-        self._told = time.monotonic()
-
-
-def _portable(error: Exception) -> EvalsuiteError:
-    """An error that another process can raise; what is no error of ours goes to the log too."""
-    if isinstance(error, EvalsuiteError):
-        return error
-    logging.getLogger(__name__).error("%s", "".join(traceback.format_exception(error)))
-    return EngineError(f"{type(error).__name__}: {error}", "the engine's log says where")

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from evalsuite.checkpoint.models import Checkpoint
+from evalsuite.engines.choice import generator_engine
 from evalsuite.harness.base import Context, ProgressEvent
 from evalsuite.registry.models import Instruction, Task
 from evalsuite.run.plan import RunOptions, Stage, is_second_stage
@@ -35,9 +36,19 @@ class WorkerSpec(Frozen):
     cached: bool = False
     """Whether the engine embeds and generates from caches."""
 
+    in_turn: bool = False
+    """Whether the engine answers one call after the other: an earlier worker ended early while
+    it worked for several jobs, and only so is it known which one was the reason."""
+
     def second_stage(self, job: JobSpec) -> bool:
         """Whether this worker does the second of a job's two stages."""
         return is_second_stage(job.task, self.world, self.stage)
+
+    @property
+    def together(self) -> bool:
+        """Whether the engine works at calls of several jobs at a time."""
+        vllm = self.world == "generative" and generator_engine(self.options.engine) == "vllm"
+        return vllm and not self.in_turn
 
     def plain(self, job: JobSpec) -> bool:
         """Whether one harness does all of a job, with one engine that it only calls."""

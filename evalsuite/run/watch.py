@@ -81,7 +81,7 @@ class Watch:
         if self._waiting:
             return None
         self._silent += 1
-        work = _work(self.pid)
+        work = processor_work(self.pid)
         if work is not None:
             used, runnable = work
             if runnable:
@@ -96,7 +96,7 @@ class Watch:
         return None
 
 
-def _work(leader: int) -> tuple[float, bool] | None:
+def processor_work(leader: int) -> tuple[float, bool] | None:
     """What a process and all below it have done, those that have ended included.
 
     Returns:

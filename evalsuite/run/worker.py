@@ -117,6 +117,7 @@ def load_engine(spec: WorkerSpec) -> Engine:
         device=options.device,
         dtype=options.dtype,
         max_length=first.max_length,
+        prefix_caching=options.prefix_caching,
     )
 
 

@@ -12,7 +12,6 @@ from evalsuite.engines.base import Completion, GenerationRequest, ScoreRequest
 from evalsuite.engines.remote import (
     Answer,
     Ask,
-    Facts,
     Failure,
     Part,
     RemoteEncoder,
@@ -88,13 +87,12 @@ def test_a_prefix_makes_another_call_of_the_same_texts() -> None:
 def test_a_generator_gives_each_answer_as_it_comes() -> None:
     first, second = Completion("x", 1, "stop"), Completion("y", 2, "length")
     channel = Script(
-        Facts(max_length=64, wave=8),
         Part(1, [(1, second)]),
         Part(1, [(0, first)]),
         Answer(1, [first, second], 1.0),
         Answer(2, ["scores"], 1.0),
     )
-    generator = RemoteGenerator(channel, "tiny 1")
+    generator = RemoteGenerator(channel, "tiny 1", max_length=64, wave=8)
     assert (generator.max_length, generator.wave) == (64, 8)
     asked = [GenerationRequest((1, 2), 4), GenerationRequest((3,), 4)]
     came: list[tuple[int, Completion]] = []

@@ -344,3 +344,20 @@ def test_the_signature_says_how_the_model_was_asked(registry: Registry, store: S
     assert (talk.dtype, talk.max_length, talk.chat_template) == ("bfloat16", 256, "none")
     assert talk.attention is None
     assert talk.instructions is None
+
+
+def test_prefix_caching_is_recorded_either_way(registry: Registry, store: Store) -> None:
+    vllm = OPTIONS.model_copy(update={"engine": "vllm", "prefix_caching": True})
+    off = plan_one(registry, store, "talk").signature
+    on = plan_one(registry, store, "talk", options=vllm).signature
+    assert (off.prefix_caching, on.prefix_caching) == (False, True)
+    assert "prefix-cache:no" in off.short()
+    assert "prefix-cache:yes" in on.short()
+    assert off.plan_key != on.plan_key
+    assert plan_one(registry, store, "mine", options=vllm).signature.prefix_caching is None
+
+
+def test_no_prefix_caching_without_vllm(registry: Registry, store: Store) -> None:
+    asked = OPTIONS.model_copy(update={"prefix_caching": True})
+    with pytest.raises(UsageError, match="transformers has no prefix caching"):
+        plan_one(registry, store, "talk", options=asked)

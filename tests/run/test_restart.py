@@ -11,7 +11,7 @@ import pytest
 from evalsuite.checkpoint.models import Checkpoint, EmbeddingProtocol
 from evalsuite.registry.load import Registry
 from evalsuite.run import events
-from evalsuite.run.executor import LocalExecutor
+from evalsuite.run.executor import LocalExecutor, _relay
 from evalsuite.run.executor import _Outcome as Outcome
 from evalsuite.run.plan import Group, Plan, RunOptions, make_plan
 from evalsuite.run.spec import WorkerSpec
@@ -39,9 +39,11 @@ class Scripted(LocalExecutor):
 
     script: list[Outcome] = field(default_factory=list)
     asked: list[list[str]] = field(default_factory=list)
+    in_turn: list[bool] = field(default_factory=list)
 
     def _worker(self, spec: WorkerSpec, hear: Callable[[events.Event], None]) -> Outcome:
         self.asked.append([job.task.name for job in spec.jobs])
+        self.in_turn.append(spec.in_turn)
         return self.script.pop(0)
 
 
@@ -115,3 +117,47 @@ def test_each_job_may_stall_once(plan: Plan, store: Store) -> None:
 def test_a_worker_that_hangs_when_all_is_done_costs_nothing(plan: Plan, store: Store) -> None:
     play(plan, store, Outcome(ended={0, 1}, stall=STALL))
     assert store.records() == []
+
+
+def test_who_ends_a_worker_of_several_jobs_is_found_by_doing_them_in_turn(
+    plan: Plan, store: Store
+) -> None:
+    killed = Outcome(running=[1, 0], ready=True, beside=(1,), code=-11)
+    again = Outcome(ended={0}, running=[1], ready=True, code=-11)
+    executor, heard = play(plan, store, killed, again)
+    assert executor.asked == [["smoke-sts", "smoke-reranking"]] * 2
+    assert executor.in_turn == [False, True]
+    [record] = store.records()
+    assert (record.status, record.signature.task) == ("failed", "smoke-reranking")
+    assert "ended by SIGSEGV" in (record.reason or "")
+    [restart, failed] = heard.events
+    assert isinstance(restart, events.EngineStalled)
+    assert restart.restarted
+    assert "ended by SIGSEGV" in restart.reason
+    assert isinstance(failed, events.JobEnded)
+
+
+def test_a_stall_amid_several_jobs_blames_none(plan: Plan, store: Store) -> None:
+    stalled = Outcome(running=[1, 0], ready=True, beside=(1,), stall=STALL)
+    alone = Outcome(running=[0], ready=True, stall=STALL)
+    executor, _ = play(plan, store, stalled, alone, Outcome(ended={0, 1}))
+    assert executor.in_turn == [False, True, True]
+    assert store.records() == []
+
+
+def test_who_shares_the_engine_is_heard() -> None:
+    outcome = Outcome(ready=True)
+    for index in (0, 1, 2):
+        outcome.note(events.JobStarted(index=index))
+    outcome.note(events.EngineBusy(index=0, beside=(1, 2)))
+    assert (outcome.current, outcome.beside) == (0, (1, 2))
+    outcome.note(events.JobEnded(index=1, status="scored", record=None))
+    assert outcome.beside == (2,)
+    outcome.note(events.EngineBusy(index=2))
+    assert (outcome.current, outcome.beside) == (2, ())
+
+
+def test_jobs_are_named_by_their_place_in_the_group(plan: Plan) -> None:
+    [group], heard = plan.groups, Heard()
+    _relay(heard, group, [4, 7, 9], events.EngineBusy(index=0, beside=(1, 2)))
+    assert heard.events == [events.EngineBusy(index=4, beside=(7, 9))]
