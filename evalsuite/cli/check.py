@@ -14,6 +14,7 @@ from evalsuite.cli.options import (
     Limit,
     Precision,
     Results,
+    Seed,
     SuiteName,
     TasksDir,
     console,
@@ -46,6 +47,7 @@ def check(
     ] = None,
     data: Data = None,
     limit: Limit = None,
+    seed: Seed = 42,
     engine: Engine = "vllm",
     device: Device = "auto",
     dtype: Precision = "auto",
@@ -72,6 +74,7 @@ def check(
         reports=reports,
         options=RunOptions(
             limit=limit,
+            seed=seed,
             device=device,
             dtype=dtype,
             engine=engine,

@@ -20,7 +20,7 @@ from evalsuite.checkpoint.protocols import WRAPPERS
 from evalsuite.harness.mteb_encoder import MtebEncoder, resolve_prompt
 from evalsuite.registry.load import Registry
 from evalsuite.registry.models import Task
-from evalsuite.run.plan import find_instruction
+from evalsuite.run.instructions import find_instruction
 
 REGISTRY = Registry.load()
 GRIT_56 = REGISTRY.suite("grit-embedding")
