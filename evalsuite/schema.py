@@ -77,13 +77,20 @@ class Signature(Frozen):
     """Tokens after which a text to embed is cut, or the context length of generation."""
 
     instructions: str | None = None
-    """Name of the instruction set (``e5``), ``task`` (the task file's own text) or ``none``."""
+    """Name of the instruction set (``e5``), ``task`` (the task file's own text) or ``none``; of
+    a set that is a file, the file's name and a hash of its content."""
+    outside_set: bool | None = None
+    """Whether the set has no entry for the task, so that the task's own text was used."""
     instruction: str | None = None
     """The instruction texts that are known before loading, as ``query ⏎ document``."""
     template: str | None = None
     """Text around the instruction, with ``{instruction}`` in its place."""
+    bare: str | None = None
+    """Text before texts without an instruction, where the template does not tell."""
     attention: Attention | None = None
     pooling: Pooling | Literal["model"] | None = None
+    pool_instruction: bool | None = None
+    """Whether the instruction enters the mean; ``None`` for no."""
     normalize: bool | None = None
 
     chat_template: str | None = None
@@ -118,6 +125,7 @@ class Signature(Frozen):
             "split",
             "shots",
             "instruction",
+            "outside_set",
             "harness",
             "judge",
             "retriever",
@@ -129,11 +137,13 @@ class Signature(Frozen):
         return "|".join(f"{key}:{value}" for key, value in self._parts())
 
     def _parts(self) -> list[tuple[str, str]]:
+        own_text = "(task)" if self.outside_set else ""
         parts: list[tuple[str, object]] = [
             ("task", f"{self.task}@{self.task_hash[:6]}"),
-            ("instr", self.instructions),
+            ("instr", self.instructions and self.instructions + own_text),
             ("attn", {"bidirectional": "bi", "causal": "causal"}.get(self.attention or "")),
             ("pool", self.pooling),
+            ("pool-instr", _yes_no(self.pool_instruction)),
             ("norm", _yes_no(self.normalize)),
             ("chat", self.chat_template),
             ("shots", self.shots),
@@ -142,7 +152,7 @@ class Signature(Frozen):
             ("engine", self.engine.replace(" ", "-")),
             ("prefix-cache", _yes_no(self.prefix_caching)),
             ("judge", self.judge),
-            ("retriever", self.retriever),
+            ("retriever", self.retriever and self.retriever + own_text),
             ("dev", self.device),
             ("harness", self.harness.replace(" ", "-")),
             ("limit", self.limit),
@@ -151,12 +161,16 @@ class Signature(Frozen):
         return [(key, str(value)) for key, value in parts if value is not None]
 
 
+LATER_FIELDS = ("retriever", "outside_set", "bare", "pool_instruction")
+"""Fields that did not exist from the first; where they say nothing they are no part of the key, so
+that what was stored before them keeps its own."""
+
+
 @cache
 def _plan_key(signature: Signature) -> str:
     """Remembered: a table of a hundred checkpoints asks for it some ten thousand times."""
-    # Without a retriever, so that what was stored before there was one keeps its key.
-    left_out = {"data"} if signature.retriever else {"data", "retriever"}
-    return digest(signature.model_dump(mode="json", exclude=left_out))
+    silent = {field for field in LATER_FIELDS if getattr(signature, field) is None}
+    return digest(signature.model_dump(mode="json", exclude={"data"} | silent))
 
 
 def _yes_no(value: bool | None) -> str | None:

@@ -61,6 +61,7 @@ def test_answers_at_once_without_heavy_libraries(arguments: list[str]) -> None:
         (["tasks", "validate", "no-such"], ExitCode.USAGE, "not a folder"),
         (["table", "--out", "no-such"], ExitCode.STORE, "evalsuite run --ckpt"),
         (["tabel"], ExitCode.USAGE, "table"),
+        (["table", "--layout", "table9"], ExitCode.USAGE, "'--layout': 'table9' is not one of"),
     ],
 )
 def test_what_is_wrong_is_one_line_with_a_next_step(
@@ -72,6 +73,7 @@ def test_what_is_wrong_is_one_line_with_a_next_step(
     [line] = done.stderr.splitlines()
     assert line.startswith("evalsuite: ")
     assert words in line
+    assert ".;" not in line
     assert not list(tmp_path.iterdir()), "nothing is left behind"
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from evalsuite.schema import CheckpointRef, Record, Signature, digest
+from evalsuite.schema import LATER_FIELDS, CheckpointRef, Record, Signature, digest
 
 FULL: dict[str, Any] = {
     "task": "smoke-sts",
@@ -24,10 +24,13 @@ FULL: dict[str, Any] = {
     "seed": 42,
     "max_length": 512,
     "instructions": "e5",
+    "outside_set": True,
     "instruction": "Retrieve semantically similar text.",
     "template": "<|user|>\n{instruction}\n<|embed|>\n",
+    "bare": "<|embed|>\n\n",
     "attention": "bidirectional",
     "pooling": "mean",
+    "pool_instruction": True,
     "normalize": False,
     "chat_template": "none",
     "shots": 0,
@@ -51,8 +54,8 @@ def test_a_field_left_out_is_another_job(field: str) -> None:
     assert Signature(**{**FULL, field: None}).plan_key != Signature(**FULL).plan_key
 
 
-def test_what_was_stored_before_there_were_retrievers_keeps_its_key() -> None:
-    fields = {key: FULL[key] for key in FULL if key not in ("data", "retriever")}
+def test_what_was_stored_before_a_field_was_there_keeps_its_key() -> None:
+    fields = {key: FULL[key] for key in FULL if key not in ("data", *LATER_FIELDS)}
     assert Signature(**fields).plan_key == digest(fields)
 
 
@@ -63,10 +66,11 @@ def test_a_digest_is_the_sha256_of_canonical_json() -> None:
 
 def test_short_is_one_readable_line() -> None:
     assert Signature(**FULL).short() == (
-        "task:smoke-sts@012345|instr:e5|attn:bi|pool:mean|norm:no|chat:none|shots:0|len:512|"
+        "task:smoke-sts@012345|instr:e5(task)|attn:bi|pool:mean|pool-instr:yes|norm:no|chat:none|shots:0|"
+        "len:512|"
         "dtype:float32|engine:transformers-5.19.0|prefix-cache:no|"
         "judge:gpt-4@api.example.com/alpaca_eval_gpt4#1a2b3c4d/t0/random|"
-        "retriever:transformers-5.19.0/float32/bidirectional/mean/len512/e5#1a2b3c|"
+        "retriever:transformers-5.19.0/float32/bidirectional/mean/len512/e5#1a2b3c(task)|"
         "dev:cpu|harness:mteb-2.26.24|limit:8|data:feedface"
     )
 
@@ -86,6 +90,7 @@ def test_two_tasks_of_one_row_share_their_protocol() -> None:
         "split": "dev",
         "shots": 5,
         "instruction": "x",
+        "outside_set": None,
         "harness": "mteb 3",
         "judge": None,
         "retriever": None,

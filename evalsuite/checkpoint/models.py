@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field
 
@@ -51,9 +51,21 @@ class EmbeddingProtocol(Frozen):
     attention: Attention | None = None
     """``None``: whatever the model's own code does (encoders, sentence-transformers)."""
     pooling: Pooling | Literal["model"] = "mean"
+    pool_instruction: bool = False
+    """Whether the prefix enters a mean, too."""
     normalize: bool = False
     max_length: int | None = None
     """Tokens, prefix and BOS included; ``None``: the model's own limit."""
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """All of it as plain data, for hashes.
+
+        Without ``pool_instruction`` where that is the default, so that what was hashed before
+        there was a choice keeps its hash.
+        """
+        later = None if self.pool_instruction else {"pool_instruction"}
+        return self.model_dump(mode="json", exclude=later)
 
     def prefix(self, instruction: str) -> str:
         """The exact text put before a text, for an instruction (``""`` for none)."""
@@ -118,9 +130,12 @@ class CheckpointOptions(Frozen):
     protocol: Literal["grit", "raw-llm", "sentence-transformers"] | None = None
     wrapper: str | None = None
     """``gritlm``, ``raw`` … or a template with ``{instruction}``."""
+    bare_wrapper: str | None = None
+    """What the wrapper puts before texts without an instruction."""
     instructions: str | None = None
     attention: Attention | None = None
     pooling: Pooling | None = None
+    pool_instruction: bool | None = None
     normalize: bool | None = None
     max_length: int | None = Field(default=None, ge=8)
     chat_template: str | None = None

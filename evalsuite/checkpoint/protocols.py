@@ -63,11 +63,13 @@ def embedding_protocol(
     start = _preset(_within_engine(name, kind, options), folder)
     changes: dict[str, Any] = {
         key: value
-        for key in ("attention", "pooling", "normalize", "max_length")
+        for key in ("attention", "pooling", "pool_instruction", "normalize", "max_length")
         if (value := getattr(options, key)) is not None
     }
-    if options.wrapper is not None:
-        changes |= {"wrapper": parse_wrapper(options.wrapper), "instructions": "task"}
+    if (wrapper := _wrapper(start, options)) != start.wrapper:
+        changes["wrapper"] = wrapper
+    if options.wrapper is not None and start.instructions == "none":
+        changes["instructions"] = "task"  # a wrapper alone would have nothing to wrap
     if options.instructions is not None:
         changes["instructions"] = options.instructions
     return _checked(start.model_copy(update=changes))
@@ -77,12 +79,15 @@ def parse_wrapper(text: str) -> Wrapper:
     r"""Read a wrapper's name, or a template that has ``{instruction}``.
 
     In a template, the two characters ``\n`` stand for a newline: shells make real ones awkward.
+    A template that is nothing but ``{instruction}`` is ``raw``: it strips nothing.
 
     Raises:
         UsageError: For an unknown name.
     """
+    if text == WRAPPERS["raw"].template:
+        return WRAPPERS["raw"]
     if "{instruction}" in text:
-        return Wrapper(template=text.replace("\\n", "\n"))
+        return Wrapper(template=_with_newlines(text))
     if text not in WRAPPERS:
         raise UsageError(
             f"unknown wrapper {text!r} (a template needs {{instruction}})",
@@ -91,9 +96,38 @@ def parse_wrapper(text: str) -> Wrapper:
     return WRAPPERS[text]
 
 
+def unusual_bare(wrapper: Wrapper) -> str | None:
+    """What a wrapper puts before texts without an instruction, where its template does not tell.
+
+    Returns:
+        ``None`` where it is that of the built-in wrapper with the same template, or nothing for
+        a template of one's own.
+    """
+    usual = next((one.bare for one in WRAPPERS.values() if one.template == wrapper.template), "")
+    return None if wrapper.bare == usual else wrapper.bare
+
+
+def _wrapper(start: EmbeddingProtocol, options: CheckpointOptions) -> Wrapper | None:
+    """The wrapper after both of its options."""
+    wrapper = start.wrapper if options.wrapper is None else parse_wrapper(options.wrapper)
+    if options.bare_wrapper is None:
+        return wrapper
+    if wrapper is None:
+        raise UsageError(
+            "--bare-wrapper needs a wrapper, of which it is the form without an instruction",
+            f"add --wrapper {'|'.join(WRAPPERS)} or a template with {{instruction}}",
+        )
+    return wrapper.model_copy(update={"bare": _with_newlines(options.bare_wrapper)})
+
+
+def _with_newlines(text: str) -> str:
+    return text.replace("\\n", "\n")
+
+
 def _within_engine(name: Preset, kind: CheckpointKind, options: CheckpointOptions) -> Preset:
     """Leave the sentence-transformers preset where it cannot honour an override."""
-    overridden = [key for key in ("attention", "pooling") if getattr(options, key) is not None]
+    brought = ("attention", "pooling", "pool_instruction")
+    overridden = [k.replace("_", "-") for k in brought if getattr(options, k) is not None]
     if name != "sentence-transformers" or not overridden:
         return name
     if kind == "sentence-transformers":
@@ -139,12 +173,24 @@ def _preset(name: Preset, folder: Folder) -> EmbeddingProtocol:
 
 
 def _checked(protocol: EmbeddingProtocol) -> EmbeddingProtocol:
-    """Refuse instructions that would be left out silently."""
+    """Refuse what would be left out silently."""
+    if protocol.pool_instruction and (
+        protocol.wrapper is None or protocol.pooling not in ("mean", "weighted_mean")
+    ):
+        raise UsageError(
+            "--pool-instruction: only a mean leaves an instruction out, where a wrapper puts one",
+            "leave it out, or add --pooling mean and --wrapper",
+        )
     if protocol.instructions == "model":
         if not protocol.prompts:
             raise UsageError(
                 "--instructions model: this checkpoint brings no prompts that its engine uses",
                 "pass --instructions task, e5 or none",
+            )
+        if protocol.wrapper is not None:
+            raise UsageError(
+                "--wrapper: the prompts that this checkpoint brings are used as they are",
+                "add --instructions task or e5 to use others",
             )
         return protocol
     if protocol.instructions != "none" and protocol.wrapper is None:

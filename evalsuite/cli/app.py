@@ -79,7 +79,8 @@ def call() -> NoReturn:
     except typer.Exit as done:
         sys.exit(done.exit_code)
     except typer.TyperException as error:
-        words = " ".join(error.format_message().split())
+        # For a word outside a list, typer shows pydantic's message with its label.
+        words = " ".join(error.format_message().split()).replace("Value error, ", "").rstrip(".")
         _fail(f"{words}; see: evalsuite --help, evalsuite COMMAND --help", ExitCode.USAGE)
     except EvalsuiteError as error:
         if debug:

@@ -15,6 +15,7 @@ from evalsuite.cli.options import (
     Precision,
     PrefixCaching,
     Results,
+    Seed,
     SuiteName,
     TasksDir,
     console,
@@ -49,6 +50,7 @@ def check(
     limit: Limit = None,
     engine: Engine = "auto",
     prefix_caching: PrefixCaching = False,
+    seed: Seed = 42,
     device: Device = "auto",
     dtype: Precision = "auto",
     out: Results = Path("results"),
@@ -74,6 +76,7 @@ def check(
         reports=reports,
         options=RunOptions(
             limit=limit,
+            seed=seed,
             device=device,
             dtype=dtype,
             engine=engine,

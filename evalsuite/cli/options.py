@@ -39,7 +39,10 @@ PrefixCaching = Annotated[
 Device = Annotated[Literal["auto", "cpu", "cuda"], typer.Option(help="Device.")]
 Precision = Annotated[
     Literal["auto", "float32", "bfloat16", "float16"],
-    typer.Option(help="Precision; auto: float32 to embed on a CPU, else bfloat16."),
+    typer.Option(help="auto: bfloat16; float32 to embed on a CPU without bfloat16 instructions."),
+]
+Seed = Annotated[
+    int, typer.Option(min=0, max=2**32 - 1, help="Of all that is drawn at random while running.")
 ]
 SuiteName = Annotated[str | None, typer.Option("--suite", help="Suite; the default is smoke.")]
 

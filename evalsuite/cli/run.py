@@ -16,6 +16,7 @@ from evalsuite.cli.options import (
     Precision,
     PrefixCaching,
     Results,
+    Seed,
     SuiteName,
     TasksDir,
     console,
@@ -45,6 +46,7 @@ def run(
     tasks_dir: TasksDir = None,
     data: Data = None,
     limit: Limit = None,
+    seed: Seed = 42,
     quick: Annotated[
         bool, typer.Option("--quick", help="Run tasks as their files say under 'quick'.")
     ] = False,
@@ -80,8 +82,12 @@ def run(
         typer.Option(help="OpenAI-compatible endpoint; the key: EVALSUITE_JUDGE_KEY."),
     ] = None,
     judge_order: Annotated[
-        Literal["random", "both"], typer.Option(help="Order in which the judge sees two answers.")
-    ] = "random",
+        Literal["random", "both"] | None,
+        typer.Option(
+            help="Order in which the judge sees two answers; random if not given.",
+            show_default=False,
+        ),
+    ] = None,
     device: Device = "auto",
     dtype: Precision = "auto",
     kind: Annotated[
@@ -100,11 +106,21 @@ def run(
         str | None,
         typer.Option(help="gritlm, zephyr, tulu, mistral, raw, or a template with {instruction}."),
     ] = None,
+    bare_wrapper: Annotated[
+        str | None, typer.Option(help="What the wrapper puts before texts without an instruction.")
+    ] = None,
     attention: Annotated[
         Literal["bidirectional", "causal"] | None, typer.Option(help="Attention when embedding.")
     ] = None,
     pooling: Annotated[
         Literal["mean", "weighted_mean", "last", "cls"] | None, typer.Option(help="Pooling.")
+    ] = None,
+    pool_instruction: Annotated[
+        bool | None,
+        typer.Option(
+            "--pool-instruction/--no-pool-instruction",
+            help="Let wrapper and instruction enter the mean.",
+        ),
     ] = None,
     normalize: Annotated[
         bool | None, typer.Option("--normalize/--no-normalize", help="L2-normalise embeddings.")
@@ -145,9 +161,11 @@ def run(
             base=base,
             protocol=protocol,
             wrapper=wrapper,
+            bare_wrapper=bare_wrapper,
             instructions=instructions,
             attention=attention,
             pooling=pooling,
+            pool_instruction=pool_instruction,
             normalize=normalize,
             max_length=max_length,
             chat_template=chat_template,
@@ -163,6 +181,7 @@ def run(
             shots=1 if shots else 0,
             data_root=data.resolve() if data else None,
             fresh=fresh,
+            seed=seed,
             judge=_judge(judge, judge_url, judge_order),
             embed_length=embed_length,
             retriever=_retriever(retriever),
@@ -171,13 +190,17 @@ def run(
     raise typer.Exit(int(run_command(request, console(), dry_run=dry_run)))
 
 
-def _judge(model: str | None, url: str | None, order: Literal["random", "both"]) -> Judge | None:
+def _judge(
+    model: str | None, url: str | None, order: Literal["random", "both"] | None
+) -> Judge | None:
     from evalsuite.harness.judge import Judge
 
     if model is not None:
-        return Judge(model=model, url=url, order=order)
+        return Judge(model=model, url=url, order=order or "random")
     if url is not None:
         raise UsageError("--judge-url without --judge", "add --judge MODEL: a model it serves")
+    if order is not None:
+        raise UsageError("--judge-order without --judge", "add --judge MODEL, or leave it out")
     return None
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from evalsuite.checkpoint.models import Checkpoint, CheckpointOptions
 from evalsuite.commands.stored import categories_of, show_suspect
 from evalsuite.errors import ExitCode, Interrupted, UsageError
-from evalsuite.registry.load import Registry
+from evalsuite.registry.load import NO_SETS, Registry
 from evalsuite.registry.models import Suite, Task
 from evalsuite.run.plan import Job, Plan, RunOptions
 from evalsuite.run.run import RunResult
@@ -65,11 +65,15 @@ def prepare(request: RunRequest) -> Prepared:
     if not names:
         raise UsageError("--tasks names no task", "see: evalsuite tasks list")
     tasks = tuple(registry.task(name) for name in dict.fromkeys(names))
+    _refuse_unused(request, tasks)
     if request.quick:
         tasks = tuple(task.quickened() for task in tasks)
     root = request.options.data_root
     if root is not None and not root.is_dir():
         raise UsageError(f"--data {root} is not a folder", "give the folder with the datasets")
+    instructions = request.checkpoint_options.instructions
+    if instructions is not None and instructions not in NO_SETS:
+        registry.instructions(instructions)  # a wrong name is said before what it would need
     checkpoints: dict[str, Checkpoint] = {}
     for source in request.checkpoints:
         checkpoint = resolve(source, request.checkpoint_options)
@@ -79,6 +83,32 @@ def prepare(request: RunRequest) -> Prepared:
     )
 
 
+def _refuse_unused(request: RunRequest, tasks: Sequence[Task]) -> None:
+    """Refuse what was asked for and would change nothing.
+
+    Raises:
+        UsageError: For the first such option.
+    """
+    options = request.options
+    unused = [
+        (options.embed_length is not None, any(t.cached for t in tasks), "--embed-length", "rag"),
+        (options.retriever is not None, any(t.cached for t in tasks), "--retriever", "rag"),
+        (options.judge is not None, any(t.judged for t in tasks), "--judge", "alpaca_eval"),
+        (options.shots > 0, any(t.world == "embedding" for t in tasks), "--shots", "mteb"),
+    ]
+    for given, used, option, kind in unused:
+        if given and not used:
+            raise UsageError(
+                f"{option} changes nothing: none of the tasks is of kind {kind}",
+                "leave it out, or choose such tasks: evalsuite tasks list",
+            )
+    if request.quick and not any(task.quick for task in tasks):
+        raise UsageError(
+            "--quick changes nothing: none of the tasks says 'quick' in its file",
+            "leave it out, or use --limit",
+        )
+
+
 def run_command(request: RunRequest, console: Console, *, dry_run: bool = False) -> ExitCode:
     """``evalsuite run``: evaluate, then show and write the table and the figure."""
     from evalsuite.run.progress import duration
@@ -86,11 +116,13 @@ def run_command(request: RunRequest, console: Console, *, dry_run: bool = False)
     started = time.monotonic()
     prepared = prepare(request)
     if dry_run:
-        from evalsuite.run.preview import dry_run_text
+        from evalsuite.run import preview
 
         plan = _plan(prepared, request)
-        console.print(dry_run_text(plan, request.options), markup=False, soft_wrap=True)
-        return ExitCode.OK
+        shown = preview.dry_run(plan, request.options)
+        console.print(shown.text, markup=False, soft_wrap=True)
+        _warn_outside(plan, console)
+        return shown.exit_code
     try:
         result = _evaluate(prepared, request, console)
     except KeyboardInterrupt:
@@ -155,6 +187,7 @@ def _evaluate(prepared: Prepared, request: RunRequest, console: Console) -> RunR
     store.prepare()
     store_skips(plan, store)
     console.print(_summary(plan), highlight=False, soft_wrap=True)
+    _warn_outside(plan, console)
     with listener(console, plan) as hear:
         return execute(plan, request.options, store, LocalExecutor(), hear)
 
@@ -169,6 +202,19 @@ def _plan(prepared: Prepared, request: RunRequest) -> Plan:
         prepared.registry,
         Store(request.results),
     )
+
+
+def _warn_outside(plan: Plan, console: Console) -> None:
+    """Say which tasks an instruction set has no entry for, a line a set."""
+    from evalsuite.run.instructions import outside_set_line
+
+    lacking: dict[str, dict[str, None]] = {}
+    for job in plan.jobs:
+        if job.outside and not job.skip:
+            lacking.setdefault(job.outside, {})[job.task.name] = None
+    for set_, tasks in lacking.items():
+        line = outside_set_line(set_, list(tasks))
+        console.print(line, style="yellow", markup=False, highlight=False, soft_wrap=True)
 
 
 def _summary(plan: Plan) -> str:

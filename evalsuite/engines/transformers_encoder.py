@@ -70,7 +70,8 @@ class TextTokenizer:
         self.pad_id = int(
             self._end_id if tokenizer.pad_token_id is None else tokenizer.pad_token_id
         )
-        self._leave_out = protocol.pooling in _LEAVE_INSTRUCTION_OUT
+        averaged = protocol.pooling in _LEAVE_INSTRUCTION_OUT
+        self._leave_out = averaged and not protocol.pool_instruction
         bos = tokenizer.bos_token_id
         adds_bos = bos is not None and self._ids([""], special=True)[0][:1] == [bos]
         self._literal_bos: str = tokenizer.bos_token if adds_bos else ""

@@ -19,6 +19,9 @@ from evalsuite.schema import Frozen
 HARNESS_PREFIXES: tuple[Kind, ...] = ("mteb", "lm_eval")
 """``mteb:NFCorpus`` reaches a task of mteb that has no file here; likewise ``lm_eval:``."""
 
+NO_SETS = ("task", "none", "model")
+"""What may stand for an instruction set without being one."""
+
 VERSION = re.compile(r"\.v\d+$")
 FORUM = re.compile(r"^CQADupstack[A-Z][a-z]+Retrieval$")
 
@@ -75,6 +78,7 @@ class Registry:
         self.suites: dict[str, Suite] = {}
         self.instruction_sets: dict[str, InstructionSet] = {}
         self.files: dict[str, Path] = {}
+        self._read: dict[str, InstructionSet] = {}
 
     @classmethod
     def load(cls, folders: Iterable[Path] = ()) -> Registry:
@@ -170,9 +174,12 @@ class Registry:
             return self.instruction_sets[name]
         path = Path(name)
         if path.suffix in (".yaml", ".yml"):
-            file = YamlFile(path)
-            return file.validate(InstructionSet, file.mapping("an instruction set"))
-        known = [*self.instruction_sets, "task", "none"]
+            if name not in self._read:  # a plan asks for it with each of its tasks
+                file = YamlFile(path)
+                mapping = file.mapping("an instruction set")
+                self._read[name] = file.validate(InstructionSet, mapping)
+            return self._read[name]
+        known = [*self.instruction_sets, *NO_SETS]
         raise UsageError(f"no instruction set is called {name!r}", did_you_mean(name, known))
 
     def _add_tasks(self, file: YamlFile) -> None:

@@ -35,7 +35,9 @@ class Variant:
     @property
     def protocol(self) -> Parts:
         """The protocol in short words; the same for all its records."""
-        return without(parts(self.first.signature), (*PER_TASK, "shots", "split", "harness"))
+        # Whether its set has an entry for a task is a fact about the task.
+        signature = self.first.signature.model_copy(update={"outside_set": None})
+        return without(parts(signature), (*PER_TASK, "shots", "split", "harness"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,7 +13,7 @@ Parts = Mapping[str, str]
 PER_TASK = frozenset({"task", "data", "instruction"})
 """Keys that differ between tasks by nature: never listed in a signature line."""
 
-ONLY_IF_DIFFERENT = frozenset({"seed", "template", "sampling", "code", "split"})
+ONLY_IF_DIFFERENT = frozenset({"seed", "template", "bare", "sampling", "code", "split"})
 """Keys that :meth:`Signature.short` leaves out; shown only where scores differ in them."""
 
 _LONGEST_VALUE = 48
@@ -29,6 +29,7 @@ def parts(signature: Signature) -> Parts:
     hidden = {
         "instruction": signature.instruction,
         "template": signature.template,
+        "bare": signature.bare,
         "sampling": signature.sampling,
         "split": signature.split,
         "seed": signature.seed,

@@ -151,7 +151,7 @@ class JobRunner:
         if checkpoint.embedding is None or self.spec.world != "embedding":
             return None
         device = resolve_device(options.device)
-        protocol = checkpoint.embedding.model_dump(mode="json")
+        protocol = checkpoint.embedding.facts
         # Which texts get which instruction is no matter: the prefix is in each file's name.
         engine = engine_version(checkpoint.embedding.engine), metadata.version("torch")
         precision = resolve_dtype(options.dtype, device, "embedding")

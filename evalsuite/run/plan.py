@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from evalsuite.checkpoint.models import Checkpoint, EmbeddingProtocol
+from evalsuite.checkpoint.protocols import unusual_bare
 from evalsuite.data import dataset_folder, still_matches
 from evalsuite.engines.base import Device, DType
 from evalsuite.engines.cacheable import why_not_cached
@@ -23,6 +24,13 @@ from evalsuite.harness.judge import NEEDED, Judge, describe, find_checkpoint
 from evalsuite.registry.dispatch import blocker, check_source, harness_version
 from evalsuite.registry.load import Registry
 from evalsuite.registry.models import Instruction, Task
+from evalsuite.run.instructions import (
+    find_instruction,
+    no_example,
+    outside_set,
+    set_name,
+    with_example,
+)
 from evalsuite.schema import Frozen, Record, Signature, World, digest
 from evalsuite.store import Store
 
@@ -65,6 +73,8 @@ class Job:
     task: Task
     signature: Signature
     instruction: Instruction | None = None
+    outside: str | None = None
+    """The instruction set, where it has no entry for the task."""
     record: Record | None = None
     """The stored score, if there is one: nothing is left to do."""
     skip: str | None = None
@@ -180,29 +190,32 @@ def _job(
     for path in (task.data or {}).values():
         if not path.is_file():
             raise DataError(f"{task.name}: there is no file {path}", "check 'data' in its YAML")
-    instruction: Instruction | None = None
     skip = checkpoint.cannot.get(task.world) or blocker(task) or _cannot(checkpoint, task, options)
     missing = () if skip else missing_data(task, options.data_root)
     if missing:
         skip = f"no data: {', '.join(missing)} not in {options.data_root}"
+    instruction: Instruction | None = None
+    outside: str | None = None
     protocol = checkpoint.embedding or EmbeddingProtocol(engine="transformers")
-    if task.world == "embedding":
+    if task.world == "embedding" or task.retrieves:
         instruction = find_instruction(task, protocol, registry)
-        if options.shots:
+        if options.shots and task.world == "embedding":
             instruction = with_example(task, protocol, registry)
-            skip = skip or (None if instruction else _no_example(protocol))
+            skip = skip or (None if instruction else no_example(protocol))
+        lacking = outside_set(task, protocol, registry)
+        protocol = protocol.model_copy(update={"instructions": set_name(protocol, registry)})
+        outside = protocol.instructions if lacking else None
+    if task.world == "embedding":
         signature = _embedding_signature(task, protocol, instruction, options)
     else:
         signature = _generative_signature(checkpoint, task, options, skipped=skip is not None)
-        if task.cached:
-            signature = signature.model_copy(update=_cached_parts(checkpoint, options))
-        if task.judged and options.judge is not None:
-            described = describe(options.judge, judge)
-            signature = signature.model_copy(update={"judge": described})
-        if task.retrieves:
-            instruction = find_instruction(task, protocol, registry)
-            found = _retriever(protocol, instruction, options)
-            signature = signature.model_copy(update=found)
+        signature = signature.model_copy(
+            update=_further_parts(checkpoint, task, options, protocol, instruction, judge)
+        )
+    if outside:
+        signature = signature.model_copy(update={"outside_set": True})
+    if task.cached and not skip:
+        _check_embed_length(checkpoint, options)
     record = None
     if not skip and not options.fresh:
         record = find_stored(checkpoint.fingerprint, task, signature, options, store)
@@ -211,6 +224,7 @@ def _job(
         task=task,
         signature=signature,
         instruction=instruction,
+        outside=outside,
         record=record,
         skip=skip,
         missing=missing,
@@ -246,42 +260,6 @@ def missing_data(task: Task, root: Path | None) -> tuple[str, ...]:
     )
 
 
-def find_instruction(
-    task: Task, protocol: EmbeddingProtocol, registry: Registry
-) -> Instruction | None:
-    """The instruction of a task under a protocol.
-
-    The instruction set's entry for the harness task comes first, then the task file's own
-    text, then (``None``) the harness's own instruction for the task.
-    """
-    if protocol.instructions == "none":
-        return Instruction()
-    if protocol.instructions == "model":
-        return None
-    if protocol.instructions != "task":
-        found = registry.instructions(protocol.instructions).find(task.source or task.name)
-        if found is not None:
-            return found
-    return task.instruction
-
-
-def with_example(task: Task, protocol: EmbeddingProtocol, registry: Registry) -> Instruction | None:
-    """The instruction with one example, as the GRIT paper's section 3.4 has it.
-
-    Returns:
-        ``None`` where the protocol's instruction set has no example of the task.
-    """
-    if protocol.wrapper is None or protocol.instructions in ("none", "model", "task"):
-        return None
-    return registry.instructions(protocol.instructions).with_example(task.source or task.name)
-
-
-def _no_example(protocol: EmbeddingProtocol) -> str:
-    if protocol.wrapper is None or protocol.instructions in ("none", "model"):
-        return "--shots 1 needs instructions to put the example in"
-    return f"instruction set {protocol.instructions} has no example of the task"
-
-
 def _embedding_signature(
     task: Task,
     protocol: EmbeddingProtocol,
@@ -305,10 +283,40 @@ def _embedding_signature(
         instruction=instruction.text if instruction else None,
         shots=options.shots or None,
         template=protocol.wrapper.template if protocol.wrapper else None,
+        bare=unusual_bare(protocol.wrapper) if protocol.wrapper else None,
         attention=protocol.attention,
         pooling=protocol.pooling,
+        pool_instruction=protocol.pool_instruction or None,
         normalize=protocol.normalize,
     )
+
+
+def _further_parts(
+    checkpoint: Checkpoint,
+    task: Task,
+    options: RunOptions,
+    protocol: EmbeddingProtocol,
+    instruction: Instruction | None,
+    judge: Checkpoint | None,
+) -> dict[str, Any]:
+    """What the signature of a task says that needs more than a generator."""
+    found: dict[str, Any] = {}
+    if task.cached:
+        found |= _cached_parts(checkpoint, options)
+    if task.judged and options.judge is not None:
+        found["judge"] = describe(options.judge, judge)
+    if task.retrieves:
+        found |= _retriever(protocol, instruction, options)
+    return found
+
+
+def _check_embed_length(checkpoint: Checkpoint, options: RunOptions) -> None:
+    length, positions = options.embed_length, checkpoint.max_positions
+    if length and positions and length > positions:
+        raise UsageError(
+            f"--embed-length {length} is beyond the {positions} positions of {checkpoint.name}",
+            f"pass {positions} or less",
+        )
 
 
 def _retriever(
@@ -323,7 +331,7 @@ def _retriever(
         protocol.pooling,
         f"len{protocol.max_length}" if protocol.max_length else "len-model",
         # The protocol as a whole: wrapper, normalisation and a model's own prompts too.
-        f"{protocol.instructions}#{digest(protocol.model_dump(mode='json'))[:6]}",
+        f"{protocol.instructions}#{digest(protocol.facts)[:6]}",
     )
     described = re.sub(r"[|\s]+", "-", "/".join(parts))
     return {"retriever": described, "instruction": instruction.text if instruction else None}
@@ -338,11 +346,12 @@ def _cached_parts(checkpoint: Checkpoint, options: RunOptions) -> dict[str, Any]
         "template": protocol.prefix("") + "{text}",
         "attention": protocol.attention,
         "pooling": protocol.pooling,
+        "pool_instruction": protocol.pool_instruction or None,
         "normalize": True,
     }
     if other := options.retriever:
         assert other.embedding is not None
-        how = digest(other.embedding.model_dump(mode="json"))[:6]
+        how = digest(other.embedding.facts)[:6]
         found["retriever"] = f"{other.name}#{other.fingerprint[:8]}/{how}"
     return found
 

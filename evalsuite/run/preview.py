@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from evalsuite.checkpoint.models import Checkpoint
-from evalsuite.errors import EvalsuiteError
+from evalsuite.errors import EvalsuiteError, ExitCode
 from evalsuite.harness.base import Context, Preview
 from evalsuite.registry.dispatch import (
     cached_harness,
@@ -25,13 +25,29 @@ IDS_SHOWN = 12
 """Token ids shown of each example."""
 
 
-def dry_run_text(plan: Plan, options: RunOptions) -> str:
+@dataclass(frozen=True, slots=True)
+class DryRun:
+    """What a dry run has to say."""
+
+    text: str
+    exit_code: ExitCode
+    """Of the first task that cannot be shown; else that of a run that lacks data."""
+
+
+def dry_run(plan: Plan, options: RunOptions) -> DryRun:
     """The plan with one rendered example of each side of each task; loads no weights."""
     set_library_environment(offline=options.data_root is not None)
-    return "\n".join(line for job in plan.jobs for line in _lines(job, options, plan.judge))
+    codes: list[ExitCode] = []
+    lines = [line for job in plan.jobs for line in _lines(job, options, plan.judge, codes)]
+    codes += [ExitCode.DATA for job in plan.jobs if job.missing]
+    failed = next((code for code in codes if code is not ExitCode.OK), ExitCode.OK)
+    return DryRun("\n".join(lines), failed)
 
 
-def _lines(job: Job, options: RunOptions, judge: Checkpoint | None) -> Iterator[str]:
+def _lines(
+    job: Job, options: RunOptions, judge: Checkpoint | None, codes: list[ExitCode]
+) -> Iterator[str]:
+    """The lines of a job; the code of an error that keeps it from being shown goes to ``codes``."""
     state = "stored" if job.record else f"skipped: {job.skip}" if job.skip else "to run"
     yield f"{job.checkpoint.name} {job.task.name} [{state}]"
     yield f"  signature {job.signature.short()}"
@@ -44,6 +60,7 @@ def _lines(job: Job, options: RunOptions, judge: Checkpoint | None) -> Iterator[
             if ids:
                 yield f"  {' ' * len(example.side)}  first token ids: {ids}"
     except EvalsuiteError as error:
+        codes.append(error.exit_code)
         yield f"  cannot be shown: {error.line}"
 
 

@@ -7,12 +7,16 @@ import hashlib
 import pytest
 
 from evalsuite.checkpoint import CheckpointOptions, EmbeddingProtocol, resolve
-from evalsuite.checkpoint.protocols import WRAPPERS, parse_wrapper
+from evalsuite.checkpoint.protocols import WRAPPERS, parse_wrapper, unusual_bare
 from evalsuite.errors import UsageError
 
 LLAMA = {"architectures": ["LlamaForCausalLM"], "max_position_embeddings": 4096}
 BERT = {"architectures": ["BertModel"], "max_position_embeddings": 256}
 ROOT_MODULE = {"modules.json": [{"type": "sentence_transformers.models.Transformer", "path": ""}]}
+PROMPTS = {
+    **ROOT_MODULE,
+    "config_sentence_transformers.json": {"prompts": {"query": "query: "}},
+}
 
 
 @pytest.fixture
@@ -122,6 +126,40 @@ def test_a_wrapper_alone_uses_the_tasks_instructions(protocol):
     assert facts(protocol(LLAMA, wrapper="zephyr"))[1:3] == (True, "task")
 
 
+@pytest.mark.parametrize("wrapper", ["tulu", "{instruction}: "])
+def test_a_wrapper_alone_leaves_the_set_of_a_preset_that_has_one(protocol, wrapper):
+    made = protocol(LLAMA, protocol="grit", wrapper=wrapper)
+    assert facts(made) == ("transformers", True, "e5", "bidirectional", "mean", False, 512)
+    assert made.wrapper == parse_wrapper(wrapper)
+
+
+def test_the_built_in_wrapper_can_be_written_as_a_template(protocol):
+    written = {"wrapper": r"<|user|>\n{instruction}\n<|embed|>\n", "bare_wrapper": r"<|embed|>\n"}
+    made = protocol(LLAMA, **written, instructions="e5")
+    assert made.wrapper == WRAPPERS["gritlm"]
+    assert unusual_bare(made.wrapper) is None
+    assert unusual_bare(parse_wrapper(written["wrapper"])) == "", "the template alone is another"
+
+
+def test_a_bare_wrapper_changes_only_texts_without_an_instruction(protocol):
+    made = protocol(LLAMA, kind="grit", bare_wrapper="embed: ")
+    assert (made.prefix(""), made.prefix("x")) == ("embed: ", "<|user|>\nx\n<|embed|>\n")
+    assert made.instructions == "e5"
+    assert unusual_bare(made.wrapper) == "embed: "
+
+
+def test_a_template_of_nothing_else_is_raw():
+    assert parse_wrapper("{instruction}") == WRAPPERS["raw"]
+
+
+def test_the_instruction_may_enter_the_mean(protocol):
+    made = protocol(LLAMA, kind="grit", pool_instruction=True)
+    assert made.pool_instruction
+    usual = made.model_copy(update={"pool_instruction": False})
+    assert made.facts == {**usual.facts, "pool_instruction": True}
+    assert "pool_instruction" not in usual.facts, "what was hashed before keeps its hash"
+
+
 def test_a_wrapper_with_a_set(protocol):
     made = protocol(LLAMA, wrapper="mistral", instructions="e5")
     assert (made.wrapper, made.instructions) == (WRAPPERS["mistral"], "e5")
@@ -146,6 +184,11 @@ def test_sentence_transformers_preset_of_another_kind_yields_to_overrides(protoc
         (LLAMA, {}, {"protocol": "sentence-transformers"}, "needs modules.json"),
         (BERT, ROOT_MODULE, {"pooling": "cls"}, "--pooling cannot be changed.*--as grit, causal"),
         (BERT, ROOT_MODULE, {"attention": "causal"}, "--attention cannot be changed"),
+        (BERT, ROOT_MODULE, {"pool_instruction": True}, "--pool-instruction cannot be changed"),
+        (LLAMA, {}, {"pool_instruction": True}, "only a mean leaves an instruction out"),
+        (LLAMA, {}, {"kind": "grit", "pooling": "last", "pool_instruction": True}, "only a mean"),
+        (LLAMA, {}, {"bare_wrapper": "x"}, "--bare-wrapper needs a wrapper"),
+        (BERT, PROMPTS, {"wrapper": "tulu"}, "prompts that this checkpoint brings are used as"),
         (LLAMA, {}, {"chat_template": "/no/file"}, "--chat-template /no/file is not a readable"),
     ],
 )

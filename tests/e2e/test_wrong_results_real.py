@@ -12,7 +12,7 @@ from evalsuite.engines.encoders import load_encoder
 from evalsuite.harness.base import Context
 from evalsuite.harness.mteb_adapter import MtebHarness
 from evalsuite.registry.load import Registry
-from evalsuite.run.plan import find_instruction
+from evalsuite.run.instructions import find_instruction
 
 pytestmark = pytest.mark.e2e
 

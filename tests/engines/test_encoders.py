@@ -82,6 +82,17 @@ def test_vectors_equal_the_protocol_by_hand(
         np.testing.assert_allclose(vectors, expected, rtol=0, atol=2e-5)
 
 
+@pytest.mark.parametrize("pooling", ["mean", "weighted_mean"])
+def test_the_instruction_in_the_mean(models: dict[str, Path], pooling: str) -> None:
+    encoder = in_float32(checkpoint(models["llama"], pooling=pooling, pool_instruction=True))
+    ids = [BOS, *ids_of(PREFIX + TEXTS[0])]
+    hidden = hidden_states(models["llama"], ids, "bidirectional").astype(np.float64)
+    weights = np.arange(1, len(ids) + 1) if pooling == "weighted_mean" else np.ones(len(ids))
+    expected = (weights[:, None] * hidden).sum(axis=0) / weights.sum()
+    np.testing.assert_allclose(encoder.encode(TEXTS[:1], PREFIX)[0], expected, rtol=0, atol=2e-5)
+    assert encoder.render(TEXTS[0], PREFIX).pooled_from == 0
+
+
 def test_encoder_family_needs_no_attention_switch(models: dict[str, Path]) -> None:
     encoder = in_float32(checkpoint(models["bert"], attention=None))
     expected = [by_hand(models["bert"], text, PREFIX, None, "mean") for text in TEXTS]

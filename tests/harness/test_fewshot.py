@@ -17,7 +17,8 @@ from evalsuite.checkpoint.models import Checkpoint, EmbeddingProtocol
 from evalsuite.checkpoint.protocols import WRAPPERS
 from evalsuite.harness.mteb_encoder import resolve_prompt
 from evalsuite.registry.load import Registry
-from evalsuite.run.plan import Job, RunOptions, make_plan, with_example
+from evalsuite.run.instructions import with_example
+from evalsuite.run.plan import Job, RunOptions, make_plan
 from evalsuite.store import Store
 
 REGISTRY = Registry.load()

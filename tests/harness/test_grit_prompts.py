@@ -1,15 +1,26 @@
-"""The prompts of the GRIT paper's generative tasks, written out here."""
+"""The prompts of the GRIT paper's generative tasks, written out here.
+
+Those with an item of the real data are checked twice: on the data sets, where they are at hand, and
+in every clone on made-up ones in their layout, of which the item shown is the first.
+"""
 
 from __future__ import annotations
 
 import hashlib
+import json
 from pathlib import Path
+from typing import Any
 
 import pytest
-from grit_world import LANGUAGES, checkpoint, preview, tydiqa
+from grit_world import LANGUAGES, checkpoint, hub_dataset, preview, tydiqa
 
 from evalsuite.checkpoint.models import Checkpoint
 from evalsuite.harness.grit_tasks import bbh, gsm8k
+from evalsuite.harness.grit_tasks.rows import GROUP
+from evalsuite.harness.sandbox import why_unavailable
+
+BBH_HASHES = json.loads(Path(__file__).with_name("bbh_prompt_hashes.json").read_text())
+"""Task → 12 hex digits of the SHA-256 of the authors' prompt file, as the model is given it."""
 
 GSM8K_PREFIX = "bc98d2864d2c74ae324561ed4fa497c577cd251cc06aeae2c2a23bd5ef60c404"
 """SHA-256 of instruction and examples, computed from the authors' list of examples."""
@@ -43,10 +54,23 @@ def test_gsm8k_prefix() -> None:
     assert prefix.endswith("So she has 23 - 15 dollars left. 23 - 15 is 8. So the answer is 8.\n\n")
 
 
+def made_up(root: Path, name: str, config: str, rows: list[dict[str, Any]]) -> Path:
+    hub_dataset(root, name, {(config, "test"): rows})
+    return root
+
+
 @pytest.mark.realdata
 def test_gsm8k(chat: Checkpoint, base: Checkpoint, shared_data: Path) -> None:
+    check_gsm8k(chat, base, shared_data / "hub")
+
+
+def test_gsm8k_on_made_up_data(chat: Checkpoint, base: Checkpoint, tmp_path: Path) -> None:
+    rows = [{"question": f" {GSM8K_QUESTION}\n", "answer": "#### 2,280"}] * gsm8k.ROWS
+    check_gsm8k(chat, base, made_up(tmp_path, "openai/gsm8k", "main", rows))
+
+
+def check_gsm8k(chat: Checkpoint, base: Checkpoint, data: Path) -> None:
     asked = f"{gsm8k.prefix()}Question: {GSM8K_QUESTION}"
-    data = shared_data / "hub"
     assert preview("GSM8K", chat, data) == f"<s><|user|>\n{asked}\n<|assistant|>\nAnswer:"
     assert preview("GSM8K", base, data) == f"{asked}\nAnswer:"
     assert preview("GSM8K-quick", chat, data) == preview("GSM8K", chat, data)
@@ -58,7 +82,18 @@ def test_bbh_prompts_are_the_authors_files(shared_data: Path) -> None:
     assert [file.stem for file in files] == list(bbh.SIZES)
     for file in files:
         # Two header lines, then what is given to the model, without space around it.
-        assert bbh.prompt(file.stem) == "".join(file.open().readlines()[2:]).strip()
+        given = "".join(file.open().readlines()[2:]).strip()
+        assert bbh.prompt(file.stem) == given
+        assert BBH_HASHES[file.stem] == hashlib.sha256(given.encode()).hexdigest()[:12]
+
+
+@pytest.mark.parametrize("task", bbh.SIZES)
+def test_bbh_prompts_by_their_hashes(task: str) -> None:
+    given = bbh.prompt(task)
+    assert hashlib.sha256(given.encode()).hexdigest()[:12] == BBH_HASHES[task]
+    row = {"input": "not ( True ) is", GROUP: task}
+    assert bbh.chat_prompt(row) == f"{given}\n\nQ: not ( True ) is"
+    assert bbh.base_prompt(row) == f"{given}\n\nQ: not ( True ) is\nA:"
 
 
 @pytest.mark.realdata
@@ -73,34 +108,61 @@ def test_bbh(chat: Checkpoint, base: Checkpoint, shared_data: Path) -> None:
 
 @pytest.mark.realdata
 def test_mmlu(chat: Checkpoint, base: Checkpoint, shared_data: Path) -> None:
-    data = shared_data / "hub"
+    check_mmlu(chat, base, shared_data / "hub")
+
+
+def test_mmlu_on_made_up_data(chat: Checkpoint, base: Checkpoint, tmp_path: Path) -> None:
+    question = MMLU_USER.split("\n")[2]
+    row = {"question": question, "choices": ["0", "4", "2", "6"], "answer": 1}
+    rows = [{**row, "subject": "abstract_algebra"}]
+    check_mmlu(chat, base, made_up(tmp_path, "cais/mmlu", "all", rows))
+
+
+def check_mmlu(chat: Checkpoint, base: Checkpoint, data: Path) -> None:
     wanted = f"<s><|user|>\n{MMLU_USER}\n<|assistant|>\nThe answer is:"
     assert preview("MMLU-quick", chat, data) == wanted
     # The authors force no answer prefix on a base model.
     assert preview("MMLU-quick", base, data) == MMLU_USER
 
 
+HUMANEVAL_DOC = (
+    "Check if in given list of numbers, are any two numbers closer to each other than\n"
+    "{indent}given threshold.\n"
+    "{indent}>>> has_close_elements([1.0, 2.0, 3.0], 0.5)\n{indent}False\n"
+    "{indent}>>> has_close_elements([1.0, 2.8, 3.0, 4.0, 5.0, 2.0], 0.3)\n{indent}True"
+)
+HUMANEVAL_HEADER = (
+    "from typing import List\n\n\n"
+    "def has_close_elements(numbers: List[float], threshold: float) -> bool:\n"
+    f'    """ {HUMANEVAL_DOC.format(indent="    ")}\n    """'
+)
+HUMANEVAL_USER = (
+    "Write a Python function `has_close_elements(numbers: List[float], threshold: float)"
+    f" -> bool` to solve the following problem:\n{HUMANEVAL_DOC.format(indent='')}"
+)
+
+
 @pytest.mark.realdata
 def test_humaneval(chat: Checkpoint, base: Checkpoint, shared_data: Path) -> None:
-    data = shared_data / "hub"
-    doc = (
-        "Check if in given list of numbers, are any two numbers closer to each other than\n"
-        "{indent}given threshold.\n"
-        "{indent}>>> has_close_elements([1.0, 2.0, 3.0], 0.5)\n{indent}False\n"
-        "{indent}>>> has_close_elements([1.0, 2.8, 3.0, 4.0, 5.0, 2.0], 0.3)\n{indent}True"
-    )
-    header = (
-        "from typing import List\n\n\n"
-        "def has_close_elements(numbers: List[float], threshold: float) -> bool:\n"
-        f'    """ {doc.format(indent="    ")}\n    """'
-    )
-    user = (
-        "Write a Python function `has_close_elements(numbers: List[float], threshold: float)"
-        f" -> bool` to solve the following problem:\n{doc.format(indent='')}"
-    )
-    wanted = f"<s><|user|>\n{user}\n<|assistant|>\n{header}"
+    check_humaneval(chat, base, shared_data / "hub")
+
+
+@pytest.mark.skipif(why_unavailable() is not None, reason=str(why_unavailable()))
+def test_humaneval_on_made_up_data(chat: Checkpoint, base: Checkpoint, tmp_path: Path) -> None:
+    row = {
+        "task_id": "Python/0",
+        "instruction": HUMANEVAL_USER,
+        "prompt": f"{HUMANEVAL_HEADER}\n",
+        "entry_point": "has_close_elements",
+        "test": "pass",
+    }
+    check_humaneval(chat, base, made_up(tmp_path, "bigcode/humanevalpack", "python", [row]))
+
+
+def check_humaneval(chat: Checkpoint, base: Checkpoint, data: Path) -> None:
+    wanted = f"<s><|user|>\n{HUMANEVAL_USER}\n<|assistant|>\n{HUMANEVAL_HEADER}"
     assert preview("HumanEvalSynthesize", chat, data) == wanted
-    assert preview("HumanEvalSynthesize", base, data) == header
+    assert preview("HumanEvalSynthesize", base, data) == HUMANEVAL_HEADER
 
 
 def test_tydiqa(chat: Checkpoint, base: Checkpoint, tmp_path: Path) -> None:

@@ -2,10 +2,13 @@
 
 The expected prefixes are put together here from the authors' own table and format functions
 (``eval_mteb.py``: ``SET_TO_TASK_TO_DS_TO_PROMPT``, ``NAME_TO_FUNC``), not from evalsuite's files.
+The table is not part of this repository. ``instruction_hashes.json`` holds hashes of what it gives,
+so that every clone checks the texts; where the table is, it is checked that they are its hashes.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,7 +23,7 @@ from evalsuite.checkpoint.protocols import WRAPPERS
 from evalsuite.harness.mteb_encoder import MtebEncoder, resolve_prompt
 from evalsuite.registry.load import Registry
 from evalsuite.registry.models import Task
-from evalsuite.run.plan import find_instruction
+from evalsuite.run.instructions import find_instruction
 
 REGISTRY = Registry.load()
 GRIT_56 = REGISTRY.suite("grit-embedding")
@@ -32,6 +35,19 @@ FORMATS = {
     "tulu": lambda i: "<|user|>\n" + i + "\n<|assistant|>\n",
     "mistral": lambda i: "[INST] " + i + " [/INST] ",
 }
+
+COUNTS = {
+    "e5": 67,
+    "medi2": 67,
+    "instructor-xl": 67,
+    "instructor-base": 36,
+    "bge-large-en-v1.5": 7,
+    "e5-mistral-7b-instruct": 67,
+}
+"""Set → tasks: 56 data sets, CQADupstack in 12 parts; STS (10) + retrieval (15 + 11); 7 of BGE."""
+
+HASHES = Path(__file__).with_name("instruction_hashes.json")
+"""Set → task → a hash of the query side and one of the document side, see ``hashed``."""
 
 
 def authors_entry(table: dict[str, Any], task: Task, kind: str) -> Any:
@@ -63,6 +79,44 @@ def prefix(task: Task, name: str, wrapper: str, side: PromptType) -> str:
     return resolve_prompt(protocol, found, loaded.metadata, "", side).prefix
 
 
+def hashed(texts: list[str]) -> str:
+    """One hash over what precedes a text under each wrapper."""
+    return hashlib.sha256("\0".join(texts).encode()).hexdigest()[:12]
+
+
+def hash_of_the_authors(instruction: str) -> str:
+    """Of one side: ``gritlm`` and the plain text, and the other formats if there is a text."""
+    formats = FORMATS if instruction else {"gritlm": FORMATS["gritlm"]}
+    return hashed([*(wrap(instruction.strip(": \n")) for wrap in formats.values()), instruction])
+
+
+def hash_of_ours(task: Task, name: str, side: PromptType) -> str:
+    raw = prefix(task, name, "raw", side)
+    formats = FORMATS if raw else ["gritlm"]
+    return hashed([*(prefix(task, name, wrapper, side) for wrapper in formats), raw])
+
+
+def test_both_sides_of_all_tasks_under_all_sets_by_their_hashes() -> None:
+    table = json.loads(HASHES.read_text())
+    assert {name: len(tasks) for name, tasks in table.items()} == COUNTS
+    for name, tasks in table.items():
+        for task, wanted in tasks.items():
+            found = [
+                hash_of_ours(REGISTRY.task(task), name, side)
+                for side in (PromptType.query, PromptType.document)
+            ]
+            assert found == wanted.split(), (name, task)
+
+
+@pytest.mark.realdata
+def test_the_hashes_are_those_of_the_authors_table(shared_data: Path) -> None:
+    table: dict[str, dict[str, str]] = {}
+    for name, task, sides in cases(shared_data):
+        both = (hash_of_the_authors(sides[key]) for key in ("query", "corpus"))
+        table.setdefault(name, {})[task.name] = " ".join(both)
+    assert json.loads(HASHES.read_text()) == table
+
+
 def test_there_are_56() -> None:
     members = {task for mean in GRIT_56.subtask_means for task in mean.mean_of}
     assert len(members) == 12
@@ -80,15 +134,7 @@ def test_both_sides_of_all_tasks_under_all_sets(wrapper: str, shared_data: Path)
             if sides[key] == "" and wrapper != "gritlm":
                 continue  # the authors' other formats have no form for "no instruction"
             assert prefix(task, name, wrapper, side) == expected, (name, task.name, key)
-    # 56 data sets, CQADupstack in 12 parts; STS (10) + retrieval (15 + 11); 7 of BGE.
-    assert seen == {
-        "e5": 67,
-        "medi2": 67,
-        "instructor-xl": 67,
-        "instructor-base": 36,
-        "bge-large-en-v1.5": 7,
-        "e5-mistral-7b-instruct": 67,
-    }
+    assert seen == COUNTS
 
 
 @pytest.mark.realdata

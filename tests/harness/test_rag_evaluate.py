@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -135,7 +136,7 @@ def test_search_is_exact_over_several_blocks(
     assert asked == [BLOCK, BLOCK, 5], "blocks that are there are not embedded again"
 
 
-@pytest.mark.parametrize("layout", ["jsonl", "parquet"])
+@pytest.mark.parametrize("layout", ["jsonl", "jsonl.gz", "parquet"])
 def test_natural_questions_in_a_mirror(tmp_path: Path, layout: str) -> None:
     import pyarrow as pa
     from pyarrow import parquet
@@ -144,6 +145,10 @@ def test_natural_questions_in_a_mirror(tmp_path: Path, layout: str) -> None:
     nq, nq_open = tmp_path / "mteb/nq", tmp_path / "google-research-datasets/nq_open/nq_open"
     if layout == "jsonl":
         write(nq / "corpus.jsonl", corpus)
+    elif layout == "jsonl.gz":
+        nq.mkdir(parents=True)
+        lines = "".join(json.dumps(row) + "\n" for row in corpus)
+        (nq / "corpus.jsonl.gz").write_bytes(gzip.compress(lines.encode()))
     else:
         (nq / "corpus").mkdir(parents=True)
         parquet.write_table(pa.Table.from_pylist(corpus), nq / "corpus/test-0-of-1.parquet")
@@ -162,6 +167,26 @@ def test_natural_questions_in_a_mirror(tmp_path: Path, layout: str) -> None:
     (nq_open / "validation-00000-of-00001.parquet").unlink()
     with pytest.raises(DataError, match="no file called validation"):
         load_world(Registry.load().task("nq-doc-cache"), tmp_path, None)
+
+
+def test_a_gzipped_corpus_that_is_cut_off_is_refused(tmp_path: Path) -> None:
+    nq, nq_open = tmp_path / "mteb/nq", tmp_path / "google-research-datasets/nq_open"
+    nq.mkdir(parents=True)
+    write(nq_open / "validation.jsonl", [])
+    whole = gzip.compress(b'{"_id": "a", "title": "t", "text": "x"}\n' * 99)
+    (nq / "corpus.jsonl.gz").write_bytes(whole[:-12])
+    with pytest.raises(DataError, match=r"corpus\.jsonl\.gz: not readable gzipped JSON lines"):
+        load_world(Registry.load().task("nq-doc-cache"), tmp_path, None)
+
+
+def test_an_own_corpus_in_beirs_layout_maps_its_id(tmp_path: Path) -> None:
+    made = task(tmp_path, method="none")
+    rows = [{"_id": d["id"], "title": d["title"], "text": d["text"]} for d in DOCUMENTS]
+    write(tmp_path / "corpus.jsonl", rows)
+    with pytest.raises(DataError, match="column 'id' is missing"):
+        load_world(made, None, None)
+    mapped = made.model_copy(update={"columns": {"id": "_id"}})
+    assert [d.id for d in load_world(mapped, None, None).documents] == ["a", "b", "c"]
 
 
 def test_two_documents_of_one_id_are_refused(tmp_path: Path) -> None:

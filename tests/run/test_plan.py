@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,8 @@ from evalsuite.errors import DataError, UsageError
 from evalsuite.registry.load import Registry
 from evalsuite.registry.models import Instruction, Task
 from evalsuite.run import plan as planning
-from evalsuite.run.plan import Job, Plan, RunOptions, find_instruction, make_plan
+from evalsuite.run.instructions import find_instruction
+from evalsuite.run.plan import Job, Plan, RunOptions, make_plan
 from evalsuite.run.run import execute, store_skips
 from evalsuite.schema import DataInfo, Record
 from evalsuite.store import Store
@@ -127,6 +129,8 @@ def test_another_run_is_to_do(registry: Registry, store: Store, options: dict[st
         {"max_length": 32},
         {"instructions": "none"},
         {"wrapper": Wrapper(template="{instruction} ")},
+        {"wrapper": GRIT.wrapper.model_copy(update={"bare": ""})},  # type: ignore[union-attr]
+        {"pool_instruction": True},
     ],
     ids=str,
 )
@@ -290,6 +294,53 @@ def test_an_instruction_set_that_is_not_there(registry: Registry, store: Store) 
     )
     with pytest.raises(UsageError, match="no instruction set is called 'e6'"):
         plan_one(registry, store, checkpoint=other)
+
+
+def written_set(folder: Path, text: str) -> str:
+    folder.mkdir()
+    path = folder / "own set.yaml"
+    path.write_text(text)
+    return str(path)
+
+
+def under(instructions: str) -> Checkpoint:
+    protocol = GRIT.model_copy(update={"instructions": instructions})
+    return CHECKPOINT.model_copy(update={"embedding": protocol})
+
+
+def test_a_set_that_is_a_file_is_named_by_its_content(
+    registry: Registry, store: Store, tmp_path: Path
+) -> None:
+    text = "name: s\ntasks: {mine: Find it}\n"
+    here = plan_one(registry, store, checkpoint=under(written_set(tmp_path / "a", text)))
+    there = plan_one(registry, store, checkpoint=under(written_set(tmp_path / "b", text)))
+    assert here.signature == there.signature, "where it lies does not matter"
+    named = re.fullmatch(r"own-set\.yaml#[0-9a-f]{6}", here.signature.instructions or "")
+    assert named, here.signature.instructions
+    assert here.signature.instruction == "Find it"
+    more = written_set(tmp_path / "c", text.replace("}", ", other: x}"))
+    assert plan_one(registry, store, checkpoint=under(more)).signature != here.signature
+
+
+@pytest.mark.parametrize("instructions", ["e5", "none", "task"])
+def test_a_task_that_its_set_lacks_says_so(
+    registry: Registry, store: Store, instructions: str
+) -> None:
+    job = plan_one(registry, store, checkpoint=under(instructions))
+    lacks = instructions == "e5"
+    assert job.outside == ("e5" if lacks else None)
+    assert f"|instr:{instructions}{'(task)' if lacks else ''}|" in job.signature.short()
+    inside = plan_one(registry, store, "mteb:STS12", under(instructions))
+    assert inside.outside is None
+    assert f"|instr:{instructions}|" in inside.signature.short()
+    assert inside.signature.protocol == job.signature.protocol, "both belong into one row"
+
+
+def test_what_is_reranked_says_that_its_set_lacks_the_task(store: Store) -> None:
+    registry = Registry.load()
+    job = plan_one(registry, store, "smoke-rerank", under("e5"))
+    assert job.outside == "e5"
+    assert re.search(r"\|retriever:\S*/e5#[0-9a-f]{6}\(task\)\|", job.signature.short())
 
 
 def test_planning_writes_nothing(registry: Registry, store: Store) -> None:

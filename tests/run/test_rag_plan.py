@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from evalsuite.checkpoint.models import ChatProtocol, Checkpoint, EmbeddingProtocol
+from evalsuite.errors import UsageError
 from evalsuite.registry.load import Registry
 from evalsuite.run.plan import RunOptions, make_plan
 from evalsuite.store import Store
@@ -53,6 +54,15 @@ def test_the_signature_says_how_texts_are_embedded(tmp_path: Path) -> None:
     assert len(keys) == 3
     assert changed.retriever is not None
     assert changed.retriever.startswith("finder#22222222")
+
+
+def test_an_embed_length_beyond_the_positions_is_refused(tmp_path: Path) -> None:
+    assert jobs(tmp_path, embed_length=256).jobs[1].signature.max_length == 256
+    with pytest.raises(UsageError, match="--embed-length 257 is beyond the 256 positions of tiny"):
+        jobs(tmp_path, embed_length=257)
+    protocol = EmbeddingProtocol(engine="sentence-transformers", pooling="model")
+    cannot = CHECKPOINT.model_copy(update={"embedding": protocol})
+    assert jobs(tmp_path, cannot, embed_length=257).jobs[1].skip, "nothing would be embedded"
 
 
 @pytest.mark.parametrize(
