@@ -102,6 +102,23 @@ CASES: dict[str, Build] = {
     "a template that computes a huge number": _template("{{ 9 ** 9 ** 9 }}"),
     "a template that calls itself": _template("{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}"),
     "a template that pads": _template("{{ 'x' | center(9999999999) }}"),
+    "a template that pads by a method": _template("{{ 'x'.ljust(10 ** 10) }}"),
+    "a template that loops over a long text": _template(
+        "{% for a in 'x'.ljust(1000000) %}{% for b in 'x'.ljust(1000000) %}{% endfor %}{% endfor %}"
+    ),
+    "a template that works without a word": _template(
+        "{% for a in range(1000) %}{% for b in range(1000) %}"
+        "{% set z = 'x'.ljust(1000) | upper | lower | title %}{% endfor %}{% endfor %}"
+    ),
+    "a template with a pattern that goes astray": _template(
+        "{{ '" + "a" * 60 + "!' | regex_replace('(a+)+$', '') }}"
+    ),
+    "a template whose pattern goes astray on its row": _template(
+        "{{ (answer ~ '" + "a" * 60 + "!') | regex_replace('(a+)+$', '') }}"
+    ),
+    "a template that fills the memory": _template(
+        "{% set a = answer %}" + "{% set a = a ~ a %}" * 40
+    ),
     "a template that reads a file": _template("{% include '/etc/passwd' %}"),
     "rows that are no JSON": _rows("{'a': 1}\n"),
     "rows that are lists": _rows("[1, 2]\n"),
