@@ -108,15 +108,17 @@ def load_engine(spec: WorkerSpec) -> Engine:
         from evalsuite.engines.encoders import load_encoder
 
         return load_encoder(checkpoint, device=options.device, dtype=options.dtype)
+    from evalsuite.engines.encoders import loading
     from evalsuite.engines.generators import load_generator
 
-    return load_generator(
-        checkpoint,
-        engine=options.engine,
-        device=options.device,
-        dtype=options.dtype,
-        max_length=first.max_length,
-    )
+    with loading(checkpoint, "model"):
+        return load_generator(
+            checkpoint,
+            engine=options.engine,
+            device=options.device,
+            dtype=options.dtype,
+            max_length=first.max_length,
+        )
 
 
 def main() -> int:
