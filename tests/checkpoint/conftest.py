@@ -13,10 +13,7 @@ import pytest
 LLAMA = {"architectures": ["LlamaForCausalLM"], "model_type": "llama", "num_key_value_heads": 2}
 BERT = {"architectures": ["BertModel"], "model_type": "bert", "max_position_embeddings": 512}
 
-TOKENIZER = {
-    "added_tokens": [],
-    "model": {"type": "WordLevel", "vocab": {"a": 0}, "unk_token": "a"},
-}
+WORDS = {"type": "WordLevel", "vocab": {"a": 0}, "unk_token": "a"}
 
 WriteWeights = Callable[..., Path]
 WriteFolder = Callable[..., Path]
