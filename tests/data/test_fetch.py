@@ -142,7 +142,8 @@ def test_a_silent_hub_is_asked_again(hub: Hub, tasks: Path, tmp_path: Path) -> N
     started = time.monotonic()
     code, shown = data(hub, tasks, "fetch", "one", str(tmp_path / "m"), EVALSUITE_HUB_TIMEOUT="1")
     assert code == 0, shown
-    assert shown.count("acme/sts: timed out; next try in") == 2, shown
+    assert "acme/sts: timed out; next try in" in shown
+    assert hub.silent == 0
     assert time.monotonic() - started < 60
 
 
