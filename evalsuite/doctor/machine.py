@@ -60,10 +60,9 @@ def data(root: Path, needs: Sequence[Need], suite: str) -> list[Finding]:
     except DataError as error:
         return [Finding(check="data", state="fail", text=error.message, fix=fetch)]
     found = []
+    of = f"of {len(needs)} data sets of {suite}"
     if missing := [name for name, folder in held.items() if folder is None]:
-        text = (
-            f"{len(missing)} of {len(needs)} data sets of {suite} are not there: {_some(missing)}"
-        )
+        text = f"{len(missing)} {of} are not there: {_some(missing)}"
         found.append(Finding(check="data", state="fail", text=text, fix=fetch))
     found += [_hashes(one, fetch) for one in checked if one.problems]
     known = {root / one.folder for one in checked}

@@ -50,6 +50,21 @@ def _linked(folder: Path) -> list[str]:
     return ["tasks", "validate", str(folder)]
 
 
+def _outside(named: str | None, *, link: bool = False) -> Build:
+    """Rows that are right, in a place that the task file may not name."""
+
+    def build(folder: Path) -> list[str]:
+        rows, tasks = folder / "outside.jsonl", folder / "tasks"
+        tasks.mkdir()
+        rows.write_text(ROWS)
+        (tasks / "t.yaml").write_text(STS.replace("rows.jsonl", named or str(rows)))
+        if link:
+            (tasks / str(named)).symlink_to(rows)
+        return ["tasks", "validate", str(tasks)]
+
+    return build
+
+
 def _pipe(folder: Path) -> list[str]:
     import os
 
@@ -74,6 +89,9 @@ CASES: dict[str, Build] = {
     "a name with a line break": _yaml(STS.replace("mine", '"a\\nb"')),
     "a name of 10,000 letters": _yaml(STS.replace("mine", "m" * 10_000)),
     "data at the accounts file": _yaml(STS.replace("rows.jsonl", "../../../../../etc/passwd")),
+    "data beside the tasks folder": _outside("../outside.jsonl"),
+    "data at a full path": _outside(None),
+    "data behind a link that leads out": _outside("in.jsonl", link=True),
     "data at a device": _yaml(STS.replace("rows.jsonl", "/dev/zero")),
     "data that is a folder": _yaml(STS.replace("rows.jsonl", ".")),
     "data that is a loop of links": _linked,
