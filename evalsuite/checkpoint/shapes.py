@@ -47,8 +47,8 @@ def check_shapes(folder: Folder) -> None:
             )
     weights = tensors(folder)
     numbers = [int(n) for name in weights for n in _LAYER.findall(name)]
-    stated = next((n for key in _LAYERS if _is_number(n := config.get(key))), None)
-    if stated is not None and numbers and stated > max(numbers) + 1:
+    stated: int = next((n for key in _LAYERS if _is_number(n := config.get(key))), 0)
+    if numbers and stated > max(numbers) + 1:
         raise CheckpointError(
             f"{folder.path}: config.json says {stated:,} layers, but there are weights of "
             f"{max(numbers) + 1:,}",

@@ -57,7 +57,7 @@ def bound_hub() -> None:
         request.extensions["timeout"] = waits
 
     def make() -> httpx2.Client:
-        client = default_client_factory()
+        client: httpx2.Client = default_client_factory()
         hooks = client.event_hooks
         client.event_hooks = {**hooks, "request": [*hooks["request"], bound]}
         return client
