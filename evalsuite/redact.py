@@ -5,6 +5,9 @@ from __future__ import annotations
 import logging
 import os
 import re
+import sys
+import threading
+import traceback
 from typing import Final
 
 SECRETS: Final = (
@@ -49,6 +52,27 @@ def shown(line: str) -> str:
     if len(plain) <= MOST_LETTERS:
         return plain
     return f"{plain[:KEPT]} … {plain[-KEPT:]}"
+
+
+def redacted_traceback(error: BaseException) -> str:
+    """The traceback of an error, without secrets."""
+    return redact("".join(traceback.format_exception(error)))
+
+
+def hide_secrets_in_tracebacks() -> None:
+    """Have Python write the tracebacks of what nobody caught, of threads too, without secrets."""
+
+    def write(error: BaseException | None) -> None:
+        if error is not None and sys.stderr is not None:
+            sys.stderr.write(redacted_traceback(error))
+            sys.stderr.flush()
+
+    def of_thread(ended: threading.ExceptHookArgs) -> None:
+        if not issubclass(ended.exc_type, SystemExit):  # how a thread ends itself
+            write(ended.exc_value)
+
+    sys.excepthook = lambda _kind, error, _trace: write(error)
+    threading.excepthook = of_thread
 
 
 class RedactingFormatter(logging.Formatter):

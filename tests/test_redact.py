@@ -118,6 +118,9 @@ def test_a_judge_that_echoes_the_key(status: int, tmp_path: Path) -> None:
         ["run", "--ckpt", "demo:minilm", "--judge", "m", "--judge-url", "http://u:password@h/v1"],
         ["table", "--out", f"/none/{SECRET}"],
         ["--debug-", SECRET],
+        ["--debug", "run", "--ckpt", TOKEN],
+        ["--debug", "run", "--ckpt", "demo:minilm", "--tasks", SECRET],
+        ["--debug", "table", "--out", f"/none/{SECRET}"],
     ],
 )
 def test_the_command_line_repeats_no_secret(arguments: list[str], tmp_path: Path) -> None:
@@ -130,5 +133,31 @@ def test_the_command_line_repeats_no_secret(arguments: list[str], tmp_path: Path
         env={**os.environ, "HF_HUB_OFFLINE": "1", "EVALSUITE_CACHE": str(tmp_path / "cache")},
     )
     assert done.returncode not in (0, 70)
+    assert ("Traceback" in done.stderr) == ("--debug" in arguments)
     for secret in (SECRET, TOKEN, "password"):
         assert secret not in done.stderr + done.stdout
+
+
+UNCAUGHT = f"""
+import threading
+from evalsuite.run.process import configure_logging
+
+def fail():
+    raise ValueError("refused {SECRET}, {OWN}, {TOKEN} at https://user:password@host")
+
+configure_logging()
+thread = threading.Thread(target=fail)
+thread.start()
+thread.join()
+fail()
+"""
+
+
+def test_what_nobody_catches_in_the_processes_of_a_run() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", UNCAUGHT], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 1
+    assert done.stderr.count("ValueError: refused ***") == 2
+    for secret in (SECRET, OWN, TOKEN, "password"):
+        assert secret not in done.stderr

@@ -3,11 +3,21 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 
 import pytest
 from jinja2 import TemplateError
 
-from evalsuite.templates import compiled, first_problem, rendered
+from evalsuite.errors import UsageError
+from evalsuite.registry import expressions
+from evalsuite.registry.models import Task
+from evalsuite.rendering import (
+    MOST_SECONDS,
+    BadTemplateError,
+    Renderer,
+    first_problem,
+)
+from evalsuite.templates import compiled, reason, rendered
 
 ROW = {"question": "Why?", "choices": ["a", "b"], "n": 3, "label": None}
 
@@ -57,6 +67,9 @@ def test_what_templates_are_for(template: str, text: str) -> None:
         "{{ 9 ** 9 ** 9 }}",
         "{{ '%999999999d' % 1 }}",
         "{{ 'x' | center(10 ** 9) }}",
+        "{{ 'x'.ljust(10 ** 6) }}",
+        "{% for a in question.rjust(width=10 ** 6) %}x{% endfor %}",
+        "{% set f = question.zfill %}{{ f(10 ** 6) }}",
         "{{ 1 / 0 }}",
         "{{ choices.append(1) }}",
         "{{ missing }}",
@@ -66,17 +79,84 @@ def test_what_templates_are_for(template: str, text: str) -> None:
     ],
 )
 def test_what_they_are_not_for(template: str) -> None:
+    with pytest.raises((TemplateError, RecursionError)) as caught:
+        rendered(compiled(template), ROW)
+    assert reason(caught.value)
+    assert "\n" not in reason(caught.value)
+
+
+LONG = "a" * 50
+ENDLESS = {
+    "loops over long texts": "{% set t = 'x'.ljust(1000) %}{% for a in t ~ t %}"
+    "{% for b in t ~ t ~ t ~ t ~ t ~ t %}{% set z = t | upper | title | lower %}"
+    "{% endfor %}{% endfor %}",
+    "a pattern, while it is compiled": "{{ '" + LONG + "!' | regex_replace('(a+)+$', '') }}",
+    "a pattern": "{{ ('" + LONG + "!' ~ question) | regex_replace('(a+)+$', '') }}",
+}
+
+
+@pytest.mark.parametrize("template", ENDLESS.values(), ids=ENDLESS.keys())
+def test_what_does_not_end_is_ended(template: str) -> None:
     started = time.monotonic()
-    problem = first_problem({"prompt": template}, [ROW])
+    problem = first_problem({"good": "{{ n }}", "prompt": template}, [ROW])
     assert problem is not None
-    assert "\n" not in problem[2]
-    assert time.monotonic() - started < 5
+    assert (problem.key, problem.why) == ("prompt", "it does not come to an end")
+    assert time.monotonic() - started < 3 * MOST_SECONDS
+
+
+def test_what_all_rows_take_is_bounded_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("evalsuite.rendering.MOST_SECONDS", 0.3)
+    slow = "{% for a in range(1000) %}{% for b in range(30) %}{{ b }}{% endfor %}{% endfor %}"
+    problem = first_problem({"prompt": slow}, [ROW] * 2000)
+    assert problem is not None
+    assert problem.why == "it does not come to an end"
+
+
+def test_memory_is_bounded() -> None:
+    doubled = "{% set a = question %}" + "{% set a = a ~ a %}" * 40
+    problem = first_problem({"prompt": doubled}, [ROW])
+    assert problem is not None
+    assert problem.why == "it needs too much memory"
+
+
+def test_texts_are_bounded_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    task = Task.model_validate({
+        "name": "t", "kind": "lm_eval", "type": "generate", "data": {"test": "x.jsonl"},
+        "prompt": "{{ question }}", "target": "{{ n }}",
+    })  # fmt: skip
+    monkeypatch.setattr(expressions, "MOST_IN_ALL", 20)
+    expressions.check_expressions(task, [{**ROW, "n": n} for n in range(4)])
+    with pytest.raises(UsageError, match="its templates make more than"):
+        expressions.check_expressions(task, [{**ROW, "n": n} for n in range(5)])
+
+
+def test_the_process_sees_no_secret_and_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HF_TOKEN", "hf_secret")
+    with Renderer({"prompt": "{{ question }}"}) as renderer:
+        process = renderer._process
+        assert b"HF_TOKEN" not in Path(f"/proc/{process.pid}/environ").read_bytes()
+        assert renderer.text("prompt", {"question": "a\nb é \ud800"}) == "a\nb é \ud800"
+        with pytest.raises(BadTemplateError, match="'question' is undefined"):
+            renderer.text("prompt", {})
+        assert renderer.text("prompt", {"question": "again"}) == "again"
+    assert process.poll() is not None
+    dropped = Renderer({"prompt": "x"})
+    process = dropped._process
+    del dropped
+    assert process.poll() is not None
+
+
+def test_many_rows_keep_their_order() -> None:
+    with Renderer({"a": "{{ n }}", "b": "{{ n + 1 }}"}) as renderer:
+        found = list(renderer.texts({"n": n, "long": "x" * n * 10} for n in range(1234)))
+    assert found == [{"a": str(n), "b": str(n + 1)} for n in range(1234)]
 
 
 def test_a_row_that_does_not_fit_is_named() -> None:
     rows = [ROW, {**ROW, "n": "three"}]
-    assert first_problem({"target": "{{ n + 1 }}"}, rows) == (
-        "target", 2, 'TypeError: can only concatenate str (not "int") to str'
-    )  # fmt: skip
+    problem = first_problem({"target": "{{ n + 1 }}"}, rows)
+    assert problem is not None
+    assert (problem.key, problem.row) == ("target", 2)
+    assert problem.why == 'TypeError: can only concatenate str (not "int") to str'
     with pytest.raises(TemplateError):
         compiled("{% endfor %}")

@@ -102,12 +102,16 @@ def dequantise(gguf: Path, into: Path) -> None:
         f"{gguf} could not be converted",
         f"if it is still being written, {WAIT}; else pass a safetensors checkpoint",
     ):
-        tokenizer = AutoTokenizer.from_pretrained(gguf.parent, gguf_file=gguf.name)
+        # Left to themselves, the loaders ask at a terminal whether to trust code beside the file.
+        tokenizer = AutoTokenizer.from_pretrained(
+            gguf.parent, gguf_file=gguf.name, trust_remote_code=False
+        )
         model = AutoModelForCausalLM.from_pretrained(
             gguf.parent,
             gguf_file=gguf.name,
             dtype=torch.bfloat16,
             quantization_config=GgufConfig(dequantize=True),
+            trust_remote_code=False,
         )
         if hasattr(model.config, "quantization_config"):
             # The weights are plain from here on; left in, loaders would quantise them again.

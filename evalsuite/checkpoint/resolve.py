@@ -21,7 +21,8 @@ from evalsuite.checkpoint.integrity import weight_files, weights_in
 from evalsuite.checkpoint.materialise import dequantise, made_once, merge_adapter
 from evalsuite.checkpoint.models import Checkpoint, CheckpointOptions
 from evalsuite.checkpoint.protocols import embedding_protocol
-from evalsuite.checkpoint.safety import check_code, check_vocabulary
+from evalsuite.checkpoint.safety import check_attention, check_code, check_vocabulary
+from evalsuite.checkpoint.shapes import check_shapes, check_tokenizer
 from evalsuite.checkpoint.sources import Located, demo_of, locate
 from evalsuite.errors import CheckpointError
 from evalsuite.paths import cache_dir
@@ -62,6 +63,7 @@ def resolve(
     _require_tokenizer(folder)
     check_code(folder, trusted=options.trust_remote_code)
     check_vocabulary(folder)
+    check_tokenizer(folder)
     detection = detect(folder, origin.located.names, options.kind)
     embedding = embedding_protocol(detection.kind, folder, options)
     chat = None
@@ -100,7 +102,10 @@ def _trace_model(located: Located, options: CheckpointOptions) -> _Origin:
     if located.form == "gguf":
         return _Origin(located, (located.path,))
     folder = read_folder(located.path)
+    # Before the base of an adapter is loaded, too, to be merged.
+    check_attention(folder, trusted=options.trust_remote_code)
     weights = weight_files(folder, allow_pickle=options.allow_pickle)
+    check_shapes(folder)
     return _Origin(located, (*weights, *_small_files(folder)))
 
 

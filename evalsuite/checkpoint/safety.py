@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final
 
-from evalsuite.checkpoint.folder import Folder, read_object
-from evalsuite.checkpoint.integrity import read_header
+from evalsuite.checkpoint.folder import CONFIG_FILES, Folder, read_json, read_object
+from evalsuite.checkpoint.shapes import EMBEDDINGS, ONE_MODEL, tensors, tokenizer_file
 from evalsuite.errors import CheckpointError
 
 TRUST: Final = "read its code, and pass --trust-remote-code if you trust it"
 _OWN_MODULES: Final = "sentence_transformers."
-_EMBEDDINGS: Final = (
-    "embed_tokens.weight", "wte.weight", "word_embeddings.weight", "tok_embeddings.weight",
-)  # fmt: skip
-"""Ends of the names of token embedding matrices."""
+_ATTENTION: Final = frozenset({
+    prefix + name
+    for prefix in ("", "paged|")
+    for name in (
+        "eager", "sdpa", "flex_attention",
+        "flash_attention_2", "flash_attention_3", "flash_attention_4",
+    )
+})  # fmt: skip
+"""Attention that transformers itself brings; any other name is that of code on the hub."""
 
 
 def check_code(folder: Folder, *, trusted: bool) -> None:
@@ -63,6 +69,44 @@ def _known(kind: str) -> bool:
     return any(f'"{kind}"'.encode() in path.read_bytes() for path in tables.glob("*.py"))
 
 
+def check_attention(folder: Folder, *, trusted: bool) -> None:
+    """Refuse a checkpoint whose attention is code from the hub.
+
+    Transformers fetches and runs what ``attn_implementation`` names, without being told to trust
+    it. The key may be at any depth, and in the arguments that sentence-transformers passes on.
+
+    Args:
+        folder: Its small files.
+        trusted: Whether a person allowed its code.
+
+    Raises:
+        CheckpointError: If it names anything but what transformers brings.
+    """
+    if trusted:
+        return
+    for path in folder.files(*CONFIG_FILES):
+        for name in _attention_in(read_json(path)):
+            if name is not None and name not in _ATTENTION:
+                raise CheckpointError(
+                    f"{path} asks for attention that transformers does not bring: {name!r}", TRUST
+                )
+
+
+def _attention_in(content: Any) -> Iterator[Any]:
+    """All values of keys that name attention; for sub-models they may be a mapping."""
+    if isinstance(content, list):
+        for item in content:
+            yield from _attention_in(item)
+    elif isinstance(content, dict):
+        for key, value in content.items():
+            if not key.strip("_").startswith("attn_implementation"):
+                yield from _attention_in(value)
+            elif isinstance(value, dict):
+                yield from value.values()
+            else:
+                yield value if value is None or isinstance(value, str) else repr(value)
+
+
 def check_vocabulary(folder: Folder) -> None:
     """Check that tokenizer, config and embedding matrix speak of one vocabulary.
 
@@ -83,7 +127,7 @@ def check_vocabulary(folder: Folder) -> None:
         raise CheckpointError(
             f"vocabulary-mismatch: {folder.path}: config.json says {stated:,} tokens, but there "
             f"are {rows:,} embeddings",
-            "copy config.json and the weights of one and the same model",
+            ONE_MODEL,
         )
     if largest is not None and largest >= rows:
         raise CheckpointError(
@@ -99,10 +143,8 @@ def _largest_token(folder: Folder) -> int | None:
     Raises:
         CheckpointError: If words have no numbers.
     """
-    path = folder.model_path / "tokenizer.json"
-    if not path.is_file():
-        path = folder.path / "tokenizer.json"
-    if not path.is_file():
+    path = tokenizer_file(folder)
+    if path is None:
         return None
     stored = read_object(path)
     model = stored.get("model")
@@ -139,8 +181,7 @@ def _embedding_rows(folder: Folder) -> int | None:
     """Rows of the token embeddings, if exactly one matrix in the safetensors files can be it."""
     rows = {
         entry["shape"][0]
-        for path in folder.model_path.glob("model*.safetensors")
-        for name, entry in read_header(path).items()
-        if name.endswith(_EMBEDDINGS) and len(entry["shape"]) == 2
+        for name, entry in tensors(folder).items()
+        if name.endswith(EMBEDDINGS) and len(entry["shape"]) == 2
     }
     return rows.pop() if len(rows) == 1 else None

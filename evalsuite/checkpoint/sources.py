@@ -9,6 +9,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Final, Literal
 
+from evalsuite.data.hub import bound_hub
 from evalsuite.errors import CheckpointError, did_you_mean
 
 Form = Literal["folder", "adapter", "gguf"]
@@ -194,6 +195,7 @@ def _from_hub(hub_id: str, allow_pickle: bool) -> Path:
         RepositoryNotFoundError,
     )
 
+    bound_hub()
     wanted = [*HUB_FILES, "*.bin"] if allow_pickle else list(HUB_FILES)
     try:
         found = snapshot_download(hub_id, allow_patterns=wanted, ignore_patterns=list(HUB_EXTRAS))

@@ -23,7 +23,12 @@ from evalsuite.cli.run import run
 from evalsuite.cli.show import plot, table
 from evalsuite.cli.tasks import tasks_app
 from evalsuite.errors import EvalsuiteError, ExitCode
-from evalsuite.redact import RedactingFormatter, shown
+from evalsuite.redact import (
+    RedactingFormatter,
+    hide_secrets_in_tracebacks,
+    redacted_traceback,
+    shown,
+)
 
 app = typer.Typer(
     help="Evaluate checkpoints on embedding and generative tasks with one command.",
@@ -70,6 +75,7 @@ def options(
 def call() -> NoReturn:
     """Do what the command line says: errors become one line and an exit code."""
     debug = "--debug" in sys.argv
+    hide_secrets_in_tracebacks()
     notes = logging.StreamHandler()
     notes.setFormatter(RedactingFormatter("%(message)s"))
     logging.getLogger("evalsuite").addHandler(notes)
@@ -84,11 +90,11 @@ def call() -> NoReturn:
         _fail(f"{words}; see: evalsuite --help, evalsuite COMMAND --help", ExitCode.USAGE)
     except EvalsuiteError as error:
         if debug:
-            raise
+            typer.echo(redacted_traceback(error), err=True, nl=False)
         _fail(error.advice, error.exit_code)
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - whatever it is, it is said in one line
         if debug:
-            raise
+            typer.echo(redacted_traceback(error), err=True, nl=False)
         reason = " ".join(f"{type(error).__name__}: {error}".split())
         _fail(f"internal error: {reason}; evalsuite --debug … shows where", ExitCode.INTERNAL)
     else:

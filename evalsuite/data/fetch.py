@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from evalsuite.data.hashes import sha256
+from evalsuite.data.hub import bound_hub
 from evalsuite.data.mirror import (
     DatasetEntry,
     FileEntry,
@@ -222,6 +223,7 @@ def _retrying(need: Need, call: Callable[[], Any]) -> Any:
     from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
     from tenacity import RetryError, Retrying, retry_if_exception, stop_after_attempt
 
+    bound_hub()
     attempts = Retrying(
         retry=retry_if_exception(_passing),
         wait=_wait,

@@ -11,10 +11,10 @@ import os
 import tempfile
 from datetime import datetime
 from functools import lru_cache
-from pathlib import Path
-from typing import Literal
+from pathlib import Path, PurePosixPath
+from typing import Literal, Self
 
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, model_validator
 
 from evalsuite.data.hashes import hash_folder
 from evalsuite.errors import DataError, StoreError
@@ -59,6 +59,21 @@ class Manifest(Frozen):
     datasets: dict[str, DatasetEntry] = Field(default_factory=dict)
     """Folder inside the mirror → what is in it."""
 
+    @model_validator(mode="after")
+    def _inside(self) -> Self:
+        """A mirror may come from anywhere: it names nothing outside itself."""
+        for folder, entry in self.datasets.items():
+            for name in (folder, *entry.files):
+                if not is_inside(name):
+                    raise ValueError(f"{name!r} is not a path inside the mirror")
+        return self
+
+
+def is_inside(name: str) -> bool:
+    """Whether a relative path stays where it starts."""
+    path = PurePosixPath(name)
+    return bool(path.parts) and not path.is_absolute() and ".." not in path.parts
+
 
 def read_manifest(root: Path) -> Manifest:
     """The manifest of a mirror; an empty one where there is none.
@@ -73,11 +88,11 @@ def read_manifest(root: Path) -> Manifest:
         return _parsed(path, status.st_mtime_ns, status.st_ino)
     except FileNotFoundError:
         return Manifest()
-    except (OSError, ValidationError) as error:
+    except ValidationError as error:
+        reason = str(error.errors(include_url=False)[0]["msg"])
+    except OSError as error:
         reason = str(error).splitlines()[0]
-        raise DataError(
-            f"{path} cannot be read: {reason}", "move it away and fetch again"
-        ) from None
+    raise DataError(f"{path} cannot be read: {reason}", "move it away and fetch again")
 
 
 @lru_cache(maxsize=4)

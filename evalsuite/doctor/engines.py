@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -17,6 +18,8 @@ from evalsuite.redact import shown
 MOST_SECONDS = 100.0
 """Of one engine; loading takes half of it on an idle machine with two cores."""
 REINSTALL = "reinstall it: pip install --force-reinstall torch transformers sentence-transformers"
+_MISSING = re.compile(r"No module named '([\w.]+)'")
+_DISTRIBUTIONS = {"yaml": "pyyaml", "sklearn": "scikit-learn", "PIL": "pillow"}
 LEAVE_VLLM = "run with --engine transformers, or reinstall vLLM: pip install 'evalsuite[cpu]'"
 
 
@@ -32,7 +35,7 @@ def embedding() -> Finding:
     check, values = "embeddings", known()["embedding"]
     found = probe("embedding")
     if "error" in found:
-        return Finding(check=check, state="fail", text=found["error"], fix=REINSTALL)
+        return Finding(check=check, state="fail", text=found["error"], fix=_fix(found, REINSTALL))
     pairs = zip(found["numbers"], values["numbers"], strict=True)
     off = max(abs(a - b) for mine, theirs in pairs for a, b in zip(mine, theirs, strict=True))
     said = f"demo:minilm by {found['engine']}: largest difference {off:.1e}"
@@ -52,7 +55,7 @@ def generation(engine: str) -> Finding:
     fix = LEAVE_VLLM if engine == "vllm" else REINSTALL
     found = probe(engine)
     if "error" in found:
-        return Finding(check=check, state="fail", text=found["error"], fix=fix)
+        return Finding(check=check, state="fail", text=found["error"], fix=_fix(found, fix))
     said = f"demo:smollm2 by {found['engine']}: {found['text']!r}"
     if found["text"] != values["text"]:
         text = f"{said}, not {values['text']!r}"
@@ -64,7 +67,7 @@ def device() -> Finding:
     """See whether there is a GPU."""
     found = probe("device")
     if "error" in found:
-        return Finding(check="gpu", state="fail", text=found["error"], fix=REINSTALL)
+        return Finding(check="gpu", state="fail", text=found["error"], fix=_fix(found, REINSTALL))
     if found["gpu"] is None:
         built = found["cuda"] or "without CUDA"
         return Finding(
@@ -99,6 +102,15 @@ def probe(name: str) -> dict[str, Any]:
     except ValueError:
         return {"error": _last_words(process.returncode, err)}
     return found
+
+
+def _fix(found: dict[str, Any], otherwise: str) -> str:
+    """What to type: the module that is missing is installed, if that is what is wrong."""
+    missing = _MISSING.search(found["error"])
+    if missing is None or missing[1] == "evalsuite":
+        return otherwise
+    name = missing[1].partition(".")[0]
+    return f"pip install --force-reinstall {_DISTRIBUTIONS.get(name, name.replace('_', '-'))}"
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

@@ -56,19 +56,32 @@ def data(root: Path, needs: Sequence[Need], suite: str) -> list[Finding]:
         return [Finding(check="data", state="fail", text=f"{root} is not a folder", fix=fetch)]
     try:
         checked = verify(root)
-        missing = [need.name for need in needs if need.held(root) is None]
+        held = {need.name: need.held(root) for need in needs}
     except DataError as error:
         return [Finding(check="data", state="fail", text=error.message, fix=fetch)]
     found = []
-    if missing:
-        named = ", ".join(missing[:5]) + (" …" if len(missing) > 5 else "")
-        text = f"{len(missing)} of {len(needs)} data sets of {suite} are not there: {named}"
+    of = f"of {len(needs)} data sets of {suite}"
+    if missing := [name for name, folder in held.items() if folder is None]:
+        text = f"{len(missing)} {of} are not there: {_some(missing)}"
         found.append(Finding(check="data", state="fail", text=text, fix=fetch))
     found += [_hashes(one, fetch) for one in checked if one.problems]
+    known = {root / one.folder for one in checked}
+    if unknown := [name for name, folder in held.items() if folder and folder not in known]:
+        text = (
+            f"{len(unknown)} {of} were put there by hand, so that nothing says what they must "
+            f"hash to: {_some(unknown)}"
+        )
+        fix = f"to have them checked, move them away, then: {fetch}"
+        found.append(Finding(check="data", state="warn", text=text, fix=fix))
     if not found:
-        text = f"all {len(needs)} data sets of {suite} are there; {_verified(checked)}"
-        found.append(Finding(check="data", state="ok", text=text))
+        files = sum(one.files for one in checked)
+        text = f"all {len(needs)} data sets of {suite} are there; {files} files hash to what was"
+        found.append(Finding(check="data", state="ok", text=f"{text} fetched"))
     return found
+
+
+def _some(names: Sequence[str]) -> str:
+    return ", ".join(names[:5]) + (" …" if len(names) > 5 else "")
 
 
 def _hashes(one: Checked, fetch: str) -> Finding:
@@ -77,12 +90,6 @@ def _hashes(one: Checked, fetch: str) -> Finding:
     if len(one.problems) > 1:
         text += f", and {len(one.problems) - 1} more"
     return Finding(check="data", state="fail", text=text, fix=fetch)
-
-
-def _verified(checked: Sequence[Checked]) -> str:
-    if not checked:
-        return "no manifest says what they must hash to"
-    return f"{sum(one.files for one in checked)} files hash to what was fetched"
 
 
 def disk(store: Path, tasks: int, root: Path | None) -> list[Finding]:

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
 from evalsuite.engines.base import Device, DType, Encoder
-from evalsuite.errors import CheckpointError, UsageError
+from evalsuite.errors import CheckpointError, EvalsuiteError, UsageError
 
 if TYPE_CHECKING:
     from evalsuite.checkpoint.models import Checkpoint
@@ -83,14 +83,18 @@ def loading(checkpoint: Checkpoint, what: str) -> Iterator[None]:
     Raises:
         CheckpointError: In the place of the library's error.
     """
-    from safetensors import SafetensorError
-
-    known = (OSError, ValueError, RuntimeError, KeyError, TypeError, ImportError, SafetensorError)
     try:
         yield
-    except known as error:
+    except EvalsuiteError:
+        raise
+    # What a damaged file makes a library raise is open: ZeroDivisionError for a model without
+    # heads, a bare Exception from the tokenizers library, and whatever a model's own code raises.
+    except Exception as error:
         lines = str(error).strip().splitlines() or [repr(error)]
+        reason = lines[0]
+        if "ignore_mismatched_sizes" in str(error):  # an option of transformers, not ours
+            reason = "its weights have other shapes than its config.json says"
         raise CheckpointError(
-            f"the {what} of {checkpoint.name} cannot be loaded: {lines[0]}",
+            f"the {what} of {checkpoint.name} cannot be loaded: {reason}",
             f"check the files in {checkpoint.path}",
         ) from error

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import platform
+import pwd
 import struct
 import sys
 import sysconfig
@@ -126,6 +127,28 @@ def python() -> str:
     return str(Path(sys.executable).resolve())
 
 
+def installation() -> Path:
+    """Where the interpreter and its library are; programs can read it."""
+    return Path(python()).parents[1]
+
+
+def exposed() -> str | None:
+    """Why programs could read what is nobody's business; ``None`` where they cannot.
+
+    An interpreter in ``~/bin`` makes the whole home the installation.
+    """
+    place = installation()
+    if place.is_relative_to("/usr"):
+        return None  # the system's, and bound in any case
+    homes = {Path.home().resolve(), Path(pwd.getpwuid(os.getuid()).pw_dir).resolve()}
+    if place == Path("/") or any(home.is_relative_to(place) for home in homes):
+        return (
+            f"programs could read all of {place}, since Python is installed there; use a Python "
+            "that has a folder of its own"
+        )
+    return None
+
+
 def command(bwrap: str, module: str, handle: int) -> list[str]:
     """The command line that runs a module of :mod:`evalsuite.harness.inside`.
 
@@ -137,7 +160,7 @@ def command(bwrap: str, module: str, handle: int) -> list[str]:
         handle: See :func:`filter_handle`.
     """
     system = {Path("/usr"), Path("/lib"), Path("/lib64"), Path("/bin"), Path("/etc/ld.so.cache")}
-    system |= {Path(python()).parents[1], Path(sysconfig.get_paths()["stdlib"])}
+    system |= {installation(), Path(sysconfig.get_paths()["stdlib"])}
     binds: list[str] = []
     for path in sorted(system, key=lambda p: len(p.parts)):
         binds += ["--ro-bind-try", str(path), str(path)]

@@ -10,9 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from datasets import Dataset, DatasetDict
-from jinja2 import TemplateError
 from lm_eval.api.task import ConfigurableTask
-from lm_eval.utils import apply_template
 
 from evalsuite.data import files_info, groups_of, read_rows, require_columns
 from evalsuite.errors import DataError, EngineError, UsageError
@@ -20,10 +18,13 @@ from evalsuite.harness import answers
 from evalsuite.harness.grit_tasks.rows import GROUP
 from evalsuite.harness.lm_eval_tasks import LoadedTasks
 from evalsuite.harness.sandbox import Sandbox, require_sandbox
-from evalsuite.registry.expressions import check_expressions, read_as
+from evalsuite.registry.expressions import Texts, read_as, render_all
 from evalsuite.registry.models import COLUMNS, Task
 
 Row = Mapping[str, Any]
+
+HEADER = "{{prompt | trim}}"
+"""What a chat model's program is made to begin with."""
 
 MEAN_METRICS = {
     "generate": ("exact_match", "f1", "unparsed"),
@@ -54,14 +55,16 @@ def load_own(task: Task, *, chat: bool, shots: int | None, seed: int) -> LoadedT
         raise DataError(
             f"{task.data['shots']}: {len(tables['shots'])} examples, but {count} are asked for"
         )
-    # lm-eval renders templates without a sandbox: what it is given was seen to do no harm.
-    check_expressions(task, tables["test"], tables.get("shots", ()))
-    config = _config(task, chat)
+    sets = {role: _data_set(task, rows) for role, rows in tables.items()}
+    shown = list(sets.get("shots", ()))
+    # lm-eval would render templates without a sandbox and without an end: it gets the texts.
+    texts = render_all(task, list(sets["test"]), shown, _more(task))
+    config = _config(task, chat, texts)
     config["num_fewshot"] = count
     if "shots" in tables:
         config["fewshot_split"] = "shots"
-        config["fewshot_config"] = {"sampler": "first_n", **_shots(task)}
-    built = _build(task, config, tables)
+        config["fewshot_config"] = {"sampler": "first_n", **_shots(task, texts)}
+    built = _build(task, config, sets, texts)
     built.set_fewshot_seed(seed)
     return LoadedTasks(
         name=task.name,
@@ -83,17 +86,17 @@ def _rows(task: Task, role: str, path: Path) -> list[dict[str, Any]]:
 
 
 class RowsTask(ConfigurableTask):  # type: ignore[misc]
-    """An lm-eval task on rows that are already there.
+    """An lm-eval task on rows that are already there, and whose templates are already rendered.
 
     Args:
         config: As in an lm-eval YAML file.
-        tables: Split → rows, all with the same keys.
+        sets: Split → rows.
+        texts: What the templates in ``config`` make of the rows.
     """
 
-    def __init__(
-        self, config: dict[str, Any], tables: Mapping[str, Sequence[dict[str, Any]]]
-    ) -> None:
-        self._tables = tables
+    def __init__(self, config: dict[str, Any], sets: Mapping[str, Dataset], texts: Texts) -> None:
+        self._sets = sets
+        self._texts = texts
         super().__init__(config=config)
 
     def download(
@@ -102,39 +105,73 @@ class RowsTask(ConfigurableTask):  # type: ignore[misc]
         **kwargs: Any,  # noqa: ARG002 - lm-eval's signature
     ) -> None:
         """Take the rows; there is nothing to download."""
-        self.dataset = DatasetDict(
-            {role: Dataset.from_list(list(rows)) for role, rows in self._tables.items()}
-        )
+        self.dataset = DatasetDict(self._sets)
+
+    def doc_to_text(self, doc: Row, doc_to_text: Any = None) -> Any:
+        """The prompt."""
+        field = self.config.doc_to_text if doc_to_text is None else doc_to_text
+        return super().doc_to_text(*self._ready(doc, field))
+
+    def doc_to_target(self, doc: Row, doc_to_target: Any = None) -> Any:
+        """What is right."""
+        field = self.config.doc_to_target if doc_to_target is None else doc_to_target
+        return super().doc_to_target(*self._ready(doc, field))
+
+    def doc_to_choice(self, doc: Row, doc_to_choice: Any = None) -> Any:
+        """What is chosen from."""
+        field = self.config.doc_to_choice if doc_to_choice is None else doc_to_choice
+        return super().doc_to_choice(*self._ready(doc, field))
+
+    def doc_to_prefix(self, doc: Row) -> str | None:
+        """What the answer is made to begin with."""
+        return self.resolve_field(doc, self.config.gen_prefix)
+
+    def resolve_field(self, doc: Row, field: str | None = None) -> str | None:
+        """A column, or what a template made of the row."""
+        if not field:
+            return field
+        return str(doc[field]) if field in doc else self._texts.text(field, doc)
+
+    def _ready(self, doc: Row, field: Any) -> tuple[Row, Any]:
+        """A row and a template that say what the given ones were seen to say.
+
+        So what lm-eval makes of a text (a number, a list) stays its own doing.
+        """
+        if not isinstance(field, str) or field in self.features:
+            return doc, field
+        return {"ready": self._texts.text(field, doc)}, "{{ ready }}"
+
+
+def _data_set(task: Task, rows: Sequence[dict[str, Any]]) -> Dataset:
+    try:
+        return Dataset.from_list(list(rows))
+    except (ValueError, TypeError) as error:
+        raise UsageError(f"task {task.name}: {error}", "check the task file") from error
 
 
 def _build(
-    task: Task, config: dict[str, Any], tables: Mapping[str, list[dict[str, Any]]]
+    task: Task, config: dict[str, Any], sets: Mapping[str, Dataset], texts: Texts
 ) -> RowsTask:
     try:
-        return RowsTask(config, tables)
-    except TemplateError as error:
-        raise UsageError(
-            f"task {task.name}: a template does not fit the rows: {error.message}",
-            "check the column names in 'prompt', 'target' and 'choices'",
-        ) from error
+        return RowsTask(config, sets, texts)
     except (ValueError, SyntaxError, TypeError) as error:
         raise UsageError(f"task {task.name}: {error}", "check the task file") from error
 
 
-def _config(task: Task, chat: bool) -> dict[str, Any]:
+def _config(task: Task, chat: bool, texts: Texts) -> dict[str, Any]:
     common = {"task": task.name, "test_split": "test", "fewshot_delimiter": "\n\n"}
     if task.type == "multiple_choice":
         return common | _multiple_choice(task, chat)
     if task.type == "code":
         return common | _code(task, chat)
-    return common | _generate(task)
+    return common | _generate(task, texts)
 
 
 def _multiple_choice(task: Task, chat: bool) -> dict[str, Any]:
     asked: dict[str, Any] = {"doc_to_text": task.prompt, "gen_prefix": task.answer_prefix}
     if task.answer_prefix and not chat:
         # lm-eval joins the two by the delimiter that choices need, a space.
-        asked = {"doc_to_text": f"{task.prompt}\n{task.answer_prefix}"}
+        asked = {"doc_to_text": _more(task)["prompt, answer_prefix"]}
     choices = list(task.choices) if isinstance(task.choices, tuple) else task.choices
     return {
         "output_type": "multiple_choice",
@@ -146,17 +183,26 @@ def _multiple_choice(task: Task, chat: bool) -> dict[str, Any]:
     }
 
 
-def _generate(task: Task) -> dict[str, Any]:
+def _more(task: Task) -> dict[str, str]:
+    """Templates that are not in the task file as they are."""
+    if task.type == "code":
+        return {"header": HEADER}
+    if task.type == "multiple_choice" and task.answer_prefix:
+        return {"prompt, answer_prefix": f"{task.prompt}\n{task.answer_prefix}"}
+    return {}
+
+
+def _generate(task: Task, texts: Texts) -> dict[str, Any]:
     assert task.target is not None
     return {
         "output_type": "generate_until",
         "doc_to_text": task.prompt,
         # Not the template itself: lm-eval would turn a list or number into a Python value.
-        "doc_to_target": _Rendered(task.target),
+        "doc_to_target": _Rendered(task.target, texts),
         # "Question: …⏎Answer: …", as in the prompts of the GRIT paper.
         "target_delimiter": "\n" if task.answer_prefix else " ",
         "gen_prefix": task.answer_prefix,
-        "process_results": GenerationScorer(task),
+        "process_results": GenerationScorer(task, texts),
         **_decoding(task, task.generation.stop),
     }
 
@@ -164,12 +210,12 @@ def _generate(task: Task) -> dict[str, Any]:
 def _code(task: Task, chat: bool) -> dict[str, Any]:
     """A chat model is asked, and made to begin with the header; a base model goes on from it."""
     header = _stripped_prompt
-    asked = {"doc_to_text": task.prompt or _instruction, "gen_prefix": "{{prompt | trim}}"}
+    asked = {"doc_to_text": task.prompt or _instruction, "gen_prefix": HEADER}
     form = asked if chat else {"doc_to_text": header}
     return {
         "output_type": "generate_until",
         **form,
-        "doc_to_target": "{{tests}}",
+        "doc_to_target": _tests_column,
         "target_delimiter": "",
         "process_results": CodeScorer(require_sandbox()),
         **_decoding(task, (*answers.CODE_STOP, *task.generation.stop)),
@@ -178,6 +224,16 @@ def _code(task: Task, chat: bool) -> dict[str, Any]:
 
 def _stripped_prompt(row: Row) -> str:
     return str(row["prompt"]).strip()
+
+
+def _tests_column(row: Row) -> str:
+    return str(row["tests"])
+
+
+def _solution(row: Row) -> str:
+    if "canonical_solution" not in row:
+        raise DataError("an example has no 'canonical_solution'", "add it to the file of 'shots'")
+    return str(row["canonical_solution"])
 
 
 def _instruction(row: Row) -> str:
@@ -211,14 +267,14 @@ def _mean(metric: str) -> dict[str, Any]:
     return {"metric": metric, "aggregation": "mean", "higher_is_better": better}
 
 
-def _shots(task: Task) -> dict[str, Any]:
+def _shots(task: Task, texts: Texts) -> dict[str, Any]:
     """How the answers of few-shot examples are shown."""
     if task.shot_target is not None:
-        return {"doc_to_target": _Rendered(task.shot_target)}
+        return {"doc_to_target": _Rendered(task.shot_target, texts)}
     if task.type == "generate" and task.target is not None:
-        return {"doc_to_target": _FirstReference(task.target)}
+        return {"doc_to_target": _FirstReference(task.target, texts)}
     if task.type == "code":
-        return {"doc_to_target": "{{canonical_solution}}"}
+        return {"doc_to_target": _solution}
     return {}
 
 
@@ -227,9 +283,10 @@ class _Rendered:
     """A template as a function, so that the result stays text."""
 
     template: str
+    texts: Texts
 
     def __call__(self, row: Row) -> str:
-        return str(apply_template(self.template, dict(row)))
+        return self.texts.text(self.template, row)
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,9 +294,10 @@ class _FirstReference:
     """The first of the right answers, for few-shot examples."""
 
     template: str
+    texts: Texts
 
     def __call__(self, row: Row) -> str:
-        return answers.references(_Rendered(self.template)(row))[0]
+        return answers.references(self.texts.text(self.template, row))[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,9 +306,11 @@ class GenerationScorer:
 
     Attributes:
         task: Says how the answer is found and what the right ones are.
+        texts: What its templates make of its rows.
     """
 
     task: Task
+    texts: Texts
 
     def extract(self, response: str) -> str | None:
         """The answer in a response."""
@@ -264,7 +324,7 @@ class GenerationScorer:
             results: One request's responses.
         """
         assert self.task.target is not None
-        right = answers.references(_Rendered(self.task.target)(row))
+        right = answers.references(self.texts.text(self.task.target, row))
         found = [self.extract(response) for response in results[0]]
         return {
             "exact_match": _average([answers.exact_match(answer, right) for answer in found]),

@@ -21,7 +21,7 @@ from typing import BinaryIO, Literal
 
 from evalsuite.errors import TaskSkipped
 from evalsuite.harness.inside.checker import BEGAN
-from evalsuite.harness.isolation import command, filter_handle, supported
+from evalsuite.harness.isolation import command, exposed, filter_handle, supported
 
 Stream = int | BinaryIO
 Outcome = Literal["passed", "failed", "timeout", "error"]
@@ -189,6 +189,8 @@ def probe() -> Sandbox | str:
         return UNKNOWN_MACHINE
     if (bwrap := shutil.which("bwrap")) is None:
         return MISSING
+    if (reason := exposed()) is not None:
+        return f"code is only run in a sandbox, and in it {reason}"
     trial = Sandbox(bwrap, seconds=6 * SECONDS)
     started = time.perf_counter()
     good = trial.run("def f(): return 1", "assert f() == 1", entry="f")

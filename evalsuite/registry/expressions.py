@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import re
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, get_args
 
-from evalsuite.errors import UsageError
+from evalsuite.errors import DataError, UsageError
 from evalsuite.registry.models import Extract, Task
+from evalsuite.rendering import MOST_IN_ALL, BadTemplateError, Renderer
 
 _TEMPLATES = ("prompt", "answer_prefix", "target", "shot_target")
 
@@ -25,21 +29,77 @@ def check_expressions(
     Raises:
         UsageError: For a template or a pattern that is wrong or does not fit.
     """
-    from evalsuite.templates import first_problem
+    render_all(task, rows, shots)
 
+
+def render_all(
+    task: Task,
+    rows: Sequence[Mapping[str, Any]],
+    shots: Sequence[Mapping[str, Any]] = (),
+    more: Mapping[str, str] = MappingProxyType({}),
+) -> Texts:
+    """As :func:`check_expressions`; the texts are kept, so that nothing need be rendered again.
+
+    Args:
+        task: The task.
+        rows: Its test items.
+        shots: Its examples.
+        more: Further templates that are to be ready, by any name.
+    """
     _check_pattern(task)
     templates = {key: text for key in _TEMPLATES if (text := getattr(task, key)) is not None}
     for number, choice in enumerate(_choices(task)):
         templates[f"choices.{number}"] = choice
+    templates |= more
     of_items = {key: text for key, text in templates.items() if key != "shot_target"}
+    texts = Texts()
+    letters = 0
     for given, examples in ((of_items, rows), (templates, shots)):
-        if (problem := first_problem(given, examples)) is not None:
-            key, row, why = problem
-            at = f" (row {row})" if row else ""
+        try:
+            with Renderer(given) as renderer:
+                for row, found in zip(examples, renderer.texts(examples), strict=True):
+                    texts.add(row, {given[key]: text for key, text in found.items()})
+                    letters += sum(map(len, found.values()))
+                    if letters > MOST_IN_ALL:
+                        raise UsageError(
+                            f"task {task.name}: its templates make more than "
+                            f"{MOST_IN_ALL >> 20} Mi characters",
+                            "use fewer rows, or shorter texts",
+                        )
+        except BadTemplateError as problem:
+            at = f" (row {problem.row})" if problem.row else ""
             raise UsageError(
-                f"task {task.name}: the template {key!r} is refused{at}: {why}",
+                f"task {task.name}: the template {problem.key!r} is refused{at}: {problem.why}",
                 "correct it in the task file, or the names of columns in it",
-            )
+            ) from None
+    return texts
+
+
+class Texts:
+    """What the templates of a task make of its rows."""
+
+    def __init__(self) -> None:
+        self._texts: dict[bytes, dict[str, str]] = {}
+
+    def add(self, row: Mapping[str, Any], found: Mapping[str, str]) -> None:
+        """Keep the texts of a row: template → text."""
+        self._texts.setdefault(_content(row), {}).update(found)
+
+    def text(self, template: str, row: Mapping[str, Any]) -> str:
+        """What a template made of a row.
+
+        Raises:
+            DataError: If it was never rendered with it.
+        """
+        try:
+            return self._texts[_content(row)][template]
+        except KeyError:
+            raise DataError("a row is not what the templates were rendered with") from None
+
+
+def _content(row: Mapping[str, Any]) -> bytes:
+    plain = json.dumps(dict(row), sort_keys=True, default=repr)
+    return hashlib.sha256(plain.encode()).digest()
 
 
 def read_as(task: Task, rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:

@@ -11,6 +11,7 @@ from pydantic import Field, ValidationError, field_validator
 
 from evalsuite.errors import UsageError, did_you_mean
 from evalsuite.paths import shipped_tasks
+from evalsuite.registry.data_paths import data_paths
 from evalsuite.registry.examples import Examples
 from evalsuite.registry.models import Instruction, Kind, Name, Suite, Task
 from evalsuite.registry.yaml_file import YamlFile
@@ -109,7 +110,7 @@ class Registry:
             elif "instructions" in parents:
                 self._add_instructions(YamlFile(path))
             else:
-                self._add_tasks(YamlFile(path))
+                self._add_tasks(YamlFile(path), folder)
 
     def check_suites(self) -> None:
         """Check that the suites name tasks that exist, and columns that can be filled."""
@@ -182,10 +183,10 @@ class Registry:
         known = [*self.instruction_sets, *NO_SETS]
         raise UsageError(f"no instruction set is called {name!r}", did_you_mean(name, known))
 
-    def _add_tasks(self, file: YamlFile) -> None:
+    def _add_tasks(self, file: YamlFile, folder: Path) -> None:
         raw = file.mapping("a task")
         if "tasks" not in raw:
-            self._add_task(file, raw, ())
+            self._add_task(file, raw, (), folder)
             return
         if unknown := set(raw) - {"tasks", "defaults"}:
             key = min(unknown)
@@ -201,12 +202,14 @@ class Registry:
             if not isinstance(member, dict):
                 where = f"{file.path}:{file.line(('tasks', index))}"
                 raise UsageError(f"{where}: expected a mapping that describes a task")
-            self._add_task(file, {**defaults, **member}, ("tasks", index))
+            self._add_task(file, {**defaults, **member}, ("tasks", index), folder)
 
-    def _add_task(self, file: YamlFile, raw: dict[str, Any], at: Sequence[str | int]) -> None:
+    def _add_task(
+        self, file: YamlFile, raw: dict[str, Any], at: Sequence[str | int], folder: Path
+    ) -> None:
         task = file.validate(Task, raw, at)
         if task.data is not None:
-            task = task.model_copy(update={"data": _absolute(file, task.data, at)})
+            task = task.model_copy(update={"data": data_paths(file, task.data, at, folder)})
         self._claim(f"task {task.name}", file, at)
         self.tasks[task.name] = task
 
@@ -232,17 +235,6 @@ def _check_inside(where: str, names: Iterable[str], inside: set[str]) -> None:
         if name not in inside:
             hint = did_you_mean(name, inside)
             raise UsageError(f"{where} names {name!r}, which is not in the suite", hint)
-
-
-def _absolute(file: YamlFile, data: dict[str, Path], at: Sequence[str | int]) -> dict[str, Path]:
-    found: dict[str, Path] = {}
-    for role, path in data.items():
-        try:
-            found[role] = (file.path.parent / path).resolve()
-        except (ValueError, OSError, RuntimeError) as error:  # a null byte, a loop of links
-            where = f"{file.path}:{file.line((*at, 'data', role))}"
-            raise UsageError(f"{where}: data.{role}: not a path: {error}") from None
-    return found
 
 
 def _harness_task(name: str) -> Task | None:

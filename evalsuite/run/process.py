@@ -8,7 +8,7 @@ import select
 import sys
 from pathlib import Path
 
-from evalsuite.redact import RedactingFormatter
+from evalsuite.redact import RedactingFormatter, hide_secrets_in_tracebacks
 
 
 def redirect_output(log: Path) -> None:
@@ -21,7 +21,8 @@ def redirect_output(log: Path) -> None:
 
 
 def configure_logging() -> None:
-    """Log warnings to standard error, without secrets."""
+    """Log warnings, and what nobody catches, to standard error, without secrets."""
+    hide_secrets_in_tracebacks()
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr)
     for handler in logging.getLogger().handlers:
         handler.setFormatter(RedactingFormatter(logging.BASIC_FORMAT))

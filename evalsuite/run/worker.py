@@ -109,16 +109,18 @@ def load_engine(spec: WorkerSpec) -> Engine:
         from evalsuite.engines.encoders import load_encoder
 
         return load_encoder(checkpoint, device=options.device, dtype=options.dtype)
+    from evalsuite.engines.encoders import loading
     from evalsuite.engines.generators import load_generator
 
-    return load_generator(
-        checkpoint,
-        engine=generator_engine(options.engine),
-        device=options.device,
-        dtype=options.dtype,
-        max_length=first.max_length,
-        prefix_caching=options.prefix_caching,
-    )
+    with loading(checkpoint, "model"):
+        return load_generator(
+            checkpoint,
+            engine=generator_engine(options.engine),
+            device=options.device,
+            dtype=options.dtype,
+            max_length=first.max_length,
+            prefix_caching=options.prefix_caching,
+        )
 
 
 def main() -> int:

@@ -13,6 +13,8 @@ import pytest
 LLAMA = {"architectures": ["LlamaForCausalLM"], "model_type": "llama", "num_key_value_heads": 2}
 BERT = {"architectures": ["BertModel"], "model_type": "bert", "max_position_embeddings": 512}
 
+WORDS = {"type": "WordLevel", "vocab": {"a": 0}, "unk_token": "a"}
+
 WriteWeights = Callable[..., Path]
 WriteFolder = Callable[..., Path]
 
@@ -44,7 +46,7 @@ def write_folder(tmp_path: Path) -> WriteFolder:
         folder.mkdir(parents=True)
         (folder / "config.json").write_text(json.dumps(config))
         _write_weights(folder / "model.safetensors")
-        (folder / "tokenizer.json").write_text('{"added_tokens": []}')
+        (folder / "tokenizer.json").write_text(json.dumps({"added_tokens": [], "model": WORDS}))
         for key, content in files.items():
             file = folder / key.replace("__", "/")
             file.parent.mkdir(exist_ok=True)

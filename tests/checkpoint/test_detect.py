@@ -13,7 +13,10 @@ BERT = {"architectures": ["BertModel"]}
 ROOT_MODULE = {"modules.json": [{"type": "sentence_transformers.models.Transformer", "path": ""}]}
 GRIT_CODE = {**LLAMA, "auto_map": {"AutoModelForCausalLM": "modeling_gritlm7b.X"}}
 EMBED_TEMPLATE = {"chat_template.jinja": "<|user|>\n…<|embed|>\n"}
-EMBED_TOKEN = {"tokenizer.json": '{"added_tokens": [{"id": 9, "content": "<|embed|>"}]}'}
+EMBED_TOKEN = {
+    "tokenizer.json": '{"model": {"type": "WordLevel", "vocab": {"a": 0, "<|embed|>": 1}, '
+    '"unk_token": "a"}}'
+}
 
 TABLE = [
     ("plain", LLAMA, {}, "causal", "architecture LlamaForCausalLM"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import struct
 from pathlib import Path
 from typing import Any
@@ -29,8 +30,12 @@ def write(folder: Path, config: dict[str, Any], rows: int, words: int, added: in
     header = json.dumps({"model.embed_tokens.weight": tensor}).encode()
     body = struct.pack("<Q", len(header)) + header + bytes(rows * 8)
     (folder / "model.safetensors").write_bytes(body)
-    vocabulary = {"model": {"vocab": {f"w{n}": n for n in range(words)}}}
-    tokens = [{"id": words + n, "content": f"<{n}>"} for n in range(added)]
+    model = {"type": "WordLevel", "vocab": {f"w{n}": n for n in range(words)}, "unk_token": "w0"}
+    vocabulary = {"model": model}
+    flags = dict.fromkeys(("single_word", "lstrip", "rstrip", "normalized"), False)
+    tokens = [
+        {"id": words + n, "content": f"<{n}>", "special": True, **flags} for n in range(added)
+    ]
     (folder / "tokenizer.json").write_text(json.dumps({**vocabulary, "added_tokens": tokens}))
 
 
@@ -93,3 +98,60 @@ def test_routes_to_modules_of_its_own(folder: Path, cache: Path) -> None:
     (folder / "modules.json").write_text(json.dumps(modules))
     (folder / "router_config.json").write_text(json.dumps({"types": {"query": "own.Module"}}))
     assert "brings its own module 'own.Module'" in refused(folder, cache)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"attn_implementation": "evil/kernel"},
+        {"_attn_implementation_internal": "evil/kernel"},
+        {"text_config": {"_attn_implementation": "evil/kernel"}},
+        {"attn_implementation": {"": "eager", "text_config": "evil/kernel"}},
+        {"towers": [{"attn_implementation": "evil/kernel"}]},
+    ],
+)
+def test_attention_that_is_code_from_the_hub(
+    folder: Path, cache: Path, change: dict[str, Any]
+) -> None:
+    write(folder, CONFIG | change, rows=8, words=8)
+    line = refused(folder, cache)
+    assert "attention that transformers does not bring: 'evil/kernel'; read its code" in line
+    trusting = CheckpointOptions(trust_remote_code=True)
+    assert resolve(str(folder), trusting, cache=cache).kind == "causal"
+
+
+@pytest.mark.parametrize("name", [None, "eager", "sdpa", "flash_attention_2", "paged|eager"])
+def test_attention_that_transformers_brings(folder: Path, cache: Path, name: str | None) -> None:
+    write(folder, CONFIG | {"attn_implementation": name}, rows=8, words=8)
+    assert resolve(str(folder), cache=cache).kind == "causal"
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"num_attention_heads": 0}, "says num_attention_heads is 0"),
+        ({"hidden_size": 10**12}, "vectors of 1,000,000,000,000 numbers, but the embeddings have"),
+        ({"text_config": {"hidden_size": 3}}, "vectors of 3 numbers, but the embeddings have 2"),
+    ],
+)
+def test_sizes_that_do_not_fit(
+    folder: Path, cache: Path, change: dict[str, Any], says: str
+) -> None:
+    write(folder, CONFIG | change, rows=8, words=8)
+    assert says in refused(folder, cache)
+
+
+def test_layers_that_have_no_weights(tiny_llama: Path, tmp_path: Path, cache: Path) -> None:
+    folder = tmp_path / "tiny"
+    shutil.copytree(tiny_llama, folder)
+    config = json.loads((folder / "config.json").read_text())
+    for stated in (1, 2):  # fewer is how a model is cut
+        (folder / "config.json").write_text(json.dumps(config | {"num_hidden_layers": stated}))
+        assert resolve(str(folder), cache=cache).kind == "causal"
+    (folder / "config.json").write_text(json.dumps(config | {"num_hidden_layers": 10**8}))
+    assert "says 100,000,000 layers, but there are weights of 2; copy" in refused(folder, cache)
+
+
+def test_a_tokenizer_that_is_none(folder: Path, cache: Path) -> None:
+    (folder / "tokenizer.json").write_text('{"model": {"type": "BPE"}}')
+    assert "is no tokenizer: Missing vocab/merges" in refused(folder, cache)

@@ -14,6 +14,11 @@ from pathlib import Path
 import pytest
 from fake_hub import Hub, serving
 
+from evalsuite.data import fetch
+from evalsuite.data.hub import bound_hub
+from evalsuite.data.needs import Need
+from evalsuite.errors import DataError
+
 FIRST, SECOND = "a" * 40, "b" * 40
 STS = "acme/sts"
 OTHER = "acme/other"
@@ -130,6 +135,74 @@ def test_a_dropped_connection_goes_on_where_it_was(hub: Hub, tasks: Path, tmp_pa
     assert (tmp_path / "m" / STS / "data" / "test.jsonl").read_bytes() == content
     [asked] = hub.ranges
     assert 10_000_000 <= int(asked.removeprefix("bytes=").rstrip("-")) <= len(content) // 2
+
+
+def test_a_silent_hub_is_asked_again(hub: Hub, tasks: Path, tmp_path: Path) -> None:
+    hub.silent = 2
+    started = time.monotonic()
+    code, shown = data(hub, tasks, "fetch", "one", str(tmp_path / "m"), EVALSUITE_HUB_TIMEOUT="1")
+    assert code == 0, shown
+    assert "acme/sts: timed out; next try in" in shown
+    assert hub.silent == 0
+    assert time.monotonic() - started < 60
+
+
+def test_a_hub_that_stays_silent_is_given_up_and_named(
+    hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hub.silent = 10**6
+    monkeypatch.setattr(fetch, "_wait", lambda _: 0.0)
+    monkeypatch.setattr(fetch, "TRIES", 2)
+    monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", hub.url)
+    monkeypatch.setenv("EVALSUITE_HUB_TIMEOUT", "0.3")
+    bound_hub.cache_clear()
+    try:
+        with pytest.raises(DataError) as caught:
+            fetch.ask(Need(name=STS, revision=FIRST, tasks=("one",)))
+    finally:
+        monkeypatch.delenv("EVALSUITE_HUB_TIMEOUT")
+        bound_hub.cache_clear()
+        bound_hub()
+    assert "the hub does not give acme/sts after 2 tries: timed out" in caught.value.line
+
+
+def test_a_checkpoint_on_a_silent_hub_is_named(hub: Hub, tmp_path: Path) -> None:
+    hub.silent = 10**6
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "evalsuite.cli",
+            "run",
+            "--ckpt",
+            "acme/model",
+            "--tasks",
+            "smoke-sts",
+        ],
+        env={
+            **os.environ,
+            "HF_ENDPOINT": hub.url,
+            "HF_HOME": str(tmp_path / "home"),
+            "EVALSUITE_HUB_TIMEOUT": "0.5",
+        },
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode not in (0, 70)
+    assert len(done.stderr.splitlines()) == 1
+    assert "'acme/model' is no folder here" in done.stderr
+
+
+def test_a_timeout_that_is_no_number(hub: Hub, tasks: Path, tmp_path: Path) -> None:
+    for given in ("soon", "0", "inf"):
+        code, shown = data(
+            hub, tasks, "fetch", "one", str(tmp_path / "m"), EVALSUITE_HUB_TIMEOUT=given
+        )
+        assert code == 2
+        assert f"EVALSUITE_HUB_TIMEOUT={given} is not valid; give seconds" in shown
 
 
 @pytest.mark.parametrize(

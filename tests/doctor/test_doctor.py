@@ -121,6 +121,21 @@ def test_a_data_set_that_is_not_there(mirror: Path, tmp_path: Path) -> None:
     assert "is not a folder" in finding.line
 
 
+def test_data_that_nothing_vouches_for(mirror: Path, tmp_path: Path) -> None:
+    """What is there by hand is used, but nothing was hashed: that is not ok."""
+    bare = tmp_path / "bare"
+    (bare / "org" / "set").mkdir(parents=True)
+    (bare / "org" / "set" / "test.jsonl").write_bytes(b"{}")
+    (finding,) = data(bare)
+    assert finding.state == "warn"
+    assert "1 of 1 data sets of s were put there by hand" in finding.line
+    assert finding.line.endswith(f"move them away, then: evalsuite data fetch s {bare}")
+    (mirror / "org" / "other").mkdir()
+    other = Need(name="org/other", revision=REVISION, tasks=("u",))
+    (finding,) = data(mirror, (*NEEDS, other))
+    assert (finding.state, "what they must hash to: org/other;" in finding.line) == ("warn", True)
+
+
 def test_a_manifest_that_is_broken(mirror: Path) -> None:
     (mirror / "evalsuite-manifest.json").write_text("{")
     (finding,) = data(mirror)
@@ -170,6 +185,18 @@ def test_an_engine_that_cannot_be_imported(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     line = engines.device().line
     assert "its process ended with 1: ImportError: libtorch.so: no such file" in line
+
+
+@pytest.mark.parametrize(
+    ("module", "name"), [("jinja2", "jinja2"), ("huggingface_hub.errors", "huggingface-hub")]
+)
+def test_a_library_below_an_engine_that_is_missing(
+    module: str, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    code = f"raise ModuleNotFoundError({f'No module named {module!r}'!r})"
+    package(tmp_path, "torch", code)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    assert engines.device().line.endswith(f"; pip install --force-reinstall {name}")
 
 
 def test_an_engine_that_never_answers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -85,6 +85,32 @@ def run(box: Sandbox, program: str, tests: str, entry: str = "f", given: str = "
     return box.run(program, tests, entry=entry, given=given)
 
 
+@pytest.mark.parametrize("place", ["/", "{home}", "{home}/.."])
+def test_a_python_whose_folder_holds_the_home_has_no_sandbox(
+    place: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = Path.home().resolve()
+    python = Path(place.format(home=home)).resolve() / "bin" / "python3"
+    monkeypatch.setattr(isolation, "python", lambda: str(python))
+    monkeypatch.setattr("shutil.which", lambda _: "/usr/bin/bwrap")
+    probe.cache_clear()
+    try:
+        reason = why_unavailable() or ""
+    finally:
+        probe.cache_clear()
+    assert f"programs could read all of {python.parents[1]}" in reason
+
+
+@pytest.mark.parametrize(
+    "python", ["/usr/bin/python3", "/opt/python/bin/python3", "{home}/py/bin/p"]
+)
+def test_a_python_with_a_folder_of_its_own_is_fine(
+    python: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(isolation, "python", lambda: python.format(home=Path.home()))
+    assert isolation.exposed() is None
+
+
 def test_right_and_wrong_programs(box: Sandbox) -> None:
     add = "def f(a, b):\n    return a + b\n"
     assert run(box, add, "assert f(2, b=3) == 5").outcome == "passed"

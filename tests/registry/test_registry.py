@@ -237,3 +237,33 @@ def test_e5_documents_of_retrieval_get_no_instruction(shared_data: Path) -> None
     for task, instruction in found.items():
         assert instruction.query
         assert instruction.document == ("" if task in retrieval else instruction.query)
+
+
+def test_data_files_stay_in_the_tasks_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, other = tmp_path / "tasks", tmp_path / "other"
+    for made in (folder / "deep", other):
+        made.mkdir(parents=True)
+    (folder / "rows.jsonl").write_text("{}")
+    (other / "rows.jsonl").write_text("{}")
+    (folder / "link.jsonl").symlink_to(other / "rows.jsonl")
+    file = folder / "deep" / "t.yaml"
+    text = "name: mine\nkind: mteb\ntype: sts\ndata: {test: %s}\n"
+
+    def loaded(named: str) -> Path:
+        file.write_text(text % named)
+        data = Registry.load([folder]).task("mine").data
+        assert data is not None
+        return data["test"]
+
+    assert loaded("../rows.jsonl") == loaded(str(folder / "rows.jsonl")) == folder / "rows.jsonl"
+    outside = ("../../other/rows.jsonl", str(other / "rows.jsonl"), "../link.jsonl")
+    for named in outside:
+        with pytest.raises(UsageError) as caught:
+            loaded(named)
+        assert f"t.yaml:4: data.test: {other / 'rows.jsonl'} is outside" in caught.value.line
+        assert f"allow its folder: EVALSUITE_TASK_DATA={other}" in caught.value.line
+    monkeypatch.setenv("EVALSUITE_TASK_DATA", f"/none:{other}")
+    for named in outside:
+        assert loaded(named) == other / "rows.jsonl"

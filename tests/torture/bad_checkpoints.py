@@ -14,14 +14,17 @@ CONFIG: dict[str, Any] = {
     "architectures": ["LlamaForCausalLM"],
     "model_type": "llama",
     "hidden_size": 4,
+    "intermediate_size": 8,
     "num_hidden_layers": 1,
     "num_attention_heads": 1,
+    "num_key_value_heads": 1,
+    "tie_word_embeddings": True,
     "vocab_size": 8,
     "max_position_embeddings": 64,
 }
 TOKENIZER: dict[str, Any] = {
     "version": "1.0",
-    "added_tokens": [{"id": 0, "content": "<s>", "special": True}],
+    "added_tokens": [],
     "model": {"type": "WordLevel", "vocab": {f"w{n}": n for n in range(8)}, "unk_token": "w0"},
 }
 EMBEDDING = "model.embed_tokens.weight"
@@ -51,13 +54,36 @@ def tensor(*shape: int, start: int = 0, end: int | None = None, dtype: str = "F3
 
 
 PICKLE = pickle.dumps(Payload())
-WEIGHTS = safetensors({EMBEDDING: tensor(8, 4)}, 128)
+SHAPES: dict[str, tuple[int, ...]] = {
+    EMBEDDING: (8, 4),
+    **{f"model.layers.0.self_attn.{part}_proj.weight": (4, 4) for part in "qkvo"},
+    **{f"model.layers.0.mlp.{part}_proj.weight": (8, 4) for part in ("gate", "up")},
+    "model.layers.0.mlp.down_proj.weight": (4, 8),
+    "model.layers.0.input_layernorm.weight": (4,),
+    "model.layers.0.post_attention_layernorm.weight": (4,),
+    "model.norm.weight": (4,),
+}
+
+
+def _model() -> bytes:
+    """A whole model: all of its numbers are 0."""
+    header: dict[str, Any] = {"__metadata__": {"format": "pt"}}
+    at = 0
+    for name, shape in SHAPES.items():
+        header[name] = tensor(*shape, start=at)
+        at = header[name]["data_offsets"][1]
+    return safetensors(header, at)
+
+
+WEIGHTS = _model()
 
 
 def good(folder: Path) -> None:
-    """A checkpoint that can be resolved; each case changes one thing about it."""
+    """A checkpoint that can be loaded; each case changes one thing about it."""
     (folder / "config.json").write_text(json.dumps(CONFIG))
     (folder / "tokenizer.json").write_text(json.dumps(TOKENIZER))
+    kind = json.dumps({"tokenizer_class": "PreTrainedTokenizerFast"})
+    (folder / "tokenizer_config.json").write_text(kind)
     (folder / "model.safetensors").write_bytes(WEIGHTS)
 
 
@@ -86,7 +112,9 @@ def _config(**changes: Any) -> Build:
 
 
 def _tokenizer(words: dict[str, int]) -> str:
-    return json.dumps(TOKENIZER | {"model": {"type": "WordLevel", "vocab": words}})
+    return json.dumps(
+        TOKENIZER | {"model": {"type": "WordLevel", "vocab": words, "unk_token": "a"}}
+    )
 
 
 def _weights(content: bytes) -> Build:
@@ -203,6 +231,23 @@ CASES: dict[str, Build] = {
         architectures=["T5ForConditionalGeneration"], is_encoder_decoder=True
     ),
     "more embeddings than weights": _config(vocab_size=10**12),
+    "a hundred million layers": _config(num_hidden_layers=10**8),
+    "no attention heads": _config(num_attention_heads=0),
+    "vectors of a trillion numbers": _config(hidden_size=10**12),
+    "vectors of fewer than no numbers": _config(hidden_size=-4),
+    "more layers than weights, further in": _config(text_config={"num_hidden_layers": 2}),
+    "attention that is a program on the hub": _config(attn_implementation="evil/kernel"),
+    "the same by another name": _config(_attn_implementation="evil/kernel@main:run"),
+    "the same, further in": _config(text_config={"attn_implementation": "evil/kernel"}),
+    "the same, part by part": _config(attn_implementation={"text_config": "evil/kernel"}),
+    "the same, for sentence-transformers": _with({
+        "sentence_bert_config.json": '{"model_args": {"attn_implementation": "evil/kernel"}}'
+    }),
+    "attention that is a number": _config(attn_implementation=3),
+    "a tokenizer without a field": _with({
+        "tokenizer.json": json.dumps(TOKENIZER | {"added_tokens": [{"id": 0, "content": "<s>"}]})
+    }),
+    "a tokenizer without its words": _with({"tokenizer.json": '{"model": {"type": "BPE"}}'}),
     "no tokenizer": _with({"tokenizer.json": None}),
     "a tokenizer of 20 gigabytes": _special(lambda f: _sparse(f / "tokenizer.json", 20 << 30)),
     "a tokenizer that is no JSON": _with({"tokenizer.json": "{"}),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 
@@ -28,6 +29,17 @@ def _pipe(folder: Path) -> str:
 def _policy(folder: Path) -> list[str]:
     policy = _file(folder, b"suite: smoke\nrules: [\n", "p.yaml")
     return ["check", "--candidate", "a", "--baseline", "b", "--policy", policy]
+
+
+def _mirror(folder: Path, place: str, name: str) -> list[str]:
+    file = {"sha256": "0" * 64, "size": 1}
+    entry = {
+        "name": "org/set", "revision": "a" * 40, "licence": "mit",
+        "fetched": "2026-01-01T00:00:00Z", "files": {name: file},
+    }  # fmt: skip
+    content = json.dumps({"datasets": {place: entry}}).encode()
+    _file(folder, content, "evalsuite-manifest.json")
+    return ["data", "verify", str(folder)]
 
 
 def _loop(folder: Path) -> str:
@@ -108,6 +120,9 @@ CASES: dict[str, Build] = {
     "a task file that does not exist": _fixed("tasks", "validate", "nowhere"),
     "data of a suite that does not exist": _fixed("data", "list", "grid"),
     "a mirror without a manifest": _fixed("data", "verify", "nowhere"),
+    "a mirror that names a file outside": lambda f: _mirror(f, "org/set", "../../../etc/passwd"),
+    "a mirror that names a full path": lambda f: _mirror(f, "org/set", "/etc/passwd"),
+    "a mirror that names a folder outside": lambda f: _mirror(f, "../../etc", "passwd"),
     "a mirror with a broken manifest": lambda f: [
         "data", "verify", str(Path(_file(f, b'{"datasets": [', "manifest.json")).parent)
     ],

@@ -129,6 +129,9 @@ CASES: dict[str, Build] = {
     "lm-eval: keys twice": _lm_eval(
         '{"results": {"gsm8k": {"exact_match,none": 0.9, "exact_match,none": 0.1}}}'
     ),
+    "lm-eval: a key twice behind 300,000 others": _lm_eval(
+        '{"results": {' + "".join(f'"t{n}": 1, ' for n in range(300_000)) + '"a": 1, "a": 2}}'
+    ),
     "lm-eval: arguments that are a list": _lm_eval(LM_EVAL | {"config": {"model_args": [1]}}),
     "lm-eval: a task with a line break": _lm_eval({"results": {"a\nb": {"acc,none": 0.5}}}),
     "lm-eval: samples that are no JSON": _samples("{\n"),

@@ -50,6 +50,21 @@ def _linked(folder: Path) -> list[str]:
     return ["tasks", "validate", str(folder)]
 
 
+def _outside(named: str | None, *, link: bool = False) -> Build:
+    """Rows that are right, in a place that the task file may not name."""
+
+    def build(folder: Path) -> list[str]:
+        rows, tasks = folder / "outside.jsonl", folder / "tasks"
+        tasks.mkdir()
+        rows.write_text(ROWS)
+        (tasks / "t.yaml").write_text(STS.replace("rows.jsonl", named or str(rows)))
+        if link:
+            (tasks / str(named)).symlink_to(rows)
+        return ["tasks", "validate", str(tasks)]
+
+    return build
+
+
 def _pipe(folder: Path) -> list[str]:
     import os
 
@@ -74,6 +89,9 @@ CASES: dict[str, Build] = {
     "a name with a line break": _yaml(STS.replace("mine", '"a\\nb"')),
     "a name of 10,000 letters": _yaml(STS.replace("mine", "m" * 10_000)),
     "data at the accounts file": _yaml(STS.replace("rows.jsonl", "../../../../../etc/passwd")),
+    "data beside the tasks folder": _outside("../outside.jsonl"),
+    "data at a full path": _outside(None),
+    "data behind a link that leads out": _outside("in.jsonl", link=True),
     "data at a device": _yaml(STS.replace("rows.jsonl", "/dev/zero")),
     "data that is a folder": _yaml(STS.replace("rows.jsonl", ".")),
     "data that is a loop of links": _linked,
@@ -102,6 +120,23 @@ CASES: dict[str, Build] = {
     "a template that computes a huge number": _template("{{ 9 ** 9 ** 9 }}"),
     "a template that calls itself": _template("{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}"),
     "a template that pads": _template("{{ 'x' | center(9999999999) }}"),
+    "a template that pads by a method": _template("{{ 'x'.ljust(10 ** 10) }}"),
+    "a template that loops over a long text": _template(
+        "{% for a in 'x'.ljust(1000000) %}{% for b in 'x'.ljust(1000000) %}{% endfor %}{% endfor %}"
+    ),
+    "a template that works without a word": _template(
+        "{% for a in range(1000) %}{% for b in range(1000) %}"
+        "{% set z = 'x'.ljust(1000) | upper | lower | title %}{% endfor %}{% endfor %}"
+    ),
+    "a template with a pattern that goes astray": _template(
+        "{{ '" + "a" * 60 + "!' | regex_replace('(a+)+$', '') }}"
+    ),
+    "a template whose pattern goes astray on its row": _template(
+        "{{ (answer ~ '" + "a" * 60 + "!') | regex_replace('(a+)+$', '') }}"
+    ),
+    "a template that fills the memory": _template(
+        "{% set a = answer %}" + "{% set a = a ~ a %}" * 40
+    ),
     "a template that reads a file": _template("{% include '/etc/passwd' %}"),
     "rows that are no JSON": _rows("{'a': 1}\n"),
     "rows that are lists": _rows("[1, 2]\n"),

@@ -10,6 +10,8 @@ from bad_checkpoints import good
 from bad_inputs import CASES, KINDS, CommandLine, command_line, run, write
 
 from evalsuite.checkpoint import resolve
+from evalsuite.engines.base import GenerationRequest
+from evalsuite.engines.generators import load_generator
 
 SHARE = 2
 """``make test`` runs every second case, ``make torture`` all (``bad_inputs.py``)."""
@@ -36,7 +38,11 @@ def test_a_bad_input_is_refused_in_one_line(
 def test_what_is_right_is_not_refused(tmp_path: Path) -> None:
     """The damaged checkpoints differ in one thing from one that is taken without a word."""
     good(tmp_path)
-    assert resolve(str(tmp_path), cache=tmp_path / "cache").kind == "causal"
+    checkpoint = resolve(str(tmp_path), cache=tmp_path / "cache")
+    assert checkpoint.kind == "causal"
+    generator = load_generator(checkpoint, engine="transformers", device="cpu", dtype="float32")
+    (answer,) = generator.generate([GenerationRequest((1, 2), 3)])
+    assert len(answer.tokens) == 3
 
 
 def test_a_silent_command_would_be_seen(server: CommandLine, tmp_path: Path) -> None:

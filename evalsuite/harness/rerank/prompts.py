@@ -3,28 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
-
-from jinja2 import TemplateError
 
 from evalsuite.errors import UsageError
 from evalsuite.harness.rerank.candidates import Document
 from evalsuite.registry.models import Task
 from evalsuite.registry.rerank import Rerank
-from evalsuite.templates import compiled, rendered
+from evalsuite.rendering import BadTemplateError, Renderer
 
 if TYPE_CHECKING:
     from evalsuite.harness.engine_lm import EngineLM
-
-
-@dataclass(frozen=True, slots=True)
-class Shown:
-    """A document as a template sees it."""
-
-    id: int
-    """From 0; what the model calls it by."""
-    text: str
 
 
 class PromptWriter:
@@ -48,9 +36,9 @@ class PromptWriter:
         self._lm = lm
         self.room = min(room, self._settings.prompt_tokens or room)
         try:
-            self._template = compiled(task.prompt)
-        except TemplateError as error:
-            raise self._wrong(error) from error
+            self._renderer = Renderer({"prompt": task.prompt})
+        except BadTemplateError as problem:
+            raise self._wrong(problem) from problem
 
     def text(self, document: Document) -> str:
         """A document as prompts show it: title and text, cut as the task says."""
@@ -83,7 +71,7 @@ class PromptWriter:
         return self._point_prompt(query, self._cut(document, max(length - over, 0)))
 
     def _list_prompt(self, query: str, documents: Sequence[str]) -> str:
-        shown = [Shown(number, text) for number, text in enumerate(documents)]
+        shown = [{"id": number, "text": text} for number, text in enumerate(documents)]
         return self._render(query=self._query(query), documents=shown)
 
     def _point_prompt(self, query: str, document: str) -> str:
@@ -94,9 +82,9 @@ class PromptWriter:
 
     def _render(self, **values: object) -> str:
         try:
-            said = rendered(self._template, values)
-        except TemplateError as error:
-            raise self._wrong(error) from error
+            said = self._renderer.text("prompt", values)
+        except BadTemplateError as problem:
+            raise self._wrong(problem) from problem
         prefix = self._task.answer_prefix
         if not self._lm.chats:
             return f"{said}\n{prefix}" if prefix else said
@@ -115,8 +103,8 @@ class PromptWriter:
         ids = self._lm.tok_encode(text, add_special_tokens=False)
         return text if len(ids) <= tokens else str(self._lm.tokenizer.decode(ids[:tokens]))
 
-    def _wrong(self, error: TemplateError) -> UsageError:
+    def _wrong(self, problem: BadTemplateError) -> UsageError:
         return UsageError(
-            f"task {self._task.name}: 'prompt' does not fit: {error.message}",
+            f"task {self._task.name}: 'prompt' does not fit: {problem.why}",
             "it may use query and documents (listwise) or document (pointwise)",
         )
