@@ -398,7 +398,7 @@ def test_the_signature_says_how_the_model_was_asked(registry: Registry, store: S
 
 
 def test_prefix_caching_is_recorded_either_way(registry: Registry, store: Store) -> None:
-    vllm = OPTIONS.model_copy(update={"engine": "vllm", "prefix_caching": True})
+    vllm = OPTIONS.model_copy(update={"engine": "auto", "prefix_caching": True})
     off = plan_one(registry, store, "talk").signature
     on = plan_one(registry, store, "talk", options=vllm).signature
     assert (off.prefix_caching, on.prefix_caching) == (False, True)
