@@ -102,7 +102,7 @@ def test_options_that_are_wrong(arguments: list[str], words: str, tmp_path: Path
     [
         ("--wrapper", "gritml", "did you mean gritlm?"),
         ("--instructions", "e5", "needs a wrapper"),
-        ("--instructions", "e6", "no instruction set is called 'e6'; did you mean e5"),
+        ("--instructions", "medi3", "no instruction set is called 'medi3'; did you mean medi2"),
         ("--chat-template", "no-such.jinja", "not a readable file"),
     ],
 )
