@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeGuard
 
 from evalsuite.checkpoint.folder import Folder
 from evalsuite.checkpoint.integrity import read_header
@@ -115,5 +115,5 @@ def _text_config(config: dict[str, Any]) -> dict[str, Any]:
     return config | nested if isinstance(nested, dict) else config
 
 
-def _is_number(value: object) -> bool:
+def _is_number(value: object) -> TypeGuard[int]:
     return isinstance(value, int) and not isinstance(value, bool)

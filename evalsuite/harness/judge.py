@@ -136,9 +136,11 @@ def load_judge(
 
     if not weights:
         return LocalJudge(None, checkpoint, prompt)
+    from evalsuite.engines.encoders import loading
     from evalsuite.engines.generators import load_generator
 
-    generator = load_generator(checkpoint, engine=engine, device=device, dtype=dtype)
+    with loading(checkpoint, "model"):
+        generator = load_generator(checkpoint, engine=engine, device=device, dtype=dtype)
     return LocalJudge(generator, checkpoint, prompt)
 
 
