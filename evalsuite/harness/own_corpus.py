@@ -1,13 +1,14 @@
 """The corpus of an own-data retrieval task, as a file that is mapped into memory.
 
 A corpus may have millions of documents. Its file is read once, row by row; what is kept is an
-Arrow file in the cache, of which the operating system reads what is needed. It has the name of
-the content that it was made from, and may be deleted at any time.
+Arrow file in the cache, of which the operating system reads what is needed. It is named after the
+content that it was made from. The folder of all of them is bounded, and may be deleted at any time.
 """
 
 from __future__ import annotations
 
 import os
+import tempfile
 from array import array
 from collections.abc import Iterator, Mapping
 from itertools import islice
@@ -18,6 +19,7 @@ import numpy as np
 from datasets import Dataset
 
 from evalsuite.data import hash_file, require_in_row, stream_rows
+from evalsuite.engines.vector_files import trim
 from evalsuite.errors import DataError
 from evalsuite.paths import cache_dir
 from evalsuite.registry.models import COLUMNS
@@ -25,6 +27,9 @@ from evalsuite.schema import digest
 
 LAYOUT: Final = 1
 """Raised when files are written in another way."""
+
+LIMIT: Final = 10 * 2**30
+"""Bytes of all files together, past which those unused for longest are removed."""
 
 _NAMES: Final = ("id", "title", "text")
 _BATCH: Final = 4096
@@ -46,33 +51,34 @@ def read_corpus(path: Path, mapping: Mapping[str, str]) -> Dataset:
         DataError: For the first row that is malformed, an id that occurs twice, or a cache that
             cannot be written.
     """
-    from filelock import FileLock
-
     if not path.is_file():
         next(stream_rows(path))  # says so
-    content = hash_file(path)
-    home = cache_dir() / "corpora" / digest([LAYOUT, str(path.resolve()), dict(mapping)])[:32]
-    target = home / f"{content}.arrow"
+    content, root = hash_file(path), cache_dir() / "corpora"
+    target = root / content[:32] / f"{digest([LAYOUT, dict(mapping)])[:16]}.arrow"
     try:
-        home.mkdir(parents=True, exist_ok=True)
-        with FileLock(home / "lock"):
-            if not target.is_file():
-                for older in home.glob("*.arrow*"):  # of the file as it was, or left by a kill
-                    older.unlink()
-                part = target.with_suffix(".arrow.tmp")
-                try:
-                    _write(part, path, mapping)
-                    if hash_file(path) != content:
-                        raise DataError(f"{path}: changed while it was read", "start again")
-                    part.replace(target)
-                finally:
-                    part.unlink(missing_ok=True)
+        if target.is_file():
+            os.utime(target)
             return Dataset.from_file(str(target))
+        target.parent.mkdir(parents=True, exist_ok=True)
+        # Of two runs at once each writes its own, and either may come last.
+        handle, name = tempfile.mkstemp(dir=target.parent, suffix=".tmp")
+        os.close(handle)
+        part = Path(name)
+        try:
+            _write(part, path, mapping)
+            if hash_file(path) != content:
+                raise DataError(f"{path}: changed while it was read", "start again")
+            part.replace(target)
+        finally:
+            part.unlink(missing_ok=True)
+        corpus = Dataset.from_file(str(target))
+        trim(root, LIMIT)  # what is mapped already stays readable
     except OSError as error:
         raise DataError(
-            f"{path}: cannot be kept in {home}: {error.strerror}",
+            f"{path}: cannot be kept in {root}: {error.strerror}",
             "free space, or let EVALSUITE_CACHE name another folder",
         ) from None
+    return corpus
 
 
 def _write(target: Path, path: Path, mapping: Mapping[str, str]) -> None:
