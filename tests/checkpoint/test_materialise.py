@@ -8,12 +8,13 @@ import struct
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from evalsuite.checkpoint import CheckpointOptions, resolve
 from evalsuite.checkpoint.fingerprint import combined
-from evalsuite.checkpoint.materialise import made_once
+from evalsuite.checkpoint.materialise import dequantise, made_once
 from evalsuite.errors import CheckpointError
 
 IDS = [[1, 5, 9, 33, 60, 12]]
@@ -239,3 +240,22 @@ def test_cache_that_cannot_be_written(tmp_path):
     blocked.write_text("")
     with pytest.raises(CheckpointError, match="EVALSUITE_CACHE"):
         made_once(blocked, "c" * 64, lambda into: None)
+
+
+def test_a_gguf_file_is_never_asked_about_at_a_terminal(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import transformers
+
+    asked: list[dict[str, Any]] = []
+
+    def load(*_: object, **options: Any) -> None:
+        asked.append(options)
+        if len(asked) == 2:
+            raise ValueError("enough")
+
+    for loader in (transformers.AutoTokenizer, transformers.AutoModelForCausalLM):
+        monkeypatch.setattr(loader, "from_pretrained", load)
+    with pytest.raises(CheckpointError, match="enough"):
+        dequantise(tmp_path / "m.gguf", tmp_path)
+    assert [options["trust_remote_code"] for options in asked] == [False, False]

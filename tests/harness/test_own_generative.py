@@ -41,7 +41,7 @@ def run(
 
     scripted = Scripted(AutoTokenizer.from_pretrained(checkpoint.path), answer)
     work = folder / "work"
-    work.mkdir()
+    work.mkdir(parents=True)
     context = Context(checkpoint=checkpoint, workdir=work)
     return LmEvalHarness().evaluate(task, scripted, context), scripted.prompts
 
@@ -259,3 +259,31 @@ def test_mistakes_in_the_task_file_are_named(chat: Checkpoint, tmp_path: Path) -
         LmEvalHarness().preview(arithmetic(tmp_path, prompt="{{nope}}"), context)
     with pytest.raises(DataError, match="2 examples, but 5 are asked for"):
         LmEvalHarness().preview(arithmetic(tmp_path, shots=5), context)
+
+
+def test_lm_eval_is_given_texts_and_renders_no_template_of_the_file(
+    chat: Checkpoint, base: Checkpoint, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It would do so without a sandbox, and a text may differ from one time to the next."""
+    from lm_eval import utils
+
+    seen: set[str] = set()
+    render = utils.apply_template
+
+    def spy(template: str, doc: dict[str, Any]) -> str:
+        seen.add(template)
+        return str(render(template, doc))
+
+    monkeypatch.setattr(utils, "apply_template", spy)
+    task = arithmetic(tmp_path, prompt="{{ q.upper | string }} {{q}}")
+    run(task, chat, tmp_path / "a", lambda *_: "2")
+    choice = Task.model_validate({
+        "name": "c", "kind": "lm_eval", "type": "multiple_choice",
+        "data": {"test": table(tmp_path / "c.jsonl", [{"q": "1+1?", "a": 1}])},
+        "prompt": "{{q}}", "answer_prefix": "{{q[0]}}:", "choices": "{{ ['1', '2'] }}",
+        "target": "{{a}}",
+    })  # fmt: skip
+    for number, checkpoint in enumerate((chat, base)):
+        context = Context(checkpoint=checkpoint, workdir=tmp_path / str(number))
+        assert "1+1?" in str(LmEvalHarness().preview(choice, context)[0])
+    assert seen == {"{{ ready }}"}

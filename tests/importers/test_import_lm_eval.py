@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 from typing import Any
 
@@ -173,3 +174,13 @@ def test_bad_files(tmp_path: Path, registry: Registry, change: dict[str, Any], s
         read_lm_eval(path, registry)
     assert says in caught.value.line
     assert "\n" not in caught.value.line
+
+
+def test_a_key_twice_among_many_is_found_at_once(tmp_path: Path, registry: Registry) -> None:
+    path = tmp_path / "results_1.json"
+    many = "".join(f'"t{n}": 1, ' for n in range(300_000))
+    path.write_text('{"results": {' + many + '"a": 1, "a": 2}}')
+    started = time.monotonic()
+    with pytest.raises(EvalsuiteError, match="the key 'a' appears twice"):
+        read_lm_eval(path, registry)
+    assert time.monotonic() - started < 20
