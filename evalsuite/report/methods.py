@@ -190,10 +190,16 @@ def _storage_notes(latency: Record, name: str) -> Iterator[Note]:
     )
     for what, saved in latency.raw["savings"].items():
         if what in ("doc-cache A", "query-cache B"):
-            yield Note(
-                text=f"{whose}{what} takes {saved['median']:.0%} less time than {saved['against']} "
-                f"[{saved['low']:.0%}, {saved['high']:.0%}], {saved['n']} rounds"
-            )
+            yield Note(text=f"{whose}{what} takes {_saved(saved)}")
+
+
+def _saved(saved: Mapping[str, Any]) -> str:
+    """A share of time saved against a baseline, with its interval where there is one."""
+    share, less = saved["median"], "less" if saved["median"] >= 0 else "more"
+    text = f"{abs(share):.0%} {less} time than {saved['against']}"
+    if saved["n"] == 1:
+        return f"{text}, timed once"
+    return f"{text} [{saved['low']:.0%}, {saved['high']:.0%} saved], {saved['n']} rounds"
 
 
 def _found(plan: RowPlan, name: str) -> list[Note]:

@@ -185,6 +185,13 @@ def test_two_devices_are_told_apart(latency: Record) -> None:
     assert "CUDA" in labels[1]
 
 
+def test_time_lost_is_no_time_saved(latency: Record) -> None:
+    lost = {"median": -0.5, "low": -0.5, "high": -0.5, "against": "doc-query", "n": 1}
+    slow = latency.model_copy(update={"raw": latency.raw | {"savings": {"doc-cache A": lost}}})
+    notes = [note.text for note in build_table([slow], SUITE).notes]
+    assert "doc-cache A takes 50% more time than doc-query, timed once" in notes
+
+
 def test_a_cut_question_is_said_on_the_figure(latency: Record) -> None:
     signature = latency.signature.model_copy(update={"max_length": 512})
     cut = latency.model_copy(update={"signature": signature})
