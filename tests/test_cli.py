@@ -111,8 +111,8 @@ def test_protocols_that_cannot_be(option: str, value: str, words: str, tmp_path:
     folder.mkdir()
     config = {"architectures": ["LlamaForCausalLM"], "model_type": "llama"}
     (folder / "config.json").write_text(json.dumps(config))
-    words = {"model": {"type": "WordLevel", "vocab": {"a": 0}, "unk_token": "a"}}
-    (folder / "tokenizer.json").write_text(json.dumps(words))
+    tokenizer = {"model": {"type": "WordLevel", "vocab": {"a": 0}, "unk_token": "a"}}
+    (folder / "tokenizer.json").write_text(json.dumps(tokenizer))
     header = json.dumps({"w": {"dtype": "U8", "shape": [1], "data_offsets": [0, 1]}}).encode()
     weights = len(header).to_bytes(8, "little") + header + b"\0"
     (folder / "model.safetensors").write_bytes(weights)
