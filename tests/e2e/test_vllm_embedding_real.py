@@ -20,6 +20,7 @@ from tiny_encoders import checkpoint, save_model
 
 from evalsuite.checkpoint.models import Checkpoint
 from evalsuite.engines.encoders import load_encoder
+from evalsuite.engines.vllm_plugin import ARCHITECTURES
 from evalsuite.store import Store
 
 pytestmark = pytest.mark.e2e
@@ -213,6 +214,53 @@ def test_bfloat16_is_pooled_in_float32(
 def test_vectors_that_are_not_finite_are_refused(answers: dict[str, dict[str, Any]]) -> None:
     error = answers["nan"]["error"]
     assert error.startswith("EngineError: not-finite: the vector of the text 'iraq'")
+
+
+APART = """
+import json, sys
+from vllm import LLM
+from evalsuite.engines.vllm_pooling import pooling_params
+
+if __name__ == "__main__":
+    job = json.load(sys.stdin)
+    engine = LLM(
+        job["path"], dtype="float32", runner="pooling", convert="embed", enforce_eager=True,
+        enable_prefix_caching=False, enable_chunked_prefill=False, max_model_len=64,
+        hf_overrides=job["overrides"],
+    )
+    (found,) = engine.encode(
+        [{"prompt_token_ids": job["ids"]}],
+        pooling_params("mean", job["leave_out"]),
+        pooling_task="embed",
+    )
+    open(sys.argv[1], "w").write(json.dumps(found.outputs.data.tolist()))
+"""
+
+
+def test_a_process_of_vllms_own_loads_the_plugin(models: dict[str, Path], tmp_path: Path) -> None:
+    """Nothing but the entry point tells that process of the model class."""
+    which = checkpoint(models["llama"])
+    shown = load_encoder(which, weights=False).render("a cat", PREFIX)
+    (tmp_path / "apart.py").write_text(APART)
+    asked = {
+        "path": str(models["llama"]),
+        "overrides": {"architectures": [ARCHITECTURES["LlamaModel"]], "is_causal": False},
+        "ids": shown.token_ids,
+        "leave_out": shown.pooled_from,
+    }
+    done = subprocess.run(
+        [sys.executable, str(tmp_path / "apart.py"), str(tmp_path / "out.json")],
+        input=json.dumps(asked),
+        env={**os.environ, "VLLM_ENABLE_V1_MULTIPROCESSING": "1", "VLLM_CPU_KVCACHE_SPACE": "1"},
+        capture_output=True,
+        text=True,
+        timeout=1800,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    vector = json.loads((tmp_path / "out.json").read_text())
+    (theirs, *_) = expected(models["llama"], "mean", PREFIX)
+    np.testing.assert_allclose(vector, theirs, rtol=0, atol=1e-4)
 
 
 def run(out: Path, *arguments: str) -> str:
