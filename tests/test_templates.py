@@ -106,6 +106,7 @@ def test_what_does_not_end_is_ended(template: str) -> None:
 
 def test_what_all_rows_take_is_bounded_too(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("evalsuite.rendering.MOST_SECONDS", 0.3)
+    monkeypatch.setattr("evalsuite.rendering.SECONDS_A_TEXT", 1e-5)
     slow = "{% for a in range(1000) %}{% for b in range(30) %}{{ b }}{% endfor %}{% endfor %}"
     problem = first_problem({"prompt": slow}, [ROW] * 2000)
     assert problem is not None
