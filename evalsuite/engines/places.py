@@ -89,4 +89,4 @@ def _array(keys: Sequence[bytes]) -> NDArray[np.bytes_]:
 def _sorted(run: _Run) -> _Run:
     """By key; of equal keys the one that is first in ``run`` stays first, and is found."""
     order = np.argsort(run.keys, kind="stable")
-    return _Run(*(column[order] for column in run))
+    return _Run(run.keys[order], run.files[order], run.rows[order])
