@@ -53,8 +53,7 @@ class Places:
         )
         self._names.append(name)
         while self._runs and len(self._runs[-1].keys) <= 2 * len(run.keys):
-            older = self._runs.pop()
-            run = _sorted(_Run(*(np.concatenate(pair) for pair in zip(run, older, strict=True))))
+            run = _sorted(_joined(run, self._runs.pop()))
         self._runs.append(run)
 
     def find(self, keys: Sequence[bytes]) -> dict[str, tuple[list[int], list[int]]]:
@@ -84,6 +83,14 @@ class Places:
 
 def _array(keys: Sequence[bytes]) -> NDArray[np.bytes_]:
     return np.frombuffer(b"".join(keys), dtype=f"S{KEY_BYTES}")
+
+
+def _joined(run: _Run, older: _Run) -> _Run:
+    return _Run(
+        np.concatenate([run.keys, older.keys]),
+        np.concatenate([run.files, older.files]),
+        np.concatenate([run.rows, older.rows]),
+    )
 
 
 def _sorted(run: _Run) -> _Run:
