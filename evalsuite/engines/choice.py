@@ -23,8 +23,8 @@ def with_encoder_engine(
 ) -> Checkpoint:
     """A checkpoint whose embedding protocol names the engine that is to embed.
 
-    ``auto`` is vLLM on a GPU, for checkpoints that it can embed with. On a CPU transformers was
-    faster.
+    ``auto`` is vLLM on a GPU, for checkpoints that it can embed with. On a CPU neither was clearly
+    faster where it was measured, and the scores that are stored come from transformers.
 
     Raises:
         UsageError: For ``vllm``, where it cannot embed with the checkpoint.
