@@ -31,7 +31,7 @@ def load_encoder(
     Args:
         checkpoint: The checkpoint.
         device: Where to run.
-        dtype: Precision; ``auto`` is float32 on a CPU and bfloat16 on a GPU.
+        dtype: Precision; for ``auto`` see :func:`~evalsuite.engines.device.resolve_dtype`.
         weights: Whether to load the model. Without it only the tokenizer is loaded and only
             ``render`` works: enough for a dry run.
 
