@@ -123,6 +123,8 @@ def _holm(found: Mapping[Method, Mapping[str, Tested]], metric: str) -> list[flo
 
 def _shown(metric: str, tested: Tested, p: float) -> str:
     text = METRICS[metric] if metric != "match" else metric
+    if not tested.won and not tested.lost:
+        return f"{text} the same on every question"  # an interval of no width would say more
     if tested.difference is not None:
         span = tested.difference.interval()
         text += f" {100 * tested.difference.delta:+.1f}"

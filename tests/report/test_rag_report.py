@@ -169,6 +169,16 @@ def test_what_caching_costs_is_tested_against_the_same_tokens_without_a_cache() 
     assert "(0 gained, 6 lost)" in notes[at + 1]
 
 
+def test_where_no_question_changed_no_interval_is_claimed() -> None:
+    same = [1.0] * 5 + [0.0] * 7
+    found = [quality("doc-query", same), quality("doc-cache", same)]
+    notes = [note.text for note in build_table(found, SUITE).notes]
+    (text,) = [text for text in notes if text.startswith("doc-cache: ")]
+    assert text.removeprefix("doc-cache: ").split("; ") == [
+        f"{name} the same on every question" for name in ("match", "EM", "F1")
+    ]
+
+
 def test_two_devices_are_told_apart(latency: Record) -> None:
     found = [latency, on("cuda", latency)]
     table = build_table([*found, quality("none", [0.0, 1.0])], SUITE)
