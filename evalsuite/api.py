@@ -53,6 +53,7 @@ def evaluate(
     device: Device = "auto",
     dtype: DType = "auto",
     fresh: bool = False,
+    seed: int = 42,
     judge: Judge | None = None,
     checkpoint_options: CheckpointOptions | None = None,
     quiet: bool = True,
@@ -75,6 +76,7 @@ def evaluate(
         device: Where to run.
         dtype: Precision.
         fresh: Evaluate again what is stored.
+        seed: Of all that is drawn: samples, shots, the judge's order.
         judge: Who compares the answers of AlpacaEval: ``evalsuite.Judge(model=…, url=…)``, or
             without ``url`` a checkpoint.
         checkpoint_options: What overrides detection.
@@ -104,6 +106,7 @@ def evaluate(
             prefix_caching=prefix_caching,
             data_root=Path(data).absolute() if data is not None else None,
             fresh=fresh,
+            seed=seed,
             judge=judge,
         ),
     )

@@ -10,6 +10,7 @@ import pytest
 from tests_records import make_suite_records
 
 import evalsuite
+from evalsuite.commands.run import RunRequest
 from evalsuite.store import Store
 
 
@@ -73,3 +74,13 @@ def test_what_the_package_offers() -> None:
         assert getattr(evalsuite, name)
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         evalsuite.nothing  # noqa: B018
+
+
+@pytest.mark.parametrize("seed", [{}, {"seed": 7}])
+def test_the_seed_reaches_the_run(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, seed: dict[str, int]
+) -> None:
+    requests: list[RunRequest] = []
+    monkeypatch.setattr("evalsuite.api.evaluate_request", lambda asked, _: requests.append(asked))
+    evalsuite.evaluate("x", results=tmp_path, **seed)
+    assert [request.options.seed for request in requests] == [seed.get("seed", 42)]

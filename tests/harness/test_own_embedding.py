@@ -9,42 +9,16 @@ from typing import Any
 
 import numpy as np
 import pytest
-from bag_of_words import BagOfWords, checkpoint, embed
+from bag_of_words import embed
+from own_tasks import WORDS, own, run, sentence, write
 from scipy.stats import spearmanr
 from sklearn.cluster import MiniBatchKMeans
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import accuracy_score, average_precision_score, v_measure_score
 
-from evalsuite.errors import DataError, EngineError, UsageError
-from evalsuite.harness.base import Context, Evaluation
-from evalsuite.harness.mteb_adapter import MtebHarness
-from evalsuite.registry.models import Instruction, Task
+from evalsuite.harness.base import Evaluation
+from evalsuite.registry.models import Task
 from evalsuite.stats import average_precision_se, mean_se, spearman_se
-
-WORDS = (
-    *("river", "stone", "cloud", "market", "engine", "violin"),
-    *("harbour", "pepper", "winter", "lantern", "copper", "meadow"),
-)
-
-
-def sentence(rng: np.random.Generator, n: int = 5) -> str:
-    return " ".join(rng.choice(WORDS, n))
-
-
-def write(path: Path, rows: list[dict[str, Any]]) -> Path:
-    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    return path
-
-
-def run(task: Task, tmp_path: Path, **context: Any) -> Evaluation:
-    workdir = tmp_path / "work"
-    workdir.mkdir(exist_ok=True)
-    made = Context(checkpoint=checkpoint(), workdir=workdir, **context)
-    return MtebHarness().evaluate(task, BagOfWords(), made)
-
-
-def own(kind: str, files: dict[str, Path], **more: Any) -> Task:
-    return Task(name=f"own-{kind}", kind="mteb", type=kind, data=files, **more)
 
 
 def cosine(a: str, b: str) -> float:
@@ -54,21 +28,6 @@ def cosine(a: str, b: str) -> float:
 
 def raw_score(evaluation: Evaluation) -> float:
     return float(evaluation.raw["scores"]["test"][0][evaluation.main_metric])
-
-
-@pytest.fixture
-def classification(tmp_path: Path) -> Task:
-    rng = np.random.default_rng(0)
-    labels = ["zebra", "ant", "mole"]
-    rows = [
-        {"q": f"{sentence(rng)} {label[:2] if rng.random() < 0.4 else ''}", "label": label}
-        for label in labels * 30
-    ]
-    files = {
-        "train": write(tmp_path / "train.jsonl", rows[:60]),
-        "test": write(tmp_path / "test.jsonl", rows[60:]),
-    }
-    return own("classification", files, columns={"text": "q"})
 
 
 def test_classification_is_ten_logistic_regressions_on_eight_texts_a_label(
@@ -132,18 +91,6 @@ def test_clustering_is_the_mean_v_measure_over_sets(tmp_path: Path) -> None:
 
     one = run(own("clustering", {"test": write(tmp_path / "one.jsonl", rows[:1])}), tmp_path)
     assert one.stderr is None
-
-
-@pytest.fixture
-def pairs(tmp_path: Path) -> tuple[Task, list[dict[str, Any]]]:
-    rng = np.random.default_rng(2)
-    rows = []
-    for i in range(80):
-        first = sentence(rng)
-        shared = " ".join(first.split()[: 1 + 2 * (i % 2)])
-        second = f"{shared} {sentence(rng, 3)}"
-        rows.append({"sentence1": first, "sentence2": second, "label": i % 2})
-    return own("pair_classification", {"test": write(tmp_path / "p.jsonl", rows)}), rows
 
 
 def test_pair_classification_is_the_average_precision_of_the_cosine(
@@ -233,33 +180,6 @@ def test_equal_candidates_count_against_the_model(tmp_path: Path) -> None:
     assert {row["sample"]: row["score"] for row in result.samples} == {"0": 0.5, "1": 1.0}
 
 
-@pytest.fixture
-def retrieval(tmp_path: Path) -> tuple[Task, dict[str, str], dict[str, str], dict[str, Any]]:
-    rng = np.random.default_rng(5)
-    corpus = [
-        {"id": f"d{i}", "title": WORDS[i % 12] if i % 3 else "", "text": sentence(rng, 6)}
-        for i in range(60)
-    ]
-    texts = {row["id"]: f"{row['title']} {row['text']}".strip() for row in corpus}
-    queries, qrels = [], []
-    for i in range(20):
-        queries.append({"id": i, "text": " ".join(corpus[i]["text"].split()[:3])})
-        qrels.append({"query-id": i, "corpus-id": f"d{i}", "score": 2})
-        qrels.append({"query-id": i, "corpus-id": f"d{i + 20}", "score": 1})
-        qrels.append({"query-id": i, "corpus-id": f"d{i + 40}", "score": 0})
-    queries.append({"id": 99, "text": "nobody judged this"})
-    files = {
-        "corpus": write(tmp_path / "corpus.jsonl", corpus),
-        "queries": write(tmp_path / "queries.jsonl", queries),
-        "qrels": write(tmp_path / "qrels.jsonl", qrels),
-    }
-    asked = {str(row["id"]): row["text"] for row in queries[:20]}
-    judged: dict[str, dict[str, int]] = {}
-    for row in qrels:
-        judged.setdefault(str(row["query-id"]), {})[row["corpus-id"]] = row["score"]
-    return own("retrieval", files), texts, asked, judged
-
-
 def test_retrieval_is_ndcg_at_10_with_linear_gains(
     retrieval: tuple[Task, dict[str, str], dict[str, str], dict[str, Any]], tmp_path: Path
 ) -> None:
@@ -343,178 +263,3 @@ def test_summarization_is_the_mean_of_correlations_per_text(tmp_path: Path) -> N
     assert result.warnings == (
         "1 texts left out: all their summaries are rated, or embedded, alike",
     )
-
-
-def test_a_limit_keeps_ids_and_is_the_same_each_time(
-    pairs: tuple[Task, list[dict[str, Any]]], tmp_path: Path
-) -> None:
-    task, _ = pairs
-    whole = {row["sample"]: row["cosine"] for row in run(task, tmp_path).samples}
-    first = run(task, tmp_path, limit=20)
-    assert first.n == len(first.samples) == 20
-    assert {row["sample"]: row["cosine"] for row in first.samples} == {
-        row["sample"]: whole[row["sample"]] for row in first.samples
-    }
-    assert run(task, tmp_path, limit=20).samples == first.samples
-    other = run(task, tmp_path, limit=20, seed=7)
-    assert {row["sample"] for row in other.samples} != {row["sample"] for row in first.samples}
-    larger = run(task, tmp_path, limit=40)
-    assert {row["sample"] for row in first.samples} <= {row["sample"] for row in larger.samples}
-
-
-def test_a_limit_on_queries_keeps_the_corpus(
-    retrieval: tuple[Task, dict[str, str], dict[str, str], dict[str, Any]], tmp_path: Path
-) -> None:
-    task = retrieval[0]
-    whole = {row["sample"]: row for row in run(task, tmp_path).samples}
-    few = run(task, tmp_path, limit=5)
-    assert few.n == 5
-    assert all(row == whole[row["sample"]] for row in few.samples)
-
-
-def test_a_limit_on_training_data_does_not_exist(classification: Task, tmp_path: Path) -> None:
-    whole = {row["sample"]: row["predictions"] for row in run(classification, tmp_path).samples}
-    few = run(classification, tmp_path, limit=6)
-    assert few.n == 6
-    assert all(row["predictions"] == whole[row["sample"]] for row in few.samples)
-
-
-def test_a_limit_on_clustering_is_on_the_texts_of_each_set(tmp_path: Path) -> None:
-    rng = np.random.default_rng(8)
-    rows = [
-        {"texts": [sentence(rng) for _ in range(30)], "labels": [i % 2 for i in range(30)]}
-        for _ in range(2)
-    ]
-    task = own("clustering", {"test": write(tmp_path / "c.jsonl", rows)})
-    result = run(task, tmp_path, limit=10)
-    assert [(row["texts"], row["clusters"]) for row in result.samples] == [(10, 2), (10, 2)]
-
-
-def test_a_limit_that_leaves_nothing_to_measure_is_refused(
-    pairs: tuple[Task, list[dict[str, Any]]], tmp_path: Path
-) -> None:
-    with pytest.raises(UsageError, match="raise --limit"):
-        run(pairs[0], tmp_path, limit=1)
-
-
-def test_an_unknown_metric_names_the_near_ones(classification: Task, tmp_path: Path) -> None:
-    task = classification.model_copy(update={"main_metric": "acuracy"})
-    with pytest.raises(UsageError, match="did you mean accuracy"):
-        run(task, tmp_path)
-
-
-def test_collapsed_embeddings_are_no_result(classification: Task, tmp_path: Path) -> None:
-    class Constant(BagOfWords):
-        def encode(self, texts: Any, prefix: str = "", progress: Any = None) -> Any:
-            return np.ones((len(texts), 4), dtype=np.float32)
-
-    context = Context(checkpoint=checkpoint(), workdir=tmp_path)
-    with pytest.raises(EngineError, match="same vector"):
-        MtebHarness().evaluate(classification, Constant(), context)
-
-
-def test_preview_shows_what_evaluation_encodes(
-    retrieval: tuple[Task, dict[str, str], dict[str, str], dict[str, Any]], tmp_path: Path
-) -> None:
-    task, texts, asked, _ = retrieval
-    protocol = {"wrapper": {"template": "<{instruction}> ", "bare": "<> "}}
-    context = Context(
-        checkpoint=checkpoint(**protocol),
-        workdir=tmp_path,
-        instruction=Instruction(query="Find: ", document=""),
-    )
-    encoder = BagOfWords()
-    query, document = MtebHarness().preview(task, encoder, context)
-    assert (query.side, query.text) == ("query", f"<Find> {asked['0']}")
-    assert (document.side, document.text) == ("document", f"<> {texts['d0']}")
-    assert query.token_ids == tuple(map(ord, query.text[:16]))
-    assert encoder.calls == []
-
-    result = MtebHarness().evaluate(task, encoder, context)
-    encoded = {prefix + text for prefix, given in encoder.calls for text in given}
-    assert {query.text, document.text} <= encoded
-    assert {prefix for prefix, _ in encoder.calls} == {"<Find> ", "<> "}
-    assert result.details == {
-        "rendered": {
-            shown.side: {"text": shown.text, "token_ids": list(shown.token_ids)}
-            for shown in (query, document)
-        },
-        "instruction": {"query": "Find: ", "document": ""},
-        "leaderboard_metric": "ndcg_at_10",
-    }
-
-
-ROWS: dict[str, dict[str, Any]] = {
-    "sts": {"sentence1": "a", "sentence2": "b", "score": 1},
-    "pair_classification": {"sentence1": "a", "sentence2": "b", "label": 1},
-    "clustering": {"texts": ["a", "b"], "labels": ["x", "y"]},
-    "reranking": {"query": "a", "positive": ["b"], "negative": ["c"]},
-    "summarization": {
-        "text": "a",
-        "human_summaries": ["b"],
-        "machine_summaries": ["c", "d"],
-        "relevance": [1, 2],
-    },
-}
-
-
-@pytest.mark.parametrize(
-    ("kind", "bad", "message"),
-    [
-        ("sts", {"score": math.nan}, r":2: 'score' is not a finite number but nan"),
-        ("sts", {"score": "high"}, r":2: 'score' is not a finite number but 'high'"),
-        ("sts", {"score": 2, "sentence1": 3}, r":2: 'sentence1' is int, not text"),
-        ("sts", {}, r": all rows have the same 'score'"),
-        ("pair_classification", {"label": 2}, r":2: 'label' is 2, not 0 or 1"),
-        ("pair_classification", {}, r": all rows have the label 1"),
-        ("clustering", {"labels": ["x"]}, r":2: 'labels' is not a list with one label for each"),
-        ("clustering", {"labels": ["x", "x"]}, r":2: all texts of the set have the same label"),
-        ("clustering", {"texts": "ab"}, r":2: 'texts' is not a list of texts"),
-        ("reranking", {"positive": []}, r":2: 'positive' is an empty list"),
-        ("reranking", {"query": None}, r":2: column 'query' is null"),
-        ("summarization", {"relevance": [1]}, r":2: 2 machine summaries but 1 relevance scores"),
-        ("summarization", {"relevance": [1, None]}, r":2: 'relevance' is not a finite number"),
-    ],
-)
-def test_a_bad_row_is_named(tmp_path: Path, kind: str, bad: dict[str, Any], message: str) -> None:
-    rows = [ROWS[kind], {**ROWS[kind], **bad}]
-    with pytest.raises(DataError, match=r"own\.jsonl" + message):
-        run(own(kind, {"test": write(tmp_path / "own.jsonl", rows)}), tmp_path)
-
-
-def test_a_label_that_was_never_trained_is_named(classification: Task, tmp_path: Path) -> None:
-    assert classification.data is not None
-    with classification.data["test"].open("a") as stream:
-        stream.write('{"q": "a", "label": "newt"}\n')
-    with pytest.raises(DataError, match=r"test\.jsonl:31: label 'newt' does not occur in train"):
-        run(classification, tmp_path)
-
-
-@pytest.mark.parametrize(
-    ("role", "row", "message"),
-    [
-        (
-            "qrels",
-            {"query-id": "x", "corpus-id": "d1", "score": 1},
-            r"qrels\.jsonl:61: query-id 'x'",
-        ),
-        ("qrels", {"query-id": 1, "corpus-id": "x", "score": 1}, r"qrels\.jsonl:61: corpus-id 'x'"),
-        ("qrels", {"query-id": 1, "corpus-id": "d1", "score": 0.5}, r":61: 'score' is 0\.5"),
-        ("corpus", {"id": "d1", "text": "b"}, r"corpus\.jsonl:61: 'id' 'd1' occurs twice"),
-        ("corpus", {"id": "e", "text": "b", "title": 1}, r"corpus\.jsonl:61: 'title' is int"),
-        ("queries", {"text": "b"}, r"queries\.jsonl:22: column 'id' is missing"),
-    ],
-)
-def test_judgements_must_name_what_exists(
-    retrieval: tuple[Task, dict[str, str], dict[str, str], dict[str, Any]],
-    tmp_path: Path,
-    role: str,
-    row: dict[str, Any],
-    message: str,
-) -> None:
-    task = retrieval[0]
-    assert task.data is not None
-    with task.data[role].open("a") as stream:
-        stream.write(json.dumps(row) + "\n")
-    with pytest.raises(DataError, match=message):
-        run(task, tmp_path)

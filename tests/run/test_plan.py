@@ -3,76 +3,21 @@
 from __future__ import annotations
 
 import json
-import re
 from pathlib import Path
 
 import pytest
+from planned import CHECKPOINT, GRIT, OPTIONS, plan_one
 
-from evalsuite.checkpoint.models import ChatProtocol, Checkpoint, EmbeddingProtocol, Wrapper
+from evalsuite.checkpoint.models import ChatProtocol, Wrapper
 from evalsuite.data import files_info, local_info
 from evalsuite.engines.device import resolve_dtype
 from evalsuite.errors import DataError, UsageError
 from evalsuite.registry.load import Registry
-from evalsuite.registry.models import Instruction, Task
 from evalsuite.run import plan as planning
-from evalsuite.run.instructions import find_instruction
 from evalsuite.run.plan import Job, Plan, RunOptions, make_plan
 from evalsuite.run.run import execute, store_skips
 from evalsuite.schema import DataInfo, Record
 from evalsuite.store import Store
-
-GRIT = EmbeddingProtocol(
-    engine="transformers",
-    wrapper=Wrapper(template="<|user|>\n{instruction}\n<|embed|>\n", bare="<|embed|>\n"),
-    instructions="task",
-    attention="bidirectional",
-    max_length=64,
-)
-CHECKPOINT = Checkpoint(
-    name="tiny",
-    source="tiny",
-    path=Path("tiny"),
-    fingerprint="1" * 64,
-    kind="grit",
-    evidence=(),
-    embedding=GRIT,
-    chat=ChatProtocol(template=None, template_hash="none"),
-    max_positions=256,
-)
-OPTIONS = RunOptions(device="cpu", engine="transformers")
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Store:
-    return Store(tmp_path / "results")
-
-
-@pytest.fixture
-def registry(tmp_path: Path) -> Registry:
-    """``mine`` (STS) and ``talk`` (generation), on one file."""
-    folder = tmp_path / "tasks"
-    folder.mkdir()
-    row = {"sentence1": "a", "sentence2": "b", "score": 1.5}
-    (folder / "rows.jsonl").write_text(json.dumps(row) + "\n")
-    (folder / "mine.yaml").write_text(
-        "name: mine\nkind: mteb\ntype: sts\ninstruction: own text\ndata: {test: rows.jsonl}\n"
-    )
-    (folder / "talk.yaml").write_text(
-        "name: talk\nkind: lm_eval\ntype: generate\ndata: {test: rows.jsonl}\n"
-        "prompt: '{{sentence1}}'\ntarget: '{{sentence2}}'\n"
-    )
-    return Registry.load([folder])
-
-
-def plan_one(
-    registry: Registry,
-    store: Store,
-    task: str = "mine",
-    checkpoint: Checkpoint = CHECKPOINT,
-    options: RunOptions = OPTIONS,
-) -> Job:
-    [job] = make_plan([checkpoint], [registry.task(task)], options, registry, store).jobs
-    return job
 
 
 def finish(job: Job, store: Store, data: DataInfo | None = None, score: float = 0.5) -> Record:
@@ -288,99 +233,9 @@ def test_a_file_that_is_not_there(registry: Registry, store: Store, tmp_path: Pa
         plan_one(registry, store)
 
 
-def test_an_instruction_set_that_is_not_there(registry: Registry, store: Store) -> None:
-    other = CHECKPOINT.model_copy(
-        update={"embedding": GRIT.model_copy(update={"instructions": "e6"})}
-    )
-    with pytest.raises(UsageError, match="no instruction set is called 'e6'"):
-        plan_one(registry, store, checkpoint=other)
-
-
-def written_set(folder: Path, text: str) -> str:
-    folder.mkdir()
-    path = folder / "own set.yaml"
-    path.write_text(text)
-    return str(path)
-
-
-def under(instructions: str) -> Checkpoint:
-    protocol = GRIT.model_copy(update={"instructions": instructions})
-    return CHECKPOINT.model_copy(update={"embedding": protocol})
-
-
-def test_a_set_that_is_a_file_is_named_by_its_content(
-    registry: Registry, store: Store, tmp_path: Path
-) -> None:
-    text = "name: s\ntasks: {mine: Find it}\n"
-    here = plan_one(registry, store, checkpoint=under(written_set(tmp_path / "a", text)))
-    there = plan_one(registry, store, checkpoint=under(written_set(tmp_path / "b", text)))
-    assert here.signature == there.signature, "where it lies does not matter"
-    named = re.fullmatch(r"own-set\.yaml#[0-9a-f]{6}", here.signature.instructions or "")
-    assert named, here.signature.instructions
-    assert here.signature.instruction == "Find it"
-    more = written_set(tmp_path / "c", text.replace("}", ", other: x}"))
-    assert plan_one(registry, store, checkpoint=under(more)).signature != here.signature
-
-
-@pytest.mark.parametrize("instructions", ["e5", "none", "task"])
-def test_a_task_that_its_set_lacks_says_so(
-    registry: Registry, store: Store, instructions: str
-) -> None:
-    job = plan_one(registry, store, checkpoint=under(instructions))
-    lacks = instructions == "e5"
-    assert job.outside == ("e5" if lacks else None)
-    assert f"|instr:{instructions}{'(task)' if lacks else ''}|" in job.signature.short()
-    inside = plan_one(registry, store, "mteb:STS12", under(instructions))
-    assert inside.outside is None
-    assert f"|instr:{instructions}|" in inside.signature.short()
-    assert inside.signature.protocol == job.signature.protocol, "both belong into one row"
-
-
-def test_what_is_reranked_says_that_its_set_lacks_the_task(store: Store) -> None:
-    registry = Registry.load()
-    job = plan_one(registry, store, "smoke-rerank", under("e5"))
-    assert job.outside == "e5"
-    assert re.search(r"\|retriever:\S*/e5#[0-9a-f]{6}\(task\)\|", job.signature.short())
-
-
 def test_planning_writes_nothing(registry: Registry, store: Store) -> None:
     plan_one(registry, store)
     assert not store.root.exists()
-
-
-OWN = Instruction(query="own text", document="own text")
-STS12 = Task(name="mteb:STS12", kind="mteb", source="STS12")
-STS12_OWN = Task(name="sts", kind="mteb", source="STS12", instruction=OWN)
-E5_STS12 = Instruction(
-    query="Retrieve semantically similar text.", document="Retrieve semantically similar text."
-)
-UNKNOWN = Task(name="mteb:New", kind="mteb", source="New")
-UNKNOWN_OWN = Task(name="new", kind="mteb", source="New", instruction=OWN)
-
-
-@pytest.mark.parametrize(
-    ("instructions", "task", "expected"),
-    [
-        # The set's entry, then the task file's text, then (None) the harness's own.
-        ("e5", STS12, E5_STS12),
-        ("e5", STS12_OWN, E5_STS12),
-        ("e5", UNKNOWN_OWN, OWN),
-        ("e5", UNKNOWN, None),
-        # No set: the task file's text, then the harness's own.
-        ("task", STS12_OWN, OWN),
-        ("task", STS12, None),
-        # None at all, on either side.
-        ("none", STS12_OWN, Instruction()),
-        ("none", STS12, Instruction()),
-        # The prompts that a model brings along.
-        ("model", STS12_OWN, None),
-    ],
-)
-def test_which_instruction_counts(
-    instructions: str, task: Task, expected: Instruction | None
-) -> None:
-    protocol = GRIT.model_copy(update={"instructions": instructions})
-    assert find_instruction(task, protocol, Registry.load()) == expected
 
 
 def test_the_signature_says_how_the_model_was_asked(registry: Registry, store: Store) -> None:
