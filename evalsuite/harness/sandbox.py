@@ -14,8 +14,8 @@ import shutil
 import signal
 import subprocess
 import time
-from contextlib import ExitStack
-from dataclasses import dataclass
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import BinaryIO, Literal
 
@@ -34,6 +34,12 @@ GRACE = 2.0
 """Seconds after which tests that outlive their clock are killed from outside."""
 ALARM = 128 + signal.SIGALRM
 """Exit code of bubblewrap when the clock ended the tests."""
+KILLED = frozenset({-signal.SIGKILL, 128 + signal.SIGKILL})
+"""Exit codes of bubblewrap when it was killed, or what it shuts in."""
+UNANSWERED = BEGAN + b'{"ended"', BEGAN + b'{"error"'
+"""How a verdict begins where the program's process was gone."""
+TRIES = 3
+"""Times that a program is run whose sandbox is killed: by a machine without memory, say."""
 IDLE_START = 0.5
 """Seconds that an empty program takes on a machine that is not overloaded, at most."""
 LIMITS = {
@@ -64,6 +70,8 @@ class RunResult:
     outcome: Outcome
     detail: str = ""
     """The exception that ended it, or what is wrong with the sandbox."""
+    killed: bool = False
+    """Whether a side of the sandbox was killed: from outside, or the program by itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +88,8 @@ class Sandbox:
 
     def run(self, program: str, tests: str, *, entry: str, given: str = "") -> RunResult:
         """Run a program, and test one of its functions.
+
+        What is killed is run again: where a program does it to itself, it comes to the same.
 
         The tests see plain values only: numbers, texts, containers of them, exceptions. Where the
         function gives ``None``, changes that it made to its arguments are theirs too.
@@ -102,11 +112,15 @@ class Sandbox:
             "limits": limits,
             "seconds": self.seconds,
         }
-        try:
-            with ExitStack() as stack:
-                return self._run(job, stack)
-        except OSError as error:
-            return RunResult("error", f"{self.bwrap}: {error.strerror}")
+        for _ in range(TRIES):
+            try:
+                with ExitStack() as stack:
+                    result = self._run(job, stack)
+            except OSError as error:
+                return RunResult("error", f"{self.bwrap}: {error.strerror}")
+            if not result.killed:
+                break
+        return result
 
     def _run(self, job: dict[str, object], stack: ExitStack) -> RunResult:
         asked, ask = _pipe(stack)
@@ -125,11 +139,19 @@ class Sandbox:
             )
         except subprocess.TimeoutExpired:
             return self._timeout()
-        answerer.kill()
-        complaint = complaint or answerer.communicate()[1]
         if checker.returncode in (ALARM, -signal.SIGALRM):
             return self._timeout()
-        return _judge(verdict, complaint, checker.returncode)
+        if verdict.startswith(UNANSWERED):
+            # Its pipe closes a moment before it is gone.
+            with suppress(subprocess.TimeoutExpired):
+                answerer.wait(GRACE)
+        ended = answerer.poll()
+        answerer.kill()
+        # Neither the tests nor bubblewrap itself are in the program's reach.
+        if checker.returncode in KILLED or ended == -signal.SIGKILL:
+            return RunResult("error", "the sandbox was killed from outside", killed=True)
+        complaint = complaint or answerer.communicate()[1]
+        return replace(_judge(verdict, complaint, checker.returncode), killed=ended in KILLED)
 
     def _start(
         self, stack: ExitStack, module: str, handles: tuple[int, ...], stdin: Stream, stdout: Stream
@@ -175,7 +197,8 @@ def _judge(verdict: bytes, complaint: bytes, code: int) -> RunResult:
         return RunResult("error", f"{found['error']}: {said}" if said else found["error"])
     if "passed" in found:
         return RunResult("passed")
-    return RunResult("failed", " ".join(str(found.get("failed")).split()))
+    why = found.get("failed") or found.get("ended")
+    return RunResult("failed", " ".join(str(why).split()))
 
 
 @cache
@@ -197,8 +220,12 @@ def probe() -> Sandbox | str:
     took = time.perf_counter() - started
     if good.outcome != "passed":
         return f"code is only run in a sandbox, and bubblewrap does not work here: {good.detail}"
-    if trial.run(ESCAPE, "f()", entry="f").outcome != "failed":
-        return "code is only run in a sandbox, and bubblewrap does not work here as it should"
+    escape = trial.run(ESCAPE, "f()", entry="f")
+    if escape.outcome != "failed":
+        return (
+            "code is only run in a sandbox, and bubblewrap does not work here as it should: "
+            f"a program that forks is {escape.outcome} {escape.detail}".rstrip()
+        )
     return Sandbox(bwrap, seconds=SECONDS * max(1.0, took / IDLE_START))
 
 

@@ -19,7 +19,7 @@ from evalsuite.engines.cacheable import why_not_cached
 from evalsuite.engines.choice import EngineChoice, generator_engine, with_encoder_engine
 from evalsuite.engines.device import engine_version, resolve_device, resolve_dtype
 from evalsuite.engines.generators import context_length
-from evalsuite.errors import DataError, UsageError
+from evalsuite.errors import DataError, EngineError, UsageError
 from evalsuite.harness.judge import NEEDED, Judge, describe, find_checkpoint
 from evalsuite.registry.dispatch import blocker, check_source, harness_version
 from evalsuite.registry.load import Registry
@@ -187,11 +187,11 @@ def _job(
     store: Store,
     judge: Checkpoint | None,
 ) -> Job:
-    for path in (task.data or {}).values():
-        if not path.is_file():
-            raise DataError(f"{task.name}: there is no file {path}", "check 'data' in its YAML")
-    skip = checkpoint.cannot.get(task.world) or blocker(task) or _cannot(checkpoint, task, options)
-    missing = () if skip else missing_data(task, options.data_root)
+    _check_files(task)
+    skip = checkpoint.cannot.get(task.world) or _cannot(checkpoint, task, options)
+    # What this machine lacks does not hide a score that is stored.
+    blocked = None if skip else blocker(task)
+    missing = () if skip or blocked else missing_data(task, options.data_root)
     if missing:
         skip = f"no data: {', '.join(missing)} not in {options.data_root}"
     instruction: Instruction | None = None
@@ -208,7 +208,7 @@ def _job(
     if task.world == "embedding":
         signature = _embedding_signature(task, protocol, instruction, options)
     else:
-        signature = _generative_signature(checkpoint, task, options, skipped=skip is not None)
+        signature = _generative_signature(checkpoint, task, options, skipped=bool(skip or blocked))
         signature = signature.model_copy(
             update=_further_parts(checkpoint, task, options, protocol, instruction, judge)
         )
@@ -219,6 +219,8 @@ def _job(
     record = None
     if not skip and not options.fresh:
         record = find_stored(checkpoint.fingerprint, task, signature, options, store)
+    if record is None:
+        skip = skip or blocked
     return Job(
         checkpoint=checkpoint,
         task=task,
@@ -231,6 +233,12 @@ def _job(
         stale=not (record or skip or options.fresh)
         and bool(store.find(checkpoint.fingerprint, signature.plan_key)),
     )
+
+
+def _check_files(task: Task) -> None:
+    for path in (task.data or {}).values():
+        if not path.is_file():
+            raise DataError(f"{task.name}: there is no file {path}", "check 'data' in its YAML")
 
 
 def _cannot(checkpoint: Checkpoint, task: Task, options: RunOptions) -> str | None:
@@ -359,14 +367,20 @@ def _cached_parts(checkpoint: Checkpoint, options: RunOptions) -> dict[str, Any]
 def _generative_signature(
     checkpoint: Checkpoint, task: Task, options: RunOptions, *, skipped: bool
 ) -> Signature:
-    device, engine = resolve_device(options.device), generator_engine(options.engine)
+    device = resolve_device(options.device)
+    engine: str = generator_engine(options.engine)
+    try:
+        engine = engine_version(engine)
+    except EngineError:
+        # What is skipped anyway must not fail over an engine that is not there.
+        if not skipped:
+            raise
     return Signature(
         task=task.name,
         task_hash=task.hash,
         world="generative",
         harness=harness_version(task),
-        # What is skipped anyway must not fail over an engine that is not there.
-        engine=engine if skipped else engine_version(engine),
+        engine=engine,
         device=device,
         dtype=resolve_dtype(options.dtype, device, "generative"),
         split=task.split,

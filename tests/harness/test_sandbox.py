@@ -111,6 +111,68 @@ def test_a_python_with_a_folder_of_its_own_is_fine(
     assert isolation.exposed() is None
 
 
+DEADLY = """#!/bin/sh
+echo . >> {folder}/starts
+case "$*" in *{side}*) {when} && {end} ;; esac
+exec {bwrap} "$@"
+"""
+ONCE, ALWAYS = "mkdir {folder}/done 2> /dev/null", "true"
+AT_ONCE, FROM_WITHIN = "kill -9 $$", "exit 137"
+LATER = "{ (sleep 0.2; kill -9 $$) & }"
+SLOW = "import time\ndef f():\n    time.sleep(0.5)\n    return 1\n"
+
+
+def deadly(box: Sandbox, folder: Path, side: str, when: str, end: str) -> Sandbox:
+    """A bubblewrap that ends as if something had killed it."""
+    folder.mkdir()
+    path = folder / "bwrap"
+    when = when.format(folder=folder)
+    path.write_text(DEADLY.format(folder=folder, side=side, when=when, end=end, bwrap=box.bwrap))
+    path.chmod(0o755)
+    return replace(box, bwrap=str(path))
+
+
+@pytest.mark.parametrize("end", [AT_ONCE, FROM_WITHIN, LATER])
+@pytest.mark.parametrize("side", ["answerer", "checker"])
+@pytest.mark.parametrize(("given", "outcome"), [(1, "passed"), (2, "failed")])
+def test_a_sandbox_that_is_killed_is_started_again(
+    box: Sandbox, tmp_path: Path, given: int, outcome: str, side: str, end: str
+) -> None:
+    folder = tmp_path / "bin"
+    found = run(deadly(box, folder, side, ONCE, end), SLOW, f"assert f() == {given}")
+    assert (found.outcome, found.killed) == (outcome, False)
+    assert len((folder / "starts").read_text().split()) == 4, "two sides, twice"
+
+
+@pytest.mark.parametrize("end", [AT_ONCE, LATER])
+@pytest.mark.parametrize("side", ["answerer", "checker"])
+def test_a_sandbox_that_is_always_killed_is_an_error_and_no_wrong_answer(
+    box: Sandbox, tmp_path: Path, side: str, end: str
+) -> None:
+    found = run(deadly(box, tmp_path / "bin", side, ALWAYS, end), SLOW, "f()")
+    assert (found.outcome, found.detail) == ("error", "the sandbox was killed from outside")
+
+
+def test_a_program_that_kills_itself_has_failed(box: Sandbox) -> None:
+    program = "import os, signal\ndef f():\n    os.kill(os.getpid(), signal.SIGKILL)\n"
+    assert run(box, program, "f()").outcome == "failed"
+
+
+@pytest.mark.parametrize("side", ["answerer", "checker"])
+def test_a_killed_trial_does_not_say_that_there_is_no_sandbox(
+    box: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, side: str
+) -> None:
+    folder = tmp_path / "bin"
+    deadly(box, folder, side, ONCE, AT_ONCE)
+    monkeypatch.setenv("PATH", f"{folder}{os.pathsep}{os.environ['PATH']}")
+    probe.cache_clear()
+    try:
+        assert why_unavailable() is None
+    finally:
+        probe.cache_clear()
+    assert (folder / "done").is_dir()
+
+
 def test_right_and_wrong_programs(box: Sandbox) -> None:
     add = "def f(a, b):\n    return a + b\n"
     assert run(box, add, "assert f(2, b=3) == 5").outcome == "passed"

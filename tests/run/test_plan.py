@@ -148,6 +148,32 @@ def test_what_a_checkpoint_cannot_is_skipped_even_if_stored(
     assert plan_one(registry, store, "talk", cannot).todo, "the other world is not concerned"
 
 
+def test_a_stored_score_counts_where_this_machine_could_not_measure_it(
+    registry: Registry, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record = finish(plan_one(registry, store), store)
+    monkeypatch.setattr(planning, "blocker", lambda task: "no sandbox")
+    stored, other = plan_one(registry, store), plan_one(registry, store, "talk")
+    assert (stored.skip, stored.record, stored.todo) == (None, record, False)
+    assert (other.skip, other.record, other.todo) == ("no sandbox", None, False)
+    again = plan_one(registry, store, options=OPTIONS.model_copy(update={"fresh": True}))
+    assert (again.skip, again.record) == ("no sandbox", None)
+
+
+@pytest.mark.parametrize("task", ["mine", "talk"])
+def test_a_score_takes_the_place_of_an_earlier_skip(
+    registry: Registry, store: Store, monkeypatch: pytest.MonkeyPatch, task: str
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(planning, "blocker", lambda task: "no sandbox")
+        plan = make_plan([CHECKPOINT], [registry.task(task)], OPTIONS, registry, store)
+        store_skips(plan, store)
+    assert [record.status for record in store.records()] == ["skipped"]
+    finish(plan_one(registry, store, task), store)
+    assert [record.status for record in store.records()] == ["scored"]
+    assert not list(store.root.rglob("*.outcome.json"))
+
+
 class NoExecutor:
     """Has nothing to do."""
 

@@ -138,5 +138,6 @@ def _judge(job: dict[str, Any], program: Program) -> dict[str, str]:
     except BaseException as error:  # noqa: BLE001 - whatever ends the tests
         if not started:
             return {"error": f"the program's process did not start ({error})"}
-        return {"failed": f"{type(error).__name__}: {error}"[:LONGEST]}
-    return {"failed": program.broken} if program.broken else {"passed": "all"}
+        if not program.broken:
+            return {"failed": f"{type(error).__name__}: {error}"[:LONGEST]}
+    return {"ended": program.broken} if program.broken else {"passed": "all"}
