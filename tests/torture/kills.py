@@ -6,13 +6,13 @@ tenth round is killed twice before it may complete. Moments and victims follow f
 ``--round N`` repeats one round.
 
 ``python tests/torture/kills.py --kills 200 --vllm-kills 20`` writes
-``reports/torture/kills.{json,md}``.
+``reports/torture/kills.{json,md}``, with the commit that each round was played on; with ``--keep``
+only those rounds are played that are not in the report yet, or in which something was wrong.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import random
 import shutil
@@ -20,13 +20,13 @@ import signal
 import sys
 import tempfile
 import time
-from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
-from real_runs import DIGITS, Contents, Run, adopt_orphans, contents, impersonal, role, table
+from kill_report import WITH_VLLM, Finding, Kill, read, write
+from real_runs import Contents, Run, adopt_orphans, contents, impersonal, revision, role, table
 
 REPORTS = Path(__file__).parents[2] / "reports" / "torture"
 TRIES = 20
@@ -66,7 +66,9 @@ GENERATION = Scenario(
     "transformers",
 )
 BOTH = Scenario("both", "demo:smollm2", "smoke-sts,smoke-multiple-choice", "transformers")
-VLLM = Scenario("vLLM", "demo:smollm2", "smoke-multiple-choice,smoke-arithmetic", "vllm", "float32")
+VLLM = Scenario(
+    WITH_VLLM, "demo:smollm2", "smoke-multiple-choice,smoke-arithmetic", "vllm", "float32"
+)
 """In float32, in which the answers do not depend on which prompts share a batch."""
 
 
@@ -77,48 +79,6 @@ class Reference:
     seconds: float
     contents: Contents
     table: str
-
-
-@dataclass(frozen=True)
-class Kill:
-    """One kill."""
-
-    moment: float
-    """Share of the undisturbed run's time."""
-    victim: str
-    stored: int
-    """Scores that were in the store once all was quiet."""
-    quiet: float
-    """Seconds from the run's end to that of its last process."""
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One round."""
-
-    number: int
-    scenario: str
-    kills: tuple[Kill, ...]
-    seconds: float
-    completed: bool
-    lost: int
-    duplicated: int
-    corrupt: int
-    different: int
-    """Records that do not say what the undisturbed run's say."""
-    same_table: bool
-    strays: int
-    """Processes alive some seconds after the run's end."""
-    leavings: tuple[str, ...]
-    """Files of unfinished jobs, or half-written ones, once the store was complete."""
-    note: str = ""
-    """The end of what was printed, where something was wrong."""
-
-    @property
-    def good(self) -> bool:
-        """Whether nothing was wrong."""
-        counts = self.lost, self.duplicated, self.corrupt, self.different, self.strays
-        return self.completed and self.same_table and not any(counts) and not self.leavings
 
 
 def reference(scenario: Scenario, folder: Path, jobs: int = 1) -> Reference:
@@ -197,6 +157,7 @@ def play(scenario: Scenario, expected: Reference, folder: Path, seed: int, numbe
         same_table=table(out) == expected.table,
         strays=strays,
         leavings=final.leavings,
+        code=revision(),
         note=impersonal(f"exit code {code}: {last.text[-SHOWN:]}", folder),
     )
     if finding.good:
@@ -295,53 +256,6 @@ def schedule(kills: int, vllm_kills: int) -> list[tuple[int, Scenario]]:
     return [(n, others[n % 3] if n < plain else VLLM) for n in range(kills)]
 
 
-def write(findings: list[Finding], seconds: dict[str, float], folder: Path, seed: int) -> str:
-    """Write the report; return its figures as one line."""
-    kills = [kill for finding in findings for kill in finding.kills]
-    vllm = sum(len(f.kills) for f in findings if f.scenario == VLLM.name)
-    total = {
-        word: sum(getattr(finding, word) for finding in findings)
-        for word in ("lost", "duplicated", "corrupt", "different", "completed", "same_table")
-    }
-    line = (
-        f"{len(kills)} kills ({len(kills) - vllm} transformers, {vllm} vLLM) in {len(findings)} "
-        f"stores: {total['lost']} records lost, {total['duplicated']} duplicated, "
-        f"{total['corrupt']} corrupt, {total['different']} different; {total['completed']} of "
-        f"{len(findings)} completed, {total['same_table']} final tables identical; "
-        f"{sum(f.strays for f in findings)} processes and "
-        f"{sum(len(f.leavings) for f in findings)} files left behind; "
-        f"the last process gone at most {max((k.quiet for k in kills), default=0):.1f} s after "
-        "the run"
-    )
-    folder.mkdir(parents=True, exist_ok=True)
-    rows = [asdict(finding) for finding in findings]
-    report = {"figures": line, "seed": seed, "undisturbed seconds": seconds, "rounds": rows}
-    (folder / "kills.json").write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
-    victims = Counter((f.scenario, kill.victim) for f in findings for kill in f.kills)
-    table_of_victims = "\n".join(
-        f"| {scenario} | {victim} | {count} |"
-        for (scenario, victim), count in sorted(victims.items())
-    )
-    wrong = "\n".join(
-        f"- round {f.number}, {f.scenario}: {', '.join(k.victim for k in f.kills)}"
-        for f in findings
-        if not f.good
-    )
-    stored = Counter(kill.stored for kill in kills)
-    held = "\n".join(f"| {count} | {times} |" for count, times in sorted(stored.items()))
-    times = ", ".join(f"{name} {taken:.0f} s" for name, taken in seconds.items())
-    (folder / "kills.md").write_text(
-        f"# Kills at random moments\n\n{line}.\n\nSeed {seed}. Undisturbed: {times}. A record is "
-        "compared with that of the undisturbed run, samples included, without its times; with vLLM "
-        f"(float32) numbers count to {DIGITS} digits.\n\n"
-        f"| run | process killed | kills |\n|---|---|---|\n{table_of_victims}\n\n"
-        f"| scores in the store by then | kills |\n|---|---|\n{held}\n\n"
-        f"Not as undisturbed:{chr(10) + chr(10) + wrong if wrong else ' none.'}\n",
-        encoding="utf-8",
-    )
-    return line
-
-
 def main() -> int:
     """Play all rounds and print the figures."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -349,6 +263,7 @@ def main() -> int:
     parser.add_argument("--vllm-kills", type=int, default=20, help="of them with vLLM")
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--round", type=int, help="play this one alone")
+    parser.add_argument("--keep", action="store_true", help="good rounds of an earlier report stay")
     parser.add_argument("--jobs", type=int, default=1, help="rounds at a time")
     parser.add_argument("--out", type=Path, default=REPORTS)
     parser.add_argument("--store", type=Path, help="folder for the stores; kept if it is wrong")
@@ -356,9 +271,13 @@ def main() -> int:
     rounds = schedule(given.kills, given.vllm_kills)
     if given.round is not None:
         rounds = [rounds[given.round]]
+    kept, before = read(given.out, given.seed) if given.keep else ([], {})
+    done = {finding.number for finding in kept}
+    rounds = [(number, scenario) for number, scenario in rounds if number not in done]
     folder = Path(tempfile.mkdtemp(prefix="evalsuite-kills-", dir=given.store))
     findings, seconds = play_all(rounds, folder, given.seed, given.jobs)
-    line = write(findings, seconds, given.out, given.seed)
+    findings = sorted([*kept, *findings], key=lambda finding: finding.number)
+    line = write(findings, before | seconds, given.out, given.seed)
     for finding in findings:
         if not finding.good:
             sys.stdout.write(f"round {finding.number}: {finding}\n")

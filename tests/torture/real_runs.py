@@ -14,6 +14,7 @@ import uuid
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -166,6 +167,16 @@ def _tagged(tag: str) -> list[int]:
             if needle in entry.read_bytes():
                 found.append(int(entry.parent.name))
     return found
+
+
+@cache
+def revision() -> str:
+    """Commit of the code that runs, with ``+`` where files that git knows differ from it."""
+    commit = ["git", "describe", "--always", "--abbrev=7", "--dirty=+", "--exclude=*"]
+    done = subprocess.run(
+        commit, capture_output=True, text=True, check=False, cwd=Path(__file__).parent
+    )
+    return done.stdout.strip() or "not in git"
 
 
 def adopt_orphans() -> None:

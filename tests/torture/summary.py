@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from fault_scenarios import CASES
+from kill_report import WITH_VLLM
 
 REPORTS = Path(__file__).parents[2] / "reports" / "torture"
 KILLS, VLLM_KILLS, PROGRAMS, INPUTS = 200, 20, 40, 80
@@ -40,7 +41,9 @@ def _kills(report: dict[str, Any]) -> bool:
     )
     kills = dict.fromkeys((True, False), 0)
     for one in rounds:
-        kills[one["scenario"] == "vLLM"] += sum(kill["victim"] != "gone" for kill in one["kills"])
+        kills[one["scenario"] == WITH_VLLM] += sum(
+            kill["victim"] != "gone" for kill in one["kills"]
+        )
     return sound and sum(kills.values()) >= KILLS and kills[True] >= VLLM_KILLS
 
 

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 from fault_scenarios import CASES
-from kills import EMBEDDING, VLLM, Finding, Kill, _kill_one, play_all, schedule, write
+from kill_report import Finding, Kill, read, write
+from kills import EMBEDDING, VLLM, _kill_one, play_all, schedule
 from real_runs import contents
 from summary import _faults, _kills
 from tests_records import make_suite_records
@@ -92,6 +93,7 @@ GOOD = Finding(
     same_table=True,
     strays=0,
     leavings=(),
+    code="abc1234",
 )
 
 
@@ -140,3 +142,13 @@ def test_the_report_counts_what_is_wrong(tmp_path: Path) -> None:
     assert line.startswith("2 kills (2 transformers, 0 vLLM) in 2 stores: 1 records lost")
     assert "1 of 2 completed, 2 final tables identical" in line
     assert "round 1, embedding" in (tmp_path / "kills.md").read_text()
+
+
+def test_good_rounds_of_an_earlier_report_can_stay(tmp_path: Path) -> None:
+    good = replace(GOOD, kills=(*GOOD.kills, Kill(0.1, "sandbox", 2, 0.0)))
+    left = replace(GOOD, number=1, leavings=("x.tmp",), code="def5678")
+    write([good, left], {"embedding": 9.0}, tmp_path, seed=1)
+    assert read(tmp_path, seed=1) == ([good], {"embedding": 9.0})
+    assert read(tmp_path, seed=2) == ([], {})
+    assert read(tmp_path / "other", seed=1) == ([], {})
+    assert "abc1234 (1 rounds), def5678 (1 rounds)" in (tmp_path / "kills.md").read_text()
