@@ -17,8 +17,8 @@ from contextlib import suppress
 from pathlib import Path
 
 from fault_places import ImpossibleError, Place, in_job, small_disk, until, worker
-from kills import BOTH, EMBEDDING, VLLM, Scenario
-from real_runs import Run, contents
+from kills import BOTH, EMBEDDING, GENERATION, VLLM, Scenario
+from real_runs import Run, contents, role
 
 PATIENCE = {"EVALSUITE_PATIENCE": "8"}
 """So that a stalled engine is noticed in seconds; ten minutes otherwise."""
@@ -149,6 +149,28 @@ def worker_killed(place: Place) -> str:
     said = place.ended(run, [1], "out of memory?")
     place.completes()
     return said
+
+
+def sandbox_killed(place: Place) -> str:
+    """Killed while it is tried, and again under a program: it is started again each time."""
+    run = place.start()
+    _kill_sandbox(run, lambda: True)
+    _kill_sandbox(run, lambda: in_job(place))
+    said = place.ended(run, [0])
+    place.same()
+    return said
+
+
+def _kill_sandbox(run: Run, when: Callable[[], bool]) -> None:
+    found: list[int] = []
+
+    def look() -> list[int]:
+        found[:] = [pid for pid in run.family() if role(pid) == "sandbox"] if when() else []
+        return found
+
+    until(run, look)
+    with suppress(ProcessLookupError):
+        os.kill(found[0], signal.SIGKILL)
 
 
 def engine_stops_once(place: Place) -> str:
@@ -324,6 +346,7 @@ CASES: dict[str, tuple[Callable[[Place], str], Scenario]] = {
     "the results folder is removed in a job": (folder_removed, EMBEDDING),
     "memory is exhausted in the model": (memory_exhausted, EMBEDDING),
     "the worker is killed for its memory": (worker_killed, EMBEDDING),
+    "the sandbox is killed": (sandbox_killed, GENERATION),
     "the engine stops answering": (engine_stops_once, EMBEDDING),
     "the engine stops answering, twice": (engine_stops_twice, EMBEDDING),
     "the vLLM engine stops answering": (engine_stops_once, VLLM),
