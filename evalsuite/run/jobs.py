@@ -21,9 +21,9 @@ from evalsuite.paths import cache_dir
 from evalsuite.registry import dispatch
 from evalsuite.registry.models import Task
 from evalsuite.run import events
-from evalsuite.run.plan import find_stored
 from evalsuite.run.records import failed_record, scored_record, skipped_record
 from evalsuite.run.spec import JobSpec, WorkerSpec, context_of
+from evalsuite.run.stored import find_stored
 from evalsuite.schema import CODE_VERSION, digest
 from evalsuite.store import Store
 
@@ -130,7 +130,11 @@ class JobRunner:
         if options.fresh:
             return False
         stored = find_stored(
-            self.spec.checkpoint.fingerprint, job.task, job.signature, options, self.store
+            self.spec.checkpoint.fingerprint,
+            job.task,
+            job.signature,
+            options.data_root,
+            self.store,
         )
         return stored is not None
 

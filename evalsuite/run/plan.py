@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 from evalsuite.checkpoint.models import Checkpoint, EmbeddingProtocol
 from evalsuite.checkpoint.protocols import unusual_bare
-from evalsuite.data import dataset_folder, still_matches
+from evalsuite.data import dataset_folder
 from evalsuite.engines.base import Device, DType
 from evalsuite.engines.cacheable import why_not_cached
 from evalsuite.engines.choice import EngineChoice, generator_engine, with_encoder_engine
@@ -31,6 +31,7 @@ from evalsuite.run.instructions import (
     set_name,
     with_example,
 )
+from evalsuite.run.stored import find_stored
 from evalsuite.schema import Frozen, Record, Signature, World, digest
 from evalsuite.store import Store
 
@@ -218,7 +219,7 @@ def _job(
         _check_embed_length(checkpoint, options)
     record = None
     if not skip and not options.fresh:
-        record = find_stored(checkpoint.fingerprint, task, signature, options, store)
+        record = find_stored(checkpoint.fingerprint, task, signature, options.data_root, store)
     if record is None:
         skip = skip or blocked
     return Job(
@@ -392,13 +393,3 @@ def _generative_signature(
         sampling="task",
         prefix_caching=options.prefix_caching and not task.cached,
     )
-
-
-def find_stored(
-    fingerprint: str, task: Task, signature: Signature, options: RunOptions, store: Store
-) -> Record | None:
-    """The newest stored score of a job whose data is still what would be read now."""
-    for record in store.find(fingerprint, signature.plan_key):
-        if record.data and still_matches(record.data, options.data_root, task.data, task.datasets):
-            return record
-    return None
