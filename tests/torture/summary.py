@@ -106,7 +106,8 @@ def main() -> int:
         link = f"[{figure.report}.md]({figure.report}.md)" if report else ""
         lines.append(f"| {figure.what} | {figure.needed} | {said} | {verdict} | {link} |")
     text = (
-        "# What was tried to break it\n\nWritten by `make torture`.\n\n"
+        "# What was tried to break it\n\nWritten by `tests/torture/summary.py`, the last step of "
+        "`make torture`, from the reports beside it.\n\n"
         "| | must hold | found | | details |\n|---|---|---|---|---|\n" + "\n".join(lines) + "\n"
     )
     REPORTS.mkdir(parents=True, exist_ok=True)
