@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Final
 
@@ -10,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evalsuite.engines.base import Progress, Vectors
+from evalsuite.engines.streams import Streams
 from evalsuite.errors import EngineError
 from evalsuite.suspicions import refused
 
@@ -72,15 +72,21 @@ def is_out_of_memory(error: BaseException) -> bool:
 
 
 class Batcher:
-    """Embeds in batches, with smaller ones once the memory did not suffice.
+    """Embeds in batches, with fewer at a time and smaller ones once the memory did not suffice.
+
+    Args:
+        tokens: Padded tokens of a batch at first.
+        rows: Texts of a batch at most.
+        streams: Runs the batches; without, one after the other.
 
     Attributes:
-        tokens: Padded tokens of a batch; halved on each lack of memory, for good.
+        tokens: Padded tokens of a batch.
     """
 
-    def __init__(self, tokens: int, rows: int = MAX_ROWS) -> None:
+    def __init__(self, tokens: int, rows: int = MAX_ROWS, streams: Streams | None = None) -> None:
         self.tokens = tokens
         self._rows = rows
+        self._streams = streams or Streams()
 
     def run(
         self, lengths: Sequence[int], forward: Forward, done: Callable[[Sequence[int]], None]
@@ -89,45 +95,56 @@ class Batcher:
 
         Args:
             lengths: Tokens of each text.
-            forward: Embeds some of them.
-            done: Told the indices of each finished batch.
+            forward: Embeds some of them; called from several threads at once where there are
+                several streams.
+            done: Told the indices of each finished batch, in the calling thread.
 
         Returns:
             Vectors in the order of ``lengths``, shape ``(n, d)``.
 
         Raises:
             EngineError: If the memory does not suffice for one text alone.
+            Exception: What ``forward`` raises.
         """
         vectors: Vectors | None = None
-        queue = deque(pack(lengths, self.tokens, self._rows))
-        while queue:
-            batch = queue.popleft()
-            try:
-                part = forward(batch)
-            except (RuntimeError, MemoryError) as error:
-                if not is_out_of_memory(error):
-                    raise
-                self._shrink([lengths[index] for index in batch])
-                rest = [index for waiting in (batch, *queue) for index in waiting]
-                packed = pack([lengths[index] for index in rest], self.tokens, self._rows)
-                queue = deque([rest[place] for place in places] for places in packed)
-                continue
-            if vectors is None:
-                vectors = np.empty((len(lengths), part.shape[1]), dtype=np.float32)
-            vectors[batch] = part
-            done(batch)
+        rest = list(range(len(lengths)))
+        while rest:
+            packed = pack([lengths[index] for index in rest], self.tokens, self._rows)
+            batches = [[rest[place] for place in places] for places in packed]
+            finished: set[int] = set()
+            errors: dict[int, Exception] = {}
+            for place, outcome in self._streams.run(forward, batches):
+                if isinstance(outcome, Exception):
+                    errors[place] = outcome
+                    continue
+                if vectors is None:
+                    vectors = np.empty((len(lengths), outcome.shape[1]), dtype=np.float32)
+                batch = batches[place]
+                vectors[batch] = outcome
+                finished.update(batch)
+                done(batch)
+            for place in sorted(errors):
+                error = errors[place]
+                if not (isinstance(error, RuntimeError | MemoryError) and is_out_of_memory(error)):
+                    raise error
+            if errors:
+                self._shrink([lengths[index] for index in batches[min(errors)]])
+            rest = [index for index in rest if index not in finished]
         assert vectors is not None
         return vectors
 
     def _shrink(self, lengths: Sequence[int]) -> None:
-        """Halve the budget after a batch of texts of these lengths did not fit."""
+        """Ask for half as much memory after a batch of texts of these lengths did not fit."""
         longest = max(lengths)
-        if len(lengths) == 1:
+        if self._streams.count > 1:
+            self._streams.count //= 2
+        elif len(lengths) == 1:
             raise EngineError(
                 f"out of memory with a single text of {longest} tokens",
                 "lower --max-length, or free memory on the device",
             )
-        self.tokens = max(longest, len(lengths) * longest // 2)
+        else:
+            self.tokens = max(longest, len(lengths) * longest // 2)
 
 
 def embed_distinct(

@@ -12,6 +12,7 @@ from evalsuite.engines.batched import BatchedEncoder, Prepared
 from evalsuite.engines.batching import TOKENS, Batcher
 from evalsuite.engines.device import engine_version, resolve_device, resolve_dtype
 from evalsuite.engines.encoders import LONGEST, loading
+from evalsuite.engines.streams import Streams
 
 if TYPE_CHECKING:
     from evalsuite.checkpoint.models import Checkpoint, EmbeddingProtocol
@@ -49,7 +50,6 @@ class SentenceTransformersEncoder(BatchedEncoder):
         self._checkpoint = checkpoint
         self._device = resolve_device(device)
         self._dtype = resolve_dtype(dtype, self._device, "embedding")
-        self._batcher = Batcher(TOKENS[self._device])
         self._modules: list[dict[str, Any]] = read_json(checkpoint.path / "modules.json") or []
         # A module that is no Transformer is small, and has its own way to read its tokenizer.
         whole = weights or self._folder_of("Transformer") is None
@@ -57,6 +57,8 @@ class SentenceTransformersEncoder(BatchedEncoder):
         model = self._model
         self._tokenizer: Any = model.tokenizer if model is not None else self._load_tokenizer()
         self._by_rows = model is not None and self._has_rows()
+        streams = Streams.of(model, self._device) if self._by_rows else Streams()
+        self._batcher = Batcher(TOKENS[self._device], streams=streams)
 
     @property
     def version(self) -> str:

@@ -25,6 +25,7 @@ from evalsuite.engines.batched import BatchedEncoder, Prepared
 from evalsuite.engines.batching import TOKENS, Batcher
 from evalsuite.engines.device import engine_version, resolve_device, resolve_dtype
 from evalsuite.engines.encoders import LONGEST, loading
+from evalsuite.engines.streams import Streams
 from evalsuite.errors import CheckpointError
 
 if TYPE_CHECKING:
@@ -152,11 +153,12 @@ class TransformersEncoder(BatchedEncoder):
         self._device = resolve_device(device)
         self._dtype = resolve_dtype(dtype, self._device, "embedding")
         self._tokens = TextTokenizer(checkpoint, protocol)
-        self._batcher = Batcher(TOKENS[self._device])
         self._explicit_mask = False
         self._model: Any = None
         if weights:
             self._model = self._load(checkpoint)
+            streams = Streams.of(self._model, self._device)
+            self._batcher = Batcher(TOKENS[self._device], streams=streams)
             self._settle_attention()
 
     @property
