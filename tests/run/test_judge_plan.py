@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
+from planned import CHECKPOINT
 
 from evalsuite.checkpoint.models import ChatProtocol, Checkpoint
 from evalsuite.data import local_info
@@ -16,16 +17,13 @@ from evalsuite.schema import DataInfo, Record
 from evalsuite.store import Store
 
 DATA = "tatsu-lab/alpaca_eval"
-CHAT = Checkpoint(
-    name="tiny",
-    source="tiny",
-    path=Path("tiny"),
-    fingerprint="1" * 64,
-    kind="generative",
-    evidence=(),
-    embedding=None,
-    chat=ChatProtocol(template="{{ messages }}", template_hash="12345678"),
-    max_positions=8192,
+CHAT = CHECKPOINT.model_copy(
+    update={
+        "kind": "generative",
+        "embedding": None,
+        "chat": ChatProtocol(template="{{ messages }}", template_hash="12345678"),
+        "max_positions": 8192,
+    }
 )
 BASE = CHAT.model_copy(update={"chat": ChatProtocol(template=None, template_hash="none")})
 GPT4 = Judge(model="gpt-4", url="https://api.example.com/v1")

@@ -5,12 +5,11 @@ from __future__ import annotations
 import io
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
+from planned import CHECKPOINT
 from rich.console import Console
 
-from evalsuite.checkpoint.models import Checkpoint
 from evalsuite.registry.models import Task
 from evalsuite.run import events
 from evalsuite.run.plan import Group, Job, Plan
@@ -95,16 +94,7 @@ def test_another_unit_or_a_new_round_starts_afresh(tick: Tick) -> None:
 
 
 def group(*names: str) -> Group:
-    checkpoint = Checkpoint(
-        name="tiny[v2]",
-        source="tiny",
-        path=Path("tiny"),
-        fingerprint="0" * 64,
-        kind="encoder",
-        evidence=(),
-        embedding=None,
-        chat=None,
-    )
+    checkpoint = CHECKPOINT.model_copy(update={"name": "tiny[v2]"})
     jobs = []
     for name in names:
         task = Task(name=name, kind="mteb", source="X")

@@ -5,24 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from planned import CHECKPOINT
 
-from evalsuite.checkpoint.models import ChatProtocol, Checkpoint, EmbeddingProtocol
+from evalsuite.checkpoint.models import Checkpoint, EmbeddingProtocol
 from evalsuite.errors import UsageError
 from evalsuite.registry.load import Registry
 from evalsuite.run.plan import RunOptions, make_plan
 from evalsuite.store import Store
 
-CHECKPOINT = Checkpoint(
-    name="tiny",
-    source="tiny",
-    path=Path("tiny"),
-    fingerprint="1" * 64,
-    kind="grit",
-    evidence=(),
-    embedding=EmbeddingProtocol(engine="transformers", attention="bidirectional", max_length=64),
-    chat=ChatProtocol(template=None, template_hash="none"),
-    max_positions=256,
-)
 REGISTRY = Registry.load()
 
 
