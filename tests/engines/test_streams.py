@@ -96,6 +96,23 @@ def test_the_first_batch_that_fails_is_told_and_later_ones_are_not_begun(count: 
         Batcher(1, streams=Streams(count)).run([1] * 50, forward, lambda _: None)
 
 
+def test_an_interrupt_ends_the_streams() -> None:
+    begun: list[int] = []
+
+    def forward(batch: Sequence[int]) -> np.ndarray:
+        begun.append(batch[0])
+        threading.Event().wait(0.01)
+        return constant(batch)
+
+    def interrupted(_: Sequence[int]) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        Batcher(1, streams=Streams(3)).run([1] * 50, forward, interrupted)
+    assert len(begun) < 50
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("stream")]
+
+
 def test_lack_of_memory_means_fewer_at_a_time_before_smaller_ones() -> None:
     lock, used, seen = threading.Lock(), [0], []
 
