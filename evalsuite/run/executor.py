@@ -22,7 +22,9 @@ from evalsuite.run import events
 from evalsuite.run.plan import Group, Job, RunOptions
 from evalsuite.run.records import failed_record
 from evalsuite.run.spec import JobSpec, WorkerSpec
+from evalsuite.run.stored import score_of
 from evalsuite.run.watch import Watch, given_patience
+from evalsuite.schema import Record
 from evalsuite.store import Store
 
 GRACE_SECONDS = 5.0
@@ -78,6 +80,7 @@ class LocalExecutor:
         Returns:
             The jobs whose first stage is done.
         """
+        earlier = [score_of(job, options.data_root, store) for job in group.jobs]
         ended: set[int] = set()
         stalled: set[int | None] = set()
         in_turn = False
@@ -105,11 +108,16 @@ class LocalExecutor:
             outcome = self._worker(spec, partial(_relay, hear, group, left))
             ended.update(left[index] for index in outcome.ended)
             answered += [group.jobs[left[index]] for index in sorted(outcome.answered)]
+            untold = _untold(group, sorted(set(left) - ended), earlier, options, store)
+            _end_untold(group, untold, store, hear)
+            ended.update(untold)
             if len(ended) == len(group.jobs):
                 if not outcome.failed:
                     log.unlink(missing_ok=True)
                 break
             at = left[outcome.current] if outcome.current is not None else None
+            if at in ended:
+                continue
             if outcome.beside:
                 # Any of several jobs may be to blame: the next worker does them by themselves.
                 in_turn = True
@@ -123,7 +131,7 @@ class LocalExecutor:
                 if again:
                     continue
             # The worker ended early: the job it was at has failed; without one, all have.
-            lost = [at] if at is not None else left
+            lost = [at] if at is not None else sorted(set(left) - ended)
             for index in lost:
                 self._store_failure(group, index, outcome.reason(log), store, hear)
             ended.update(lost)
@@ -294,6 +302,26 @@ def _relay(hear: Listener, group: Group, positions: list[int], event: events.Eve
         beside = tuple(positions[index] for index in event.beside)
         event = event.model_copy(update={"beside": beside})
     hear.heard(group, event)
+
+
+def _untold(
+    group: Group,
+    places: list[int],
+    earlier: list[Record | None],
+    options: RunOptions,
+    store: Store,
+) -> list[int]:
+    """Jobs whose worker was ended after it had stored their score, and before it said so."""
+    found = {place: score_of(group.jobs[place], options.data_root, store) for place in places}
+    return [place for place in places if found[place] not in (None, earlier[place])]
+
+
+def _end_untold(group: Group, places: list[int], store: Store, hear: Listener) -> None:
+    """Do what their worker did not get to."""
+    for place in places:
+        job = group.jobs[place]
+        store.clear_finished(job.checkpoint.ref, job.signature.plan_key)
+        hear.heard(group, events.JobEnded(index=place, status="scored", record=None))
 
 
 def _signal_group(child: subprocess.Popen[bytes], number: signal.Signals) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from evalsuite.run.executor import Executor, Listener
 from evalsuite.run.plan import Job, Plan, RunOptions
 from evalsuite.run.records import failed_record, skipped_record
-from evalsuite.run.stored import find_stored
+from evalsuite.run.stored import score_of
 from evalsuite.schema import Record
 from evalsuite.store import Store
 
@@ -58,9 +58,7 @@ def _outcome(job: Job, options: RunOptions, store: Store) -> Record:
         return job.record
     if job.skip:
         return skipped_record(job.checkpoint, job.task, job.signature, job.skip)
-    stored = find_stored(
-        job.checkpoint.fingerprint, job.task, job.signature, options.data_root, store
-    )
+    stored = score_of(job, options.data_root, store)
     if stored:
         return stored
     outcome = store.outcome(job.checkpoint.ref, job.signature)

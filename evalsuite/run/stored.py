@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from evalsuite.data import still_matches
 from evalsuite.registry.models import Task
 from evalsuite.schema import Record, Signature
 from evalsuite.store import Store
+
+if TYPE_CHECKING:
+    from evalsuite.run.plan import Job
 
 
 def find_stored(
@@ -26,3 +30,8 @@ def find_stored(
         if record.data and still_matches(record.data, data_root, task.data, task.datasets):
             return record
     return None
+
+
+def score_of(job: Job, data_root: Path | None, store: Store) -> Record | None:
+    """As :func:`find_stored`, of a planned job."""
+    return find_stored(job.checkpoint.fingerprint, job.task, job.signature, data_root, store)

@@ -9,11 +9,14 @@ from pathlib import Path
 import pytest
 
 from evalsuite.checkpoint.models import Checkpoint, EmbeddingProtocol
+from evalsuite.data import files_info
+from evalsuite.harness.base import Evaluation
 from evalsuite.registry.load import Registry
 from evalsuite.run import events
 from evalsuite.run.executor import LocalExecutor, _relay
 from evalsuite.run.executor import _Outcome as Outcome
 from evalsuite.run.plan import Group, Plan, RunOptions, make_plan
+from evalsuite.run.records import scored_record
 from evalsuite.run.spec import WorkerSpec
 from evalsuite.store import Store
 
@@ -40,10 +43,13 @@ class Scripted(LocalExecutor):
     script: list[Outcome] = field(default_factory=list)
     asked: list[list[str]] = field(default_factory=list)
     in_turn: list[bool] = field(default_factory=list)
+    does: Callable[[], object] = lambda: None
+    """Called by each worker."""
 
     def _worker(self, spec: WorkerSpec, hear: Callable[[events.Event], None]) -> Outcome:
         self.asked.append([job.task.name for job in spec.jobs])
         self.in_turn.append(spec.in_turn)
+        self.does()
         return self.script.pop(0)
 
 
@@ -72,11 +78,70 @@ def plan(store: Store) -> Plan:
     return make_plan((CHECKPOINT,), tasks, OPTIONS, registry, store)
 
 
-def play(plan: Plan, store: Store, *script: Outcome) -> tuple[Scripted, Heard]:
-    executor, heard = Scripted(script=list(script)), Heard()
-    executor.run(plan.groups, OPTIONS, store, heard)
+def play(
+    plan: Plan,
+    store: Store,
+    *script: Outcome,
+    options: RunOptions = OPTIONS,
+    does: Callable[[], object] = lambda: None,
+) -> tuple[Scripted, Heard]:
+    executor, heard = Scripted(script=list(script), does=does), Heard()
+    executor.run(plan.groups, options, store, heard)
     assert executor.script == []
     return executor, heard
+
+
+def keep_score(plan: Plan, store: Store, place: int) -> None:
+    """What a worker does before it says that a job has ended."""
+    job = plan.jobs[place]
+    data = files_info(job.task.data or {})
+    evaluation = Evaluation(
+        main_metric="accuracy",
+        score=0.5,
+        stderr=None,
+        n=4,
+        metrics={},
+        samples=[],
+        data=data,
+        raw={},
+    )
+    store.put(scored_record(job.checkpoint, job.task, job.signature, evaluation, 1.0))
+
+
+@pytest.mark.parametrize("beside", [(), (1,)], ids=["alone", "beside another"])
+@pytest.mark.parametrize("stall", [None, STALL], ids=["killed", "stalled"])
+@pytest.mark.parametrize("fresh", [False, True], ids=["resumed", "fresh"])
+def test_a_score_that_is_stored_is_not_lost_with_the_worker_that_did_not_tell_of_it(
+    plan: Plan, store: Store, *, fresh: bool, stall: str | None, beside: tuple[int, ...]
+) -> None:
+    options = OPTIONS.model_copy(update={"fresh": fresh})
+    if fresh:
+        keep_score(plan, store, 0)
+    store.job_folder(plan.jobs[0].checkpoint.ref, plan.jobs[0].signature.plan_key)
+    killed = Outcome(running=[1, 0], ready=True, beside=beside, code=-9, stall=stall)
+
+    def work() -> None:
+        if not executed:
+            executed.append(True)
+            keep_score(plan, store, 0)
+
+    executed: list[bool] = []
+    executor, heard = play(plan, store, killed, Outcome(ended={0}), options=options, does=work)
+    assert executor.asked == [["smoke-sts", "smoke-reranking"], ["smoke-reranking"]]
+    assert events.JobEnded(index=0, status="scored", record=None) in heard.events
+    assert [record.status for record in store.records()] == ["scored"] * (1 + fresh)
+    assert not list(store.root.glob("*/*.outcome.json"))
+    assert not list((store.root / ".work").iterdir())
+
+
+def test_a_score_of_an_earlier_run_does_not_stand_for_a_fresh_one(plan: Plan, store: Store) -> None:
+    keep_score(plan, store, 0)
+    options = OPTIONS.model_copy(update={"fresh": True})
+    killed = Outcome(running=[0], ready=True, code=-9)
+    _, heard = play(plan, store, killed, Outcome(ended={0}), options=options)
+    assert [(e.index, e.status) for e in heard.events if isinstance(e, events.JobEnded)] == [
+        (0, "failed")
+    ]
 
 
 def test_after_one_stall_the_job_is_tried_again(plan: Plan, store: Store) -> None:
