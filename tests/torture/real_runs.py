@@ -134,11 +134,13 @@ def descendants(leader: int) -> list[int]:
 
 
 def role(pid: int) -> str:
-    """What a process of a run does, by its command line."""
+    """What a process of a run does, by its command line; ``gone`` where it has none any more."""
     try:
         words = Path(f"/proc/{pid}/cmdline").read_bytes().decode(errors="replace").split("\0")
     except OSError:
         return "gone"
+    if not words[0]:
+        return "gone"  # dead, and not yet waited for by its parent
     line = " ".join(words)
     known = {
         "evalsuite.cli": "command",
