@@ -14,8 +14,8 @@ the start of a repetition; what vLLM compiles for the first task serves the othe
         [--model-args enforce_eager=True,enable_prefix_caching=False]
 
 on a machine with nothing else to do. In float32 the scores must be the same; in bfloat16 rounding
-depends on which prompts share a batch (``lm_eval_agreement.md``), and they are shown beside each
-other. Writes ``reports/bench/lm_eval_peer.{json,md}``; exits with 1 if the goal is missed or a
+depends on which prompts share a batch (``docs/protocol/precision.md``), and they are shown beside
+each other. Writes ``reports/bench/lm_eval_peer.{json,md}``; exits with 1 if the goal is missed or a
 score differs in float32.
 """
 
