@@ -1,17 +1,22 @@
 """Where an encoder's time goes by kind of operator: torch's own profile of one embedding.
 
-What torch's operators do not account for (tokenising, Python, padding, pooling) is in ``rest``.
+On one core with one batch at a time, as each core works where batches run side by side: torch
+notes the operators of the thread that asks. What they do not account for (tokenising, Python,
+padding, pooling) is in ``rest``.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
+import torch
 from torch.profiler import ProfilerActivity, profile
 
-from evalsuite.engines.base import Encoder
+from evalsuite.engines.batched import BatchedEncoder
+from evalsuite.engines.streams import Streams
 
 LINEAR = ("mkldnn::_linear_pointwise", "aten::mm", "aten::addmm")
 """Operators of linear layers, with packed weights and without."""
@@ -29,18 +34,31 @@ class Operators:
     rest: float
 
 
-def operators(encoder: Encoder, texts: Sequence[str]) -> Operators:
-    """Profile one embedding on a CPU.
+@contextmanager
+def one_at_a_time(encoder: BatchedEncoder, threads: int) -> Iterator[None]:
+    """One batch after the other, with so many threads for each."""
+    batcher = encoder._batcher  # noqa: SLF001 - measured, not used
+    streams, before = batcher.streams, torch.get_num_threads()
+    batcher.streams = Streams()
+    torch.set_num_threads(threads)
+    try:
+        yield
+    finally:
+        batcher.streams = streams
+        torch.set_num_threads(before)
+
+
+def operators(encoder: BatchedEncoder, texts: Sequence[str]) -> Operators:
+    """Profile one embedding on a core of a CPU.
 
     Raises:
         SystemExit: If the profile holds no linear layer: an operator has another name by now.
     """
-    with profile(activities=[ProfilerActivity.CPU]) as recorded:
+    with one_at_a_time(encoder, 1), profile(activities=[ProfilerActivity.CPU]) as recorded:
         started = time.perf_counter()
         encoder.encode(texts)
         seconds = time.perf_counter() - started
     linear = attention = 0.0
-    # Seconds of the calling thread, which takes part in each operator from its start to its end.
     for event in recorded.key_averages():
         if event.key in LINEAR:
             linear += MICROSECOND * event.self_cpu_time_total

@@ -81,12 +81,13 @@ class Batcher:
 
     Attributes:
         tokens: Padded tokens of a batch.
+        streams: What runs the batches.
     """
 
     def __init__(self, tokens: int, rows: int = MAX_ROWS, streams: Streams | None = None) -> None:
         self.tokens = tokens
         self._rows = rows
-        self._streams = streams or Streams()
+        self.streams = streams or Streams()
 
     def run(
         self, lengths: Sequence[int], forward: Forward, done: Callable[[Sequence[int]], None]
@@ -113,7 +114,7 @@ class Batcher:
             batches = [[rest[place] for place in places] for places in packed]
             finished: set[int] = set()
             errors: dict[int, Exception] = {}
-            for place, outcome in self._streams.run(forward, batches):
+            for place, outcome in self.streams.run(forward, batches):
                 if isinstance(outcome, Exception):
                     errors[place] = outcome
                     continue
@@ -136,8 +137,8 @@ class Batcher:
     def _shrink(self, lengths: Sequence[int]) -> None:
         """Ask for half as much memory after a batch of texts of these lengths did not fit."""
         longest = max(lengths)
-        if self._streams.count > 1:
-            self._streams.count //= 2
+        if self.streams.count > 1:
+            self.streams.count //= 2
         elif len(lengths) == 1:
             raise EngineError(
                 f"out of memory with a single text of {longest} tokens",

@@ -87,12 +87,7 @@ class LocalExecutor:
         answered: list[Job] = []
         while len(ended) < len(group.jobs):
             left = [index for index in range(len(group.jobs)) if index not in ended]
-            log = (
-                store.root
-                / ".work"
-                / "logs"
-                / f"{time.strftime('%Y%m%d-%H%M%S')}.{os.getpid()}.log"
-            )
+            log = _log_path(store)
             spec = WorkerSpec(
                 checkpoint=group.checkpoint,
                 world=group.world,
@@ -108,9 +103,9 @@ class LocalExecutor:
             outcome = self._worker(spec, partial(_relay, hear, group, left))
             ended.update(left[index] for index in outcome.ended)
             answered += [group.jobs[left[index]] for index in sorted(outcome.answered)]
-            untold = _untold(group, sorted(set(left) - ended), earlier, options, store)
-            _end_untold(group, untold, store, hear)
-            ended.update(untold)
+            for index in _untold(group, sorted(set(left) - ended), earlier, options, store):
+                ended.add(index)
+                _end_untold(group, index, store, hear)
             if len(ended) == len(group.jobs):
                 if not outcome.failed:
                     log.unlink(missing_ok=True)
@@ -277,6 +272,12 @@ class _Outcome:
         return f"the engine's process ended early: {last[0]}; see {log}"
 
 
+def _log_path(store: Store) -> Path:
+    """A new worker's log."""
+    name = f"{time.strftime('%Y%m%d-%H%M%S')}.{os.getpid()}.log"
+    return store.root / ".work" / "logs" / name
+
+
 def _spec(job: Job) -> JobSpec:
     return JobSpec(task=job.task, signature=job.signature, instruction=job.instruction)
 
@@ -316,12 +317,11 @@ def _untold(
     return [place for place in places if found[place] not in (None, earlier[place])]
 
 
-def _end_untold(group: Group, places: list[int], store: Store, hear: Listener) -> None:
-    """Do what their worker did not get to."""
-    for place in places:
-        job = group.jobs[place]
-        store.clear_finished(job.checkpoint.ref, job.signature.plan_key)
-        hear.heard(group, events.JobEnded(index=place, status="scored", record=None))
+def _end_untold(group: Group, place: int, store: Store, hear: Listener) -> None:
+    """Do what a job's worker did not get to."""
+    job = group.jobs[place]
+    store.clear_finished(job.checkpoint.ref, job.signature.plan_key)
+    hear.heard(group, events.JobEnded(index=place, status="scored", record=None))
 
 
 def _signal_group(child: subprocess.Popen[bytes], number: signal.Signals) -> None:

@@ -208,7 +208,7 @@ def test_other_models_run_one_batch_at_a_time(tmp_path: Path, changed: dict[str,
     path = save_model(tmp_path, changed.pop("family", "llama"), **changed)
     assert not can_run_side_by_side(AutoModel.from_pretrained(path))
     encoder: Any = load_encoder(checkpoint(path), device="cpu", dtype="float32")
-    assert encoder._batcher._streams.count == 1
+    assert encoder._batcher.streams.count == 1
 
 
 def test_code_of_the_checkpoint_runs_one_batch_at_a_time(tmp_path: Path) -> None:
