@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from common import REPORTS, machine_line, write_json
+from common import REPORTS, environment, machine_line, write_json
 
 EVALSUITE = Path(sys.executable).with_name("evalsuite")
 TASKS = (
@@ -73,11 +73,11 @@ def main() -> int:
 
 
 def run(tasks: tuple[str, ...], data: Path, scratch: Path) -> None:
-    """Evaluate with all subsets of each task: ``mteb:NAME``."""
+    """Evaluate all subsets of each task (``mteb:NAME``) with vectors computed now."""
     command = ["run", "--ckpt", "demo:minilm", "--tasks", ",".join(f"mteb:{t}" for t in tasks)]
     command += ["--data", str(data), "--dtype", "float32"]
     command += ["--out", str(scratch / "results"), "--reports", str(scratch / "reports")]
-    subprocess.run([str(EVALSUITE), *command], check=True)
+    subprocess.run([str(EVALSUITE), *command], check=True, env=environment(scratch))
 
 
 def compare(record: dict[str, object], published: Path) -> Iterator[Figure]:
