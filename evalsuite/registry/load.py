@@ -148,6 +148,11 @@ class Registry:
             hint = f"it is a suite: use --suite {name}"
         raise UsageError(f"no task is called {name!r}", hint)
 
+    def ships(self, task: Task) -> bool:
+        """Whether a task is of evalsuite's own files: its tests have looked up what they name."""
+        file = self.files.get(f"task {task.name}")
+        return file is not None and file.is_relative_to(shipped_tasks())
+
     def suite(self, name: str) -> Suite:
         """Find a suite by name.
 

@@ -175,7 +175,8 @@ def make_plan(
         for task in tasks
     ]
     for task in tasks:
-        if any(job.task is task and job.todo for job in jobs):
+        # The first look at mteb's names takes two seconds.
+        if not registry.ships(task) and any(job.task is task and job.todo for job in jobs):
             check_source(task)
     return Plan(tuple(jobs), judge)
 

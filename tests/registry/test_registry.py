@@ -13,6 +13,7 @@ from evalsuite.data import read_rows
 from evalsuite.errors import DataError, UsageError
 from evalsuite.paths import shipped_tasks
 from evalsuite.registry.describe import overview, show
+from evalsuite.registry.dispatch import check_source
 from evalsuite.registry.load import Registry
 from evalsuite.registry.models import Instruction, Task
 from evalsuite.registry.validate import validate
@@ -174,6 +175,17 @@ def test_shipped_files_are_valid_and_counted() -> None:
         f"{shipped_tasks().resolve()}: {len(SHIPPED.tasks)} tasks, {len(SHIPPED.suites)} suites, "
         f"6 instruction sets, {rows:,} rows"
     )
+
+
+def test_every_shipped_source_is_a_task_of_its_harness(tmp_path: Path) -> None:
+    """So a plan need not look them up: that imports all of mteb where it was not done before."""
+    write(tmp_path, "mine.yaml", FAMILY)
+    registry = Registry.load([tmp_path])
+    shipped = [task for task in registry.tasks.values() if registry.ships(task)]
+    assert [task.name for task in shipped] == list(SHIPPED.tasks)
+    assert not registry.ships(STSB)
+    for task in shipped:
+        check_source(task)
 
 
 def test_validate_reads_the_data_too(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from evalsuite.checkpoint.models import ChatProtocol, Wrapper
 from evalsuite.data import files_info, local_info
 from evalsuite.engines.device import resolve_dtype
 from evalsuite.errors import DataError, UsageError
+from evalsuite.harness import mteb_index
 from evalsuite.registry.load import Registry
 from evalsuite.run import plan as planning
 from evalsuite.run.plan import Job, Plan, RunOptions, make_plan
@@ -251,6 +252,20 @@ def test_a_harness_task_that_is_not_there(
 ) -> None:
     with pytest.raises(UsageError, match=f"did you mean .*{expected}"):
         plan_one(registry, store, name)
+
+
+def test_shipped_tasks_are_planned_without_a_look_at_mteb(
+    registry: Registry, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first look imports all of mteb."""
+
+    def unwanted(*_: object) -> None:
+        raise AssertionError("mteb's names were looked up")
+
+    monkeypatch.setattr(mteb_index, "remembered", unwanted)
+    assert plan_one(registry, store, "STSBenchmark").todo
+    with pytest.raises(AssertionError, match="looked up"):
+        plan_one(registry, store, "mteb:STSBenchmark")
 
 
 def test_a_file_that_is_not_there(registry: Registry, store: Store, tmp_path: Path) -> None:
