@@ -158,8 +158,11 @@ def bare(job: dict[str, Any], work: Path) -> dict[str, Any]:
     # Not before: OpenMP reads how its threads are to wait, which evalsuite sets, as it is loaded.
     from vllm import SamplingParams
 
+    from evalsuite.engines.vllm_generator import VllmGenerator
+
     # Built by evalsuite, so that its settings cannot drift apart from evalsuite's; used bare.
-    llm = generator._llm  # type: ignore[attr-defined]  # noqa: SLF001
+    assert isinstance(generator, VllmGenerator)
+    llm = generator._engine._llm  # noqa: SLF001
     tokenizer = llm.get_tokenizer()
 
     processor: list[float] = []
