@@ -101,7 +101,8 @@ def page(read: dict[int, dict[str, Any]], goals: dict[int, list[Goal]]) -> list[
         tried = "; **a quick try, not a figure to quote**" if content.get("quick") else ""
         cells = [str(part), peer + tried, machine, str(runs), content["measured"][:10], link]
         lines.append(f"| {' | '.join(cells)} |")
-    return lines
+    missing = [f"{part} ({PARTS[part][1]})" for part in PARTS if part not in read]
+    return [*lines, "", f"Not measured: {', '.join(missing)}."] if missing else lines
 
 
 if __name__ == "__main__":

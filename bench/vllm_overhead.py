@@ -3,14 +3,13 @@
 evalsuite: from the moment at which its engine is up to the last record in the store; loading
 tasks and data, rendering, tokenising, logging, scoring and writing are all in it. Bare: the very
 token ids and sampling parameters, noted beforehand, given to ``vllm.LLM.generate`` in one call a
-kind, in an engine with evalsuite's settings. Multiple choice twice: with one forward pass a
-question (the log-probabilities of the four choices at its last position), which is the least that
-can be asked and what the overhead is counted over; and as lm-eval's model does it
-(``prompt_logprobs``, one pass a choice). Run
+kind, in an engine with evalsuite's settings. Multiple choice has one forward pass a question there
+(the log-probabilities of the four choices at its last position): the least that can be asked. Run
 
-    python bench/vllm_overhead.py ../shared/data/hub [--repeats 5] [--dtype float32]
+    python bench/vllm_overhead.py ../shared/data/hub [--repeats 3] [--dtype float32]
 
-on a machine with nothing else to do; in float32 both sides answer alike and so do the same work.
+on a machine with nothing else to do; in float32 both sides answer alike and so do the same work,
+and a repetition takes 45 minutes.
 Writes ``reports/bench/vllm_overhead.{json,md}``; exits with 1 if the goal is missed.
 """
 
@@ -47,7 +46,7 @@ Found = list[dict[str, dict[str, Any]]]
 
 def main() -> int:
     """Measure, print, write; 1 if the goal is missed."""
-    parser = options_of(__doc__, repeats=5)
+    parser = options_of(__doc__, repeats=3)
     parser.add_argument("data", type=Path, help="data sets, in hub layout")
     parser.add_argument("--dtype", default="float32", choices=("float32", "bfloat16"))
     options = parser.parse_args()
@@ -76,7 +75,7 @@ def main() -> int:
             BARE: lambda work: side(BARE, work, job, asked),
         }
         found = in_turn(options.repeats, sides, scratch)
-    overhead = Spread.of(one[OURS]["seconds"] / alone(one, "one_pass") - 1 for one in found)
+    overhead = Spread.of(one[OURS]["seconds"] / alone(one) - 1 for one in found)
     goal = Goal(4, f"over bare `vllm.LLM.generate`, {options.dtype}", GOAL, overhead, "%", "lower")
     about |= {
         "requests": {kind: len(asked[kind]) for kind in ("generate", "score")},
@@ -86,9 +85,6 @@ def main() -> int:
             / one[BARE]["generate"]
             - 1
             for one in found
-        ],
-        "over_prompt_logprobs": [
-            one[OURS]["seconds"] / alone(one, "prompt_logprobs") - 1 for one in found
         ],
         "repetitions": [
             {name: {k: v for k, v in one[name].items() if k != "answers"} for name in one}
@@ -112,9 +108,9 @@ def side(
     return found
 
 
-def alone(one: dict[str, dict[str, Any]], choices: str) -> float:
-    """Seconds of bare vLLM, with multiple choice in one of its two forms."""
-    return float(one[BARE]["generate"] + one[BARE][choices])
+def alone(one: dict[str, dict[str, Any]]) -> float:
+    """Seconds of bare vLLM."""
+    return float(one[BARE]["generate"] + one[BARE]["one_pass"])
 
 
 def same(one: dict[str, dict[str, Any]]) -> tuple[int, int]:
@@ -129,16 +125,11 @@ def page(about: dict[str, Any], found: Found, goal: Goal) -> list[str]:
     """The figures as Markdown."""
     least, n = min(about["same_answers"])
     asked = about["requests"]
-    bare = {
-        name: Spread.of(one[BARE][name] for one in found)
-        for name in ("generate", "one_pass", "prompt_logprobs")
-    }
+    bare = {name: Spread.of(one[BARE][name] for one in found) for name in ("generate", "one_pass")}
     ours = Spread.of(one[OURS]["seconds"] for one in found)
     engine = Spread.of(one[OURS]["engine"] for one in found)
     used = [Spread.of(one[name]["processor"] for one in found) for name in (OURS, BARE)]
-    likewise, generating = (
-        Spread.of(about[name]) for name in ("over_prompt_logprobs", "over_generate")
-    )
+    generating = Spread.of(about["over_generate"])
     return [
         *heading("evalsuite over bare vLLM", about),
         (
@@ -153,14 +144,12 @@ def page(about: dict[str, Any], found: Found, goal: Goal) -> list[str]:
         "|---|---:|",
         f"| bare: generate | {bare['generate'].text(2)} |",
         f"| bare: multiple choice, one pass a question | {bare['one_pass'].text(2)} |",
-        f"| bare: multiple choice by `prompt_logprobs` | {bare['prompt_logprobs'].text(2)} |",
         f"| evalsuite: engine up to last record | {ours.text(2)} |",
         f"| of which inside the engine | {engine.text(2)} |",
         "",
         (
-            f"Over bare vLLM with `prompt_logprobs`: {likewise.text(1, 100)} %. The engine's time "
-            f"for the generating tasks, over bare generation: {generating.text(1, 100)} %. "
-            f"Processor seconds of all threads, one pass a question: evalsuite "
+            "The engine's time for the generating tasks, over bare generation: "
+            f"{generating.text(1, 100)} %. Processor seconds of all threads: evalsuite "
             f"{used[0].text()}, bare {used[1].text()}."
         ),
     ]

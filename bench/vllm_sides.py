@@ -211,16 +211,10 @@ def bare(job: dict[str, Any], work: Path) -> dict[str, Any]:
         table = output.outputs[0].logprobs[0]
         best = max(tokens, key=lambda token: table[token].logprob)
         answers[decoded(list(context))] = tokenizer.decode([best])
-    each = SamplingParams(
-        temperature=0, max_tokens=1, detokenize=False, prompt_logprobs=1, flat_logprobs=True
-    )
-    whole = [[*one["context_ids"], *one["continuation_ids"]] for one in asked["score"]]
-    prompt_logprobs, _ = run(whole, [each] * len(whole))
     return {
         "generate": generate,
         "one_pass": one_pass,
-        "prompt_logprobs": prompt_logprobs,
-        "processor": sum(processor[:2]),
+        "processor": sum(processor),
         "answers": answers,
     }
 
