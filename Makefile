@@ -20,7 +20,7 @@ check: $(READY)  ## linter, type check, fast tests
 	$(BIN)/pytest -q -m "not e2e"
 
 # Each page is written whatever became of the one before; a missed goal stands in the summary.
-bench: $(READY)  ## speed beside peers and limits: seven hours on an idle machine, with DATA=
+bench: $(READY)  ## speed beside peers and limits: about seven hours on an idle machine, with DATA=
 	-$(BIN)/python bench/startup.py
 	-$(BIN)/python bench/report_page.py
 	-$(BIN)/python bench/rag_latency.py

@@ -86,8 +86,8 @@ def main() -> int:
         **{dtype: partial(ours, data=data, tasks=tasks, dtype=dtype) for dtype in TOLERANCE},
     }
     for task in tasks:
-        sides[f"{PEER}, {task}"] = partial(peer, data=data, tasks=(task,))
-        sides[f"{ALONE}, {task}"] = partial(ours, data=data, tasks=(task,), dtype=ALONE)
+        sides[alone(PEER, task)] = partial(peer, data=data, tasks=(task,))
+        sides[alone(ALONE, task)] = partial(ours, data=data, tasks=(task,), dtype=ALONE)
     with tempfile.TemporaryDirectory() as scratch:
         found = in_turn(options.repeats, sides, Path(scratch))
     differences = {
@@ -107,6 +107,11 @@ def main() -> int:
         "mteb_peer", about, goals, page(about, found, goals, tasks, differences), options.reports
     )
     return 0 if agree and all(goal.met for goal in goals) else 1
+
+
+def alone(side: str, task: str) -> str:
+    """Name of the commands that do one task."""
+    return f"{side}, {task}"
 
 
 def peer(folder: Path, data: Path, tasks: tuple[str, ...]) -> Run:
@@ -147,20 +152,23 @@ def largest_difference(found: list[dict[str, Run]], dtype: str, task: str) -> fl
     """Of the two sides' main scores in any repetition, in percentage points."""
     pairs = [(one[dtype], one[PEER]) for one in found]
     if dtype == ALONE:
-        pairs += [(one[f"{dtype}, {task}"], one[f"{PEER}, {task}"]) for one in found]
+        pairs += [(one[alone(dtype, task)], one[alone(PEER, task)]) for one in found]
     return max(abs(mine.scores[task] - theirs.scores[task]) for mine, theirs in pairs)
 
 
 def goals_of(found: list[dict[str, Run]], tasks: tuple[str, ...]) -> list[Goal]:
     """How many times faster, repetition by repetition."""
 
-    def goal(what: str, least: float, dtype: str, alone: str = "") -> Goal:
-        times = Spread.of(one[PEER + alone].seconds / one[dtype + alone].seconds for one in found)
-        return Goal(1, f"`mteb run`, {what}, {dtype}", least, times, "×", "higher")
+    def goal(what: str, least: float, theirs: str, mine: str) -> Goal:
+        times = Spread.of(one[theirs].seconds / one[mine].seconds for one in found)
+        return Goal(1, f"`mteb run`, {what}", least, times, "×", "higher")
 
     return [
-        *(goal("all tasks", IN_ALL[dtype], dtype) for dtype in IN_ALL),
-        *(goal(f"{task} alone", EACH, ALONE, f", {task}") for task in tasks),
+        *(goal(f"all tasks, {dtype}", IN_ALL[dtype], PEER, dtype) for dtype in IN_ALL),
+        *(
+            goal(f"{task} alone, {ALONE}", EACH, alone(PEER, task), alone(ALONE, task))
+            for task in tasks
+        ),
     ]
 
 
@@ -189,10 +197,10 @@ def page(
         "|---|---:|---:|---:|",
     ]
     for task in tasks:
-        alone = [
-            Spread.of(one[f"{side}, {task}"].seconds for one in found) for side in (PEER, ALONE)
+        pair = [
+            Spread.of(one[alone(side, task)].seconds for one in found) for side in (PEER, ALONE)
         ]
-        lines.append(f"| {task} alone | {alone[0].text()} | {alone[1].text()} | |")
+        lines.append(f"| {task} alone | {pair[0].text()} | {pair[1].text()} | |")
     times = (Spread.of(one[side].seconds for one in found).text() for side in sides)
     used = (Spread.of(one[side].processor for one in found).text() for side in sides)
     lines += [
