@@ -40,7 +40,7 @@ fidelity: $(READY)  ## published scores, pooling formulas, lm-eval's own model: 
 	$(BIN)/python bench/lm_eval_agreement.py --data $(DATA)/hub
 
 # Each report is written whatever became of the one before; the summary fails if one is not good.
-torture: $(READY)  ## kills, faults, hostile programs and inputs: two hours on two idle cores
+torture: $(READY)  ## kills, faults, hostile programs and inputs: about two hours on two cores
 	rm -f reports/torture/*.json
 	-$(BIN)/python tests/torture/hostile_programs.py
 	-$(BIN)/python tests/torture/bad_inputs.py
