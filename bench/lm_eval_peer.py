@@ -49,6 +49,8 @@ from common import (
 from lm_eval_agreement import stand_in
 
 from evalsuite.checkpoint import resolve
+from evalsuite.engines.vllm_common import cache_bytes
+from evalsuite.engines.vllm_generator import CPU_CACHE
 
 TASKS = (
     "gsm8k",
@@ -130,9 +132,10 @@ def peer(
     options: argparse.Namespace,
 ) -> Run:
     """``lm_eval`` once a task."""
+    cache = round(cache_bytes(CPU_CACHE) / 2**30)
     paths = [str(stand_in(folder)), os.environ.get("PYTHONPATH", "")]
     env = environment(
-        folder, VLLM_CPU_KVCACHE_SPACE="2", PYTHONPATH=os.pathsep.join(filter(None, paths))
+        folder, VLLM_CPU_KVCACHE_SPACE=str(cache), PYTHONPATH=os.pathsep.join(filter(None, paths))
     )
     more = f",{options.model_args}" if options.model_args else ""
     command = [str(Path(sys.executable).with_name("lm_eval")), "run", "--model", "vllm"]

@@ -21,19 +21,20 @@ if TYPE_CHECKING:
     from evalsuite.checkpoint.models import Checkpoint
 
 ENVIRONMENT: Final = {
-    "VLLM_CPU_KVCACHE_SPACE": "2",
     "VLLM_LOGGING_LEVEL": "WARNING",
     "VLLM_NO_USAGE_STATS": "1",
     "VLLM_RAISE_ON_LOGIT_NANS": "1",
     "DO_NOT_TRACK": "1",
     "OMP_WAIT_POLICY": "PASSIVE",
 }
-"""Set unless a person has set them: GiB of key-value cache on a CPU, an error instead of a token
-where logits are NaN, and silence.
+"""Set unless a person has set them: an error instead of a token where logits are NaN, and silence.
 
 OpenMP threads wait by sleeping: measured on two cores, spinning ones were a quarter faster on an
 idle machine, and three to five times slower where another process wanted the same cores.
 """
+
+_LEAST_CACHE: Final = 2 * 2**30
+"""Bytes for keys and values on a CPU where no more are asked for."""
 
 _MEMORY: Final = ("free memory on device", "memory for the cache blocks", "kv cache is needed")
 """Signs of too little memory in what vLLM says when it loads, besides those of torch."""
@@ -92,6 +93,9 @@ class VllmEngine:
         prefix_caching: Whether to keep what was computed for the beginnings of prompts. Hits can
             change greedy output (vllm#5543, #40896), and vectors.
         max_model_len: Context length in tokens; ``None`` for the model's own.
+        cpu_cache: On a CPU, the share of the free memory that holds keys and values (at least
+            2 GiB; ``VLLM_CPU_KVCACHE_SPACE`` says otherwise). Where not all requests fit, fewer
+            run side by side, and some are begun anew; vLLM takes a second a GiB to start.
         settings: Further arguments of ``vllm.LLM``.
 
     Raises:
@@ -105,6 +109,7 @@ class VllmEngine:
         *,
         prefix_caching: bool = False,
         max_model_len: int | None,
+        cpu_cache: float = 0,
         **settings: Any,
     ) -> None:
         import vllm
@@ -116,6 +121,7 @@ class VllmEngine:
                 enforce_eager=target == "cpu",
                 enable_prefix_caching=prefix_caching,
                 max_model_len=max_model_len,
+                kv_cache_memory_bytes=cache_bytes(cpu_cache) if target == "cpu" else None,
                 seed=0,
                 disable_log_stats=True,
                 trust_remote_code=checkpoint.trust_remote_code,
@@ -182,6 +188,13 @@ class VllmEngine:
     def close(self) -> None:
         """Free the model."""
         del self._llm
+
+
+def cache_bytes(share: float) -> int:
+    """Bytes for keys and values on a CPU: a share of the memory that is free, at least 2 GiB."""
+    from vllm.utils.cpu_resource_utils import get_memory_node_info
+
+    return max(int(share * get_memory_node_info().available_memory), _LEAST_CACHE)
 
 
 def _failure(error: Exception) -> EngineError:

@@ -40,6 +40,10 @@ WINDOW = {"cpu": 256, "cuda": 2048}
 
 CPU_BATCHED_TOKENS = 4096
 
+CPU_CACHE = 0.25
+"""Share of a CPU machine's free memory for keys and values. Measured with SmolLM2 in float32 and 60
+prompts of 850 tokens, each continued by 1,024: 504 s with 2 GiB, 407 s with 8 GiB."""
+
 
 class VllmGenerator:
     """A causal language model in a vLLM engine.
@@ -76,6 +80,7 @@ class VllmGenerator:
             prefix_caching=prefix_caching,
             dtype=resolve_dtype(dtype, target, "generative"),
             max_model_len=max_length,
+            cpu_cache=CPU_CACHE,
             **_scheduling(target, max_length),
         )
         self._window = Window(self._engine, WINDOW[target])
