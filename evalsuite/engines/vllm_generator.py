@@ -41,8 +41,7 @@ WINDOW = {"cpu": 256, "cuda": 2048}
 CPU_BATCHED_TOKENS = 4096
 
 CPU_CACHE = 0.25
-"""Share of a CPU machine's free memory for keys and values. Measured with SmolLM2 in float32 and 60
-prompts of 850 tokens, each continued by 1,024: 504 s with 2 GiB, 407 s with 8 GiB."""
+"""Share of a CPU machine's free memory for keys and values; measured in ``docs/pipeline.md``."""
 
 
 class VllmGenerator:
