@@ -13,7 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from importlib import metadata
@@ -140,7 +140,7 @@ def in_turn(
     scratch: Path,
     *,
     told: Callable[[str], None] = lambda line: print(line, file=sys.stderr, flush=True),
-) -> list[dict[str, Result]]:
+) -> Iterator[list[dict[str, Result]]]:
     """Run all sides once a repetition, in the order given and then in the inverse, by turns.
 
     Args:
@@ -149,10 +149,11 @@ def in_turn(
         scratch: Folder for these folders.
         told: Gets a line as each side begins.
 
-    Returns:
-        One dictionary a repetition, by side.
+    Yields:
+        After each repetition: all so far, one dictionary each, by side. A measurement of hours that
+        writes its report every time has something to show when it is stopped.
     """
-    found = []
+    found: list[dict[str, Result]] = []
     for repeat in range(repeats):
         order = list(sides) if repeat % 2 == 0 else list(sides)[::-1]
         measured = {}
@@ -163,7 +164,7 @@ def in_turn(
             measured[name] = sides[name](folder)
             shutil.rmtree(folder)
         found.append({name: measured[name] for name in sides})
-    return found
+        yield found
 
 
 def environment(folder: Path, **more: str) -> dict[str, str]:
@@ -233,9 +234,11 @@ def heading(title: str, about: Mapping[str, Any]) -> list[str]:
     """First lines of a page: title, machine, versions, what else the machine was doing."""
     stated = ", ".join(f"{name} {version}" for name, version in about["versions"].items())
     tried = " **A quick try on little data: no figure to quote.**" if about.get("quick") else ""
+    repeats = about["repeats"]
+    medians = f"Medians of {repeats} repetitions (lowest to highest)" if repeats > 1 else "Once"
     measured = (
         f"{machine_line()}; {stated}. Load of the machine before: {about['load_average_before']}."
-        f" Medians of {about['repeats']} repetitions (lowest to highest), sides in turn."
+        f" {medians}, sides in turn."
     )
     return [
         f"# {title}",

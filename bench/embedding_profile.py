@@ -106,7 +106,6 @@ def main() -> int:
         checkpoint="demo:minilm",
         dtype=options.dtype,
         tasks=tasks,
-        repeats=options.repeats,
         quick=options.quick,
         versions=versions("sentence-transformers", "transformers", "torch", "mteb"),
     )
@@ -114,9 +113,9 @@ def main() -> int:
         sides = {
             name: lambda work, name=name: child(name, work, options) for name in ("run", "engine")
         }
-        found = in_turn(options.repeats, sides, Path(scratch))
-    about["repetitions"] = found
-    publish("embedding_profile", about, [], page(about, found), options.reports)
+        for found in in_turn(options.repeats, sides, Path(scratch)):
+            about |= {"repeats": len(found), "repetitions": found}
+            publish("embedding_profile", about, [], page(about, found), options.reports)
     return 0
 
 

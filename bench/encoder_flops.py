@@ -167,7 +167,7 @@ def measure(model: str, dtype: str, work: float, repeats: int) -> Iterator[Figur
             "shared": partial(shared_rate_of, encoder, texts, size.flop(lengths)),
         }
         with tempfile.TemporaryDirectory() as scratch:
-            found = in_turn(repeats, sides, Path(scratch), told=lambda _: None)
+            *_, found = in_turn(repeats, sides, Path(scratch), told=lambda _: None)
         useful = Spread.of(one["useful"] for one in found)
         best = Spread.of(one["peak"] for one in found)
         whole = operators(encoder, texts)

@@ -94,7 +94,6 @@ def main() -> int:
         dtype="float32",
         attention="causal",
         texts=len(texts),
-        repeats=options.repeats,
         quick=options.quick,
         versions={"gritlm": "1.0.2", **versions("transformers", "torch")},
     )
@@ -107,12 +106,20 @@ def main() -> int:
             name: lambda work, name=name: start(name, scratch, work, options)
             for name in (PEER, OURS)
         }
-        found = in_turn(options.repeats, sides, scratch)
+        status = 1
+        for found in in_turn(options.repeats, sides, scratch):
+            status = report(about, found, options.reports)
+    return status
+
+
+def report(about: dict[str, Any], found: list[dict[str, Run]], folder: Path) -> int:
+    """Print and write what is measured so far; 1 if the goal is missed."""
     least = min(float(cosine(one[OURS].vectors, one[PEER].vectors).min()) for one in found)
     ratio = Spread.of(one[PEER].seconds / one[OURS].seconds for one in found)
-    what = f"`GritLM.encode`, {len(texts)} texts of mixed lengths, float32"
+    what = f"`GritLM.encode`, {about['texts']} texts of mixed lengths, float32"
     goal = Goal(2, what, GOAL, ratio, "×", "higher")
     about |= {
+        "repeats": len(found),
         "least_cosine": least,
         "vectors_agree": least >= COSINE,
         "repetitions": [
@@ -120,7 +127,7 @@ def main() -> int:
             for one in found
         ],
     }
-    publish("gritlm_peer", about, [goal], page(about, found, goal, least), options.reports)
+    publish("gritlm_peer", about, [goal], page(about, found, goal, least), folder)
     return 0 if goal.met and least >= COSINE else 1
 
 

