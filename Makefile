@@ -30,6 +30,7 @@ bench: $(READY)  ## speed beside peers and limits: about seven hours on an idle 
 	-$(BIN)/python bench/embedding_profile.py $(DATA)/hub
 	$(BIN)/pip install --quiet --no-deps --upgrade --target .gritlm gritlm==1.0.2
 	-$(BIN)/python bench/gritlm_peer.py $(DATA)/hub --gritlm .gritlm
+	-$(BIN)/python bench/decode_profile.py
 	-$(BIN)/python bench/vllm_overhead.py $(DATA)/hub
 	-$(BIN)/python bench/lm_eval_peer.py $(DATA)/hub
 	$(BIN)/python bench/summary.py

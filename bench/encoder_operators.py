@@ -19,9 +19,9 @@ from evalsuite.engines.batched import BatchedEncoder
 from evalsuite.engines.streams import Streams
 
 LINEAR = ("mkldnn::_linear_pointwise", "aten::mm", "aten::addmm")
-"""Operators of linear layers, with packed weights and without."""
+"""Beginnings of the names of the operators of linear layers, with packed weights and without."""
 ATTENTION = ("aten::_scaled_dot_product", "aten::bmm", "aten::_softmax")
-"""Beginnings of the names of the operators of attention; the first is one kernel for all of it."""
+"""Those of attention; the first is one kernel for all of it."""
 MICROSECOND = 1e-6
 
 
@@ -52,18 +52,27 @@ def operators(encoder: BatchedEncoder, texts: Sequence[str]) -> Operators:
     """Profile one embedding on a core of a CPU.
 
     Raises:
-        SystemExit: If the profile holds no linear layer: an operator has another name by now.
+        SystemExit: If the profile holds no linear layer, or no attention.
     """
     with one_at_a_time(encoder, 1), profile(activities=[ProfilerActivity.CPU]) as recorded:
         started = time.perf_counter()
         encoder.encode(texts)
         seconds = time.perf_counter() - started
-    linear = attention = 0.0
-    for event in recorded.key_averages():
-        if event.key in LINEAR:
-            linear += MICROSECOND * event.self_cpu_time_total
-        elif event.key.startswith(ATTENTION):
-            attention += MICROSECOND * event.self_cpu_time_total
-    if not linear:
-        raise SystemExit("no linear layer in the profile: look up the names of its operators")
+    linear, attention = (seconds_in(recorded, names) for names in (LINEAR, ATTENTION))
     return Operators(linear / seconds, attention / seconds, 1 - (linear + attention) / seconds)
+
+
+def seconds_in(recorded: profile, names: tuple[str, ...]) -> float:
+    """Time in the operators whose names begin so.
+
+    Raises:
+        SystemExit: If the profile holds none of them: they have other names by now.
+    """
+    found = [
+        event.self_cpu_time_total
+        for event in recorded.key_averages()
+        if event.key.startswith(names)
+    ]
+    if not found:
+        raise SystemExit(f"none of {', '.join(names)} in the profile: look up the operators' names")
+    return float(MICROSECOND * sum(found))

@@ -25,8 +25,11 @@ PARTS = {
     7: ("startup", "start-up"),
 }
 START_UP = 7
-PROFILE = "embedding_profile.md"
-"""Has no goal."""
+PROFILES = {
+    "embedding_profile.md": "an embedding run",
+    "decode_profile.md": "a step of generation",
+}
+"""Have no goal."""
 
 
 def main() -> int:
@@ -37,8 +40,9 @@ def main() -> int:
     read = {part: load(folder / f"{name}.json") for part, (name, _) in PARTS.items()}
     goals = {part: goals_of(part, content) for part, content in read.items() if content}
     lines = page({part: content for part, content in read.items() if content}, goals)
-    if (folder / PROFILE).is_file():
-        lines += ["", f"[Where the time of an embedding run goes]({PROFILE})."]
+    profiled = [f"[{what}]({name})" for name, what in PROFILES.items() if (folder / name).is_file()]
+    if profiled:
+        lines += ["", f"Where the time goes: {', '.join(profiled)}."]
     text = "\n".join(lines)
     print(text)
     (folder / "README.md").write_text(text + "\n", encoding="utf-8")

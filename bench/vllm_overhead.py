@@ -87,12 +87,6 @@ def report(about: dict[str, Any], asked: dict[str, Any], found: Found, folder: P
         "repeats": len(found),
         "requests": {kind: len(asked[kind]) for kind in ("generate", "score")},
         "same_answers": [same(one) for one in found],
-        "over_generate": [
-            sum(one[OURS]["tasks"][task] for task in asked["generating_tasks"])
-            / one[BARE]["generate"]
-            - 1
-            for one in found
-        ],
         "repetitions": [
             {name: {k: v for k, v in one[name].items() if k != "answers"} for name in one}
             for one in found
@@ -136,7 +130,6 @@ def page(about: dict[str, Any], found: Found, goal: Goal) -> list[str]:
     ours = Spread.of(one[OURS]["seconds"] for one in found)
     engine = Spread.of(one[OURS]["engine"] for one in found)
     used = [Spread.of(one[name]["processor"] for one in found) for name in (OURS, BARE)]
-    generating = Spread.of(about["over_generate"])
     return [
         *heading("evalsuite over bare vLLM", about),
         (
@@ -154,11 +147,7 @@ def page(about: dict[str, Any], found: Found, goal: Goal) -> list[str]:
         f"| evalsuite: engine up to last record | {ours.text(2)} |",
         f"| of which inside the engine | {engine.text(2)} |",
         "",
-        (
-            "The engine's time for the generating tasks, over bare generation: "
-            f"{generating.text(1, 100)} %. Processor seconds of all threads: evalsuite "
-            f"{used[0].text()}, bare {used[1].text()}."
-        ),
+        (f"Processor seconds of all threads: evalsuite {used[0].text()}, bare {used[1].text()}."),
     ]
 
 

@@ -92,7 +92,6 @@ def requests(job: dict[str, Any], work: Path) -> dict[str, Any]:
     from evalsuite.harness.lm_eval_adapter import LmEvalHarness
 
     recorder = Recorder()
-    scores: dict[str, bool] = {}
     registry = Registry.load()
     for name in job["tasks"]:
         folder = work / "answers" / name
@@ -103,13 +102,10 @@ def requests(job: dict[str, Any], work: Path) -> dict[str, Any]:
             data_root=Path(job["data"]),
             limit=job["samples"],
         )
-        before = len(recorder.scored)
         LmEvalHarness().evaluate(registry.task(f"lm_eval:{name}"), recorder, context)
-        scores[name] = len(recorder.scored) > before
     return {
         "generate": [asdict(request) for request in recorder.generated],
         "score": [asdict(request) for request in recorder.scored],
-        "generating_tasks": [name for name, scored in scores.items() if not scored],
     }
 
 
@@ -135,7 +131,6 @@ def evalsuite(job: dict[str, Any], work: Path) -> dict[str, Any]:
     return {
         "seconds": clock.last[0] - clock.up[0],
         "processor": clock.last[1] - clock.up[1],
-        "tasks": {str(r.task["source"]): r.timings.engine for r in result.records if r.timings},
         "answers": answers,
         "engine": sum(r.timings.engine for r in result.records if r.timings),
     }
