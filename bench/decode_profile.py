@@ -138,7 +138,7 @@ def decode(dtype: str, requests: int, tokens: int) -> Found:
     with profile(activities=[ProfilerActivity.CPU]) as recorded:
         profiled = sum(step() for _ in range(PROFILED))
     context = tokens + sum(written.values()) / requests
-    size = size_of(engine.model_config.hf_text_config)
+    size = size_of(engine.model_config)
     linear, attention = (seconds_in(recorded, names) for names in (LINEAR, ATTENTION))
     width = {"float32": 4, "bfloat16": 2}[dtype]
     return {
@@ -152,19 +152,20 @@ def decode(dtype: str, requests: int, tokens: int) -> Found:
     }
 
 
-def size_of(config: Any) -> dict[str, int]:
-    """Parameters that meet each token, and numbers kept of it as keys and values."""
+def size_of(model: Any) -> dict[str, int]:
+    """Parameters that meet each token, and numbers kept of it, of a model as vLLM knows it."""
     import torch
     from transformers import AutoModelForCausalLM
 
+    config = model.hf_text_config
     # Then the embedding's matrix, which is counted once, is the head's.
     assert config.tie_word_embeddings
     with torch.device("meta"):
-        model = AutoModelForCausalLM.from_config(config)
-    head = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
+        layers = AutoModelForCausalLM.from_config(config)
+    width = model.get_total_num_kv_heads() * model.get_head_size()
     return {
-        "parameters": sum(one.numel() for one in model.parameters() if one.ndim == 2),
-        "kept": 2 * config.num_hidden_layers * config.num_key_value_heads * head,
+        "parameters": sum(one.numel() for one in layers.parameters() if one.ndim == 2),
+        "kept": 2 * config.num_hidden_layers * width,
     }
 
 

@@ -147,7 +147,7 @@ def page(about: dict[str, Any], found: Found, goal: Goal) -> list[str]:
         f"| evalsuite: engine up to last record | {ours.text(2)} |",
         f"| of which inside the engine | {engine.text(2)} |",
         "",
-        (f"Processor seconds of all threads: evalsuite {used[0].text()}, bare {used[1].text()}."),
+        f"Processor seconds of all threads: evalsuite {used[0].text()}, bare {used[1].text()}.",
     ]
 
 
