@@ -16,9 +16,12 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from hashlib import sha256
 from importlib import metadata
 from pathlib import Path
 from typing import Any, Literal, TypeVar
+
+import evalsuite
 
 REPORTS = Path("reports/bench")
 ROOT = Path(__file__).resolve().parents[1]
@@ -33,6 +36,8 @@ CACHES = (
     "VLLM_CACHE_ROOT",
 )
 """Environment variables that name a cache of data or results."""
+VARIES = ("load_average_before", "sittings")
+"""Facts that need not be the same where repetitions of several sittings are put together."""
 LAST = 12
 """Lines of a failed command that are shown."""
 Result = TypeVar("Result")
@@ -67,12 +72,21 @@ def write_json(path: Path, content: dict[str, Any]) -> None:
     path.write_text(json.dumps(stamped, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
-def options_of(doc: str | None, *, repeats: int) -> argparse.ArgumentParser:
-    """A command line with what all comparisons offer."""
+def options_of(doc: str | None, *, repeats: int, adds: bool = False) -> argparse.ArgumentParser:
+    """A command line with what all comparisons offer, and ``--add`` for those that take hours."""
     parser = argparse.ArgumentParser(description=(doc or "").splitlines()[0])
     parser.add_argument("--repeats", type=int, default=repeats, metavar="N")
     parser.add_argument("--quick", action="store_true", help="a small try, not for quoting")
     parser.add_argument("--reports", type=Path, default=REPORTS, help="folder to write to")
+    if adds:
+        parser.add_argument(
+            "--add",
+            type=Path,
+            action="append",
+            default=[],
+            metavar="REPORT",
+            help="its repetitions count too: an earlier JSON report of the same measurement",
+        )
     return parser
 
 
@@ -139,6 +153,7 @@ def in_turn(
     sides: Mapping[str, Callable[[Path], Result]],
     scratch: Path,
     *,
+    before: Sequence[dict[str, Result]] = (),
     told: Callable[[str], None] = lambda line: print(line, file=sys.stderr, flush=True),
 ) -> Iterator[list[dict[str, Result]]]:
     """Run all sides once a repetition, in the order given and then in the inverse, by turns.
@@ -147,18 +162,23 @@ def in_turn(
         repeats: Number of repetitions.
         sides: Name → what is measured; gets an empty folder of its own, deleted afterwards.
         scratch: Folder for these folders.
+        before: Repetitions of earlier sittings.
         told: Gets a line as each side begins.
 
     Yields:
-        After each repetition: all so far, one dictionary each, by side. A measurement of hours that
-        writes its report every time has something to show when it is stopped.
+        After each repetition, and at the start where there were some before: all so far, one
+        dictionary each, by side. A measurement of hours that writes its report every time has
+        something to show when it is stopped.
     """
-    found: list[dict[str, Result]] = []
-    for repeat in range(repeats):
+    found = list(before)
+    if found:
+        yield found
+    last = len(found) + repeats
+    for repeat in range(len(found), last):
         order = list(sides) if repeat % 2 == 0 else list(sides)[::-1]
         measured = {}
         for name in order:
-            told(f"{time.strftime('%H:%M:%S')} repetition {repeat + 1} of {repeats}: {name}")
+            told(f"{time.strftime('%H:%M:%S')} repetition {repeat + 1} of {last}: {name}")
             folder = scratch / f"{repeat}-{order.index(name)}"
             folder.mkdir(parents=True)
             measured[name] = sides[name](folder)
@@ -227,15 +247,61 @@ def versions(*names: str) -> dict[str, str]:
 
 def facts(**more: Any) -> dict[str, Any]:
     """What is written beside the figures; call it before anything is measured."""
-    return {"load_average_before": round(os.getloadavg()[0], 2), **more}
+    load = round(os.getloadavg()[0], 2)
+    return {"load_average_before": load, "sittings": 1, "code": code(), **more}
+
+
+def code() -> str:
+    """The first digits of the SHA-256 of evalsuite's source files, their names among it."""
+    (package,) = evalsuite.__path__
+    digest = sha256()
+    for path in sorted(Path(package).rglob("*.py")):
+        digest.update(path.relative_to(package).as_posix().encode() + b"\0" + path.read_bytes())
+    return digest.hexdigest()[:12]
+
+
+def earlier(about: dict[str, Any], options: argparse.Namespace) -> list[dict[str, Any]]:
+    """The reports that are added to; ``about`` is told of their sittings and load.
+
+    The sides of a repetition are measured in turn, so that ratios of several sittings can stand
+    beside each other; seconds depend on the machine of the day.
+
+    Raises:
+        SystemExit: If one is of another machine, evalsuite, setting or version.
+    """
+    mine = json.loads(json.dumps({**machine(), **about}))
+    found = []
+    about["sittings"] = int(options.repeats > 0)
+    for path in options.add:
+        report = json.loads(path.read_text(encoding="utf-8"))
+        others = [key for key in mine if key not in VARIES and report.get(key) != mine[key]]
+        if others:
+            raise SystemExit(f"{path}: another measurement, it differs in {', '.join(others)}")
+        about["sittings"] += report["sittings"]
+        loads = (about["load_average_before"], report["load_average_before"])
+        about["load_average_before"] = max(loads)
+        found.append(report)
+    return found
+
+
+def repetitions(
+    reports: Sequence[dict[str, Any]], side: Callable[..., Result]
+) -> list[dict[str, Result]]:
+    """Those of earlier reports, each of its sides read by ``side``."""
+    return [
+        {name: side(**plain) for name, plain in one.items()}
+        for report in reports
+        for one in report["repetitions"]
+    ]
 
 
 def heading(title: str, about: Mapping[str, Any]) -> list[str]:
     """First lines of a page: title, machine, versions, what else the machine was doing."""
     stated = ", ".join(f"{name} {version}" for name, version in about["versions"].items())
     tried = " **A quick try on little data: no figure to quote.**" if about.get("quick") else ""
-    repeats = about["repeats"]
+    repeats, sittings = about["repeats"], about["sittings"]
     medians = f"Medians of {repeats} repetitions (lowest to highest)" if repeats > 1 else "Once"
+    medians += f" in {sittings} sittings" if sittings > 1 else ""
     measured = (
         f"{machine_line()}; {stated}. Load of the machine before: {about['load_average_before']}."
         f" {medians}, sides in turn."

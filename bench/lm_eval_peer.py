@@ -11,12 +11,13 @@ seed that draws GSM8K's examples, since evalsuite's is 42; and, where vLLM is in
 the start of a repetition; what vLLM compiles for the first task serves the others. Run as
 
     python bench/lm_eval_peer.py ../shared/data/hub [--repeats 3] [--dtype float32]
-        [--model-args enforce_eager=True,enable_prefix_caching=False]
+        [--add REPORT] [--model-args enforce_eager=True,enable_prefix_caching=False]
 
-on a machine with nothing else to do. In float32 the scores must be the same; in bfloat16 rounding
-depends on which prompts share a batch (``docs/protocol/precision.md``), and they are shown beside
-each other. Writes ``reports/bench/lm_eval_peer.{json,md}``; exits with 1 if the goal is missed or a
-score differs in float32.
+on a machine with nothing else to do; a repetition takes 65 minutes, and those of an earlier sitting
+count too with ``--add`` and its JSON report. In float32 the scores must be the same; in bfloat16
+rounding depends on which prompts share a batch (``docs/protocol/precision.md``), and they are shown
+beside each other. Writes ``reports/bench/lm_eval_peer.{json,md}``; exits with 1 if the goal is
+missed or a score differs in float32.
 """
 
 from __future__ import annotations
@@ -35,6 +36,7 @@ from common import (
     ROOT,
     Goal,
     Spread,
+    earlier,
     environment,
     facts,
     goal_lines,
@@ -43,6 +45,7 @@ from common import (
     options_of,
     publish,
     records,
+    repetitions,
     timed,
     versions,
 )
@@ -88,7 +91,7 @@ class Run:
 
 def main() -> int:
     """Measure, print, write; 1 if the goal is missed."""
-    parser = options_of(__doc__, repeats=3)
+    parser = options_of(__doc__, repeats=3, adds=True)
     parser.add_argument("data", type=Path, help="data sets, in hub layout")
     parser.add_argument("--dtype", default="float32", choices=("float32", "bfloat16"))
     parser.add_argument("--model-args", default="", help="further engine settings of lm-eval's")
@@ -108,9 +111,10 @@ def main() -> int:
         PEER: lambda folder: peer(folder, checkpoint, tasks, samples, options),
         OURS: lambda folder: ours(folder, checkpoint, tasks, samples, options),
     }
+    before = repetitions(earlier(about, options), Run)
     status = 1
     with tempfile.TemporaryDirectory() as scratch:
-        for found in in_turn(options.repeats, sides, Path(scratch)):
+        for found in in_turn(options.repeats, sides, Path(scratch), before=before):
             status = report(about, found, options.reports)
     return status
 

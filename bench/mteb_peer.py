@@ -8,10 +8,11 @@ the precision and runs in float32, as the checkpoint says. A command does all ta
 each task alone (in float32): within evalsuite's run tasks overlap and have no time of their own.
 Run as
 
-    python bench/mteb_peer.py ../shared/data/hub [--repeats 3]
+    python bench/mteb_peer.py ../shared/data/hub [--repeats 3] [--add REPORT]
 
-on a machine with nothing else to do; a repetition takes 20 minutes. Writes
-``reports/bench/mteb_peer.{json,md}``; exits with 1 if a goal is missed or a score differs.
+on a machine with nothing else to do; a repetition takes 23 minutes, and those of an earlier
+sitting count too with ``--add`` and its JSON report. Writes ``reports/bench/mteb_peer.{json,md}``;
+exits with 1 if a goal is missed or a score differs.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ from common import (
     ROOT,
     Goal,
     Spread,
+    earlier,
     environment,
     facts,
     goal_lines,
@@ -37,6 +39,7 @@ from common import (
     options_of,
     publish,
     records,
+    repetitions,
     timed,
     verdict,
     versions,
@@ -69,7 +72,7 @@ class Run:
 
 def main() -> int:
     """Measure, print, write; 1 if a goal is missed."""
-    parser = options_of(__doc__, repeats=3)
+    parser = options_of(__doc__, repeats=3, adds=True)
     parser.add_argument("data", type=Path, help="data sets, in hub layout")
     options = parser.parse_args()
     tasks = TASKS[:1] if options.quick else TASKS
@@ -87,9 +90,10 @@ def main() -> int:
     for task in tasks:
         sides[alone(PEER, task)] = partial(peer, data=data, tasks=(task,))
         sides[alone(ALONE, task)] = partial(ours, data=data, tasks=(task,), dtype=ALONE)
+    before = repetitions(earlier(about, options), Run)
     status = 1
     with tempfile.TemporaryDirectory() as scratch:
-        for found in in_turn(options.repeats, sides, Path(scratch)):
+        for found in in_turn(options.repeats, sides, Path(scratch), before=before):
             status = report(about, found, tasks, options.reports)
     return status
 

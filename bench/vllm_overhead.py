@@ -6,11 +6,11 @@ token ids and sampling parameters, noted beforehand, given to ``vllm.LLM.generat
 kind, in an engine with evalsuite's settings. Multiple choice has one forward pass a question there
 (the log-probabilities of the four choices at its last position): the least that can be asked. Run
 
-    python bench/vllm_overhead.py ../shared/data/hub [--repeats 3] [--dtype float32]
+    python bench/vllm_overhead.py ../shared/data/hub [--repeats 3] [--dtype float32] [--add REPORT]
 
-on a machine with nothing else to do; in float32 both sides answer alike and so do the same work,
-and our side alone takes 21 minutes.
-Writes ``reports/bench/vllm_overhead.{json,md}``; exits with 1 if the goal is missed.
+on a machine with nothing else to do; in float32 both sides answer alike and so do the same work.
+A repetition takes 45 minutes, and those of an earlier sitting count too with ``--add`` and its JSON
+report. Writes ``reports/bench/vllm_overhead.{json,md}``; exits with 1 if the goal is missed.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from typing import Any
 from common import (
     Goal,
     Spread,
+    earlier,
     environment,
     facts,
     goal_lines,
@@ -31,6 +32,7 @@ from common import (
     in_turn,
     options_of,
     publish,
+    repetitions,
     timed,
     versions,
 )
@@ -46,7 +48,7 @@ Found = list[dict[str, dict[str, Any]]]
 
 def main() -> int:
     """Measure, print, write; 1 if the goal is missed."""
-    parser = options_of(__doc__, repeats=3)
+    parser = options_of(__doc__, repeats=3, adds=True)
     parser.add_argument("data", type=Path, help="data sets, in hub layout")
     parser.add_argument("--dtype", default="float32", choices=("float32", "bfloat16"))
     options = parser.parse_args()
@@ -66,6 +68,8 @@ def main() -> int:
         "tasks": tasks,
         "samples": samples,
     }
+    reports = earlier(about, options)
+    known = [(same, n) for one in reports for same, n in one["same_answers"]]
     with tempfile.TemporaryDirectory() as folder:
         scratch = Path(folder)
         asked = side("requests", scratch / "asked", job, None)
@@ -74,8 +78,9 @@ def main() -> int:
             BARE: lambda work: side(BARE, work, job, asked),
         }
         status = 1
-        for found in in_turn(options.repeats, sides, scratch):
-            status = report(about, asked, found, options.reports)
+        for found in in_turn(options.repeats, sides, scratch, before=repetitions(reports, dict)):
+            known += [same(one) for one in found[len(known) :]]
+            status = report(about | {"same_answers": known}, asked, found, options.reports)
     return status
 
 
@@ -86,7 +91,6 @@ def report(about: dict[str, Any], asked: dict[str, Any], found: Found, folder: P
     about |= {
         "repeats": len(found),
         "requests": {kind: len(asked[kind]) for kind in ("generate", "score")},
-        "same_answers": [same(one) for one in found],
         "repetitions": [
             {name: {k: v for k, v in one[name].items() if k != "answers"} for name in one}
             for one in found

@@ -1,0 +1,70 @@
+"""Repetitions of a long measurement that were taken in several sittings."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+BENCH = Path(__file__).resolve().parents[1] / "bench"
+
+
+@pytest.fixture
+def common(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    """``bench/common.py``."""
+    monkeypatch.syspath_prepend(BENCH)
+    return __import__("common")
+
+
+def report(common: ModuleType, folder: Path, **others: Any) -> Path:
+    """An earlier report with one repetition."""
+    about = common.facts(samples=60, tasks=("a", "b"), versions={"torch": "2"})
+    about |= {"load_average_before": 99.0, "repetitions": [{"ours": {"seconds": 2.0}}], **others}
+    common.write_json(folder / "earlier.json", about)
+    return folder / "earlier.json"
+
+
+def options(path: Path, repeats: int) -> argparse.Namespace:
+    """A command line."""
+    return argparse.Namespace(add=[path], repeats=repeats)
+
+
+@pytest.mark.parametrize(("repeats", "sittings"), [(0, 1), (1, 2)])
+def test_the_page_says_in_how_many_sittings_and_the_highest_load(
+    common: ModuleType, tmp_path: Path, repeats: int, sittings: int
+) -> None:
+    about = common.facts(samples=60, tasks=("a", "b"), versions={"torch": "2"})
+    found = common.earlier(about, options(report(common, tmp_path), repeats))
+    assert (about["sittings"], about["load_average_before"]) == (sittings, 99.0)
+    assert common.repetitions(found, dict) == [{"ours": {"seconds": 2.0}}]
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [("samples", 4), ("tasks", ["a"]), ("versions", {"torch": "3"}), ("code", "0"), ("cpu", "x")],
+)
+def test_repetitions_of_another_measurement_are_refused(
+    common: ModuleType, tmp_path: Path, key: str, value: object
+) -> None:
+    path = report(common, tmp_path)
+    path.write_text(json.dumps({**json.loads(path.read_text()), key: value}))
+    about = common.facts(samples=60, tasks=("a", "b"), versions={"torch": "2"})
+    with pytest.raises(SystemExit, match=f"earlier.json: another measurement.* in {key}$"):
+        common.earlier(about, options(path, 1))
+
+
+def test_new_repetitions_follow_the_earlier_ones_and_alternate_with_them(
+    common: ModuleType, tmp_path: Path
+) -> None:
+    order: list[str] = []
+    sides = {name: lambda _, name=name: order.append(name) for name in ("peer", "ours")}
+    told: list[str] = []
+    turns = common.in_turn(1, sides, tmp_path, before=[{"peer": None}], told=told.append)
+    assert [len(found) for found in turns] == [1, 2]
+    # The first repetition began with the peer.
+    assert order == ["ours", "peer"]
+    assert "repetition 2 of 2" in told[0]
