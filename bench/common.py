@@ -271,7 +271,8 @@ def earlier(about: dict[str, Any], options: argparse.Namespace) -> list[dict[str
     """
     mine = json.loads(json.dumps({**machine(), **about}))
     found = []
-    about["sittings"] = int(options.repeats > 0)
+    if options.add and not options.repeats:
+        about |= {"sittings": 0, "load_average_before": 0.0}
     for path in options.add:
         report = json.loads(path.read_text(encoding="utf-8"))
         others = [key for key in mine if key not in VARIES and report.get(key) != mine[key]]
