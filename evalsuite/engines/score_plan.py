@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 from evalsuite.engines.base import ScoreRequest
@@ -19,6 +19,9 @@ class ScorePlan:
     of which only the last position meets the language model's head."""
     whole: tuple[int, ...]
     """Requests that are run by themselves, with the log-probabilities of their whole text."""
+    longer: dict[Tokens, Tokens]
+    """Context → the one other context that is this and a token more. A pass over the first that is
+    continued by a token has answered both, if that token is the model's choice."""
 
 
 def positions(request: ScoreRequest) -> Iterator[tuple[Tokens, int]]:
@@ -33,8 +36,8 @@ def plan_scores(requests: Sequence[ScoreRequest]) -> ScorePlan:
 
     The choices of a question share what stands before them and often, as in a chat template whose
     last line break goes to the choice, their first tokens. Where there are no more different
-    beginnings than requests, each beginning is run once: one pass for choices of one token, two
-    for a line break and a letter, however many choices there are.
+    beginnings than requests, each beginning is asked for once: one position for choices of one
+    token, two for a line break and a letter, however many choices there are.
 
     Args:
         requests: With continuations of at least one token.
@@ -54,4 +57,21 @@ def plan_scores(requests: Sequence[ScoreRequest]) -> ScorePlan:
             continue
         for context, tokens in mine.items():
             asked.setdefault(context, {}).update(tokens)
-    return ScorePlan({context: tuple(tokens) for context, tokens in asked.items()}, tuple(whole))
+    return ScorePlan(
+        {context: tuple(tokens) for context, tokens in asked.items()}, tuple(whole), _longer(asked)
+    )
+
+
+def _longer(contexts: Collection[Tokens]) -> dict[Tokens, Tokens]:
+    """Pairs of contexts, none of them in two pairs."""
+    by_beginning: dict[Tokens, list[Tokens]] = {}
+    for context in contexts:
+        by_beginning.setdefault(context[:-1], []).append(context)
+    pairs: dict[Tokens, Tokens] = {}
+    second: set[Tokens] = set()
+    for context in sorted(contexts, key=len):
+        found = by_beginning.get(context, [])
+        if len(found) == 1 and context not in second:
+            pairs[context] = found[0]
+            second.add(found[0])
+    return pairs

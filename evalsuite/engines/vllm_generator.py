@@ -6,7 +6,6 @@ Use it only in a process of its own that exits afterwards: see
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -21,16 +20,13 @@ from evalsuite.engines.base import (
     ScoreRequest,
 )
 from evalsuite.engines.device import resolve_dtype
-from evalsuite.engines.generators import check_ids, not_finite
-from evalsuite.engines.score_plan import plan_scores, positions
+from evalsuite.engines.generators import check_ids
 from evalsuite.engines.vllm_common import VllmEngine, prepare
+from evalsuite.engines.vllm_scoring import Scoring
 from evalsuite.engines.window import Ongoing, Pass, Rank, Result, Window
 
 if TYPE_CHECKING:
     from evalsuite.checkpoint.models import Checkpoint
-
-MAX_CANDIDATES = 128
-"""Token ids that vLLM scores at one position (its ``MAX_LOGPROB_TOKEN_IDS``)."""
 
 WAVE = 16_384
 """Requests of one call: the engine is short of work only at a call's end."""
@@ -109,7 +105,7 @@ class VllmGenerator:
         return self._window.finish(self.start_generating(requests, ended))
 
     def score(self, requests: Sequence[ScoreRequest]) -> list[Score]:
-        """Score continuations; see the protocol, and :func:`plan_scores` for what is run."""
+        """Score continuations; see the protocol, and :class:`Scoring` for what is run."""
         return self._window.finish(self.start_scoring(requests))
 
     def start_generating(
@@ -135,45 +131,13 @@ class VllmGenerator:
     def start_scoring(self, requests: Sequence[ScoreRequest], rank: Rank = ()) -> Ongoing[Score]:
         """See :class:`~evalsuite.engines.base.SharedGenerator`."""
         check_ids(requests, self._rows, self._name)
-        asked = [request for request in requests if request.continuation_ids]
-        plan = plan_scores(asked)
-        groups = [
-            (context, tokens[start : start + MAX_CANDIDATES])
-            for context, tokens in plan.positions.items()
-            for start in range(0, len(tokens), MAX_CANDIDATES)
-        ]
-        known: dict[tuple[tuple[int, ...], int], tuple[float, float]] = {}
-        scores: dict[int, Score] = {}
-
-        def build(index: int) -> Pass:
-            if index < len(groups):
-                context, tokens = groups[index]
-                return Pass(context, self._candidates(tokens))
-            request = asked[plan.whole[index - len(groups)]]
-            return Pass(request.context_ids + request.continuation_ids, self._whole_prompt())
+        scoring = Scoring(requests, self._params)
 
         def heard(index: int, answer: Any) -> None:
-            if index < len(groups):
-                context, tokens = groups[index]
-                table, best = answer.outputs[0].logprobs[0], answer.outputs[0].token_ids[0]
-                for token in tokens:
-                    known[context, token] = table[token].logprob, table[best].logprob
-            else:
-                whole = plan.whole[index - len(groups)]
-                start = len(asked[whole].context_ids)
-                scores[whole] = _score(*_prompt_logprobs(answer.prompt_logprobs, start))
+            call.waiting.extend(scoring.heard(index, answer))
 
-        def together() -> list[Score]:
-            for index, request in enumerate(asked):
-                if index not in scores:
-                    pairs = [known[position] for position in positions(request)]
-                    scores[index] = _score(*zip(*pairs, strict=True))
-            found = iter(scores[index] for index in range(len(asked)))
-            nothing = Score(logprob=0.0, greedy=True)
-            return [next(found) if request.continuation_ids else nothing for request in requests]
-
-        passes = len(groups) + len(plan.whole)
-        return self._opened(Ongoing(passes, build, heard, together, rank))
+        call = Ongoing(len(scoring), scoring.build, heard, scoring.together, rank)
+        return self._opened(call)
 
     def step(self) -> None:
         """See :class:`~evalsuite.engines.base.SharedGenerator`."""
@@ -200,19 +164,6 @@ class VllmGenerator:
             spaces_between_special_tokens=False,
         )
 
-    def _candidates(self, token_ids: Sequence[int]) -> Any:
-        return self._params(
-            temperature=0,
-            max_tokens=1,
-            detokenize=False,
-            logprob_token_ids=sorted(token_ids),
-        )
-
-    def _whole_prompt(self) -> Any:
-        return self._params(
-            temperature=0, max_tokens=1, detokenize=False, prompt_logprobs=1, flat_logprobs=True
-        )
-
     def close(self) -> None:
         self._engine.close()
 
@@ -236,21 +187,3 @@ def _completion(output: Any) -> Completion:
         tokens=len(output.token_ids),
         finish="length" if output.finish_reason == "length" else "stop",
     )
-
-
-def _prompt_logprobs(flat: Any, start: int) -> tuple[list[float], list[float]]:
-    """Log-probabilities of the prompt's tokens from ``start`` on, and of the best ones there.
-
-    vLLM lists each position's own token first and the most likely one after it.
-    """
-    first = flat.start_indices[start:]
-    own = [flat.logprobs[index] for index in first]
-    best = [max(flat.logprobs[index], flat.logprobs[index + 1]) for index in first]
-    return own, best
-
-
-def _score(own: Sequence[float], best: Sequence[float]) -> Score:
-    total = math.fsum(own)
-    if not math.isfinite(total):
-        raise not_finite()
-    return Score(logprob=total, greedy=all(a >= b for a, b in zip(own, best, strict=True)))

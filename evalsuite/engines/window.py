@@ -52,7 +52,7 @@ class Ongoing(Generic[Result]):
     build: Callable[[int], Pass]
     """Makes one of them, when there is room for it."""
     heard: Callable[[int, Any], None]
-    """Told of each answer, with the pass's index."""
+    """Told of each answer, with the pass's index; may put further passes into ``waiting``."""
     together: Callable[[], list[Result]]
     """Puts the answers together, once all are there."""
     rank: Rank = ()
@@ -141,6 +141,8 @@ class Window:
                     call.heard(index, answer)
                 except Exception as error:  # noqa: BLE001 - likewise
                     self._fail(call, error)
+        # Not before: any of a call's answers may make further passes necessary.
+        for call, *_ in answers:
             if call.done:
                 self._close(call)
 

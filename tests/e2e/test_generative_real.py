@@ -52,6 +52,27 @@ if __name__ == "__main__":
     open(sys.argv[1], "w").write(json.dumps(answer))
 """
 
+CHOOSE = """
+import json, sys
+from evalsuite.checkpoint.models import Checkpoint
+from evalsuite.engines.base import ScoreRequest
+from evalsuite.engines.generators import load_generator
+
+if __name__ == "__main__":
+    job = json.load(sys.stdin)
+    engine = load_generator(
+        Checkpoint.model_validate(job["checkpoint"]), engine="vllm", dtype="float32"
+    )
+    prompts, add = [], engine._engine.add
+    def noted(name, one):
+        prompts.append(one.prompt)
+        add(name, one)
+    engine._engine.add = noted
+    scores = engine.score([ScoreRequest(tuple(c), tuple(r)) for c, r in job["score"]])
+    answer = {"scores": [(s.logprob, s.greedy) for s in scores], "prompts": prompts}
+    open(sys.argv[1], "w").write(json.dumps(answer))
+"""
+
 EVALUATE = """
 import json, sys
 from pathlib import Path
@@ -134,6 +155,34 @@ def test_vllm_equals_transformers(checkpoint: Checkpoint, tmp_path: Path) -> Non
     assert len(set(answer["sampled"][0])) > 1
     assert answer["crowded"] == [2] * 6
     assert answer["version"].startswith("vllm ")
+
+
+def test_choices_behind_a_line_break_are_one_pass_if_the_model_breaks_the_line(
+    checkpoint: Checkpoint, tmp_path: Path
+) -> None:
+    """And two where it does not; the scores are those of transformers either way."""
+    from transformers import AutoTokenizer
+
+    tokenizer = AutoTokenizer.from_pretrained(checkpoint.path)
+    message = {"role": "user", "content": "Which is a fruit? A. stone B. apple C. river"}
+    template = tokenizer.apply_chat_template([message], tokenize=False, add_generation_prompt=True)
+    assert template.endswith("\n")
+    chat, prose = (tokenizer(text).input_ids for text in (template[:-1], "The capital of France"))
+    line = tokenizer("\n").input_ids
+    letters = [line + tokenizer(letter).input_ids for letter in "ABC"]
+    score = [[context, letter] for context in (chat, prose) for letter in letters]
+    job = {"checkpoint": checkpoint.model_dump(mode="json"), "score": score}
+    answer = finish(start(CHOOSE, job, tmp_path), tmp_path)
+    assert answer["prompts"] == [chat, prose, prose + line]
+
+    plain = load_generator(checkpoint, engine="transformers", device="cpu", dtype="float32")
+    for theirs, ours in zip(
+        answer["scores"],
+        plain.score([ScoreRequest(tuple(c), tuple(r)) for c, r in score]),
+        strict=True,
+    ):
+        assert theirs[0] == pytest.approx(ours.logprob, abs=1e-4)
+        assert theirs[1] == ours.greedy
 
 
 def test_a_killed_evaluation_goes_on_sample_by_sample(

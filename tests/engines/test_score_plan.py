@@ -23,10 +23,20 @@ def test_choices_of_one_token_are_one_pass() -> None:
     assert plan.whole == ()
 
 
-def test_a_common_first_token_is_one_pass_more() -> None:
+def test_a_common_first_token_is_one_position_more_of_the_same_text() -> None:
     plan = plan_scores(choices((1, 2), (LINE, 10), (LINE, 11), (LINE, 12), (LINE, 13)))
     assert plan.positions == {(1, 2): (LINE,), (1, 2, LINE): (10, 11, 12, 13)}
+    assert plan.longer == {(1, 2): (1, 2, LINE)}
     assert plan.whole == ()
+
+
+def test_pairs_of_contexts_do_not_overlap_and_none_is_guessed() -> None:
+    """Three in a row are a pair and one; where two go on from a context, neither is its pair."""
+    row = plan_scores(choices((1,), (5, 6, 7), (5, 6, 8), (5, 6, 9)))
+    assert row.longer == {(1,): (1, 5)}
+    fork = plan_scores(choices((1,), (5, 7), (5, 8), (6, 7), (6, 8)))
+    assert set(fork.positions) == {(1,), (1, 5), (1, 6)}
+    assert fork.longer == {}
 
 
 def test_texts_that_share_little_are_run_by_themselves() -> None:

@@ -159,3 +159,19 @@ def test_a_cancelled_call_leaves_the_engine() -> None:
     assert engine.added == [10, 11, 20]
     window.cancel(second)
     assert second.result() == [20]
+
+
+def test_a_call_goes_on_where_the_last_of_several_answers_asks_for_more() -> None:
+    answers: list[int] = []
+
+    def heard(index: int, answer: int) -> None:
+        answers.append(answer)
+        if answer == 2:
+            one.waiting.append(3)
+
+    prompts = [(0, 1), (1, 1), (2, 1), (3, 1)]
+    one = Ongoing(3, lambda index: Pass(prompts[index], None), heard, lambda: answers)
+    engine = Script()
+    run(Window(engine, 10), one)
+    assert engine.together == [{0, 1, 2}, {3}]
+    assert one.result() == [0, 1, 2, 3]

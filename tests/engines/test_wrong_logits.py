@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from evalsuite.engines import vllm_common, vllm_generator
+from evalsuite.engines import vllm_common, vllm_scoring
 from evalsuite.engines.base import GenerationRequest, ScoreRequest
 from evalsuite.engines.generators import check_ids
 from evalsuite.errors import EngineError
@@ -27,9 +27,9 @@ def test_ids_without_an_embedding_are_refused() -> None:
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])
 def test_a_log_probability_that_is_not_finite(value: float) -> None:
-    assert vllm_generator._score([-1.0, -2.0], [-1.0, -1.0]).logprob == -3.0
+    assert vllm_scoring._score([-1.0, -2.0], [-1.0, -1.0]).logprob == -3.0
     with pytest.raises(EngineError, match=r"^not-finite: "):
-        vllm_generator._score([-1.0, value], [-1.0, -1.0])
+        vllm_scoring._score([-1.0, value], [-1.0, -1.0])
 
 
 def test_vllm_is_told_to_stop_at_nans_and_what_it_says_is_named() -> None:
