@@ -15,8 +15,8 @@ class ScorePlan:
     """What has to be run."""
 
     positions: dict[Tokens, Tokens]
-    """Context → distinct token ids whose log-probabilities behind it are needed: one pass each,
-    of which only the last position meets the language model's head."""
+    """Context → distinct token ids whose log-probabilities behind it are needed: at most one pass
+    each, of which only the last position meets the language model's head."""
     whole: tuple[int, ...]
     """Requests that are run by themselves, with the log-probabilities of their whole text."""
     longer: dict[Tokens, Tokens]
