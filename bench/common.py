@@ -166,12 +166,12 @@ def in_turn(
         told: Gets a line as each side begins.
 
     Yields:
-        After each repetition, and at the start where there were some before: all so far, one
-        dictionary each, by side. A measurement of hours that writes its report every time has
-        something to show when it is stopped.
+        After each repetition, or once where none is to be run: all so far, one dictionary each, by
+        side. A measurement of hours that writes its report every time has something to show when
+        it is stopped.
     """
     found = list(before)
-    if found:
+    if not repeats:
         yield found
     last = len(found) + repeats
     for repeat in range(len(found), last):

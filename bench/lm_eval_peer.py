@@ -13,11 +13,11 @@ the start of a repetition; what vLLM compiles for the first task serves the othe
     python bench/lm_eval_peer.py ../shared/data/hub [--repeats 3] [--dtype float32]
         [--add REPORT] [--model-args enforce_eager=True,enable_prefix_caching=False]
 
-on a machine with nothing else to do; a repetition takes 65 minutes, and those of an earlier sitting
-count too with ``--add`` and its JSON report. In float32 the scores must be the same; in bfloat16
-rounding depends on which prompts share a batch (``docs/protocol/precision.md``), and they are shown
-beside each other. Writes ``reports/bench/lm_eval_peer.{json,md}``; exits with 1 if the goal is
-missed or a score differs in float32.
+on a machine with nothing else to do; a repetition takes 40 to 65 minutes, and those of an earlier
+sitting count too with ``--add`` and its JSON report. In float32 the scores must be the same; in
+bfloat16 rounding depends on which prompts share a batch (``docs/protocol/precision.md``), and they
+are shown beside each other. Writes ``reports/bench/lm_eval_peer.{json,md}``; exits with 1 if the
+goal is missed or a score differs in float32.
 """
 
 from __future__ import annotations

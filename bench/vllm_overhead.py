@@ -9,8 +9,9 @@ kind, in an engine with evalsuite's settings. Multiple choice has one forward pa
     python bench/vllm_overhead.py ../shared/data/hub [--repeats 3] [--dtype float32] [--add REPORT]
 
 on a machine with nothing else to do; in float32 both sides answer alike and so do the same work.
-A repetition takes 45 minutes, and those of an earlier sitting count too with ``--add`` and its JSON
-report. Writes ``reports/bench/vllm_overhead.{json,md}``; exits with 1 if the goal is missed.
+A repetition takes 25 to 45 minutes, and those of an earlier sitting count too with ``--add`` and
+its JSON report. Writes ``reports/bench/vllm_overhead.{json,md}``; exits with 1 if the goal is
+missed.
 """
 
 from __future__ import annotations

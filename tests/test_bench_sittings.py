@@ -65,7 +65,12 @@ def test_new_repetitions_follow_the_earlier_ones_and_alternate_with_them(
     sides = {name: lambda _, name=name: order.append(name) for name in ("peer", "ours")}
     told: list[str] = []
     turns = common.in_turn(1, sides, tmp_path, before=[{"peer": None}], told=told.append)
-    assert [len(found) for found in turns] == [1, 2]
+    assert [len(found) for found in turns] == [2]
     # The first repetition began with the peer.
     assert order == ["ours", "peer"]
     assert "repetition 2 of 2" in told[0]
+
+
+def test_reports_are_put_together_without_a_repetition(common: ModuleType, tmp_path: Path) -> None:
+    before = [{"ours": 1}, {"ours": 2}]
+    assert list(common.in_turn(0, {"ours": pytest.fail}, tmp_path, before=before)) == [before]

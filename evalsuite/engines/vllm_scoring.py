@@ -72,7 +72,7 @@ class Scoring:
             return range(0)
         output, here = answer.outputs[0], one[0][0]
         for place, (context, tokens) in enumerate(one):
-            if context != here or place == len(output.token_ids):
+            if place and (context != here or place == len(output.token_ids)):
                 self._passes.append(one[place:])
                 return range(len(self) - 1, len(self))
             table, best = output.logprobs[place], output.token_ids[place]
