@@ -10,6 +10,7 @@ import pytest
 from tests_records import make_suite_records
 
 import evalsuite
+from evalsuite.cli.app import COMMANDS, application
 from evalsuite.errors import ExitCode
 from evalsuite.store import Store
 
@@ -38,6 +39,22 @@ def test_answers_at_once_without_heavy_libraries(arguments: list[str]) -> None:
     assert done.returncode == 0
     assert done.stderr.strip() == "[]"
     assert "smoke" in done.stdout or "Usage" in done.stdout
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["--help", "run"], ["--debug", "--help"]])
+def test_help_names_all_commands(arguments: list[str]) -> None:
+    commands = command(*arguments).stdout.partition("Commands:\n")[2].splitlines()
+    assert [line.split()[0] for line in commands] == [
+        *("run", "table", "plot", "compare", "check", "report"),
+        *("doctor", "claims", "tasks", "baseline", "data", "import"),
+    ]
+
+
+@pytest.mark.parametrize("before", [[], ["--debug"]])
+def test_only_the_wanted_command_is_built(before: list[str]) -> None:
+    for words, built in ((["tasks", "list"], 1), (["taks"], len(COMMANDS))):
+        app = application([*before, *words])
+        assert len(app.registered_commands) + len(app.registered_groups) == built
 
 
 @pytest.mark.parametrize(

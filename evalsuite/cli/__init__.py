@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import gc
+
 from evalsuite.cli.interrupts import INTERRUPTS
+
+NEW_OBJECTS = 50_000
+"""Allocations between two collections; at Python's 700, imports alone cause hundreds of them."""
 
 
 def main() -> None:
     """Entry point of the console script."""
     INTERRUPTS.listen()
+    # What imports and stored records allocate lives to the end: to look through it again and
+    # again for cycles is a twentieth of a short command.
+    gc.set_threshold(NEW_OBJECTS)
     try:
         # Not at the top: Ctrl-C may come while this is imported.
         from evalsuite.cli.app import call

@@ -7,21 +7,13 @@ from __future__ import annotations
 
 import logging
 import sys
-from typing import Annotated, NoReturn
+from collections.abc import Sequence
+from importlib import import_module
+from typing import Annotated, Final, NoReturn
 
 import typer
 
-from evalsuite.cli.check import baseline_app, check
-from evalsuite.cli.claims import claims
-from evalsuite.cli.compare import compare
-from evalsuite.cli.data import data_app
-from evalsuite.cli.doctor import doctor
-from evalsuite.cli.imports import import_app
 from evalsuite.cli.interrupts import INTERRUPTS
-from evalsuite.cli.report import report
-from evalsuite.cli.run import run
-from evalsuite.cli.show import plot, table
-from evalsuite.cli.tasks import tasks_app
 from evalsuite.errors import EvalsuiteError, ExitCode
 from evalsuite.redact import (
     RedactingFormatter,
@@ -30,25 +22,48 @@ from evalsuite.redact import (
     shown,
 )
 
-app = typer.Typer(
-    help="Evaluate checkpoints on embedding and generative tasks with one command.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,
-)
-app.command()(run)
-app.command()(table)
-app.command()(plot)
-app.command()(compare)
-app.command()(check)
-app.command()(report)
-app.command()(doctor)
-app.command()(claims)
-app.add_typer(tasks_app, name="tasks")
-app.add_typer(baseline_app, name="baseline")
-app.add_typer(data_app, name="data")
-app.add_typer(import_app, name="import")
+COMMANDS: Final = {
+    "run": ("run", "run"),
+    "table": ("show", "table"),
+    "plot": ("show", "plot"),
+    "compare": ("compare", "compare"),
+    "check": ("check", "check"),
+    "report": ("report", "report"),
+    "doctor": ("doctor", "doctor"),
+    "claims": ("claims", "claims"),
+    "tasks": ("tasks", "tasks_app"),
+    "baseline": ("check", "baseline_app"),
+    "data": ("data", "data_app"),
+    "import": ("imports", "import_app"),
+}
+"""Module of this package, and name there, of each command and group of commands, as in the help."""
+
+
+def application(words: Sequence[str] = ()) -> typer.Typer:
+    """The command line that ``words`` need.
+
+    Args:
+        words: The arguments. Where they begin with a command, it is the only one to be imported
+            and built: all of them are a tenth of the time of ``tasks list``. Else, for the help
+            and for what is no command, all are there.
+    """
+    app = typer.Typer(
+        help="Evaluate checkpoints on embedding and generative tasks with one command.",
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        rich_markup_mode=None,
+    )
+    app.callback()(options)
+    first = next((word for word in words if word != "--debug"), None)
+    for name in [first] if first in COMMANDS else COMMANDS:
+        module, attribute = COMMANDS[name]
+        command = getattr(import_module(f"evalsuite.cli.{module}"), attribute)
+        if isinstance(command, typer.Typer):
+            app.add_typer(command, name=name)
+        else:
+            app.command(name)(command)
+    return app
 
 
 def _show_version(wanted: bool) -> None:
@@ -59,7 +74,6 @@ def _show_version(wanted: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
 def options(
     # Read by call(): an error may come before this function is called.
     debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.")] = False,
@@ -81,7 +95,7 @@ def call() -> NoReturn:
     logging.getLogger("evalsuite").addHandler(notes)
     logging.getLogger("evalsuite").setLevel(logging.INFO)
     try:
-        result = app(standalone_mode=False)
+        result = application(sys.argv[1:])(standalone_mode=False)
     except typer.Exit as done:
         sys.exit(done.exit_code)
     except typer.TyperException as error:

@@ -79,6 +79,7 @@ class Registry:
         self.suites: dict[str, Suite] = {}
         self.instruction_sets: dict[str, InstructionSet] = {}
         self.files: dict[str, Path] = {}
+        self._suite_files: dict[str, YamlFile] = {}
         self._read: dict[str, InstructionSet] = {}
 
     @classmethod
@@ -115,7 +116,7 @@ class Registry:
     def check_suites(self) -> None:
         """Check that the suites name tasks that exist, and columns that can be filled."""
         for suite in self.suites.values():
-            file = YamlFile(self.files[f"suite {suite.name}"])
+            file = self._suite_files[suite.name]
             inside = {*suite.tasks, *(mean.name for mean in suite.subtask_means)}
             for index, name in enumerate(suite.tasks):
                 try:
@@ -222,6 +223,7 @@ class Registry:
         suite = file.validate(Suite, file.mapping("a suite"))
         self._claim(f"suite {suite.name}", file)
         self.suites[suite.name] = suite
+        self._suite_files[suite.name] = file
 
     def _add_instructions(self, file: YamlFile) -> None:
         instructions = file.validate(InstructionSet, file.mapping("an instruction set"))

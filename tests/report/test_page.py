@@ -12,7 +12,7 @@ import pytest
 from page_store import HOSTILE, fill, gathered, make_records
 from typer.testing import CliRunner
 
-from evalsuite.cli.app import app
+from evalsuite.cli.app import application
 from evalsuite.errors import UsageError
 from evalsuite.report.csvfile import to_csv
 from evalsuite.report.latex import to_latex
@@ -253,18 +253,20 @@ def test_the_command_writes_one_file(tmp_path: Path) -> None:
     file = tmp_path / "out" / "page.html"
     arguments = ["report", "--suite", "smoke", "--out", str(tmp_path / "res"), "--file", str(file)]
     runner = CliRunner()
-    assert runner.invoke(app, arguments, catch_exceptions=False).output == f"wrote {file}\n"
+    assert (
+        runner.invoke(application(), arguments, catch_exceptions=False).output == f"wrote {file}\n"
+    )
     first = file.read_bytes()
-    runner.invoke(app, arguments, catch_exceptions=False)
+    runner.invoke(application(), arguments, catch_exceptions=False)
     assert file.read_bytes() == first
     assert list(file.parent.iterdir()) == [file]
-    runner.invoke(app, [*arguments, "--samples", "0"], catch_exceptions=False)
+    runner.invoke(application(), [*arguments, "--samples", "0"], catch_exceptions=False)
     assert b'id="samples-0"' not in file.read_bytes()
     compared = [*arguments, "--compare", "right", "left"]
-    runner.invoke(app, compared, catch_exceptions=False)
+    runner.invoke(application(), compared, catch_exceptions=False)
     assert "smoke, compared with right" in file.read_text("utf-8")
     with pytest.raises(UsageError, match="at least one candidate"):
-        runner.invoke(app, [*arguments, "--compare", "right"], catch_exceptions=False)
+        runner.invoke(application(), [*arguments, "--compare", "right"], catch_exceptions=False)
 
 
 def test_rows_of_one_name_have_labels_of_their_own() -> None:

@@ -14,7 +14,7 @@ from rich.console import Console
 from tiny_lm import make_tiny_lm
 
 from evalsuite.checkpoint.models import CheckpointOptions
-from evalsuite.cli.app import app
+from evalsuite.cli.app import application
 from evalsuite.commands.run import RunRequest, prepare, run_command
 from evalsuite.errors import ExitCode, UsageError
 from evalsuite.harness.judge import Judge
@@ -105,7 +105,7 @@ def test_an_option_that_no_task_uses_is_refused(
 
 def test_an_order_without_a_judge_is_refused() -> None:
     with pytest.raises(UsageError, match="--judge-order without --judge"):
-        app(["run", "--ckpt", "x", "--judge-order", "both"], standalone_mode=False)
+        application()(["run", "--ckpt", "x", "--judge-order", "both"], standalone_mode=False)
 
 
 @pytest.mark.parametrize(
@@ -128,6 +128,6 @@ def test_the_seed_reaches_the_run(
     monkeypatch.setattr(f"evalsuite.commands.{target}", heard)
     given = ["--seed", str(seed)] if seed else []
     with suppress(typer.Exit):
-        app([*command, *given], standalone_mode=False)
+        application()([*command, *given], standalone_mode=False)
     [request] = requests
     assert request.options.seed == (seed or 42)
