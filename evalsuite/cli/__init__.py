@@ -7,7 +7,7 @@ import gc
 from evalsuite.cli.interrupts import INTERRUPTS
 
 NEW_OBJECTS = 50_000
-"""Allocations between two collections; at Python's 700, imports alone cause hundreds of them."""
+"""Allocations between two collections; at Python's 700, imports alone cause a hundred of them."""
 
 
 def main() -> None:
