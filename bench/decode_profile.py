@@ -112,7 +112,7 @@ def decode(dtype: str, requests: int, tokens: int) -> Found:
     from torch.profiler import ProfilerActivity, profile
     from vllm import SamplingParams
 
-    from evalsuite.engines.vllm_generator import VllmGenerator
+    from evalsuite.engines.vllm.generator import VllmGenerator
 
     assert isinstance(generator, VllmGenerator)
     engine = generator._engine._llm.llm_engine  # noqa: SLF001 - measured, not used

@@ -41,8 +41,8 @@ from common import (
 )
 from mteb_peer import TASKS
 
-from evalsuite.run.events import EngineReady, Event, JobEnded
 from evalsuite.run.plan import Group
+from evalsuite.run.workers.events import EngineReady, Event, JobEnded
 
 SHARD = 1024
 """Texts that are made ready and embedded at a time, as in a run."""
@@ -132,9 +132,9 @@ def child(side: str, work: Path, options: argparse.Namespace) -> Moments:
 def run(options: argparse.Namespace, tasks: tuple[str, ...]) -> Moments:
     """What the command line does, heard from inside."""
     from evalsuite.commands.run import RunRequest, prepare
-    from evalsuite.run.executor import LocalExecutor
     from evalsuite.run.plan import RunOptions, make_plan
     from evalsuite.run.run import execute
+    from evalsuite.run.workers.executor import LocalExecutor
     from evalsuite.store import Store
 
     store = Store(options.work / "store")

@@ -16,7 +16,7 @@ import torch
 from torch.profiler import ProfilerActivity, profile
 
 from evalsuite.engines.batched import BatchedEncoder
-from evalsuite.engines.streams import Streams
+from evalsuite.engines.transformers.streams import Streams
 
 LINEAR = ("mkldnn::_linear_pointwise", "aten::mm", "aten::addmm")
 """Beginnings of the names of the operators of linear layers, with packed weights and without."""

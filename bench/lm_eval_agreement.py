@@ -167,8 +167,8 @@ def checkpoint_of(name: str) -> Any:
 def ours(options: argparse.Namespace) -> Iterator[tuple[str, Answers]]:
     """Answers through evalsuite's harness and engine."""
     from evalsuite.engines.generators import load_generator
-    from evalsuite.harness.base import Context
-    from evalsuite.harness.lm_eval_adapter import LmEvalHarness
+    from evalsuite.kinds.base import Context
+    from evalsuite.kinds.lm_eval.harness import LmEvalHarness
     from evalsuite.registry.models import Task
 
     checkpoint = checkpoint_of(options.ckpt)
@@ -233,7 +233,7 @@ def theirs(options: argparse.Namespace) -> Iterator[tuple[str, Answers]]:
 
 def read(name: str, sample: dict[str, Any]) -> dict[str, Any]:
     """One logged sample of lm-eval."""
-    from evalsuite.harness.grit_tasks import bbh, gsm8k
+    from evalsuite.kinds.lm_eval.grit import bbh, gsm8k
 
     kept = {"score": float(sample[METRIC[name]]), "prompt": sample["arguments"][0][0]}
     if name == "MMLU":

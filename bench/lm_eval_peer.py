@@ -52,8 +52,8 @@ from common import (
 from lm_eval_agreement import stand_in
 
 from evalsuite.checkpoint import resolve
-from evalsuite.engines.vllm_common import cache_bytes
-from evalsuite.engines.vllm_generator import CPU_CACHE
+from evalsuite.engines.vllm.engine import cache_bytes
+from evalsuite.engines.vllm.generator import CPU_CACHE
 
 TASKS = (
     "gsm8k",

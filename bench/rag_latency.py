@@ -26,13 +26,13 @@ from common import REPORTS, machine_line, write_json
 
 from evalsuite.checkpoint import resolve
 from evalsuite.checkpoint.models import Checkpoint
-from evalsuite.engines.cached import CachedModel
-from evalsuite.harness.rag.data import load_world
-from evalsuite.harness.rag.latency import WORDS
-from evalsuite.harness.rag.prompts import prompts_for, whole
-from evalsuite.harness.rag.timing import PHASES, Bench, Cell, Timed, saving, summarise
+from evalsuite.engines.transformers.cached import CachedModel
+from evalsuite.kinds.rag.data import load_world
+from evalsuite.kinds.rag.latency import WORDS
+from evalsuite.kinds.rag.prompts import prompts_for, whole
+from evalsuite.kinds.rag.settings import Latency, Method
+from evalsuite.kinds.rag.timing import PHASES, Bench, Cell, Timed, saving, summarise
 from evalsuite.registry.load import Registry
-from evalsuite.registry.rag import Latency, Method
 
 GOAL = 0.60
 AUTHORS_LENGTH = 512

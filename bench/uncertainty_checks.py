@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 from uncertainty_sources import Floats, Source, correct, populations
 
-from evalsuite.check.policy import Policy, Tolerance
-from evalsuite.check.verdicts import drop_p, judge
-from evalsuite.compare.pair import Comparison, compare
-from evalsuite.sampled import Sampled
+from evalsuite.results.check.policy import Policy, Tolerance
+from evalsuite.results.check.verdicts import drop_p, judge
+from evalsuite.results.compare.pair import Comparison, compare
+from evalsuite.results.sampled import Sampled
 from evalsuite.schema import Record
 from evalsuite.stats import mean_influence, standard_error
 

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 from uncertainty_sources import Population
 
+from evalsuite.results.uncertainty import score_interval
 from evalsuite.schema import Record
 from evalsuite.stats import interval, standard_error
-from evalsuite.uncertainty import score_interval
 
 GOAL = (0.93, 0.97)
 SMALL = 200

@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from sklearn.metrics import average_precision_score
 
 from evalsuite.commands.stored import stored_records
-from evalsuite.compare.choose import choose
 from evalsuite.data import read_rows
-from evalsuite.report.rows import plan_rows
-from evalsuite.sampled import Sampled, sampled
+from evalsuite.results.compare.choose import choose
+from evalsuite.results.rows import plan_rows
+from evalsuite.results.sampled import Sampled, sampled
 from evalsuite.schema import Record
 from evalsuite.stats import (
     average_precision_influence,

@@ -20,11 +20,11 @@ from pathlib import Path
 from typing import Any
 
 from evalsuite.checkpoint import resolve
-from evalsuite.engines.base import Completion, Ended, GenerationRequest, Score, ScoreRequest
+from evalsuite.engines.protocols import Completion, Ended, GenerationRequest, Score, ScoreRequest
 from evalsuite.registry.load import Registry
-from evalsuite.run.events import EngineReady, Event, JobEnded
 from evalsuite.run.plan import Group, RunOptions, make_plan
-from evalsuite.run.watch import processor_work
+from evalsuite.run.workers.events import EngineReady, Event, JobEnded
+from evalsuite.run.workers.watch import processor_work
 
 CONTEXT = 8192
 """evalsuite's context length for SmolLM2."""
@@ -88,8 +88,8 @@ def _now() -> tuple[float, float]:
 
 def requests(job: dict[str, Any], work: Path) -> dict[str, Any]:
     """All requests, in the order in which the engine gets them."""
-    from evalsuite.harness.base import Context
-    from evalsuite.harness.lm_eval_adapter import LmEvalHarness
+    from evalsuite.kinds.base import Context
+    from evalsuite.kinds.lm_eval.harness import LmEvalHarness
 
     recorder = Recorder()
     registry = Registry.load()
@@ -111,8 +111,8 @@ def requests(job: dict[str, Any], work: Path) -> dict[str, Any]:
 
 def evalsuite(job: dict[str, Any], work: Path) -> dict[str, Any]:
     """A run as the command line does it, with its worker process, heard from outside."""
-    from evalsuite.run.executor import LocalExecutor
     from evalsuite.run.run import execute
+    from evalsuite.run.workers.executor import LocalExecutor
     from evalsuite.store import Store
 
     registry, store = Registry.load(), Store(work / "store")
@@ -153,7 +153,7 @@ def bare(job: dict[str, Any], work: Path) -> dict[str, Any]:
     # Not before: OpenMP reads how its threads are to wait, which evalsuite sets, as it is loaded.
     from vllm import SamplingParams
 
-    from evalsuite.engines.vllm_generator import VllmGenerator
+    from evalsuite.engines.vllm.generator import VllmGenerator
 
     # Built by evalsuite, so that its settings cannot drift apart from evalsuite's; used bare.
     assert isinstance(generator, VllmGenerator)

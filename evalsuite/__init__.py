@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from evalsuite.api import evaluate, load_records, plot, table
     from evalsuite.checkpoint.models import CheckpointOptions
     from evalsuite.errors import EvalsuiteError
-    from evalsuite.harness.judge import Judge
+    from evalsuite.judging.judge import Judge
     from evalsuite.schema import Record, Signature
 
 _HOMES = {
@@ -21,7 +21,7 @@ _HOMES = {
     "table": "evalsuite.api",
     "plot": "evalsuite.api",
     "CheckpointOptions": "evalsuite.checkpoint.models",
-    "Judge": "evalsuite.harness.judge",
+    "Judge": "evalsuite.judging.judge",
     "EvalsuiteError": "evalsuite.errors",
     "Record": "evalsuite.schema",
     "Signature": "evalsuite.schema",

@@ -19,11 +19,11 @@ from evalsuite.checkpoint.models import CheckpointOptions
 from evalsuite.commands.run import RunRequest, evaluate_request
 from evalsuite.commands.show import table_view
 from evalsuite.commands.stored import stored_records
-from evalsuite.engines.base import Device, DType
-from evalsuite.harness.judge import Judge
+from evalsuite.engines.protocols import Device, DType
+from evalsuite.judging.judge import Judge
 from evalsuite.registry.load import Registry
 from evalsuite.registry.models import Convention
-from evalsuite.report.view import LayoutName, View
+from evalsuite.results.view import LayoutName, View
 from evalsuite.run.plan import RunOptions
 from evalsuite.run.run import RunResult
 from evalsuite.schema import Record
@@ -120,7 +120,7 @@ def load_records(results: str | Path = "results") -> pd.DataFrame:
         results: Folder of the store.
 
     Returns:
-        The columns of :data:`evalsuite.report.frame.COLUMNS`, ``sig_…`` and ``metric_…``, and
+        The columns of :data:`evalsuite.results.frame.COLUMNS`, ``sig_…`` and ``metric_…``, and
         the :class:`evalsuite.Record` itself in the column ``record``. Filter rows freely:
         :func:`table` and :func:`plot` take what is left.
 
@@ -129,7 +129,7 @@ def load_records(results: str | Path = "results") -> pd.DataFrame:
     """
     import pandas as pd
 
-    from evalsuite.report.frame import to_frame
+    from evalsuite.results.frame import to_frame
 
     records = stored_records(Path(results), Registry.load())
     return to_frame(records).assign(**{RECORD: pd.Series(records, dtype=object)})

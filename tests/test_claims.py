@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from scored_records import record
 
-from evalsuite.claims import (
+from evalsuite.results.claims import (
     Answer,
     Average,
     faster_rag,
@@ -20,8 +20,8 @@ from evalsuite.claims import (
     reservations,
     strength,
 )
-from evalsuite.compare.suite import AverageLine, SuiteComparison
-from evalsuite.report.published import published_for
+from evalsuite.results.compare.suite import AverageLine, SuiteComparison
+from evalsuite.results.published import published_for
 from evalsuite.schema import Suspicion, World, digest
 from evalsuite.stats import Difference
 

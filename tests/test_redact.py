@@ -15,10 +15,10 @@ from fake_judge import SECRET, serving
 
 from evalsuite.checkpoint import resolve
 from evalsuite.errors import EngineError
-from evalsuite.harness.judge import Judge
-from evalsuite.harness.judge_endpoint import EndpointJudge
-from evalsuite.harness.judge_prompt import load_prompt
-from evalsuite.harness.response_log import ResponseLog
+from evalsuite.judging.endpoint import EndpointJudge
+from evalsuite.judging.judge import Judge
+from evalsuite.judging.prompt import load_prompt
+from evalsuite.prompting.response_log import ResponseLog
 from evalsuite.redact import MOST_LETTERS, RedactingFormatter, redact, shown
 from evalsuite.registry.load import Registry
 from evalsuite.run.records import failed_record, skipped_record
@@ -140,7 +140,7 @@ def test_the_command_line_repeats_no_secret(arguments: list[str], tmp_path: Path
 
 UNCAUGHT = f"""
 import threading
-from evalsuite.run.process import configure_logging
+from evalsuite.run.workers.process import configure_logging
 
 def fail():
     raise ValueError("refused {SECRET}, {OWN}, {TOKEN} at https://user:password@host")

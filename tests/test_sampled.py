@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scored_records import Rows, record, scored
 
-from evalsuite.sampled import MEAN_OVER_GROUPS, sampled
+from evalsuite.results.sampled import MEAN_OVER_GROUPS, sampled
 from evalsuite.schema import Record
 
 RNG = np.random.default_rng(23)

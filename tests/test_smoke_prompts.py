@@ -12,12 +12,12 @@ from tiny_encoders import save_model
 from tiny_lm import make_tiny_lm
 
 from evalsuite.engines.encoders import load_encoder
-from evalsuite.harness.base import Context
-from evalsuite.harness.lm_eval_adapter import LmEvalHarness
-from evalsuite.harness.mteb_adapter import MtebHarness
-from evalsuite.harness.sandbox import why_unavailable
+from evalsuite.kinds.base import Context
+from evalsuite.kinds.lm_eval.harness import LmEvalHarness
+from evalsuite.kinds.mteb.harness import MtebHarness
 from evalsuite.paths import shipped_tasks
 from evalsuite.registry.load import Registry
+from evalsuite.sandbox.sandbox import why_unavailable
 
 DATA = shipped_tasks() / "smoke" / "data"
 

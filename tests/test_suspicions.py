@@ -7,8 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from evalsuite.schema import Record, Suspicion
-from evalsuite.suspicions import (
+from evalsuite.results.suspicions import (
     COLLAPSED_COSINE,
     codes,
     collapsed,
@@ -17,6 +16,7 @@ from evalsuite.suspicions import (
     said,
     truncated_prompts,
 )
+from evalsuite.schema import Record, Suspicion
 
 
 def test_a_refusal_begins_with_the_code() -> None:

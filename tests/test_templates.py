@@ -11,13 +11,13 @@ from jinja2 import TemplateError
 from evalsuite.errors import UsageError
 from evalsuite.registry import expressions
 from evalsuite.registry.models import Task
-from evalsuite.rendering import (
+from evalsuite.templates.renderer import (
     MOST_SECONDS,
     BadTemplateError,
     Renderer,
     first_problem,
 )
-from evalsuite.templates import compiled, reason, rendered
+from evalsuite.templates.rules import compiled, reason, rendered
 
 ROW = {"question": "Why?", "choices": ["a", "b"], "n": 3, "label": None}
 
@@ -105,8 +105,8 @@ def test_what_does_not_end_is_ended(template: str) -> None:
 
 
 def test_what_all_rows_take_is_bounded_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("evalsuite.rendering.MOST_SECONDS", 0.3)
-    monkeypatch.setattr("evalsuite.rendering.SECONDS_A_TEXT", 1e-5)
+    monkeypatch.setattr("evalsuite.templates.renderer.MOST_SECONDS", 0.3)
+    monkeypatch.setattr("evalsuite.templates.renderer.SECONDS_A_TEXT", 1e-5)
     slow = "{% for a in range(1000) %}{% for b in range(30) %}{{ b }}{% endfor %}{% endfor %}"
     problem = first_problem({"prompt": slow}, [ROW] * 2000)
     assert problem is not None

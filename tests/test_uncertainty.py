@@ -10,12 +10,12 @@ import pytest
 from scored_records import record
 
 from evalsuite.report.aggregate import build_table
-from evalsuite.report.frame import to_frame
 from evalsuite.report.render import to_csv
-from evalsuite.report.scores import mean, task_score
+from evalsuite.results.frame import to_frame
+from evalsuite.results.scores import mean, task_score
+from evalsuite.results.uncertainty import score_interval
 from evalsuite.schema import Record
 from evalsuite.stats import correlation_interval, fraction_interval, interval
-from evalsuite.uncertainty import score_interval
 
 
 def changed(score: float = 0.8, metric: str = "accuracy", **fields: object) -> Record:

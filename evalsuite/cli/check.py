@@ -61,8 +61,8 @@ def check(
     tasks_dir: TasksDir = None,
 ) -> None:
     """Say whether a checkpoint regressed; the exit code is the verdict."""
-    from evalsuite.check.policy import load_policy
     from evalsuite.commands.check import CheckRequest, check_command
+    from evalsuite.results.check.policy import load_policy
     from evalsuite.run.plan import RunOptions
 
     chosen = load_policy(policy)
@@ -108,7 +108,7 @@ def set_(
 @baseline_app.command("list")
 def list_(baselines: Baselines = Path("baselines")) -> None:
     """List the baselines."""
-    from evalsuite.check.baselines import baselines as stored
+    from evalsuite.results.check.baselines import baselines as stored
 
     found = stored(baselines)
     if not found:
@@ -124,7 +124,7 @@ def show(
     baselines: Baselines = Path("baselines"),
 ) -> None:
     """Show a baseline's scores and how they came to be; checks that no file has changed."""
-    from evalsuite.check.baselines import load_baseline
+    from evalsuite.results.check.baselines import load_baseline
 
     baseline, _, records = load_baseline(baselines, name)
     typer.echo(f"{baseline.checkpoint} {baseline.fingerprint[:16]}, set {baseline.created:%F %R}")

@@ -25,7 +25,7 @@ def data_fetch(
     Data sets lie in DIR as the hub has them, at the revisions that the task files pin, with a
     manifest of hashes, revisions and licences. What is there is not fetched again.
     """
-    from evalsuite.data.commands import fetch_command
+    from evalsuite.commands.data import fetch_command
 
     raise typer.Exit(int(fetch_command(registry(tasks_dir), names(suite), folder, console())))
 
@@ -39,7 +39,7 @@ def data_list(
     tasks_dir: TasksDir = None,
 ) -> None:
     """List the data sets that a suite reads; with DIR, whether they are there."""
-    from evalsuite.data.commands import list_command
+    from evalsuite.commands.data import list_command
 
     raise typer.Exit(int(list_command(registry(tasks_dir), names(suite), folder, console())))
 
@@ -49,6 +49,6 @@ def data_verify(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder made by data fetch.")],
 ) -> None:
     """Hash every file again and compare with the manifest."""
-    from evalsuite.data.commands import verify_command
+    from evalsuite.commands.data import verify_command
 
     raise typer.Exit(int(verify_command(folder, console())))

@@ -27,7 +27,7 @@ from evalsuite.redact import shown
 
 if TYPE_CHECKING:
     from evalsuite.checkpoint.models import Checkpoint
-    from evalsuite.harness.judge import Judge
+    from evalsuite.judging.judge import Judge
 
 
 def run(
@@ -193,7 +193,7 @@ def run(
 def _judge(
     model: str | None, url: str | None, order: Literal["random", "both"] | None
 ) -> Judge | None:
-    from evalsuite.harness.judge import Judge
+    from evalsuite.judging.judge import Judge
 
     if model is not None:
         return Judge(model=model, url=url, order=order or "random")

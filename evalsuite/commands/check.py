@@ -6,22 +6,22 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from evalsuite.check.baselines import Baseline, set_baseline
-from evalsuite.check.policy import Policy
-from evalsuite.check.verdicts import CheckResult, Verdict, judge
 from evalsuite.commands.run import RunRequest
 from evalsuite.commands.sides import Finder, is_store, only_row, stored_rows
 from evalsuite.commands.stored import categories_of
-from evalsuite.compare.choose import choose
 from evalsuite.errors import ExitCode, StoreError
 from evalsuite.registry.load import Registry
 from evalsuite.registry.models import Suite
 from evalsuite.report.files import write_whole
+from evalsuite.results.check.baselines import Baseline, set_baseline
+from evalsuite.results.check.policy import Policy
+from evalsuite.results.check.verdicts import CheckResult, Verdict, judge
+from evalsuite.results.compare.choose import choose
+from evalsuite.results.stale import with_stale
+from evalsuite.results.suspicions import said
 from evalsuite.run.plan import RunOptions
 from evalsuite.schema import Frozen, Record, World
-from evalsuite.stale import with_stale
 from evalsuite.store import Store
-from evalsuite.suspicions import said
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -56,8 +56,14 @@ def check_command(request: CheckRequest, console: Console) -> ExitCode:
     Raises:
         EvalsuiteError: For what is not there or not valid.
     """
-    from evalsuite.check.outputs import headline, to_json, to_junit, to_summary, verdict_table
     from evalsuite.report.render import to_terminal
+    from evalsuite.results.check.outputs import (
+        headline,
+        to_json,
+        to_junit,
+        to_summary,
+        verdict_table,
+    )
 
     result = check(request, console)
     code = EXIT[result.blocking] if result.blocking else ExitCode.OK
@@ -81,8 +87,8 @@ def check(request: CheckRequest, console: Console) -> CheckResult:
     Raises:
         EvalsuiteError: For what is not there or not valid.
     """
-    from evalsuite.compare.suite import compare_tasks
-    from evalsuite.report.layout import plan_layout
+    from evalsuite.results.compare.suite import compare_tasks
+    from evalsuite.results.layout import plan_layout
 
     registry = Registry.load(request.tasks_dirs)
     suite = registry.suite(request.policy.suite)

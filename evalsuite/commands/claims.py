@@ -5,7 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from evalsuite.claims import (
+from evalsuite.commands.stored import categories_of, store_samples, stored_records
+from evalsuite.registry.load import Registry
+from evalsuite.registry.models import Suite
+from evalsuite.report.text import plain
+from evalsuite.results.claims import (
     Average,
     Claim,
     faster_rag,
@@ -14,22 +18,18 @@ from evalsuite.claims import (
     reservations,
     strength,
 )
-from evalsuite.commands.stored import categories_of, store_samples, stored_records
-from evalsuite.compare.choose import choose
-from evalsuite.registry.load import Registry
-from evalsuite.registry.models import Suite
-from evalsuite.report.text import plain
+from evalsuite.results.compare.choose import choose
 from evalsuite.schema import Record, World
 from evalsuite.store import Store
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from evalsuite.compare.suite import SuiteComparison
-    from evalsuite.report.layout import Layout
-    from evalsuite.report.published import PublishedTable
-    from evalsuite.report.rows import RowPlan
-    from evalsuite.report.view import LayoutName
+    from evalsuite.results.compare.suite import SuiteComparison
+    from evalsuite.results.layout import Layout
+    from evalsuite.results.published import PublishedTable
+    from evalsuite.results.rows import RowPlan
+    from evalsuite.results.view import LayoutName
 
 
 def claims_command(
@@ -84,8 +84,8 @@ def find_claims(
     margin: float,
 ) -> list[Claim]:
     """The four claims for a stored checkpoint; arguments as of :func:`claims_command`."""
-    from evalsuite.report.layout import plan_layout
-    from evalsuite.report.rows import plan_rows
+    from evalsuite.results.layout import plan_layout
+    from evalsuite.results.rows import plan_rows
 
     records = stored_records(results)
     inside = [record for record in records if record.signature.task in suite.members]
@@ -147,7 +147,7 @@ def _text(text: str) -> str:
 
 
 def _compared(first: RowPlan, second: RowPlan, layout: Layout, store: Store) -> SuiteComparison:
-    from evalsuite.compare.suite import Side, compare_suite
+    from evalsuite.results.compare.suite import Side, compare_suite
 
     sides = [
         Side(name=row.name, records=row.records, load=lambda record: store_samples(store, record))
@@ -176,7 +176,7 @@ def _average(row: RowPlan, suite: Suite, registry: Registry, world: World) -> Av
 def _rows(layout: LayoutName, suite: Suite) -> PublishedTable | None:
     """The published rows, where the suite's averages mean the same."""
     from evalsuite.errors import UsageError
-    from evalsuite.report.published import published_for
+    from evalsuite.results.published import published_for
 
     try:
         return published_for(layout, suite.name)

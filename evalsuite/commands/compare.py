@@ -46,12 +46,12 @@ def compare_command(
         UsageError: For fewer than two checkpoints, or one that is not there.
         StoreError: If nothing is stored.
     """
-    from evalsuite.compare.choose import choose
-    from evalsuite.compare.suite import Side, compare_suite
     from evalsuite.report.comparison import comparison_table
-    from evalsuite.report.layout import plan_layout
     from evalsuite.report.notes import suspect_notes
-    from evalsuite.report.rows import plan_rows
+    from evalsuite.results.compare.choose import choose
+    from evalsuite.results.compare.suite import Side, compare_suite
+    from evalsuite.results.layout import plan_layout
+    from evalsuite.results.rows import plan_rows
 
     if len(names) < 2:
         raise UsageError("compare needs a baseline and a candidate", "evalsuite compare A B")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from evalsuite.data.commands import needed
+from evalsuite.commands.data import needed
 from evalsuite.doctor import engines, installed, machine
 from evalsuite.doctor.finding import Finding
 from evalsuite.errors import ExitCode

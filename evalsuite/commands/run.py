@@ -178,9 +178,9 @@ def evaluate_request(request: RunRequest, console: Console) -> RunResult:
 
 
 def _evaluate(prepared: Prepared, request: RunRequest, console: Console) -> RunResult:
-    from evalsuite.run.executor import LocalExecutor
     from evalsuite.run.progress import listener
     from evalsuite.run.run import execute, store_skips
+    from evalsuite.run.workers.executor import LocalExecutor
 
     store = Store(request.results)
     plan = _plan(prepared, request)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from evalsuite.registry.models import Convention
-    from evalsuite.report.view import LayoutName, View
+    from evalsuite.results.view import LayoutName, View
 
 
 def table_view(
@@ -29,8 +29,8 @@ def table_view(
     Raises:
         UsageError: If published rows are wanted where there are none.
     """
-    from evalsuite.report.published import published_for
-    from evalsuite.report.view import PAPER_SUITES, View
+    from evalsuite.results.published import published_for
+    from evalsuite.results.view import PAPER_SUITES, View
 
     if layout is None:
         if with_published:

@@ -6,20 +6,20 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from evalsuite.check.baselines import is_baseline, load_baseline
 from evalsuite.commands.run import RunRequest, evaluate_request
 from evalsuite.commands.stored import store_samples
-from evalsuite.compare.choose import choose
 from evalsuite.errors import CheckpointError, Interrupted, StoreError, UsageError
 from evalsuite.registry.models import Suite
-from evalsuite.report.rows import RowPlan, plan_rows
+from evalsuite.results.check.baselines import is_baseline, load_baseline
+from evalsuite.results.compare.choose import choose
+from evalsuite.results.rows import RowPlan, plan_rows
 from evalsuite.schema import Record
 from evalsuite.store import Store
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from evalsuite.compare.suite import Side
+    from evalsuite.results.compare.suite import Side
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +33,7 @@ class Found:
     @property
     def side(self) -> Side:
         """As comparisons take it."""
-        from evalsuite.compare.suite import Side
+        from evalsuite.results.compare.suite import Side
 
         return Side(
             name=self.name,

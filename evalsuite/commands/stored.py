@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING
 
 from evalsuite.errors import StoreError
 from evalsuite.registry.load import Registry
+from evalsuite.results.stale import with_stale
+from evalsuite.results.suspicions import said
 from evalsuite.schema import Record
-from evalsuite.stale import with_stale
 from evalsuite.store import Store
-from evalsuite.suspicions import said
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from evalsuite.report.model import Table
-    from evalsuite.sampled import Sampled
+    from evalsuite.results.sampled import Sampled
 
 
 def stored_records(
@@ -47,7 +47,7 @@ def stored_records(
 def store_samples(store: Store, record: Record) -> Sampled | None:
     """A record's samples, read from the store, as statistics need them."""
     from evalsuite.data import read_rows
-    from evalsuite.sampled import sampled
+    from evalsuite.results.sampled import sampled
 
     path = store.samples_path(record)
     return None if path is None else sampled(record, read_rows(path))

@@ -11,8 +11,8 @@ from evalsuite.data.needs import Need
 from evalsuite.data.verify import Checked, verify
 from evalsuite.doctor.finding import Finding
 from evalsuite.errors import DataError
-from evalsuite.harness.sandbox import probe
 from evalsuite.paths import cache_dir
+from evalsuite.sandbox.sandbox import probe
 from evalsuite.store import MIN_FREE_BYTES
 
 PROGRAM = "def add(a, b):\n    return a + b\n"

@@ -12,7 +12,7 @@ import sys
 from typing import Any
 
 from evalsuite.checkpoint import resolve
-from evalsuite.engines.base import GenerationRequest
+from evalsuite.engines.protocols import GenerationRequest
 from evalsuite.errors import EvalsuiteError
 
 SENTENCES = ("The cat sat on the mat.", "Bubble sort compares neighbouring items.")

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from evalsuite.engines.base import Progress, Rendered, Vectors
 from evalsuite.engines.batching import Batcher, distinct, embed_distinct
+from evalsuite.engines.protocols import Progress, Rendered, Vectors
 from evalsuite.errors import EngineError
 
 
@@ -41,7 +41,7 @@ class BatchedEncoder(ABC):
     @property
     @abstractmethod
     def version(self) -> str:
-        """See :class:`~evalsuite.engines.base.Encoder`."""
+        """See :class:`~evalsuite.engines.protocols.Encoder`."""
 
     @property
     @abstractmethod
@@ -50,7 +50,7 @@ class BatchedEncoder(ABC):
 
     @abstractmethod
     def render(self, text: str, prefix: str = "") -> Rendered:
-        """See :class:`~evalsuite.engines.base.Encoder`."""
+        """See :class:`~evalsuite.engines.protocols.Encoder`."""
 
     @property
     def prepares_apart(self) -> bool:
@@ -59,12 +59,12 @@ class BatchedEncoder(ABC):
 
     @abstractmethod
     def close(self) -> None:
-        """See :class:`~evalsuite.engines.base.Encoder`."""
+        """See :class:`~evalsuite.engines.protocols.Encoder`."""
 
     def encode(
         self, texts: Sequence[str], prefix: str = "", progress: Progress | None = None
     ) -> Vectors:
-        """See :class:`~evalsuite.engines.base.Encoder`."""
+        """See :class:`~evalsuite.engines.protocols.Encoder`."""
         return self.embed(self.prepare(texts, prefix), progress)
 
     def prepare(self, texts: Sequence[str], prefix: str = "") -> Prepared:

@@ -8,10 +8,10 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from evalsuite.engines.base import Progress, Vectors
-from evalsuite.engines.streams import Streams
+from evalsuite.engines.protocols import Progress, Vectors
+from evalsuite.engines.transformers.streams import Streams
 from evalsuite.errors import EngineError
-from evalsuite.suspicions import refused
+from evalsuite.results.suspicions import refused
 
 MAX_ROWS: Final = 256
 """Texts in one batch at most."""

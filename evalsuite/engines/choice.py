@@ -7,7 +7,7 @@ from typing import Literal
 from evalsuite.checkpoint.folder import read_object
 from evalsuite.checkpoint.models import Checkpoint, GeneratorEngine
 from evalsuite.engines.device import DeviceName, vllm_is_for_gpus
-from evalsuite.engines.vllm_plugin import ARCHITECTURES
+from evalsuite.engines.vllm.plugin import ARCHITECTURES
 from evalsuite.errors import UsageError
 
 EngineChoice = Literal["auto", "vllm", "transformers"]

@@ -11,7 +11,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Final, Literal
 
-from evalsuite.engines.base import Device, DType
+from evalsuite.engines.protocols import Device, DType
 from evalsuite.errors import EngineError, UsageError
 from evalsuite.schema import World
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
-from evalsuite.engines.base import Device, DType, Encoder
+from evalsuite.engines.protocols import Device, DType, Encoder
 from evalsuite.errors import CheckpointError, EvalsuiteError, UsageError
 
 if TYPE_CHECKING:
@@ -58,16 +58,16 @@ def load_encoder(
             f"pass --max-length {positions} or less",
         )
     if protocol.engine == "sentence-transformers":
-        from evalsuite.engines.sentence_transformers_encoder import SentenceTransformersEncoder
+        from evalsuite.engines.transformers.sentence_transformers import SentenceTransformersEncoder
 
         return SentenceTransformersEncoder(
             checkpoint, protocol, device=device, dtype=dtype, weights=weights
         )
     if protocol.engine == "vllm":
-        from evalsuite.engines.vllm_encoder import VllmEncoder
+        from evalsuite.engines.vllm.encoder import VllmEncoder
 
         return VllmEncoder(checkpoint, protocol, device=device, dtype=dtype, weights=weights)
-    from evalsuite.engines.transformers_encoder import TransformersEncoder
+    from evalsuite.engines.transformers.encoder import TransformersEncoder
 
     return TransformersEncoder(checkpoint, protocol, device=device, dtype=dtype, weights=weights)
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from evalsuite.checkpoint.models import Checkpoint, GeneratorEngine
-from evalsuite.engines.base import Device, DType, GenerationRequest, Generator, ScoreRequest
+from evalsuite.engines.protocols import Device, DType, GenerationRequest, Generator, ScoreRequest
 from evalsuite.errors import EngineError
-from evalsuite.suspicions import refused
+from evalsuite.results.suspicions import refused
 
 DEFAULT_CONTEXT = 8192
 """Context length unless a person asks for another: enough for the GRIT paper's tasks, whose
@@ -49,7 +49,7 @@ def load_generator(
         raise EngineError(f"{checkpoint.name} cannot generate: {reason}")
     length = context_length(checkpoint.max_positions, max_length)
     if engine == "vllm":
-        from evalsuite.engines.vllm_generator import VllmGenerator
+        from evalsuite.engines.vllm.generator import VllmGenerator
 
         return VllmGenerator(
             checkpoint,
@@ -58,7 +58,7 @@ def load_generator(
             max_length=length,
             prefix_caching=prefix_caching,
         )
-    from evalsuite.engines.transformers_generator import TransformersGenerator
+    from evalsuite.engines.transformers.generator import TransformersGenerator
 
     return TransformersGenerator(checkpoint, device=device, dtype=dtype, max_length=length)
 
@@ -66,9 +66,9 @@ def load_generator(
 def wave_of(engine: GeneratorEngine) -> int:
     """Number of requests in one call that keeps an engine busy, before it is loaded."""
     if engine == "vllm":
-        from evalsuite.engines import vllm_generator as module
+        from evalsuite.engines.vllm import generator as module
     else:
-        from evalsuite.engines import transformers_generator as module  # type: ignore[no-redef]
+        from evalsuite.engines.transformers import generator as module  # type: ignore[no-redef]
 
     return module.WAVE
 

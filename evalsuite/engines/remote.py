@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
-from evalsuite.engines.base import (
+from evalsuite.engines.protocols import (
     Completion,
     Ended,
     GenerationRequest,
@@ -140,7 +140,7 @@ class RemoteEngine:
 
 
 class RemoteEncoder(RemoteEngine):
-    """An :class:`~evalsuite.engines.base.Encoder` in another process."""
+    """An :class:`~evalsuite.engines.protocols.Encoder` in another process."""
 
     def __init__(self, channel: Channel, version: str) -> None:
         super().__init__(channel, version)
@@ -175,13 +175,13 @@ class RemoteEncoder(RemoteEngine):
 
 
 class RemoteGenerator(RemoteEngine):
-    """A :class:`~evalsuite.engines.base.Generator` in another process.
+    """A :class:`~evalsuite.engines.protocols.Generator` in another process.
 
     Args:
         channel: See :class:`RemoteEngine`.
         version: Likewise.
         max_length: Context length in tokens.
-        wave: See :class:`~evalsuite.engines.base.Generator`.
+        wave: See :class:`~evalsuite.engines.protocols.Generator`.
     """
 
     def __init__(self, channel: Channel, version: str, *, max_length: int, wave: int) -> None:

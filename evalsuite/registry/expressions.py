@@ -11,7 +11,7 @@ from typing import Any, get_args
 
 from evalsuite.errors import DataError, UsageError
 from evalsuite.registry.models import Extract, Task
-from evalsuite.rendering import MOST_IN_ALL, BadTemplateError, Renderer
+from evalsuite.templates.renderer import MOST_IN_ALL, BadTemplateError, Renderer
 
 _TEMPLATES = ("prompt", "answer_prefix", "target", "shot_target")
 

@@ -8,8 +8,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, StringConstraints, model_validator
 
-from evalsuite.registry.rag import Rag
-from evalsuite.registry.rerank import Rerank
+from evalsuite.kinds.rag.settings import Rag
+from evalsuite.kinds.rerank.settings import Rerank
 from evalsuite.schema import Frozen, World, digest
 
 Kind = Literal["mteb", "lm_eval", "alpaca_eval", "rerank", "rag"]

@@ -6,16 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from evalsuite.registry.models import Convention, Suite
-from evalsuite.report.conventions import convention_note, under
 from evalsuite.report.halves import difference_notes, example_rows, reranked_rows
-from evalsuite.report.layout import (
-    ColumnPlan,
-    Layout,
-    SectionPlan,
-    arranged,
-    plan_layout,
-    settle_means,
-)
 from evalsuite.report.lines import Line, Place, TableMarks, measured_line, published_lines
 from evalsuite.report.marks import Marks
 from evalsuite.report.methods import method_table
@@ -28,12 +19,21 @@ from evalsuite.report.notes import (
     signature_notes,
     warning_notes,
 )
-from evalsuite.report.published import PublishedTable
 from evalsuite.report.rates import rate_notes
-from evalsuite.report.rows import RowPlan, plan_rows
-from evalsuite.report.scores import Score
 from evalsuite.report.text import listed, plain
-from evalsuite.report.view import BY_DATASET, TITLES, LayoutName, View
+from evalsuite.results.conventions import convention_note, under
+from evalsuite.results.layout import (
+    ColumnPlan,
+    Layout,
+    SectionPlan,
+    arranged,
+    plan_layout,
+    settle_means,
+)
+from evalsuite.results.published import PublishedTable
+from evalsuite.results.rows import RowPlan, plan_rows
+from evalsuite.results.scores import Score
+from evalsuite.results.view import BY_DATASET, TITLES, LayoutName, View
 from evalsuite.schema import Record
 
 DEFAULT_VIEW = View()

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from evalsuite.compare.pair import Comparison
-from evalsuite.compare.suite import AverageLine, SuiteComparison, TaskLine
 from evalsuite.report.model import Cell, Head, Note, Row, Table, TableSection
 from evalsuite.report.text import listed, number, plain
+from evalsuite.results.compare.pair import Comparison
+from evalsuite.results.compare.suite import AverageLine, SuiteComparison, TaskLine
 from evalsuite.stats import SEED, Difference
 
 STARS = ((0.001, "***"), (0.01, "**"), (0.05, "*"))

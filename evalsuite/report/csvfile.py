@@ -5,9 +5,9 @@ from __future__ import annotations
 import csv
 import io
 
-from evalsuite.report.layout import WORLDS
 from evalsuite.report.model import Cell, Head, Table, TableSection
 from evalsuite.report.rates import RATES
+from evalsuite.results.layout import WORLDS
 
 
 def to_csv(table: Table) -> str:

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from evalsuite.compare.suite import SuiteComparison
 from evalsuite.errors import UsageError
 from evalsuite.report.figures import BLUE, GREEN, METADATA, ORANGE, STYLE
 from evalsuite.report.files import write_whole
 from evalsuite.report.text import plain
+from evalsuite.results.compare.suite import SuiteComparison
 
 COLOURS = (BLUE, ORANGE, GREEN, "#CC79A7", "#56B4E9")
 SHAPES = ("o", "s", "^", "D", "v")

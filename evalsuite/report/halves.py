@@ -6,10 +6,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
-from evalsuite.report.layout import natural
 from evalsuite.report.model import Note
-from evalsuite.report.rows import RowPlan, plan_rows
 from evalsuite.report.text import plain
+from evalsuite.results.layout import natural
+from evalsuite.results.rows import RowPlan, plan_rows
 from evalsuite.schema import Record
 
 BEFORE = "_before"

@@ -7,18 +7,18 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from evalsuite.registry.models import Convention
-from evalsuite.report.conventions import substitution
-from evalsuite.report.layout import WORLDS, ColumnPlan, Layout
 from evalsuite.report.marks import Marks, letter, number, symbol
 from evalsuite.report.notes import parts_of, row_protocol
-from evalsuite.report.published import PublishedRow, PublishedTable
 from evalsuite.report.rates import rates
-from evalsuite.report.rows import RowPlan
-from evalsuite.report.scores import Score, mean, task_score
-from evalsuite.report.signatures import differences
 from evalsuite.report.text import listed, plain
+from evalsuite.results.conventions import substitution
+from evalsuite.results.layout import WORLDS, ColumnPlan, Layout
+from evalsuite.results.published import PublishedRow, PublishedTable
+from evalsuite.results.rows import RowPlan
+from evalsuite.results.scores import Score, mean, task_score
+from evalsuite.results.signatures import differences
+from evalsuite.results.suspicions import codes, said
 from evalsuite.schema import Record, SuspicionCode, World
-from evalsuite.suspicions import codes, said
 
 LONGEST_REASON = 160
 """Characters of a reason shown under a table."""

@@ -6,16 +6,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
+from evalsuite.kinds.rag.settings import Method
 from evalsuite.registry.models import Suite
-from evalsuite.registry.rag import Method
 from evalsuite.report.method_tests import METRICS, as_main, method_tests
 from evalsuite.report.model import Cell, Head, Note, Row, Table, TableSection
 from evalsuite.report.notes import row_protocol, signature_notes, suspect_notes, warning_notes
-from evalsuite.report.rows import RowPlan, plan_rows
-from evalsuite.report.scores import task_score
 from evalsuite.report.text import plain
+from evalsuite.results.rows import RowPlan, plan_rows
+from evalsuite.results.scores import task_score
+from evalsuite.results.suspicions import codes
 from evalsuite.schema import Record
-from evalsuite.suspicions import codes
 
 ROWS: Final[dict[str, dict[Method, str]]] = {
     "": {"none": "No RAG"},

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 from evalsuite.schema import SuspicionCode, World
 
 if TYPE_CHECKING:
-    from evalsuite.report.scores import Score
+    from evalsuite.results.scores import Score
 
 CellStatus = Literal["scored", "missing", "failed", "skipped"]
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from evalsuite.report.layout import WORLDS, Layout, SectionPlan
 from evalsuite.report.model import Note, Row
-from evalsuite.report.published import PublishedTable
-from evalsuite.report.rows import RowPlan
-from evalsuite.report.scores import Score
-from evalsuite.report.signatures import (
+from evalsuite.report.text import MISSING, listed, plain
+from evalsuite.results.layout import WORLDS, Layout, SectionPlan
+from evalsuite.results.published import PublishedTable
+from evalsuite.results.rows import RowPlan
+from evalsuite.results.scores import Score
+from evalsuite.results.signatures import (
     ONLY_IF_DIFFERENT,
     PER_TASK,
     Parts,
@@ -18,9 +19,8 @@ from evalsuite.report.signatures import (
     parts,
     without,
 )
-from evalsuite.report.text import MISSING, listed, plain
+from evalsuite.results.suspicions import said
 from evalsuite.schema import Record, World, digest
-from evalsuite.suspicions import said
 
 MOST_LINES = 6
 """Signature lines of single rows in one world; what is beyond stands in the CSV. Likewise

@@ -14,14 +14,14 @@ from typing import Any, Literal
 from evalsuite.checkpoint.models import Checkpoint, EmbeddingProtocol
 from evalsuite.checkpoint.protocols import unusual_bare
 from evalsuite.data import dataset_folder
-from evalsuite.engines.base import Device, DType
-from evalsuite.engines.cacheable import why_not_cached
 from evalsuite.engines.choice import EngineChoice, generator_engine, with_encoder_engine
 from evalsuite.engines.device import engine_version, resolve_device, resolve_dtype
 from evalsuite.engines.generators import context_length
+from evalsuite.engines.protocols import Device, DType
+from evalsuite.engines.transformers.cacheable import why_not_cached
 from evalsuite.errors import DataError, EngineError, UsageError
-from evalsuite.harness.judge import NEEDED, Judge, describe, find_checkpoint
-from evalsuite.registry.dispatch import blocker, check_source, harness_version
+from evalsuite.judging.judge import NEEDED, Judge, describe, find_checkpoint
+from evalsuite.kinds.table import blocker, check_source, harness_version
 from evalsuite.registry.load import Registry
 from evalsuite.registry.models import Instruction, Task
 from evalsuite.run.instructions import (

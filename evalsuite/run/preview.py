@@ -9,8 +9,8 @@ from pathlib import Path
 
 from evalsuite.checkpoint.models import Checkpoint
 from evalsuite.errors import EvalsuiteError, ExitCode
-from evalsuite.harness.base import Context, Preview
-from evalsuite.registry.dispatch import (
+from evalsuite.kinds.base import Context, Preview
+from evalsuite.kinds.table import (
     cached_harness,
     embedding_harness,
     generative_harness,
@@ -18,8 +18,8 @@ from evalsuite.registry.dispatch import (
     retrieving_harness,
 )
 from evalsuite.run.plan import Job, Plan, RunOptions
-from evalsuite.run.process import set_library_environment
-from evalsuite.run.spec import context_of
+from evalsuite.run.workers.process import set_library_environment
+from evalsuite.run.workers.spec import context_of
 
 IDS_SHOWN = 12
 """Token ids shown of each example."""

@@ -11,9 +11,9 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 
-from evalsuite.run import events
-from evalsuite.run.executor import Listener
 from evalsuite.run.plan import Group, Plan
+from evalsuite.run.workers import events
+from evalsuite.run.workers.executor import Listener
 
 SECONDS_BETWEEN_LINES = 15.0
 """Without a terminal, a long job says at most this often how far it is."""

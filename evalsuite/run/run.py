@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from evalsuite.run.executor import Executor, Listener
 from evalsuite.run.plan import Job, Plan, RunOptions
 from evalsuite.run.records import failed_record, skipped_record
 from evalsuite.run.stored import score_of
+from evalsuite.run.workers.executor import Executor, Listener
 from evalsuite.schema import Record
 from evalsuite.store import Store
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from evalsuite.check.policy import Policy, Tolerance, load_policy
 from evalsuite.errors import UsageError
 from evalsuite.registry.load import Registry
+from evalsuite.results.check.policy import Policy, Tolerance, load_policy
 
 
 def written(folder: Path, text: str) -> str:

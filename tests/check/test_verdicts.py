@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from scored_records import record, scored
 
-from evalsuite.check.policy import Policy, Tolerance
-from evalsuite.check.verdicts import CheckResult, TaskVerdict, at_worst, drop_p, judge
-from evalsuite.compare.pair import Comparison, compare
-from evalsuite.sampled import sampled
+from evalsuite.results.check.policy import Policy, Tolerance
+from evalsuite.results.check.verdicts import CheckResult, TaskVerdict, at_worst, drop_p, judge
+from evalsuite.results.compare.pair import Comparison, compare
+from evalsuite.results.sampled import sampled
 from evalsuite.stats import holm, largest_drop
 
 RNG = np.random.default_rng(71)

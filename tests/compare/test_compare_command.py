@@ -13,10 +13,10 @@ import numpy as np
 import pytest
 from scored_records import record, scored
 
-from evalsuite.compare.choose import choose
 from evalsuite.errors import UsageError
 from evalsuite.report.comparison import significance
-from evalsuite.report.rows import plan_rows
+from evalsuite.results.compare.choose import choose
+from evalsuite.results.rows import plan_rows
 from evalsuite.schema import digest
 from evalsuite.store import Store
 

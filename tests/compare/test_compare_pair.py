@@ -11,8 +11,8 @@ from scipy import stats as scipy_stats
 from scored_records import Rows, record, scored
 from sklearn.metrics import average_precision_score
 
-from evalsuite.compare.pair import Comparison, compare
-from evalsuite.sampled import sampled
+from evalsuite.results.compare.pair import Comparison, compare
+from evalsuite.results.sampled import sampled
 
 RNG = np.random.default_rng(17)
 

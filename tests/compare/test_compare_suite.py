@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from scored_records import record, scored
 
-from evalsuite.compare.suite import Side, SuiteComparison, compare_suite
 from evalsuite.registry.models import Column, Section, SubtaskMean, Suite
-from evalsuite.report.layout import plan_layout
-from evalsuite.sampled import sampled
+from evalsuite.results.compare.suite import Side, SuiteComparison, compare_suite
+from evalsuite.results.layout import plan_layout
+from evalsuite.results.sampled import sampled
 from evalsuite.schema import Record
 from evalsuite.stats import holm
 

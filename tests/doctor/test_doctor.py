@@ -18,7 +18,7 @@ from evalsuite.data.mirror import DatasetEntry, FileEntry, Manifest, write_manif
 from evalsuite.data.needs import Need
 from evalsuite.doctor import engines, installed, machine
 from evalsuite.doctor.finding import Finding
-from evalsuite.harness.sandbox import probe, why_unavailable
+from evalsuite.sandbox.sandbox import probe, why_unavailable
 
 REVISION = "a" * 40
 
@@ -61,7 +61,7 @@ def test_a_package_that_is_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 def test_the_plugin_of_vllm(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("VLLM_PLUGINS", raising=False)
-    loads = "ok    vllm plugin: vLLM will load evalsuite.engines.vllm_plugin:register"
+    loads = "ok    vllm plugin: vLLM will load evalsuite.engines.vllm.plugin:register"
     assert installed.vllm_plugin().line == loads
     monkeypatch.setenv("VLLM_PLUGINS", "other,evalsuite")
     assert installed.vllm_plugin().line == loads

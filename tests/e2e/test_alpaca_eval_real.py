@@ -13,7 +13,7 @@ from rich.console import Console
 from tiny_lm import TEMPLATE, make_tiny_lm
 
 from evalsuite.commands.run import RunRequest, evaluate_request
-from evalsuite.harness.judge import Judge
+from evalsuite.judging.judge import Judge
 from evalsuite.run.plan import RunOptions
 from evalsuite.schema import Record
 from evalsuite.store import Store

@@ -11,8 +11,8 @@ import pytest
 from evalsuite.checkpoint.models import Checkpoint, EmbeddingProtocol
 from evalsuite.engines.encoders import load_encoder
 from evalsuite.errors import DataError
-from evalsuite.harness.base import Context
-from evalsuite.harness.mteb_adapter import MtebHarness
+from evalsuite.kinds.base import Context
+from evalsuite.kinds.mteb.harness import MtebHarness
 from evalsuite.registry.models import Task
 
 

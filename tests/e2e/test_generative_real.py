@@ -18,8 +18,8 @@ import pytest
 
 from evalsuite.checkpoint import CheckpointOptions, resolve
 from evalsuite.checkpoint.models import Checkpoint
-from evalsuite.engines.base import GenerationRequest, ScoreRequest
 from evalsuite.engines.generators import load_generator
+from evalsuite.engines.protocols import GenerationRequest, ScoreRequest
 
 pytestmark = pytest.mark.e2e
 pytest.importorskip("vllm")
@@ -27,7 +27,7 @@ pytest.importorskip("vllm")
 ASK = """
 import json, sys
 from evalsuite.checkpoint.models import Checkpoint
-from evalsuite.engines.base import GenerationRequest, ScoreRequest
+from evalsuite.engines.protocols import GenerationRequest, ScoreRequest
 from evalsuite.engines.generators import load_generator
 
 if __name__ == "__main__":
@@ -55,7 +55,7 @@ if __name__ == "__main__":
 CHOOSE = """
 import json, sys
 from evalsuite.checkpoint.models import Checkpoint
-from evalsuite.engines.base import ScoreRequest
+from evalsuite.engines.protocols import ScoreRequest
 from evalsuite.engines.generators import load_generator
 
 if __name__ == "__main__":
@@ -78,8 +78,8 @@ import json, sys
 from pathlib import Path
 from evalsuite.checkpoint.models import Checkpoint
 from evalsuite.engines.generators import load_generator
-from evalsuite.harness.base import Context
-from evalsuite.harness.lm_eval_adapter import LmEvalHarness
+from evalsuite.kinds.base import Context
+from evalsuite.kinds.lm_eval.harness import LmEvalHarness
 from evalsuite.registry.models import Task
 
 if __name__ == "__main__":

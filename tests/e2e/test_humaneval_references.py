@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from evalsuite.harness.grit_tasks import humaneval
-from evalsuite.harness.sandbox import why_unavailable
+from evalsuite.kinds.lm_eval.grit import humaneval
+from evalsuite.sandbox.sandbox import why_unavailable
 
 
 @pytest.mark.e2e

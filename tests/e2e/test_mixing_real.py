@@ -11,9 +11,9 @@ import pytest
 
 from evalsuite.checkpoint import resolve
 from evalsuite.registry.load import Registry
-from evalsuite.run import events
 from evalsuite.run.plan import RunOptions, make_plan
-from evalsuite.run.spec import JobSpec, WorkerSpec
+from evalsuite.run.workers import events
+from evalsuite.run.workers.spec import JobSpec, WorkerSpec
 from evalsuite.store import Store
 
 pytestmark = pytest.mark.e2e
@@ -43,7 +43,7 @@ def work(folder: Path, *, in_turn: bool) -> tuple[list[events.Event], Answers]:
         in_turn=in_turn,
     )
     done = subprocess.run(
-        [sys.executable, "-m", "evalsuite.run.worker"],
+        [sys.executable, "-m", "evalsuite.run.workers.worker"],
         input=spec.model_dump_json().encode(),
         capture_output=True,
         timeout=1800,

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from evalsuite.harness.rag.timing import PHASES
+from evalsuite.kinds.rag.timing import PHASES
 from evalsuite.store import Store
 
 pytestmark = pytest.mark.e2e

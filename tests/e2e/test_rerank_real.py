@@ -11,9 +11,9 @@ from rich.console import Console
 from tiny_lm import TEMPLATE, make_tiny_lm
 
 from evalsuite.commands.run import RunRequest, evaluate_request, prepare
-from evalsuite.run.executor import LocalExecutor
 from evalsuite.run.plan import RunOptions, make_plan
 from evalsuite.run.progress import listener
+from evalsuite.run.workers.executor import LocalExecutor
 from evalsuite.schema import Record
 from evalsuite.store import Store
 

@@ -82,7 +82,7 @@ def test_a_killed_worker_costs_its_job_alone(
         while time.monotonic() < deadline:
             for child in psutil.Process().children():
                 in_a_job = list(cache.glob("vectors/*/*.npy"))
-                if in_a_job and "evalsuite.run.worker" in " ".join(child.cmdline()):
+                if in_a_job and "evalsuite.run.workers.worker" in " ".join(child.cmdline()):
                     os.kill(child.pid, signal.SIGKILL)
                     return
             time.sleep(0.01)

@@ -9,8 +9,8 @@ import pytest
 
 from evalsuite.checkpoint import CheckpointOptions, resolve
 from evalsuite.engines.encoders import load_encoder
-from evalsuite.harness.base import Context
-from evalsuite.harness.mteb_adapter import MtebHarness
+from evalsuite.kinds.base import Context
+from evalsuite.kinds.mteb.harness import MtebHarness
 from evalsuite.registry.load import Registry
 from evalsuite.run.instructions import find_instruction
 

@@ -11,9 +11,9 @@ import torch
 from tiny_cached import FAMILIES, make_tiny_cached
 from transformers import AutoModelForCausalLM
 
-from evalsuite.engines.cached import CachedModel, equal_lengths
 from evalsuite.engines.encoders import load_encoder
-from evalsuite.engines.key_values import read_key_values, write_key_values
+from evalsuite.engines.transformers.cached import CachedModel, equal_lengths
+from evalsuite.engines.transformers.key_values import read_key_values, write_key_values
 from evalsuite.errors import CheckpointError, EngineError, UsageError
 
 DOCUMENT = "The Ossel rises at the Three Kettles and flows to the Bay of Lorn."

@@ -10,10 +10,10 @@ import pytest
 from tiny_encoders import checkpoint, save_model
 
 from evalsuite.engines import choice
-from evalsuite.engines.cacheable import why_not_cached
 from evalsuite.engines.choice import generator_engine, why_not_vllm, with_encoder_engine
 from evalsuite.engines.encoders import load_encoder
-from evalsuite.engines.vllm_plugin import ARCHITECTURES, register
+from evalsuite.engines.transformers.cacheable import why_not_cached
+from evalsuite.engines.vllm.plugin import ARCHITECTURES, register
 from evalsuite.errors import UsageError
 
 PREFIX = "<|user|>\nFind it\n<|embed|>\n"

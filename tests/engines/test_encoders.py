@@ -12,9 +12,9 @@ import torch
 from tiny_encoders import BOS, EOS, FAMILIES, checkpoint, ids_of, save_model
 from transformers import AutoModel
 
-from evalsuite.engines.base import Encoder
 from evalsuite.engines.batching import Batcher
 from evalsuite.engines.encoders import load_encoder
+from evalsuite.engines.protocols import Encoder
 from evalsuite.errors import CheckpointError, EngineError, UsageError
 
 in_float32 = partial(load_encoder, device="cpu", dtype="float32")

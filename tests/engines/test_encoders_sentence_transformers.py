@@ -19,8 +19,8 @@ from sentence_transformers.sentence_transformer.modules import (
 from tiny_encoders import BOS, EOS, checkpoint, ids_of, save_model, tokenizer
 
 from evalsuite.checkpoint.models import Checkpoint
-from evalsuite.engines.base import Encoder
 from evalsuite.engines.encoders import load_encoder
+from evalsuite.engines.protocols import Encoder
 from evalsuite.errors import CheckpointError, EngineError
 
 in_float32 = partial(load_encoder, device="cpu", dtype="float32")

@@ -9,8 +9,8 @@ import pytest
 from tiny_lm import make_tiny_lm
 
 from evalsuite.checkpoint.models import Checkpoint
-from evalsuite.engines.base import GenerationRequest, Generator, ScoreRequest
 from evalsuite.engines.generators import context_length, cut_at_stop, load_generator
+from evalsuite.engines.protocols import GenerationRequest, Generator, ScoreRequest
 from evalsuite.errors import EngineError
 
 CONTEXTS = ["The cat", "A much longer context than the others, to make padding matter", "x"]

@@ -7,7 +7,7 @@ import hashlib
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evalsuite.engines.places import KEY_BYTES, Places
+from evalsuite.engines.vectors.index import KEY_BYTES, Places
 
 # Keys that agree in all but a byte or two, so that a comparison of a part would mix them up;
 # zeros at the end are where strings of bytes are cut.

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from evalsuite.engines.base import Completion, GenerationRequest, ScoreRequest
+from evalsuite.engines.protocols import Completion, GenerationRequest, ScoreRequest
 from evalsuite.engines.remote import (
     Answer,
     Ask,

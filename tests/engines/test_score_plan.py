@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evalsuite.engines.base import ScoreRequest
-from evalsuite.engines.score_plan import plan_scores, positions
+from evalsuite.engines.protocols import ScoreRequest
+from evalsuite.engines.vllm.score_plan import plan_scores, positions
 
 LINE = 198
 """A token that all choices begin with."""

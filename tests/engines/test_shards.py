@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 from tiny_encoders import checkpoint, save_model
 
-from evalsuite.engines.base import Encoder, Progress, Rendered, Vectors
 from evalsuite.engines.encoders import load_encoder
-from evalsuite.engines.shards import (
+from evalsuite.engines.protocols import Encoder, Progress, Rendered, Vectors
+from evalsuite.engines.vectors.cache import (
     SHARD_CHARACTERS,
     SHARD_LEAST,
     SHARD_TEXTS,
@@ -21,7 +21,7 @@ from evalsuite.engines.shards import (
     _hash,
     _shards,
 )
-from evalsuite.engines.vector_files import VectorFiles
+from evalsuite.engines.vectors.files import VectorFiles
 from evalsuite.errors import EngineError
 
 in_float32 = partial(load_encoder, device="cpu", dtype="float32")

@@ -18,7 +18,7 @@ from transformers import AutoConfig, AutoModel
 
 from evalsuite.engines.batching import Batcher
 from evalsuite.engines.encoders import load_encoder
-from evalsuite.engines.streams import FAMILIES, Streams, can_run_side_by_side
+from evalsuite.engines.transformers.streams import FAMILIES, Streams, can_run_side_by_side
 from evalsuite.errors import EngineError
 
 SOON = 10.0

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from evalsuite.engines.vllm_common import cache_bytes
+from evalsuite.engines.vllm.engine import cache_bytes
 
 resources = pytest.importorskip("vllm.utils.cpu_resource_utils")
 GIB = 2**30

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from evalsuite.engines.base import Score, ScoreRequest
-from evalsuite.engines.vllm_scoring import MAX_CANDIDATES, Scoring
+from evalsuite.engines.protocols import Score, ScoreRequest
+from evalsuite.engines.vllm.scoring import MAX_CANDIDATES, Scoring
 
 LINE, A, B, OTHER = 198, 10, 11, 12
 CONTEXT = (1, 2)

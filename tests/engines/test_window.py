@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from evalsuite.engines.window import Ongoing, Pass, Window
+from evalsuite.engines.vllm.window import Ongoing, Pass, Window
 
 
 @dataclass

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from evalsuite.engines import vllm_common, vllm_scoring
-from evalsuite.engines.base import GenerationRequest, ScoreRequest
 from evalsuite.engines.generators import check_ids
+from evalsuite.engines.protocols import GenerationRequest, ScoreRequest
+from evalsuite.engines.vllm import engine as vllm_common
+from evalsuite.engines.vllm import scoring as vllm_scoring
 from evalsuite.errors import EngineError
 
 

@@ -9,14 +9,14 @@ from pathlib import Path
 import pytest
 import yaml
 
+from evalsuite.commands.task_list import overview, show
+from evalsuite.commands.task_validation import validate
 from evalsuite.data import read_rows
 from evalsuite.errors import DataError, UsageError
+from evalsuite.kinds.table import check_source
 from evalsuite.paths import shipped_tasks
-from evalsuite.registry.describe import overview, show
-from evalsuite.registry.dispatch import check_source
 from evalsuite.registry.load import Registry
 from evalsuite.registry.models import Instruction, Task
-from evalsuite.registry.validate import validate
 
 SHIPPED = Registry.load()
 STSB = Task(name="mteb:STSBenchmark", kind="mteb", source="STSBenchmark")

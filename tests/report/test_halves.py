@@ -15,8 +15,8 @@ from evalsuite.report.aggregate import build_table
 from evalsuite.report.model import Table
 from evalsuite.report.page.collect import collect
 from evalsuite.report.page.document import page
-from evalsuite.report.published import published_for
-from evalsuite.report.view import View
+from evalsuite.results.published import published_for
+from evalsuite.results.view import View
 from evalsuite.schema import Record
 
 REGISTRY = Registry.load()

@@ -16,10 +16,10 @@ from evalsuite.registry.load import Registry
 from evalsuite.registry.models import Column, Section, Suite
 from evalsuite.report.aggregate import build_table
 from evalsuite.report.model import Table
-from evalsuite.report.published import load_published, published_for
 from evalsuite.report.render import to_csv, to_html, to_latex, to_markdown
 from evalsuite.report.text import cell_text
-from evalsuite.report.view import View
+from evalsuite.results.published import load_published, published_for
+from evalsuite.results.view import View
 
 REVISION = "07163b72af1488142a360786df853f237b1a3ca1"
 

@@ -12,11 +12,11 @@ from evalsuite.registry.load import Registry
 from evalsuite.registry.models import Suite
 from evalsuite.report.aggregate import build_table
 from evalsuite.report.csvfile import to_csv
-from evalsuite.report.frame import to_frame
 from evalsuite.report.halves import reranked_rows
 from evalsuite.report.notes import suspect_notes
-from evalsuite.report.rows import plan_rows
-from evalsuite.report.view import View
+from evalsuite.results.frame import to_frame
+from evalsuite.results.rows import plan_rows
+from evalsuite.results.view import View
 from evalsuite.schema import Record, Suspicion
 
 COLLAPSED = Suspicion(code="collapsed-embeddings", what="all alike", next_step="look at them")

@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from evalsuite.engines.base import Completion, Ended, GenerationRequest, Score, ScoreRequest
-from evalsuite.engines.window import Ongoing, Pass, Rank, Result, Window
+from evalsuite.engines.protocols import Completion, Ended, GenerationRequest, Score, ScoreRequest
+from evalsuite.engines.vllm.window import Ongoing, Pass, Rank, Result, Window
 from evalsuite.errors import EngineError
 
 

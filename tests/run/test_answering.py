@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 from counting_engine import Counting
 
-from evalsuite.engines.base import Completion, GenerationRequest, Score, ScoreRequest
+from evalsuite.engines.protocols import Completion, GenerationRequest, Score, ScoreRequest
 from evalsuite.engines.remote import Answer, Ask, Failure, Part
-from evalsuite.run import answering
-from evalsuite.run.answering import Call, answer_in_turn, answer_together
-from evalsuite.run.events import EngineBusy
+from evalsuite.run.workers import answering
+from evalsuite.run.workers.answering import Call, answer_in_turn, answer_together
+from evalsuite.run.workers.events import EngineBusy
 
 END = Call(job=99, arrival=99)
 

@@ -17,7 +17,7 @@ from evalsuite.checkpoint.models import CheckpointOptions
 from evalsuite.cli.app import application
 from evalsuite.commands.run import RunRequest, prepare, run_command
 from evalsuite.errors import ExitCode, UsageError
-from evalsuite.harness.judge import Judge
+from evalsuite.judging.judge import Judge
 from evalsuite.run.plan import RunOptions
 
 

@@ -13,9 +13,9 @@ import pytest
 
 from evalsuite.checkpoint.models import Checkpoint, EmbeddingProtocol
 from evalsuite.registry.load import Registry
-from evalsuite.run.executor import LocalExecutor
 from evalsuite.run.plan import RunOptions, make_plan
-from evalsuite.run.spec import JobSpec, WorkerSpec
+from evalsuite.run.workers.executor import LocalExecutor
+from evalsuite.run.workers.spec import JobSpec, WorkerSpec
 from evalsuite.store import Store
 
 PIPE = 1 << 16

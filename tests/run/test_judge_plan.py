@@ -10,7 +10,7 @@ from planned import CHECKPOINT
 
 from evalsuite.checkpoint.models import ChatProtocol, Checkpoint
 from evalsuite.data import local_info
-from evalsuite.harness.judge import NEEDED, Judge
+from evalsuite.judging.judge import NEEDED, Judge
 from evalsuite.registry.load import Registry
 from evalsuite.run.plan import Plan, RunOptions, make_plan
 from evalsuite.schema import DataInfo, Record

@@ -11,9 +11,9 @@ from planned import CHECKPOINT
 from rich.console import Console
 
 from evalsuite.registry.models import Task
-from evalsuite.run import events
 from evalsuite.run.plan import Group, Job, Plan
 from evalsuite.run.progress import Lines, Meter, duration, listener
+from evalsuite.run.workers import events
 from evalsuite.schema import Signature
 
 Tick = Callable[[float], None]

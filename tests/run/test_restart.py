@@ -10,14 +10,14 @@ import pytest
 
 from evalsuite.checkpoint.models import Checkpoint, EmbeddingProtocol
 from evalsuite.data import files_info
-from evalsuite.harness.base import Evaluation
+from evalsuite.kinds.base import Evaluation
 from evalsuite.registry.load import Registry
-from evalsuite.run import events
-from evalsuite.run.executor import LocalExecutor, _relay
-from evalsuite.run.executor import _Outcome as Outcome
 from evalsuite.run.plan import Group, Plan, RunOptions, make_plan
 from evalsuite.run.records import scored_record
-from evalsuite.run.spec import WorkerSpec
+from evalsuite.run.workers import events
+from evalsuite.run.workers.executor import LocalExecutor, _relay
+from evalsuite.run.workers.executor import _Outcome as Outcome
+from evalsuite.run.workers.spec import WorkerSpec
 from evalsuite.store import Store
 
 CHECKPOINT = Checkpoint(

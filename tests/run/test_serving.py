@@ -14,14 +14,14 @@ import pytest
 from tiny_encoders import checkpoint, save_model
 
 from evalsuite.checkpoint.models import Checkpoint
-from evalsuite.engines.base import Encoder
 from evalsuite.engines.encoders import load_encoder
+from evalsuite.engines.protocols import Encoder
 from evalsuite.registry.load import Registry
-from evalsuite.run import events
-from evalsuite.run.jobs import JobRunner
 from evalsuite.run.plan import RunOptions, make_plan
-from evalsuite.run.serving import TRIES, Serving
-from evalsuite.run.spec import JobSpec, WorkerSpec
+from evalsuite.run.workers import events
+from evalsuite.run.workers.jobs import JobRunner
+from evalsuite.run.workers.serving import TRIES, Serving
+from evalsuite.run.workers.spec import JobSpec, WorkerSpec
 from evalsuite.schema import Record
 from evalsuite.store import Store
 

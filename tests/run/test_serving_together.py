@@ -14,11 +14,11 @@ from tiny_lm import make_tiny_lm
 
 from evalsuite.checkpoint.models import Checkpoint
 from evalsuite.registry.load import Registry
-from evalsuite.run import events
-from evalsuite.run.jobs import JobRunner
 from evalsuite.run.plan import RunOptions, make_plan
-from evalsuite.run.serving import Serving
-from evalsuite.run.spec import JobSpec, WorkerSpec
+from evalsuite.run.workers import events
+from evalsuite.run.workers.jobs import JobRunner
+from evalsuite.run.workers.serving import Serving
+from evalsuite.run.workers.spec import JobSpec, WorkerSpec
 from evalsuite.store import Store
 
 TASKS = ("smoke-arithmetic", "smoke-multiple-choice", "smoke-reading")

@@ -14,10 +14,10 @@ from pathlib import Path
 import pytest
 
 from evalsuite.errors import UsageError
-from evalsuite.run import events
-from evalsuite.run.executor import LocalExecutor
-from evalsuite.run.executor import _Outcome as Outcome
-from evalsuite.run.watch import BUSY_FACTOR, LOOKS, PATIENCE_SECONDS, Watch
+from evalsuite.run.workers import events
+from evalsuite.run.workers.executor import LocalExecutor
+from evalsuite.run.workers.executor import _Outcome as Outcome
+from evalsuite.run.workers.watch import BUSY_FACTOR, LOOKS, PATIENCE_SECONDS, Watch
 
 PATIENCE = 1.0
 READY = '{"event": "engine_ready", "engine": "e 1", "seconds": 1}'
@@ -130,7 +130,7 @@ def test_an_orphaned_worker_ends_at_once(tmp_path: Path) -> None:
     """Whoever started it has died before it could ask to be told: nobody reads its events."""
     code = textwrap.dedent("""
         import os, sys
-        from evalsuite.run.process import die_with_parent
+        from evalsuite.run.workers.process import die_with_parent
         reader, writer = os.pipe()
         channel = os.fdopen(writer, "w")
         die_with_parent(channel.fileno())

@@ -23,7 +23,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from evalsuite.harness.sandbox import GRACE, Sandbox, probe
+from evalsuite.sandbox.sandbox import GRACE, Sandbox, probe
 
 HERE = Path(__file__).parent
 HOSTILE = sorted((HERE / "programs" / "hostile").glob("*.py"))

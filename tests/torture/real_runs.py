@@ -144,8 +144,8 @@ def role(pid: int) -> str:
     line = " ".join(words)
     known = {
         "evalsuite.cli": "command",
-        "evalsuite.run.worker": "worker",
-        "evalsuite.run.harness_process": "harness",
+        "evalsuite.run.workers.worker": "worker",
+        "evalsuite.run.workers.harness_process": "harness",
         "bwrap": "sandbox",
         "multiprocessing": "multiprocessing helper",
     }

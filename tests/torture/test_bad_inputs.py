@@ -10,8 +10,8 @@ from bad_checkpoints import good
 from bad_inputs import CASES, KINDS, CommandLine, command_line, run, write
 
 from evalsuite.checkpoint import resolve
-from evalsuite.engines.base import GenerationRequest
 from evalsuite.engines.generators import load_generator
+from evalsuite.engines.protocols import GenerationRequest
 
 SHARE = 2
 """``make test`` runs every second case, ``make torture`` all (``bad_inputs.py``)."""

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from hostile_programs import HONEST, HOSTILE, World, run, world, write
 
-from evalsuite.harness.sandbox import Sandbox, probe
+from evalsuite.sandbox.sandbox import Sandbox, probe
 
 UNTIL_THE_CLOCK = {
     "disk_small_files", "endless_import", "endless_output", "endless_sleep", "huge_int",

@@ -12,11 +12,11 @@ from typing import Any
 import pytest
 from tiny_lm import TEMPLATE, make_tiny_lm
 
-from evalsuite.run.executor import Listener
-from evalsuite.run.jobs import JobRunner
 from evalsuite.run.plan import Group, RunOptions
-from evalsuite.run.spec import JobSpec, WorkerSpec
-from evalsuite.run.worker import load_engine
+from evalsuite.run.workers.executor import Listener
+from evalsuite.run.workers.jobs import JobRunner
+from evalsuite.run.workers.spec import JobSpec, WorkerSpec
+from evalsuite.run.workers.worker import load_engine
 from evalsuite.schema import Record
 from evalsuite.store import Store
 
@@ -58,7 +58,7 @@ class CommandLine:
         self.tasks.mkdir()
         self._patch = patch
         self._capture = capture
-        patch.setattr("evalsuite.run.executor.LocalExecutor", SameProcess)
+        patch.setattr("evalsuite.run.workers.executor.LocalExecutor", SameProcess)
         patch.setenv("EVALSUITE_CACHE", str(folder / "cache"))
         patch.setenv("COLUMNS", "400")
         patch.chdir(folder)

@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING, Any
 
 from evalsuite.registry.models import Suite
 from evalsuite.report.aggregate import build_table
-from evalsuite.report.conventions import under
-from evalsuite.report.layout import Layout, plan_layout, settle_means
 from evalsuite.report.model import Table
 from evalsuite.report.page.samples import TaskSamples, choose_samples
-from evalsuite.report.rows import RowPlan, plan_rows
 from evalsuite.report.text import plain
-from evalsuite.report.view import View
+from evalsuite.results.conventions import under
+from evalsuite.results.layout import Layout, plan_layout, settle_means
+from evalsuite.results.rows import RowPlan, plan_rows
+from evalsuite.results.view import View
 from evalsuite.schema import CheckpointRef, Record
 
 if TYPE_CHECKING:
-    from evalsuite.compare.suite import Side, SuiteComparison
+    from evalsuite.results.compare.suite import Side, SuiteComparison
 
 LoadRows = Callable[[Record], Sequence[Mapping[str, Any]] | None]
 """Reads a record's samples."""
@@ -148,8 +148,8 @@ def _tasks(layout: Layout, plan: RowPlan) -> tuple[str, ...]:
 def _comparisons(
     rows: Sequence[PageRow], layout: Layout, load: LoadRows, names: Sequence[str]
 ) -> tuple[SuiteComparison, ...]:
-    from evalsuite.compare.choose import choose
-    from evalsuite.compare.suite import compare_suite
+    from evalsuite.results.compare.choose import choose
+    from evalsuite.results.compare.suite import compare_suite
 
     if not names and not 2 <= len(rows) <= MOST_COMPARED:
         return ()
@@ -163,8 +163,8 @@ def _comparisons(
 
 
 def _side(row: PageRow, load: LoadRows) -> Side:
-    from evalsuite.compare.suite import Side
-    from evalsuite.sampled import Sampled, sampled
+    from evalsuite.results.compare.suite import Side
+    from evalsuite.results.sampled import Sampled, sampled
 
     def read(record: Record) -> Sampled | None:
         found = load(record)

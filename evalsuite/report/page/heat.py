@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from urllib.parse import quote
 
-from evalsuite.report.layout import Layout
 from evalsuite.report.model import Cell
 from evalsuite.report.page.collect import PageData
 from evalsuite.report.page.svg import figure, scrolled
 from evalsuite.report.page.text import esc
-from evalsuite.report.scores import Score, task_score
 from evalsuite.report.text import cell_text
+from evalsuite.results.layout import Layout
+from evalsuite.results.scores import Score, task_score
 
 LEVELS = 10
 """Steps of colour above none; without inline styles, each is a class."""

@@ -10,8 +10,8 @@ from evalsuite.report.page.collect import PageData, PageRow
 from evalsuite.report.page.svg import scrolled
 from evalsuite.report.page.text import cut, esc
 from evalsuite.report.text import cell_text, plain
+from evalsuite.results.suspicions import said
 from evalsuite.schema import Record
-from evalsuite.suspicions import said
 
 KINDS = ("scored", "failed", "skipped", "missing")
 _LONGEST_REASON = 300

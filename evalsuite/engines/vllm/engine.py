@@ -1,0 +1,222 @@
+"""vLLM inside the current process: what generating and embedding with it share.
+
+vLLM keeps threads, shared memory and environment variables to itself, and its teardown inside a
+living process is not reliable: use it only in a process of its own that exits afterwards.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+from evalsuite.engines.batching import is_out_of_memory
+from evalsuite.engines.device import DeviceName, engine_version, resolve_device
+from evalsuite.engines.generators import not_finite
+from evalsuite.engines.protocols import Device
+from evalsuite.engines.vllm.window import Pass
+from evalsuite.errors import EngineError
+
+if TYPE_CHECKING:
+    from evalsuite.checkpoint.models import Checkpoint
+
+ENVIRONMENT: Final = {
+    "VLLM_LOGGING_LEVEL": "WARNING",
+    "VLLM_NO_USAGE_STATS": "1",
+    "VLLM_RAISE_ON_LOGIT_NANS": "1",
+    "DO_NOT_TRACK": "1",
+    "OMP_WAIT_POLICY": "PASSIVE",
+}
+"""Set unless a person has set them: an error instead of a token where logits are NaN, and silence.
+
+OpenMP threads wait by sleeping: measured on two cores, spinning ones were a quarter faster on an
+idle machine, and three to five times slower where another process wanted the same cores.
+"""
+
+_LEAST_CACHE: Final = 2 * 2**30
+"""Bytes for keys and values on a CPU where no more are asked for."""
+
+_MEMORY: Final = ("free memory on device", "memory for the cache blocks", "kv cache is needed")
+"""Signs of too little memory in what vLLM says when it loads, besides those of torch."""
+
+# Besides what is meant to be raised, vLLM refuses settings that it cannot serve by assertions.
+_KNOWN: Final = (
+    ValueError,
+    RuntimeError,
+    OSError,
+    AssertionError,
+    KeyError,
+    TypeError,
+    AttributeError,
+    ImportError,
+    MemoryError,
+)
+
+
+def prepare(device: Device) -> DeviceName:
+    """Set the environment and import vLLM.
+
+    Returns:
+        The device that the installed vLLM was built for.
+
+    Raises:
+        EngineError: If vLLM is not installed, or was built for another device.
+    """
+    # One process, no children: killing the worker frees everything.
+    os.environ["VLLM_ENABLE_V1_MULTIPROCESSING"] = "0"
+    for name, value in ENVIRONMENT.items():
+        os.environ.setdefault(name, value)
+    try:
+        from vllm.platforms import current_platform
+    except ImportError as error:
+        raise EngineError(
+            f"vLLM cannot be imported ({error})",
+            "install evalsuite[cuda] or evalsuite[cpu], or use --engine transformers",
+        ) from error
+    built_for: DeviceName = "cpu" if current_platform.is_cpu() else "cuda"
+    if resolve_device(device) != built_for:
+        raise EngineError(
+            f"the installed vLLM runs on {built_for}, not on {resolve_device(device)}",
+            f"pass --device {built_for}, or install the other build of vLLM",
+        )
+    return built_for
+
+
+class VllmEngine:
+    """A checkpoint in vLLM, step by step, as :mod:`evalsuite.engines.vllm.window` needs it.
+
+    ``LLM.generate`` and ``LLM.encode`` give nothing back before the last prompt has ended.
+
+    Args:
+        checkpoint: The checkpoint.
+        target: What :func:`prepare` returned.
+        prefix_caching: Whether to keep what was computed for the beginnings of prompts. Hits can
+            change greedy output (vllm#5543, #40896), and vectors.
+        max_model_len: Context length in tokens; ``None`` for the model's own.
+        cpu_cache: On a CPU, the share of the free memory that holds keys and values (at least
+            2 GiB; ``VLLM_CPU_KVCACHE_SPACE`` says otherwise). Where not all requests fit, fewer
+            run side by side, and some are begun anew; vLLM takes a second a GiB to start.
+        settings: Further arguments of ``vllm.LLM``.
+
+    Raises:
+        EngineError: If vLLM fails to load the model, or decides otherwise on what was asked for.
+    """
+
+    def __init__(
+        self,
+        checkpoint: Checkpoint,
+        target: DeviceName,
+        *,
+        prefix_caching: bool = False,
+        max_model_len: int | None,
+        cpu_cache: float = 0,
+        **settings: Any,
+    ) -> None:
+        import vllm
+
+        self.version = engine_version("vllm")
+        try:
+            self._llm: Any = vllm.LLM(
+                str(checkpoint.path),
+                enforce_eager=target == "cpu",
+                enable_prefix_caching=prefix_caching,
+                max_model_len=max_model_len,
+                kv_cache_memory_bytes=cache_bytes(cpu_cache) if target == "cpu" else None,
+                seed=0,
+                disable_log_stats=True,
+                trust_remote_code=checkpoint.trust_remote_code,
+                **settings,
+            )
+        except _KNOWN as error:
+            raise EngineError(
+                f"vLLM cannot load {checkpoint.name}: {_first_line(error)}",
+                "free memory on the device, lower --max-length, or try --engine transformers"
+                if _lacks_memory(error)
+                else "try --engine transformers, or --max-length with fewer tokens",
+            ) from error
+
+        # The signature says what was asked for.
+        config = self._llm.llm_engine.vllm_config
+        if bool(config.cache_config.enable_prefix_caching) != prefix_caching:
+            which = "with" if prefix_caching else "without"
+            raise EngineError(f"vLLM cannot run {checkpoint.name} {which} prefix caching")
+        found = config.model_config.max_model_len
+        if max_model_len is not None and found != max_model_len:
+            raise EngineError(
+                f"vLLM gives {checkpoint.name} a context of {found} tokens, not {max_model_len}"
+            )
+
+    @property
+    def model_config(self) -> Any:
+        """What vLLM made of the checkpoint's config."""
+        return self._llm.llm_engine.model_config
+
+    @property
+    def attention_layers(self) -> list[Any]:
+        """The model's attention layers, as they were built in this process."""
+        config = self._llm.llm_engine.vllm_config.compilation_config
+        return list(config.static_forward_context.values())
+
+    def add(self, name: str, one: Pass) -> None:
+        """Take a request: token ids, and sampling or pooling parameters.
+
+        Raises:
+            EngineError: If vLLM refuses it.
+        """
+        prompt = {"prompt_token_ids": list(one.prompt)}
+        try:
+            self._llm.llm_engine.add_request(name, prompt, one.settings)
+        except (ValueError, RuntimeError) as error:
+            raise _failure(error) from error
+
+    def step(self) -> list[tuple[str, Any]]:
+        """Work at what there is; name and output of the requests that have ended.
+
+        Raises:
+            EngineError: If vLLM fails.
+        """
+        try:
+            outputs = self._llm.llm_engine.step()
+        except (ValueError, RuntimeError) as error:
+            raise _failure(error) from error
+        return [(output.request_id, output) for output in outputs if output.finished]
+
+    def abort(self, names: Sequence[str]) -> None:
+        """Forget requests that have not ended."""
+        self._llm.llm_engine.abort_request(list(names))
+
+    def close(self) -> None:
+        """Free the model."""
+        del self._llm
+
+
+def cache_bytes(share: float) -> int:
+    """Bytes for keys and values on a CPU: a share of the memory that is free, at least 2 GiB."""
+    from vllm.utils.cpu_resource_utils import get_memory_node_info
+
+    return max(int(share * get_memory_node_info().available_memory), _LEAST_CACHE)
+
+
+def _failure(error: Exception) -> EngineError:
+    """What vLLM raises while it runs, as an error that a person can act on."""
+    if "NaNs detected in logits" in str(error):
+        return not_finite()
+    if _lacks_memory(error):
+        return EngineError(
+            f"vLLM ran out of memory: {_first_line(error)}",
+            "free memory on the device, lower --max-length, or try --engine transformers",
+        )
+    return EngineError(f"vLLM failed: {error}", "try --engine transformers")
+
+
+def _lacks_memory(error: Exception) -> bool:
+    message = str(error).lower()
+    return is_out_of_memory(error) or any(sign in message for sign in _MEMORY)
+
+
+def _first_line(error: Exception) -> str:
+    """What an error says first; of pydantic's, what follows the number of errors."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    if len(lines) > 1 and "validation error" in lines[0]:
+        return lines[1]
+    return lines[0] if lines else repr(error)

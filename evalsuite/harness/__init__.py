@@ -1,1 +1,0 @@
-"""Adapters from tasks to the harnesses that score them."""

@@ -1,0 +1,183 @@
+"""Who compares answers: what a person chose, and what a judge is asked and can reply."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol, Self
+from urllib.parse import urlsplit
+
+from pydantic import model_validator
+
+from evalsuite.checkpoint.models import Checkpoint
+from evalsuite.engines.protocols import Device, DType
+from evalsuite.errors import UsageError
+from evalsuite.prompting.response_log import ResponseLog
+from evalsuite.schema import Frozen
+
+NEEDED = "needs a judge: --judge MODEL --judge-url URL, or --judge CKPT"
+"""Why a judged task is skipped without one."""
+
+Messages = tuple[tuple[str, str], ...]
+"""Role and content of each message."""
+
+
+class Judge(Frozen):
+    """The judge that a person chose; an endpoint's key comes from the environment alone.
+
+    Raises:
+        UsageError: If the address is none, or carries a secret.
+    """
+
+    model: str
+    """Model name at the endpoint; without ``url``, a checkpoint as after ``--ckpt``."""
+    url: str | None = None
+    """Base address of an OpenAI-compatible endpoint, for example ``https://host/v1``."""
+    order: Literal["random", "both"] = "random"
+    """Which answer is shown first: drawn for each instruction by the run's seed, or each once
+    (two judgements a sample, averaged)."""
+
+    @property
+    def host(self) -> str:
+        """Host of the endpoint."""
+        return urlsplit(self.url or "").hostname or ""
+
+    @model_validator(mode="after")
+    def _plain_address(self) -> Self:
+        if not self.model.strip():
+            raise UsageError("--judge names no model", "give a model's name or a checkpoint")
+        if self.url is None:
+            return self
+        hint = "for example https://api.openai.com/v1; the key goes into EVALSUITE_JUDGE_KEY"
+        try:
+            parts = urlsplit(self.url)
+            host, _ = parts.hostname, parts.port
+        except ValueError:
+            raise UsageError("--judge-url is no address", hint) from None
+        if parts.scheme not in ("http", "https") or not host:
+            raise UsageError("--judge-url is no http or https address", hint)
+        if "@" in parts.netloc or parts.query or parts.fragment:
+            # Not repeated in the message: it may hold a secret.
+            raise UsageError("--judge-url has more than scheme, host, port and path", hint)
+        return self
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """A judge's answer to one prompt: either ``text``, or the ``problem`` that kept it away."""
+
+    text: str | None = None
+    problem: str | None = None
+
+
+class JudgeEngine(Protocol):
+    """Answers the prompts of a judged task."""
+
+    @property
+    def version(self) -> str:
+        """What runs the judge, for people."""
+
+    def ask(
+        self, prompts: Sequence[Messages], log: ResponseLog, progress: Callable[[int, int], None]
+    ) -> list[Reply]:
+        """Ask what has no answer in the log yet.
+
+        Args:
+            prompts: One conversation a judgement.
+            log: Where replies are kept as they come.
+            progress: Told ``(done, total)``.
+
+        Returns:
+            The replies, in the order of ``prompts``.
+
+        Raises:
+            EngineError: If the judge cannot be reached or refuses to work at all.
+        """
+
+    def show(self, prompt: Messages) -> tuple[str, tuple[int, ...]]:
+        """A prompt as the judge gets it, and its first token ids where they are known."""
+
+    def close(self) -> None:
+        """Free what it holds."""
+
+
+def load_judge(
+    judge: Judge,
+    checkpoint: Checkpoint | None,
+    *,
+    engine: Literal["vllm", "transformers"],
+    device: Device,
+    dtype: DType,
+    weights: bool = True,
+) -> JudgeEngine:
+    """Make a judge ready.
+
+    Args:
+        judge: What was chosen.
+        checkpoint: The judge's checkpoint; ``None`` for an endpoint.
+        engine: What runs a checkpoint.
+        device: Where it runs.
+        dtype: Its precision.
+        weights: Without them it can only show prompts.
+
+    Raises:
+        EngineError: If the model cannot be loaded.
+        UsageError: If the environment holds no key that could be sent.
+    """
+    from evalsuite.judging.prompt import load_prompt
+
+    prompt = load_prompt()
+    if checkpoint is None:
+        from evalsuite.judging.endpoint import EndpointJudge
+
+        return EndpointJudge(judge, prompt)
+    from evalsuite.judging.local import LocalJudge
+
+    if not weights:
+        return LocalJudge(None, checkpoint, prompt)
+    from evalsuite.engines.encoders import loading
+    from evalsuite.engines.generators import load_generator
+
+    with loading(checkpoint, "model"):
+        generator = load_generator(checkpoint, engine=engine, device=device, dtype=dtype)
+    return LocalJudge(generator, checkpoint, prompt)
+
+
+def find_checkpoint(judge: Judge) -> Checkpoint | None:
+    """The checkpoint of a local judge; ``None`` for an endpoint.
+
+    Raises:
+        CheckpointError: If there is no such checkpoint.
+        UsageError: If it cannot chat.
+    """
+    if judge.url is not None:
+        return None
+    from evalsuite.checkpoint import resolve
+
+    checkpoint = resolve(judge.model)
+    if reason := checkpoint.cannot.get("generative"):
+        raise UsageError(f"{checkpoint.name} cannot judge: {reason}", "name another --judge")
+    if checkpoint.chat is None or checkpoint.chat.template is None:
+        raise UsageError(
+            f"{checkpoint.name} cannot judge: it has no chat template", "name another --judge"
+        )
+    return checkpoint
+
+
+def describe(judge: Judge, checkpoint: Checkpoint | None) -> str:
+    """The judge as it stands in signatures, without anything secret.
+
+    For example ``gpt-4@api.example.com/alpaca_eval_gpt4#1a2b3c/t0/random``.
+    """
+    from evalsuite.judging.prompt import load_prompt
+
+    prompt = load_prompt()
+    who = (
+        f"{checkpoint.name}#{checkpoint.fingerprint[:8]}"
+        if checkpoint
+        else f"{judge.model}@{judge.host}"
+    )
+    # The short form of a signature separates its parts by bars.
+    named = re.sub(r"[|\s]+", "-", who)
+    return f"{named}/{prompt.name}#{prompt.hash[:6]}/t{prompt.temperature:g}/{judge.order}"

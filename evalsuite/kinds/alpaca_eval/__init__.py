@@ -1,0 +1,1 @@
+"""AlpacaEval 1.0: a judge compares answers."""

@@ -1,0 +1,209 @@
+"""AlpacaEval 1.0 in two stages: a candidate answers, then a judge compares.
+
+The stages run in two processes, because two engines must not share a GPU.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+from evalsuite.data import still_matches
+from evalsuite.engines.protocols import Generator
+from evalsuite.errors import EngineError
+from evalsuite.judging.judge import Judge, JudgeEngine, load_judge
+from evalsuite.judging.prompt import load_prompt
+from evalsuite.kinds.alpaca_eval.data import (
+    Answer,
+    Answers,
+    load_answers,
+    load_rows,
+    save_answers,
+)
+from evalsuite.kinds.alpaca_eval.scores import Sample, orders, summarise
+from evalsuite.kinds.base import Context, Evaluation, Preview
+from evalsuite.prompting.response_log import FILE_NAME, ResponseLog
+from evalsuite.registry.models import Task
+from evalsuite.results.suspicions import truncated_prompts
+
+if TYPE_CHECKING:
+    from evalsuite.kinds.lm_eval.model import EngineLM
+
+JUDGEMENTS = "judgements.jsonl"
+"""The judge's replies in the job's folder, as they come."""
+
+PLACEHOLDER = "⟨the candidate's answer⟩"
+"""Stands in a previewed prompt of the judge."""
+
+
+class AlpacaEvalHarness:
+    """Adapter for AlpacaEval."""
+
+    def answered(self, task: Task, context: Context) -> bool:
+        """Whether the answers of an earlier run are all there, to the data as it is now."""
+        found = load_answers(context.workdir)
+        return found is not None and still_matches(
+            found.data, context.data_root, task.data, task.datasets
+        )
+
+    def answer(self, task: Task, generator: Generator, context: Context) -> None:
+        """First stage: leave the candidate's answers in ``context.workdir``.
+
+        Raises:
+            DataError: If the instructions are missing or malformed.
+            EngineError: If the engine fails.
+            UsageError: If the chat template refuses an instruction.
+        """
+        from evalsuite.judging.local import Ask
+        from evalsuite.kinds.lm_eval.model import EngineLM
+
+        def report(done: int, total: int) -> None:
+            context.progress(done, total, "answers")
+
+        started = time.perf_counter()
+        rows, data = load_rows(task, context.data_root, context.limit)
+        loading = time.perf_counter() - started
+        with ResponseLog(context.workdir / FILE_NAME) as log:
+            lm = EngineLM(generator, context.checkpoint, log, seed=context.seed, progress=report)
+            prompts = [_prompt(lm, row["instruction"]) for row in rows]
+            texts = lm.generate_until([Ask((prompt, _settings(task))) for prompt in prompts])
+        rendered = {"text": prompts[0], "token_ids": lm.tok_encode(prompts[0])[:64]}
+        suspicions, cut = truncated_prompts(lm.truncated, lm.asked, lm.max_length)
+        answers = Answers(
+            answers=tuple(
+                Answer(
+                    instruction=row["instruction"],
+                    prompt=prompt,
+                    reference=row["output"],
+                    response=_plain(text),
+                )
+                for row, prompt, text in zip(rows, prompts, texts, strict=True)
+            ),
+            data=data,
+            details={"rendered": {"chat": rendered}, "generation": lm.settings},
+            warnings=cut,
+            suspicions=suspicions,
+            engine_seconds=lm.seconds,
+            load_seconds=loading,
+            seconds=time.perf_counter() - started,
+        )
+        save_answers(context.workdir, answers)
+
+    def judge(self, task: Task, engine: JudgeEngine, context: Context) -> Evaluation:  # noqa: ARG002
+        """Second stage: have the answers compared with the references.
+
+        Replies are kept in ``context.workdir`` as they come: none is asked for twice.
+
+        Raises:
+            EngineError: If the judge cannot be asked, or gives no verdict at all.
+        """
+        found = load_answers(context.workdir)
+        if found is None or context.judge is None:
+            raise EngineError("the answers to judge are gone", "run again")
+        started = time.perf_counter()
+        samples = _judged(found, engine, context, context.judge)
+        seconds = time.perf_counter() - started
+        summary = summarise(samples)
+        if summary is None:
+            raise EngineError(
+                f"the judge {engine.version} gave no verdict on any of {len(samples)} samples:"
+                f" {samples[0].problem}",
+                "try another judge",
+            )
+        return Evaluation(
+            main_metric="win_rate",
+            score=summary.win_rate,
+            stderr=summary.stderr,
+            n=summary.judged,
+            metrics=summary.metrics,
+            samples=[sample.row() for sample in samples],
+            data=found.data,
+            raw=summary.raw,
+            details={**found.details, "judge": {"engine": engine.version}},
+            warnings=(*found.warnings, *summary.warnings),
+            suspicions=found.suspicions,
+            engine_seconds=found.engine_seconds + seconds,
+            load_seconds=found.load_seconds,
+            earlier_seconds=found.seconds,
+        )
+
+    def preview(self, task: Task, context: Context) -> list[Preview]:
+        """Render the first prompt of the candidate and, with one chosen, of the judge."""
+        from evalsuite.kinds.lm_eval.model import EngineLM
+
+        [row], _ = load_rows(task, context.data_root, 1)
+        lm = EngineLM(None, context.checkpoint)
+        text = _prompt(lm, row["instruction"])
+        shown = [Preview(side="chat", text=text, token_ids=tuple(lm.tok_encode(text)))]
+        if context.judge is None:
+            return shown
+        engine = load_judge(
+            context.judge,
+            context.judge_checkpoint,
+            engine="transformers",
+            device="cpu",
+            dtype="auto",
+            weights=False,
+        )
+        [order, *_] = orders(row["instruction"], context.judge.order, context.seed)
+        pair = (PLACEHOLDER, row["output"])
+        first, second = pair if order == "candidate-first" else pair[::-1]
+        asked, ids = engine.show(load_prompt().fill(row["instruction"], first, second))
+        return [*shown, Preview(side="judge", text=asked, token_ids=ids)]
+
+
+def _judged(found: Answers, engine: JudgeEngine, context: Context, judge: Judge) -> list[Sample]:
+    """All samples, with the replies to their prompts."""
+
+    def report(done: int, total: int) -> None:
+        context.progress(done, total, "judgements")
+
+    template = load_prompt()
+    drawn = [orders(answer.instruction, judge.order, context.seed) for answer in found.answers]
+    prompts = [
+        template.fill(
+            answer.instruction,
+            *(
+                (answer.response, answer.reference)
+                if order == "candidate-first"
+                else (answer.reference, answer.response)
+            ),
+        )
+        for answer, order_of in zip(found.answers, drawn, strict=True)
+        if answer.response != answer.reference
+        for order in order_of
+    ]
+    with ResponseLog(context.workdir / JUDGEMENTS) as log:
+        replies = iter(engine.ask(prompts, log, report))
+    samples = []
+    for number, (answer, order_of) in enumerate(zip(found.answers, drawn, strict=True)):
+        asked = order_of if answer.response != answer.reference else ()
+        samples.append(
+            Sample(
+                number=number,
+                answer=answer,
+                order=asked,
+                replies=tuple(next(replies) for _ in asked),
+            )
+        )
+    return samples
+
+
+def _prompt(lm: EngineLM, instruction: str) -> str:
+    return lm.apply_chat_template([{"role": "user", "content": instruction}])
+
+
+def _settings(task: Task) -> dict[str, Any]:
+    decoding = task.generation
+    return {
+        "until": list(decoding.stop),
+        "max_gen_toks": decoding.max_tokens,
+        "do_sample": decoding.temperature > 0,
+        "temperature": decoding.temperature,
+        "top_p": decoding.top_p,
+    }
+
+
+def _plain(text: str) -> str:
+    """Text that can be stored: lone surrogates, which a tokenizer may give, are replaced."""
+    return text.encode("utf-8", "replace").decode()

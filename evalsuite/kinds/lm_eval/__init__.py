@@ -1,0 +1,1 @@
+"""Generative tasks of lm-eval, and on own data."""

@@ -1,0 +1,290 @@
+"""From lm-eval's result to a score with its samples: pure functions."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol, runtime_checkable
+
+from evalsuite.errors import EngineError, UsageError, did_you_mean
+from evalsuite.kinds.lm_eval.grit.rows import GROUP, ID
+from evalsuite.kinds.lm_eval.tasks import LoadedTasks
+from evalsuite.registry.models import MAIN_METRIC, Task
+from evalsuite.results.suspicions import UNPARSED_SHARE
+from evalsuite.stats import mean_with_error
+
+Metrics = Mapping[str, Any]
+
+NOT_FRACTIONS = frozenset(
+    {"perplexity", "word_perplexity", "byte_perplexity", "bits_per_byte", "bleu", "chrf", "ter"}
+)
+"""Metrics whose values are not between 0 and 1."""
+
+PLAIN_FILTER = "none"
+"""lm-eval's name for the filter that leaves a response as it is."""
+
+INVALID = "[invalid]"
+"""What lm-eval's extraction filters give where they find nothing."""
+
+KEPT = ("results", "groups", "group_subtasks", "versions", "n-shot", "n-samples")
+
+
+@runtime_checkable
+class Extractor(Protocol):
+    """A scorer that can say which part of a response is the answer."""
+
+    def extract(self, response: str) -> str | None:
+        """The answer, or ``None``."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Summary:
+    """The parts of an evaluation that come from lm-eval's result."""
+
+    main_metric: str
+    score: float
+    stderr: float | None
+    n: int
+    percent: bool
+    metrics: dict[str, float]
+    samples: list[dict[str, Any]]
+    first_prompt: str
+    raw: dict[str, Any]
+    warnings: tuple[str, ...]
+    mean_over_groups: bool
+    """Whether the score is an unweighted mean over the tasks of a group."""
+
+
+def summarise(task: Task, loaded: LoadedTasks, results: Mapping[str, Any]) -> Summary:
+    """Reduce lm-eval's result to one score.
+
+    The score of a group is the group's own aggregate; of a group or tag without one, the mean
+    over its tasks' main metrics.
+
+    Args:
+        task: Says which metric counts, if it is not the first.
+        loaded: The tasks that were evaluated.
+        results: What ``lm_eval.evaluator.evaluate`` gave.
+
+    Raises:
+        UsageError: If the metric that the task names does not exist.
+        EngineError: If no finite score came out.
+    """
+    table: Mapping[str, Metrics] = {**results["results"], **results.get("groups", {})}
+    leaves = list(loaded.leaves)
+    wanted = task.main_metric or MAIN_METRIC.get(task.type or "")
+    mains = {name: main_key(table[name], wanted, name) for name in leaves}
+    score, stderr, key = _score(loaded.name, table, mains, wanted)
+    if not math.isfinite(score):
+        raise EngineError(f"task {task.name}: the score {key} is {score}")
+    samples, unparsed = _samples(results["samples"], loaded, mains)
+    metrics = _metrics(loaded.name, table)
+    metrics.setdefault(_shown(key), score)
+    for name, share in unparsed.items():
+        metrics.setdefault(name, share)
+    return Summary(
+        main_metric=_shown(key),
+        score=score,
+        stderr=stderr,
+        n=sum(results["n-samples"][name]["effective"] for name in leaves),
+        percent=key.partition(",")[0] not in NOT_FRACTIONS,
+        metrics=metrics,
+        samples=samples,
+        first_prompt=samples[0]["prompt"],
+        raw=json.loads(json.dumps({k: results[k] for k in KEPT if k in results}, default=str)),
+        warnings=_warnings(metrics),
+        mean_over_groups=len(leaves) > 1 and _weighs_parts_alike(loaded, table, key),
+    )
+
+
+def main_key(metrics: Metrics, wanted: str | None, name: str) -> str:
+    """lm-eval's key (``metric,filter``) of the metric that counts.
+
+    Args:
+        metrics: A task's entry in lm-eval's results.
+        wanted: ``metric``, ``metric,filter`` or ``None`` for lm-eval's first.
+        name: The task, for the message.
+
+    Raises:
+        UsageError: If there is no such metric.
+    """
+    keys = _keys(metrics)
+    if wanted is None:
+        if not keys:
+            raise EngineError(f"lm-eval gave no metric for {name}")
+        return keys[0]
+    for key in keys:
+        if wanted in (key, key.partition(",")[0]):
+            return key
+    raise UsageError(f"{name} has no metric {wanted!r}", did_you_mean(wanted, map(_shown, keys)))
+
+
+def _keys(metrics: Metrics) -> list[str]:
+    return [
+        key
+        for key, value in metrics.items()
+        if "," in key and "_stderr," not in key and _number(value) is not None
+    ]
+
+
+def _number(value: object) -> float | None:
+    if isinstance(value, bool | int | float):
+        return float(value)
+    # NumPy scalars, without importing NumPy
+    item = getattr(value, "item", None)
+    return float(item()) if callable(item) and getattr(value, "shape", None) == () else None
+
+
+def _shown(key: str) -> str:
+    """``acc,none`` is shown as ``acc``."""
+    return key.removesuffix(f",{PLAIN_FILTER}")
+
+
+def _stderr(metrics: Metrics, key: str) -> float | None:
+    metric, _, filter_name = key.partition(",")
+    value = _number(metrics.get(f"{metric}_stderr,{filter_name}"))
+    return value if value is not None and math.isfinite(value) else None
+
+
+def _score(
+    name: str, table: Mapping[str, Metrics], mains: Mapping[str, str], wanted: str | None
+) -> tuple[float, float | None, str]:
+    """Score, standard error and key of the main metric."""
+    own = table.get(name, {})
+    if _keys(own):
+        key = main_key(own, wanted, name)
+        score = _number(own[key])
+        assert score is not None
+        return score, _stderr(own, key), key
+    values = [float(table[leaf][key]) for leaf, key in mains.items()]
+    errors = [_stderr(table[leaf], key) for leaf, key in mains.items()]
+    score, stderr = mean_with_error(values, errors)
+    return score, stderr, next(iter(mains.values()))
+
+
+def _weighs_parts_alike(loaded: LoadedTasks, table: Mapping[str, Metrics], key: str) -> bool:
+    """Whether a score over several tasks is the mean over them, not over their items."""
+    if not _keys(table.get(loaded.name, {})):
+        return True
+    group = loaded.tasks["groups"][loaded.name]
+    metric = key.partition(",")[0]
+    return any(
+        part.metric == metric and not part.weight_by_size
+        for part in group.aggregate_metric_list or ()
+    )
+
+
+def _metrics(name: str, table: Mapping[str, Metrics]) -> dict[str, float]:
+    """The task's own metrics as they are, those of subtasks as ``subtask/metric``."""
+    found: dict[str, float] = {}
+    for entry, metrics in table.items():
+        prefix = "" if entry == name else f"{entry}/"
+        for key in _keys(metrics):
+            value = _number(metrics[key])
+            if value is not None and math.isfinite(value):
+                found[prefix + _shown(key)] = value
+    return found
+
+
+def _samples(
+    logged: Mapping[str, Sequence[Mapping[str, Any]]],
+    loaded: LoadedTasks,
+    mains: Mapping[str, str],
+) -> tuple[list[dict[str, Any]], dict[str, float]]:
+    """One row a test item, and the shares of answers in which nothing was found.
+
+    They are called ``unparsed``, and ``part/unparsed`` for the parts of a task that has some. A
+    task that takes responses as they are has none, unless nearly all of them are empty.
+    """
+    rows: list[dict[str, Any]] = []
+    shares: dict[str, float] = {}
+    for name, key in mains.items():
+        metric, _, filter_name = key.partition(",")
+        leaf = loaded.leaves[name]
+        scorer = leaf.get_config("process_results")
+        own = [
+            _identity(name, example, len(mains)) | _row(metric, example, leaf, scorer)
+            for example in logged[name]
+            if example["filter"] == filter_name
+        ]
+        rows.extend(own)
+        extracting = filter_name != PLAIN_FILTER or _unparsed(own) >= UNPARSED_SHARE
+        if leaf.OUTPUT_TYPE == "generate_until" and extracting:
+            shares["unparsed"] = 0.0
+            if len(mains) > 1:
+                shares[f"{name}/unparsed"] = _unparsed(own)
+    return rows, {**shares, "unparsed": _unparsed(rows)} if shares else {}
+
+
+def _unparsed(rows: Sequence[Mapping[str, Any]]) -> float:
+    return sum(not row["parsed"] for row in rows) / max(len(rows), 1)
+
+
+def _row(metric: str, example: Mapping[str, Any], leaf: Any, scorer: object) -> dict[str, Any]:
+    row: dict[str, Any] = {
+        "score": _number(example.get(metric)),
+        "prompt": _plain(example["arguments"][0][0]),
+        "target": _plain(example["target"]),
+    }
+    if leaf.OUTPUT_TYPE == "generate_until":
+        return row | _generated(example, scorer) | {"logprobs": ""}
+    return row | _scored(example)
+
+
+def _identity(name: str, example: Mapping[str, Any], leaves: int) -> dict[str, Any]:
+    """A sample's id and what it belongs to.
+
+    Shipped tasks give their items names that are the same in every variant; others are counted
+    within their task. Items of a task that has parts belong to their part.
+    """
+    doc = example["doc"]
+    told = doc if isinstance(doc, Mapping) else {}
+    return {
+        "sample": str(told.get(ID, f"{name}/{example['doc_id']}")),
+        "group": str(told.get(GROUP, name if leaves > 1 else "")),
+    }
+
+
+def _generated(example: Mapping[str, Any], scorer: object) -> dict[str, Any]:
+    responses = [str(response) for response in example["resps"][0]]
+    if isinstance(scorer, Extractor):
+        extracted: list[str | None] = [scorer.extract(response) for response in responses]
+    else:
+        filtered = example["filtered_resps"][0]
+        listed = filtered if isinstance(filtered, list | tuple) else [filtered]
+        extracted = [None if item in (INVALID, "", None) else str(item) for item in listed]
+    return {
+        "response": _one_or_list(responses),
+        "extracted": _one_or_list([item or "" for item in extracted]),
+        "parsed": all(item is not None for item in extracted),
+    }
+
+
+def _scored(example: Mapping[str, Any]) -> dict[str, Any]:
+    """Multiple choice shows the most likely continuation; others their log-likelihood."""
+    pairs = example["filtered_resps"]
+    values = [float(p[0]) if isinstance(p, list | tuple) else float(p) for p in pairs]
+    best = max(range(len(values)), key=values.__getitem__)
+    continuation = example["arguments"][best]
+    return {
+        "response": _plain(continuation[1]) if len(continuation) > 1 else "",
+        "extracted": str(best) if len(values) > 1 else "",
+        "parsed": True,
+        "logprobs": json.dumps(values),
+    }
+
+
+def _one_or_list(texts: Sequence[str]) -> str:
+    return texts[0] if len(texts) == 1 else json.dumps(texts, ensure_ascii=False)
+
+
+def _plain(value: object) -> str:
+    return value if isinstance(value, str) else json.dumps(value, default=str)
+
+
+def _warnings(metrics: Mapping[str, float]) -> tuple[str, ...]:
+    if share := metrics.get("timeouts"):
+        return (f"{100 * share:.1f} % of the programs did not end in time",)
+    return ()

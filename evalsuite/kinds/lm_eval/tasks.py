@@ -1,0 +1,202 @@
+"""Loading lm-eval's own tasks: by name, offline from a local mirror where there is one."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from datasets import Dataset, DatasetDict
+from lm_eval.tasks import TaskManager
+from lm_eval.tasks._factory import TaskFactory
+from lm_eval.tasks._index import Entry, Kind
+from lm_eval.tasks._yaml_loader import load_yaml
+
+from evalsuite.data import converted_folder, dataset_folder, hub_info, local_info, rows_hash
+from evalsuite.errors import DataError, TaskSkipped, UsageError
+from evalsuite.kinds.lm_eval.names import IndexEntry, find, load_index, shipped_index
+from evalsuite.schema import DataInfo
+
+DROPPED_KWARGS = ("revision", "trust_remote_code", "token")
+"""Arguments of ``load_dataset`` that have a meaning for the hub only."""
+
+REVISION = re.compile(r"@([0-9a-f]{40})/")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadedTasks:
+    """Tasks ready for lm-eval, and where their data came from."""
+
+    name: str
+    """Name of the task or group that was asked for."""
+    tasks: dict[str, Any]
+    """lm-eval's ``TaskDict``."""
+    data: DataInfo
+    multiturn: bool
+    """In a chat: few-shot examples as turns of their own (lm-eval's default), or all in one
+    message (the GRIT paper's form)."""
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def leaves(self) -> dict[str, Any]:
+        """The tasks that are evaluated, by name."""
+        leaves: dict[str, Any] = self.tasks["tasks"]
+        return leaves
+
+
+def load_source(
+    name: str, *, tokenizer: Path, data_root: Path | None, shots: int | None, seed: int
+) -> LoadedTasks:
+    """Load a task, group or tag of lm-eval, or one of the shipped task files.
+
+    Args:
+        name: lm-eval's name for it.
+        tokenizer: Folder of the checkpoint's tokenizer, for tasks that measure text in tokens;
+            they get it as lm-eval's command line hands them the model's arguments.
+        data_root: Local mirror of the hub; with it nothing is fetched.
+        shots: Few-shot examples; ``None`` for what the task says.
+        seed: Chooses the few-shot examples where the task draws them at random.
+
+    Raises:
+        UsageError: If there is no such task, or it cannot have that many shots.
+        DataError: If a dataset is missing.
+        TaskSkipped: If the task would run generated code outside a sandbox.
+    """
+    wanted = find(name)
+    shipped = wanted.name in shipped_index()
+    factory = _Factory(name, data_root, tokenizer, shipped=shipped)
+    known = shipped_index() if shipped else load_index()
+    registry = {entry.name: _entry(entry) for entry in known.values()}
+    try:
+        built = factory.build(registry[wanted.name], overrides=None, registry=registry)
+    except (OSError, ValueError) as error:
+        raise DataError(f"the data of lm_eval:{name} cannot be loaded: {_first(error)}") from error
+    except ImportError as error:
+        raise UsageError(
+            f"lm_eval:{name} needs a package that is not installed: {_first(error)}",
+            "install it beside evalsuite",
+        ) from error
+    items = built if isinstance(built, list) else [built]
+    loaded: Any = TaskManager(include_defaults=False).load(items)
+    for leaf, task in loaded["tasks"].items():
+        _set_shots(leaf, task, shots)
+        task.set_fewshot_seed(seed)
+    return LoadedTasks(
+        name=name,
+        tasks=loaded,
+        data=_data_info(factory, loaded["tasks"].values()),
+        # The examples of the shipped ones are inside the one message.
+        multiturn=not shipped,
+    )
+
+
+def _entry(known: IndexEntry) -> Entry:
+    return Entry(name=known.name, kind=Kind[known.kind], yaml_path=known.path, tags=set(known.tags))
+
+
+def _first(error: BaseException) -> str:
+    return (str(error).strip() or repr(error)).splitlines()[0]
+
+
+@dataclass
+class _Sources:
+    """Datasets that were redirected, and those that came from elsewhere."""
+
+    local: dict[str, Path] = field(default_factory=dict)
+    hub: dict[str, str] = field(default_factory=dict)
+    """Name → the revision that the task file asks for."""
+
+
+class _Factory(TaskFactory):  # type: ignore[misc]
+    """Builds tasks with their datasets redirected into a local mirror."""
+
+    def __init__(
+        self, asked: str, data_root: Path | None, tokenizer: Path, *, shipped: bool
+    ) -> None:
+        super().__init__(meta={"tokenizer": str(tokenizer)})
+        self._asked = asked
+        self._root = data_root
+        self._shipped = shipped
+        self.sources = _Sources()
+
+    def _load_full_config(
+        self, entry: Entry, overrides: dict[str, Any] | None = None
+    ) -> dict[str, Any]:
+        if entry.yaml_path is not None:
+            # Before functions are resolved: importing them may already fetch a code runner.
+            plain = load_yaml(entry.yaml_path, resolve_func=False)
+            if plain.get("unsafe_code"):
+                raise TaskSkipped(
+                    f"lm_eval:{entry.name} runs generated code outside a sandbox",
+                    "use a task of type 'code'",
+                )
+        config: dict[str, Any] = super()._load_full_config(entry, overrides)
+        if isinstance(path := config.get("dataset_path"), str):
+            self._redirect(config, path)
+        return config
+
+    def _redirect(self, config: dict[str, Any], path: str) -> None:
+        kwargs = dict(config.get("dataset_kwargs") or {})
+        if self._root is None:
+            self.sources.hub[path] = str(kwargs.get("revision", "unknown"))
+            return
+        revision = kwargs.get("revision")
+        folder = dataset_folder(self._root, path, revision)
+        if folder is None:
+            at = f" (revision {revision})" if revision else ""
+            raise DataError(
+                f"dataset {path}{at}, needed by lm_eval:{self._asked}, is not in {self._root}",
+                f"put it there as {path}, in the layout of a Hugging Face dataset repository",
+            )
+        for key in DROPPED_KWARGS:
+            kwargs.pop(key, None)
+        if "custom_dataset" not in config:
+            kwargs["cache_dir"] = str(converted_folder(folder))
+        elif self._shipped:  # these functions are not told 'dataset_path'
+            kwargs |= {"path": str(folder), "cache_dir": str(converted_folder(folder))}
+        config["dataset_path"] = str(folder)
+        config["dataset_kwargs"] = kwargs
+        self.sources.local[path] = folder
+
+
+def _set_shots(name: str, task: Any, shots: int | None) -> None:
+    """Set the number of few-shot examples; lm-eval keeps 0 where a task says 0."""
+    defined = task.get_config("num_fewshot")
+    if shots is None:
+        if defined is None:
+            task.set_config("num_fewshot", 0)
+        return
+    if defined == 0 and shots > 0:
+        raise UsageError(f"lm_eval:{name} is defined without few-shot examples", "drop 'shots'")
+    task.set_config("num_fewshot", shots)
+
+
+def _data_info(factory: _Factory, tasks: Iterable[Any]) -> DataInfo:
+    sources = factory.sources
+    if sources.local:
+        return local_info(sources.local)
+    listed = list(tasks)
+    revisions = dict(sorted(sources.hub.items()))
+    for task in listed:
+        if (found := _revision(task.dataset)) and task.DATASET_PATH in revisions:
+            revisions[task.DATASET_PATH] = found
+    return hub_info(revisions, rows_hash(_rows(listed)))
+
+
+def _revision(dataset: Any) -> str | None:
+    """Commit of a dataset from the hub, from the addresses of its files."""
+    tables = dataset.values() if isinstance(dataset, DatasetDict) else [dataset]
+    for table in tables:
+        checksums = table.info.download_checksums if isinstance(table, Dataset) else None
+        for address in checksums or {}:
+            if match := REVISION.search(address):
+                return match.group(1)
+    return None
+
+
+def _rows(tasks: Iterable[Any]) -> Iterator[Mapping[str, object]]:
+    for task in tasks:
+        for row in task.eval_docs:
+            yield row if isinstance(row, Mapping) else {"row": row}

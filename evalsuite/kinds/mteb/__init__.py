@@ -1,0 +1,1 @@
+"""Embedding tasks of mteb, and on own data."""

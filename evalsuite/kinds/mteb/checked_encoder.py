@@ -1,0 +1,101 @@
+"""An encoder whose texts and vectors are looked at on their way."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+import numpy as np
+
+from evalsuite.checkpoint.folder import read_object
+from evalsuite.checkpoint.models import Checkpoint
+from evalsuite.engines.protocols import Encoder, Progress, Rendered, Vectors
+from evalsuite.results.suspicions import collapsed, refused
+from evalsuite.schema import Suspicion
+
+SAMPLE: Final = 512
+"""Vectors that are kept for each prefix: a few MB, and milliseconds to compare."""
+
+
+class WatchedEncoder:
+    """Passes everything on, and keeps the vectors of the first different texts of each prefix.
+
+    Args:
+        inner: Computes the vectors.
+    """
+
+    def __init__(self, inner: Encoder) -> None:
+        self._inner = inner
+        self._seen: dict[str, dict[str, Vectors]] = {}
+
+    @property
+    def version(self) -> str:
+        return self._inner.version
+
+    def render(self, text: str, prefix: str = "") -> Rendered:
+        return self._inner.render(text, prefix)
+
+    def close(self) -> None:
+        self._inner.close()
+
+    def encode(
+        self, texts: Sequence[str], prefix: str = "", progress: Progress | None = None
+    ) -> Vectors:
+        vectors = self._inner.encode(texts, prefix, progress)
+        seen = self._seen.setdefault(prefix, {})
+        for text, vector in zip(texts, vectors, strict=True):
+            if len(seen) >= SAMPLE:
+                break
+            if text not in seen:
+                seen[text] = vector.copy()
+        return vectors
+
+    def suspicions(self) -> tuple[Suspicion, ...]:
+        """What the vectors so far give reason to suspect."""
+        return tuple(
+            one
+            for prefix, seen in self._seen.items()
+            if seen
+            for one in collapsed(
+                np.stack(list(seen.values())),
+                f"texts behind {prefix.strip()[:40]!r}" if prefix.strip() else "texts",
+            )
+        )
+
+
+def check_rendered(encoder: Encoder, checkpoint: Checkpoint, examples: Iterable[Rendered]) -> None:
+    """Refuse texts that do not reach the model as they were meant.
+
+    What stands first for every text, an empty one too, is the tokenizer's BOS (or ``[CLS]``).
+
+    Args:
+        encoder: Renders texts.
+        checkpoint: Its checkpoint.
+        examples: What the model is given, of each side of a task.
+
+    Raises:
+        EngineError: With the code ``double-bos`` or ``vocabulary-mismatch``.
+    """
+    start = encoder.render("").token_ids[:1]
+    rows = _embeddings(checkpoint)
+    for example in examples:
+        ids = example.token_ids
+        if start and ids[:2] == start * 2:
+            raise refused(
+                "double-bos",
+                f"{example.text[:40]!r} begins with two BOS tokens (number {start[0]})",
+                "take the BOS out of the wrapper (--wrapper): the tokenizer puts one",
+            )
+        if rows is not None and max(ids, default=0) >= rows:
+            raise refused(
+                "vocabulary-mismatch",
+                f"{example.text[:40]!r} has the token {max(ids):,}, but {checkpoint.name} has "
+                f"{rows:,} embeddings",
+                "copy the tokenizer files of the model it was trained from into it",
+            )
+
+
+def _embeddings(checkpoint: Checkpoint) -> int | None:
+    """Tokens that a checkpoint has embeddings for, if its config says so."""
+    size = read_object(checkpoint.path / "config.json").get("vocab_size")
+    return size if isinstance(size, int) else None

@@ -1,0 +1,220 @@
+"""Evaluates embedding tasks with mteb's own code."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from evalsuite.engines.protocols import Encoder, Rendered
+from evalsuite.errors import EngineError, UsageError, did_you_mean
+from evalsuite.kinds.base import Context, Evaluation, Preview
+from evalsuite.kinds.mteb.checked_encoder import WatchedEncoder, check_rendered
+from evalsuite.registry.models import MAIN_METRIC, Task
+
+if TYPE_CHECKING:
+    from evalsuite.kinds.mteb.encoder import MtebEncoder
+    from evalsuite.kinds.mteb.retrieval import MtebSearch
+    from evalsuite.kinds.mteb.tasks import Prepared
+
+TOKENS_SHOWN = 16
+"""How many token ids of a rendered example are kept."""
+
+_ALIASES = {("reranking", "map"): "map_at_1000"}
+"""(Type, metric) of own-data tasks → mteb's name; a candidate list is shorter than 1000."""
+
+
+class MtebHarness:
+    """Adapter for embedding tasks: mteb's tasks by name, and tasks on one's own files."""
+
+    def evaluate(self, task: Task, encoder: Encoder, context: Context) -> Evaluation:
+        """Evaluate one task.
+
+        See :func:`evalsuite.kinds.mteb.tasks.prepare` for what ``context.limit`` keeps and
+        :func:`evalsuite.kinds.mteb.encoder.resolve_prompt` for the instruction of each side.
+        The score is mteb's mean over the evaluated subsets of one split. Metrics are mteb's,
+        without those about abstention (``nauc_…``, kept in ``raw``).
+
+        Raises:
+            UsageError: For a task, subset, split or metric that does not exist.
+            CheckpointError: If the checkpoint cannot embed.
+            DataError: If the data is missing or malformed.
+            EngineError: If the embeddings are useless, or no score comes out.
+        """
+        from evalsuite.kinds.mteb.encoder import protocol_of, quiet
+
+        protocol_of(context.checkpoint)
+        sharded = context.sharded(encoder)
+        watched = WatchedEncoder(sharded)
+        with quiet() as screen:
+            from evalsuite.kinds.mteb.samples import collect
+            from evalsuite.kinds.mteb.tasks import prepare
+
+            def report(done: int, total: int) -> None:
+                with contextlib.redirect_stderr(screen):
+                    context.progress(done, total, "texts")
+
+            prepared = prepare(task, context.data_root, context.limit, context.seed)
+            check_rendered(encoder, context.checkpoint, _rendered(prepared, encoder, context))
+            model = _model(watched, prepared, context, report)
+            result, predictions = _run(model, prepared, context.workdir / "predictions")
+            scores = result["scores"][prepared.split]
+            metric = _main_metric(task, prepared.task.metadata.main_score, scores[0])
+            part = collect(prepared, predictions, scores, metric)
+            details = _details(prepared, encoder, context)
+        if not math.isfinite(part.score):
+            raise EngineError(
+                f"{metric} of {task.name} is not a number: too few test items, or useless vectors",
+                "raise --limit, or look at the checkpoint",
+            )
+        return Evaluation(
+            main_metric=metric,
+            score=part.score,
+            stderr=part.stderr,
+            n=part.n,
+            metrics={**_metrics(scores), metric: part.score},
+            samples=part.rows,
+            data=prepared.data,
+            raw=_plain(result),
+            details=details,
+            warnings=part.warnings,
+            suspicions=watched.suspicions(),
+            engine_seconds=sharded.seconds,
+            load_seconds=prepared.load_seconds,
+        )
+
+    def preview(self, task: Task, encoder: Encoder, context: Context) -> list[Preview]:
+        """Render the first test item of each side; loads the data, embeds nothing."""
+        from evalsuite.kinds.mteb.encoder import quiet
+
+        with quiet():
+            from evalsuite.kinds.mteb.tasks import prepare
+
+            prepared = prepare(task, context.data_root, context.limit, context.seed)
+            return _show(prepared, encoder, context)
+
+
+def _show(prepared: Prepared, encoder: Encoder, context: Context) -> list[Preview]:
+    """The first test item of each side as the model is given it."""
+    from evalsuite.kinds.mteb.encoder import side_of
+    from evalsuite.kinds.mteb.tasks import first_texts
+
+    prompts, shown = _prompts(prepared, context), []
+    for side, text in first_texts(prepared):
+        example = encoder.render(text, prompts(side).prefix)
+        ids = example.token_ids[:TOKENS_SHOWN]
+        shown.append(Preview(side=side_of(side), text=example.text, token_ids=ids))
+    return shown
+
+
+def _rendered(prepared: Prepared, encoder: Encoder, context: Context) -> list[Rendered]:
+    """The first test item of each side, with all of its token ids."""
+    from evalsuite.kinds.mteb.tasks import first_texts
+
+    prompts = _prompts(prepared, context)
+    return [encoder.render(text, prompts(side).prefix) for side, text in first_texts(prepared)]
+
+
+def _details(prepared: Prepared, encoder: Encoder, context: Context) -> dict[str, Any]:
+    from evalsuite.kinds.mteb.encoder import side_of
+    from evalsuite.kinds.mteb.tasks import first_texts
+
+    prompts = _prompts(prepared, context)
+    return {
+        "rendered": {
+            example.side: {"text": example.text, "token_ids": list(example.token_ids)}
+            for example in _show(prepared, encoder, context)
+        },
+        "instruction": {
+            side_of(side): prompts(side).instruction for side, _ in first_texts(prepared)
+        },
+        "leaderboard_metric": prepared.task.metadata.main_score,
+    }
+
+
+def _prompts(prepared: Prepared, context: Context) -> Any:
+    from evalsuite.kinds.mteb.encoder import protocol_of, resolve_prompt
+
+    protocol, loaded = protocol_of(context.checkpoint), prepared.task
+    return lambda side: resolve_prompt(
+        protocol, context.instruction, loaded.metadata, loaded.abstask_prompt, side
+    )
+
+
+def _model(
+    encoder: Encoder, prepared: Prepared, context: Context, report: Any
+) -> MtebEncoder | MtebSearch:
+    """What mteb evaluates: for retrieval and reranking something that searches."""
+    from mteb.abstasks.retrieval import AbsTaskRetrieval
+
+    from evalsuite.kinds.mteb.encoder import MtebEncoder
+    from evalsuite.kinds.mteb.retrieval import MtebSearch
+
+    kind = MtebSearch if isinstance(prepared.task, AbsTaskRetrieval) else MtebEncoder
+    return kind(encoder, context.checkpoint, _prompts(prepared, context), report)
+
+
+def _run(
+    model: MtebEncoder | MtebSearch, prepared: Prepared, folder: Path
+) -> tuple[dict[str, Any], Mapping[str, Any]]:
+    """Let mteb evaluate; gives its result and what it predicted, by subset and split."""
+    import json
+    import time
+
+    from mteb.results import TaskResult
+
+    from evalsuite.kinds.mteb.encoder import LOADER_BATCH
+
+    shutil.rmtree(folder, ignore_errors=True)
+    started = time.monotonic()
+    scores = prepared.task.evaluate(
+        model,
+        prepared.split,
+        encode_kwargs={"batch_size": LOADER_BATCH, "show_progress_bar": False},
+        prediction_folder=folder,
+    )
+    result = TaskResult.from_task_results(
+        prepared.task, {prepared.split: scores}, evaluation_time=time.monotonic() - started
+    )
+    with (folder / prepared.task.prediction_file_name).open(encoding="utf-8") as stream:
+        predictions = json.load(stream)
+    return result.to_dict(), predictions
+
+
+def _main_metric(task: Task, default: str, scores: Mapping[str, Any]) -> str:
+    wanted = task.main_metric or (MAIN_METRIC[task.type] if task.type else default)
+    metric = _ALIASES.get((task.type or "", wanted), wanted)
+    if not isinstance(scores.get(metric), (int, float)):
+        known = [name for name, value in scores.items() if _is_metric(name, value)]
+        raise UsageError(f"task {task.name} has no metric {wanted!r}", did_you_mean(wanted, known))
+    return metric
+
+
+def _is_metric(name: str, value: object) -> bool:
+    number = isinstance(value, (int, float)) and math.isfinite(value)
+    return number and name != "main_score" and not name.startswith("nauc_")
+
+
+def _metrics(scores: list[dict[str, Any]]) -> dict[str, float]:
+    """Means over subsets of the metrics that all of them have."""
+    names = [name for name, value in scores[0].items() if _is_metric(name, value)]
+    shared = [n for n in names if all(_is_metric(n, row.get(n)) for row in scores)]
+    return {name: sum(float(row[name]) for row in scores) / len(scores) for name in shared}
+
+
+def _plain(value: Any) -> Any:
+    """JSON-ready copy; what is not a number becomes null."""
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    if isinstance(value, np.generic):
+        return _plain(value.item())
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    return value if isinstance(value, (bool, int, str)) or value is None else str(value)

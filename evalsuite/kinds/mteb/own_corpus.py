@@ -1,0 +1,127 @@
+"""The corpus of an own-data retrieval task, as a file that is mapped into memory.
+
+A corpus may have millions of documents. Its file is read once, row by row; what is kept is an
+Arrow file in the cache, of which the operating system reads what is needed. It is named after the
+content that it was made from. The folder of all of them is bounded, and may be deleted at any time.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from array import array
+from collections.abc import Iterator, Mapping
+from itertools import islice
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from datasets import Dataset
+
+from evalsuite.data import hash_file, require_in_row, stream_rows
+from evalsuite.engines.vectors.files import trim
+from evalsuite.errors import DataError
+from evalsuite.paths import cache_dir
+from evalsuite.registry.models import COLUMNS
+from evalsuite.schema import digest
+
+LAYOUT: Final = 1
+"""Raised when files are written in another way."""
+
+LIMIT: Final = 10 * 2**30
+"""Bytes of all files together, past which those unused for longest are removed."""
+
+_NAMES: Final = ("id", "title", "text")
+_BATCH: Final = 4096
+"""Documents that are in memory while the file is written."""
+
+
+def read_corpus(path: Path, mapping: Mapping[str, str]) -> Dataset:
+    """Read the documents of a retrieval task.
+
+    Args:
+        path: Its corpus: JSONL or Parquet with ``id``, ``text`` and perhaps ``title``.
+        mapping: Standard name → name in the file, where they differ.
+
+    Returns:
+        A data set with the columns ``id``, ``title`` (empty for none) and ``text``, mapped from a
+        file.
+
+    Raises:
+        DataError: For the first row that is malformed, an id that occurs twice, or a cache that
+            cannot be written.
+    """
+    if not path.is_file():
+        next(stream_rows(path))  # says so
+    content, root = hash_file(path), cache_dir() / "corpora"
+    target = root / content[:32] / f"{digest([LAYOUT, dict(mapping)])[:16]}.arrow"
+    try:
+        if target.is_file():
+            os.utime(target)
+            return Dataset.from_file(str(target))
+        target.parent.mkdir(parents=True, exist_ok=True)
+        # Of two runs at once each writes its own, and either may come last.
+        handle, name = tempfile.mkstemp(dir=target.parent, suffix=".tmp")
+        os.close(handle)
+        part = Path(name)
+        try:
+            _write(part, path, mapping)
+            if hash_file(path) != content:
+                raise DataError(f"{path}: changed while it was read", "start again")
+            part.replace(target)
+        finally:
+            part.unlink(missing_ok=True)
+        corpus = Dataset.from_file(str(target))
+        trim(root, LIMIT)  # what is mapped already stays readable
+    except OSError as error:
+        raise DataError(
+            f"{path}: cannot be kept in {root}: {error.strerror}",
+            "free space, or let EVALSUITE_CACHE name another folder",
+        ) from None
+    return corpus
+
+
+def _write(target: Path, path: Path, mapping: Mapping[str, str]) -> None:
+    import pyarrow as pa
+
+    schema = pa.schema([(name, pa.string()) for name in _NAMES])
+    # Of a million ids, a set would take a hundred bytes each.
+    hashes = array("q")
+    documents = _documents(path, mapping)
+    with target.open("wb") as stream:
+        with pa.ipc.new_stream(stream, schema) as writer:
+            while batch := list(islice(documents, _BATCH)):
+                hashes.extend(hash(document[0]) for document in batch)
+                columns = [pa.array(column, pa.string()) for column in zip(*batch, strict=True)]
+                writer.write_batch(pa.record_batch(columns, schema=schema))
+        stream.flush()
+        os.fsync(stream.fileno())
+    _check_ids(target, np.frombuffer(hashes, dtype=np.int64), path)
+
+
+def _documents(path: Path, mapping: Mapping[str, str]) -> Iterator[tuple[str, str, str]]:
+    """Id, title and text of each row."""
+    columns = COLUMNS["retrieval"]["corpus"]
+    names = {given: standard for standard, given in mapping.items()}
+    for number, raw in enumerate(stream_rows(path), start=1):
+        require_in_row(raw, number, columns, mapping, path)
+        row = {names.get(key, key): raw[key] for key in raw}
+        title = row.get("title") or ""
+        for column, value in (("text", row["text"]), ("title", title)):
+            if not isinstance(value, str):
+                kind = type(value).__name__
+                raise DataError(f"{path}:{number}: {column!r} is {kind}, not text")
+        yield str(row["id"]), title, row["text"]
+
+
+def _check_ids(target: Path, hashes: np.ndarray[Any, np.dtype[np.int64]], path: Path) -> None:
+    ordered = np.sort(hashes)
+    twice = ordered[1:][ordered[1:] == ordered[:-1]]
+    suspects = np.flatnonzero(np.isin(hashes, twice))
+    seen: set[str] = set()
+    names = Dataset.from_file(str(target)).select_columns("id")
+    for row in suspects.tolist():  # without repetitions none, but for a clash of hashes
+        name = names[row]["id"]
+        if name in seen:
+            raise DataError(f"{path}:{row + 1}: 'id' {name!r} occurs twice")
+        seen.add(name)

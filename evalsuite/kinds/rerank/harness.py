@@ -1,0 +1,208 @@
+"""The adapter for reranking, in two stages that run in two processes: encoder, then generator."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from evalsuite.data import still_matches
+from evalsuite.engines.protocols import Encoder, Generator
+from evalsuite.errors import EngineError
+from evalsuite.kinds.base import Context, Evaluation, Preview
+from evalsuite.kinds.rerank.candidates import (
+    Candidates,
+    Query,
+    load_candidates,
+    save_candidates,
+)
+from evalsuite.kinds.rerank.ranking import Ranked, listwise, pointwise
+from evalsuite.kinds.rerank.scores import CUT, difference, ndcg
+from evalsuite.prompting.response_log import FILE_NAME, ResponseLog
+from evalsuite.registry.models import Task
+from evalsuite.results.suspicions import truncated_prompts
+
+if TYPE_CHECKING:
+    from evalsuite.kinds.lm_eval.model import EngineLM
+    from evalsuite.kinds.rerank.prompts import PromptWriter
+
+METRIC = f"ndcg_at_{CUT}"
+BEFORE = f"{METRIC}_before"
+"""Metric of a record: the same without reranking."""
+
+
+class RerankHarness:
+    """Adapter for kind ``rerank``."""
+
+    def retrieved(self, task: Task, context: Context) -> bool:
+        """Whether an earlier run has searched for all queries, in the data as it is now."""
+        found = load_candidates(context.workdir)
+        return found is not None and still_matches(
+            found.data, context.data_root, task.data, task.datasets
+        )
+
+    def retrieve(self, task: Task, encoder: Encoder, context: Context) -> None:
+        """First stage: leave the best documents of each query in ``context.workdir``.
+
+        Raises:
+            EvalsuiteError: See :func:`evalsuite.kinds.rerank.retrieve.retrieve`.
+        """
+        from evalsuite.kinds.rerank.retrieve import retrieve
+
+        save_candidates(context.workdir, retrieve(task, encoder, context))
+
+    def evaluate(self, task: Task, generator: Generator, context: Context) -> Evaluation:
+        """Second stage: reorder and score.
+
+        Replies are kept in ``context.workdir`` as they come: none is asked for twice.
+
+        Raises:
+            EngineError: If the first stage has left nothing, or the engine fails.
+            UsageError: If the prompt is wrong.
+        """
+        from evalsuite.kinds.lm_eval.model import EngineLM
+
+        found = load_candidates(context.workdir)
+        if found is None:
+            raise EngineError("the documents to rerank are gone", "run again")
+
+        def report(done: int, total: int) -> None:
+            context.progress(done, total, "prompts")
+
+        with ResponseLog(context.workdir / FILE_NAME) as log:
+            lm = EngineLM(generator, context.checkpoint, log, seed=context.seed, progress=report)
+            writer = _writer(task, lm, generator.max_length)
+            ranked = _rank(task, found, writer, lm)
+        rows = [_row(q, r) for q, r in zip(found.queries, ranked, strict=True)]
+        example = _prompt(task, writer, found.queries[0], found)
+        suspicions, cut = truncated_prompts(lm.truncated, lm.asked, lm.max_length)
+        return Evaluation(
+            main_metric=METRIC,
+            score=statistics.fmean(row["score"] for row in rows),
+            stderr=None,  # the samples give it
+            n=len(rows),
+            metrics=_metrics(rows, ranked),
+            samples=rows,
+            data=found.data,
+            raw={},
+            details=_details(found, rows, example, lm, context.seed),
+            warnings=(*_warnings(rows, ranked), *cut),
+            suspicions=suspicions,
+            engine_seconds=found.engine_seconds + lm.seconds,
+            load_seconds=found.load_seconds,
+            earlier_seconds=found.seconds,
+        )
+
+    def preview(self, task: Task, encoder: Encoder, context: Context) -> list[Preview]:
+        """Render the first query and document, and a prompt; nothing is embedded.
+
+        The prompt has the first documents of the corpus in the place of those that a search
+        would find.
+        """
+        from evalsuite.engines.generators import context_length
+        from evalsuite.kinds.lm_eval.model import EngineLM
+        from evalsuite.kinds.rerank.retrieve import first_candidates
+
+        found = first_candidates(task, encoder, context)
+        shown = [
+            Preview(side=side, text=part["text"], token_ids=tuple(part["token_ids"]))
+            for side, part in found.details["rendered"].items()
+        ]
+        lm = EngineLM(None, context.checkpoint)
+        room = context_length(context.checkpoint.max_positions, None)
+        prompt = _prompt(task, _writer(task, lm, room), found.queries[0], found)
+        ids = tuple(lm.tok_encode(prompt))
+        return [*shown, Preview(side="chat", text=prompt, token_ids=ids)]
+
+
+def _writer(task: Task, lm: EngineLM, context_tokens: int) -> PromptWriter:
+    from evalsuite.kinds.rerank.prompts import PromptWriter
+
+    assert task.rerank is not None
+    # Scoring needs room for an answer of a few tokens.
+    answer = task.generation.max_tokens if task.rerank.method == "listwise" else 8
+    return PromptWriter(task, lm, context_tokens - answer)
+
+
+def _texts(query: Query, found: Candidates, writer: PromptWriter, k: int) -> list[str]:
+    return [writer.text(found.documents[name]) for name in query.documents[:k]]
+
+
+def _rank(task: Task, found: Candidates, writer: PromptWriter, lm: EngineLM) -> list[Ranked]:
+    settings = task.rerank
+    assert settings is not None
+    asked = [(q.text, _texts(q, found, writer, settings.k)) for q in found.queries]
+    if settings.method == "listwise":
+        return listwise(asked, writer, lm, settings, task.generation)
+    return pointwise(asked, writer, lm)
+
+
+def _prompt(task: Task, writer: PromptWriter, query: Query, found: Candidates) -> str:
+    """The prompt of a query before any document has moved."""
+    settings = task.rerank
+    assert settings is not None
+    texts = _texts(query, found, writer, settings.k)
+    if settings.method == "listwise":
+        return writer.listwise(query.text, texts[-settings.window :])[0]
+    return writer.pointwise(query.text, texts[0])
+
+
+def _row(query: Query, ranked: Ranked) -> dict[str, Any]:
+    moved = [query.documents[place] for place in ranked.order]
+    after = [*moved, *query.documents[len(moved) :]]
+    return {
+        "sample": query.id,
+        "score": ndcg(after, query.judged),
+        "before": ndcg(query.documents, query.judged),
+        "query": query.text,
+        "documents_before": list(query.documents),
+        "documents_after": after,
+        "similarities": list(query.scores),
+        "permutation": ranked.order,
+        "replies": ranked.replies,
+        "probabilities": ranked.probabilities,
+        "relevant": [name for name, level in query.judged.items() if level > 0],
+        "parsed": ranked.parsed,
+        "problem": "; ".join(dict.fromkeys(ranked.problems)) or None,
+    }
+
+
+def _metrics(rows: Sequence[dict[str, Any]], ranked: Sequence[Ranked]) -> dict[str, float]:
+    shown = sum(len(one.order) for one in ranked)
+    found = {
+        METRIC: statistics.fmean(row["score"] for row in rows),
+        BEFORE: statistics.fmean(row["before"] for row in rows),
+        "moved": statistics.fmean(float(one.order != sorted(one.order)) for one in ranked),
+    }
+    if ranked[0].probabilities is None:
+        found["unparsed"] = statistics.fmean(float(not one.parsed) for one in ranked)
+        found["incomplete"] = statistics.fmean(float(bool(one.problems)) for one in ranked)
+        found["left_out"] = sum(one.left_out for one in ranked) / shown if shown else 0.0
+    return found
+
+
+def _details(
+    found: Candidates, rows: Sequence[dict[str, Any]], example: str, lm: EngineLM, seed: int
+) -> dict[str, Any]:
+    rendered = {
+        **found.details["rendered"],
+        "chat": {"text": example, "token_ids": lm.tok_encode(example)[:64]},
+    }
+    changed = difference([row["before"] for row in rows], [row["score"] for row in rows], seed)
+    return {**found.details, "rendered": rendered, "difference": changed, "generation": lm.settings}
+
+
+def _warnings(rows: Sequence[dict[str, Any]], ranked: Sequence[Ranked]) -> tuple[str, ...]:
+    told = []
+    if lost := [row for row in rows if not row["parsed"]]:
+        first = " ".join((lost[0]["replies"] or ["(no room for a prompt)"])[0].split())
+        told.append(
+            f"{len(lost)} of {len(rows)} queries keep documents in their old order: no ranking in"
+            f" the reply, for example {first[:60]!r}"
+        )
+    partial = sum(bool(row["problem"]) and row["parsed"] for row in rows)
+    if partial:
+        told.append(f"{partial} of {len(rows)} rankings are not whole; what lacks keeps its order")
+    if left_out := sum(one.left_out for one in ranked):
+        told.append(f"{left_out} documents had no room in a prompt and kept their place")
+    return tuple(told)

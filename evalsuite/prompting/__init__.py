@@ -1,0 +1,1 @@
+"""From texts and conversations to requests, and the log of the answers."""

@@ -1,0 +1,1 @@
+"""Choosing, comparing and judging stored scores."""

@@ -1,0 +1,149 @@
+"""One task, two records: the difference and how sure it is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from evalsuite.results.sampled import Sampled
+from evalsuite.schema import Record
+from evalsuite.stats import Difference, mcnemar_p, paired, sign_flip_p, unpaired
+from evalsuite.stats.errors import group_sums
+
+Test = Literal["McNemar", "permutation", "t", "t, unpaired"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comparison:
+    """What two records of one task say about each other; in the metric's own unit."""
+
+    task: str
+    first: float
+    second: float
+    difference: Difference | None
+    """``None`` where the uncertainty of one of the two is not known."""
+    p: float | None
+    test: Test | None
+    won: int | None = None
+    """Samples on which the second is better; ``None`` for metrics that no sample has."""
+    lost: int | None = None
+    samples: int | None = None
+    """Samples that both have, if they were paired."""
+    percent: bool = True
+    """Whether people are shown ``100 ×`` the scores."""
+    note: str = ""
+    """Why the samples were not paired."""
+
+    @property
+    def delta(self) -> float:
+        """The second score minus the first one."""
+        return self.second - self.first
+
+
+def compare(
+    first: Record, second: Record, samples: tuple[Sampled | None, Sampled | None]
+) -> Comparison:
+    """Compare two scored records of one task.
+
+    Where both keep the same samples of the same data, the comparison is paired: McNemar's exact
+    test for right-or-wrong samples, a permutation of signs for other scores, and a t-test on
+    differences of influences for metrics that no sample has by itself. Otherwise it rests on
+    the two standard errors, as if the samples were different ones.
+
+    Args:
+        first: The baseline.
+        second: The candidate.
+        samples: Of each; ``None`` where there are none to be used.
+
+    Raises:
+        ValueError: If one of the records has no score.
+    """
+    if first.score is None or second.score is None:
+        raise ValueError("only scored records can be compared")
+    one, two = samples
+    note = why_not_paired(first, second, one, two)
+    if note or one is None or two is None:
+        return _unpaired(first, second, note)
+    order = {name: index for index, name in enumerate(two.ids)}
+    at = np.array([order[name] for name in one.ids], dtype=np.intp)
+    groups: Sequence[str] | None = one.groups
+    difference = paired(second.score - first.score, one.influence, two.influence[at], groups)
+    if one.values is None or two.values is None:
+        return Comparison(
+            task=first.signature.task,
+            first=first.score,
+            second=second.score,
+            difference=difference,
+            p=difference.p if difference else None,
+            test="t",
+            samples=len(one.ids),
+            percent=first.percent,
+        )
+    gained = two.values[at] - one.values
+    won, lost = int((gained > 0).sum()), int((gained < 0).sum())
+    test: Test = "McNemar" if _right_or_wrong(one, two) and groups is None else "permutation"
+    if test == "McNemar":
+        p = mcnemar_p(won, lost)
+    else:
+        p = sign_flip_p(group_sums(one.weights * gained, groups))
+    return Comparison(
+        task=first.signature.task,
+        first=first.score,
+        second=second.score,
+        difference=difference,
+        p=p,
+        test=test,
+        won=won,
+        lost=lost,
+        samples=len(one.ids),
+        percent=first.percent,
+    )
+
+
+def why_not_paired(first: Record, second: Record, one: Sampled | None, two: Sampled | None) -> str:
+    """What keeps two records from being compared sample by sample; empty if nothing does."""
+    if one is None or two is None:
+        return "no samples to pair"
+    if first.main_metric != second.main_metric:
+        return f"different metrics: {first.main_metric} and {second.main_metric}"
+    if first.signature.task_hash != second.signature.task_hash:
+        return "different definitions of the task"
+    if first.signature.data != second.signature.data:
+        return "different data"
+    if set(one.ids) != set(two.ids) or len(set(one.ids)) < len(one.ids):
+        return "different samples"
+    return ""
+
+
+def _unpaired(first: Record, second: Record, note: str) -> Comparison:
+    assert first.score is not None
+    assert second.score is not None
+    difference = None
+    errors = (first.stderr, second.stderr)
+    sizes = (first.groups or first.n or 0, second.groups or second.n or 0)
+    if errors[0] is not None and errors[1] is not None and min(sizes) >= 2:
+        delta = second.score - first.score
+        difference = unpaired(delta, errors[0], errors[1], *sizes)
+    return Comparison(
+        task=first.signature.task,
+        first=first.score,
+        second=second.score,
+        difference=difference,
+        p=difference.p if difference else None,
+        test="t, unpaired" if difference else None,
+        percent=first.percent,
+        note=note,
+    )
+
+
+def _right_or_wrong(*both: Sampled) -> bool:
+    """Whether all samples are 0 or 1 and count alike."""
+    return all(
+        one.values is not None
+        and bool(np.isin(one.values, (0.0, 1.0)).all())
+        and bool((one.weights == one.weights[0]).all())
+        for one in both
+    )

@@ -1,0 +1,207 @@
+"""Answering the calls of other processes with this one's engine."""
+
+from __future__ import annotations
+
+import logging
+import subprocess
+import threading
+import time
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from multiprocessing.connection import Connection
+from queue import PriorityQueue
+from typing import Any
+
+from evalsuite.engines.batched import BatchedEncoder, Prepared
+from evalsuite.engines.protocols import Encoder, Generator, SharedGenerator
+from evalsuite.engines.remote import Answer, Ask, Failure, Part
+from evalsuite.engines.vllm.window import Ongoing
+from evalsuite.errors import EngineError, EvalsuiteError
+from evalsuite.run.workers.events import EngineBusy, Event
+
+SECONDS_BETWEEN_NEWS = 0.2
+"""How often a call that is being answered is said to get on."""
+
+
+@dataclass(slots=True)
+class Harness:
+    """A process that does jobs."""
+
+    process: subprocess.Popen[bytes]
+    channel: Connection
+    job: int | None = None
+    """What it is at."""
+    sending: threading.Lock = field(default_factory=threading.Lock)
+
+    @property
+    def gone(self) -> bool:
+        """Whether it has ended."""
+        return self.process.poll() is not None
+
+    def send(self, message: Any) -> None:
+        """Send a message; to one that is gone, nothing."""
+        with self.sending:
+            try:
+                self.channel.send(message)
+            except OSError:
+                return
+
+
+@dataclass(order=True, slots=True)
+class Call:
+    """A call that waits for the engine; the order in which calls are answered."""
+
+    job: int
+    arrival: int
+    harness: Harness | None = field(compare=False, default=None)
+    ask: Ask | None = field(compare=False, default=None)
+    """``None``: all jobs are done."""
+    prepared: Prepared | None = field(compare=False, default=None)
+
+
+Calls = PriorityQueue[Call]
+Emit = Callable[[Event], None]
+
+
+def answer_in_turn(engine: Encoder | Generator, calls: Calls, emit: Emit) -> None:
+    """Answer one call after the other, those of the earliest job first."""
+    served = None
+    while (call := calls.get()).ask is not None:
+        assert call.harness is not None
+        if call.job != served:
+            served = call.job
+            emit(EngineBusy(index=served))
+        if not call.harness.gone:
+            _answer(engine, call.harness, call.ask, call.prepared)
+
+
+def answer_together(engine: SharedGenerator, calls: Calls, emit: Emit) -> None:
+    """Work at all calls that there are; where the earliest job leaves room, the next has it."""
+    begun: list[_Begun] = []
+    told: list[int] = []
+    while True:
+        while not (begun and calls.empty()):
+            call = calls.get()
+            if call.ask is None:
+                for one in begun:
+                    engine.cancel(one.ongoing)
+                return
+            if new := _begin(engine, call):
+                begun.append(new)
+        for one in [one for one in begun if one.harness.gone]:
+            engine.cancel(one.ongoing)
+            begun.remove(one)
+        jobs = sorted({one.job for one in begun})
+        if jobs and jobs != told:
+            told = jobs
+            emit(EngineBusy(index=jobs[0], beside=tuple(jobs[1:])))
+        engine.step()
+        for one in begun:
+            one.tell()
+        begun = [one for one in begun if not one.ongoing.done]
+
+
+@dataclass(eq=False, slots=True)
+class _Begun:
+    """A call that is being answered beside others."""
+
+    job: int
+    harness: Harness
+    number: int
+    ongoing: Ongoing[Any]
+    news: _News
+
+    def tell(self) -> None:
+        """Send what has come of it."""
+        if not self.ongoing.done:
+            self.news.tell_in_time()
+            return
+        try:
+            result = self.ongoing.result()
+        except Exception as error:  # noqa: BLE001 - it ends the job, not the engine
+            self.harness.send(Failure(self.number, portable(error)))
+        else:
+            self.news.tell()
+            self.harness.send(Answer(self.number, result, self.ongoing.seconds))
+
+
+def _begin(engine: SharedGenerator, call: Call) -> _Begun | None:
+    assert call.harness is not None
+    assert call.ask is not None
+    if call.harness.gone:
+        return None
+    (requests,), rank = call.ask.arguments, (call.job, call.arrival)
+    news = _News(call.harness, call.ask.number)
+    try:
+        ongoing: Ongoing[Any] = (
+            engine.start_scoring(requests, rank)
+            if call.ask.kind == "score"
+            else engine.start_generating(requests, news.add, rank)
+        )
+    except Exception as error:  # noqa: BLE001 - it ends the job, not the engine
+        call.harness.send(Failure(call.ask.number, portable(error)))
+        return None
+    return _Begun(call.job, call.harness, call.ask.number, ongoing, news)
+
+
+def _answer(
+    engine: Encoder | Generator, harness: Harness, ask: Ask, prepared: Prepared | None
+) -> None:
+    """Answer a call."""
+    started = time.perf_counter()
+    news = _News(harness, ask.number)
+    try:
+        result = _call(engine, ask, prepared, news.add)
+    except Exception as error:  # noqa: BLE001 - it ends the job, not the engine
+        harness.send(Failure(ask.number, portable(error)))
+    else:
+        news.tell()
+        harness.send(Answer(ask.number, result, time.perf_counter() - started))
+
+
+def _call(
+    engine: Encoder | Generator, ask: Ask, prepared: Prepared | None, news: Callable[..., None]
+) -> Any:
+    if prepared is not None:
+        assert isinstance(engine, BatchedEncoder)
+        return engine.embed(prepared, news)
+    if isinstance(engine, Encoder):
+        texts, prefix = ask.arguments
+        return engine.encode(texts, prefix, news)
+    if ask.kind == "score":
+        return engine.score(*ask.arguments)
+    (requests,) = ask.arguments
+    return engine.generate(requests, news)
+
+
+class _News:
+    """Collects what is done of a call, so that not each item is a message."""
+
+    def __init__(self, harness: Harness, number: int) -> None:
+        self._harness = harness
+        self._number = number
+        self._items: list[tuple[Any, ...]] = []
+        self._told = time.monotonic()
+
+    def add(self, *item: Any) -> None:
+        self._items.append(item)
+        self.tell_in_time()
+
+    def tell_in_time(self) -> None:
+        if time.monotonic() - self._told >= SECONDS_BETWEEN_NEWS:
+            self.tell()
+
+    def tell(self) -> None:
+        if self._items:
+            self._harness.send(Part(self._number, self._items))
+        self._items = []
+        self._told = time.monotonic()
+
+
+def portable(error: Exception) -> EvalsuiteError:
+    """An error that another process can raise; what is no error of ours goes to the log too."""
+    if isinstance(error, EvalsuiteError):
+        return error
+    logging.getLogger(__name__).error("%s", "".join(traceback.format_exception(error)))
+    return EngineError(f"{type(error).__name__}: {error}", "the engine's log says where")

@@ -1,0 +1,201 @@
+"""The engine's side of the processes that do jobs.
+
+One thread hears all of them: it passes their events on, hands out jobs, and makes texts ready;
+the thread that has the engine answers their calls (:mod:`evalsuite.run.workers.answering`).
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections import Counter, deque
+from collections.abc import Sequence
+from itertools import count
+from multiprocessing.connection import Connection, wait
+from queue import PriorityQueue
+from typing import Any
+
+from evalsuite.engines.batched import BatchedEncoder
+from evalsuite.engines.protocols import Encoder, Generator, SharedGenerator
+from evalsuite.engines.remote import Answer, Ask, Failure
+from evalsuite.run.workers.answering import (
+    Call,
+    Calls,
+    Harness,
+    answer_in_turn,
+    answer_together,
+    portable,
+)
+from evalsuite.run.workers.jobs import JobRunner
+from evalsuite.run.workers.spec import Do, Free
+
+CORES_A_HARNESS = 4
+"""Processors for which one more harness process is worth its memory."""
+
+LEAST, LEAST_TOGETHER = 2, 3
+"""Harness processes on a machine with few processors. Where the engine works for all of them
+together, one task can end and another wait while a third is scored or loaded."""
+
+TRIES = 2
+"""How often a job is begun whose process ends within it."""
+
+
+class Serving:
+    """Has jobs done by other processes, with an engine of this one.
+
+    The first process is started at once, and each further one when the one before has its imports
+    behind it: while the engine is loaded, where calls need no engine to be made ready.
+
+    Args:
+        runner: Has the list of jobs; stores the failure of what no process could do.
+        indices: The jobs, in order.
+    """
+
+    def __init__(self, runner: JobRunner, indices: Sequence[int]) -> None:
+        self._runner = runner
+        self._open = deque(indices)
+        self._held: deque[int] = deque()
+        self._begun: Counter[int] = Counter()
+        cores = os.cpu_count() or 1
+        least = LEAST_TOGETHER if runner.spec.together else LEAST
+        self._most = min(len(indices), max(least, cores // CORES_A_HARNESS))
+        self._threads = max(1, cores // self._most)
+        self._harnesses: list[Harness] = []
+        self._calls: Calls = PriorityQueue()
+        self._arrivals = count()
+        self._engine: Encoder | Generator | None = None
+        self._loaded = threading.Event()
+        self._defect: BaseException | None = None
+        self._abandoned = False
+        self._start()
+        self._thread = threading.Thread(target=self._hear, daemon=True)
+        self._thread.start()
+
+    def serve(self, engine: Encoder | Generator) -> None:
+        """Answer calls until all jobs are done."""
+        self._engine = engine
+        self._loaded.set()
+        if self._runner.spec.together:
+            assert isinstance(engine, SharedGenerator)
+            answer_together(engine, self._calls, self._runner.emit)
+        else:
+            answer_in_turn(engine, self._calls, self._runner.emit)
+        self._thread.join()
+        if self._defect is not None:
+            raise self._defect
+
+    def abandon(self) -> None:
+        """End the processes: there will be no engine."""
+        self._abandoned = True
+        for harness in self._harnesses:
+            harness.process.kill()
+
+    # What follows belongs to the thread that hears.
+
+    def _hear(self) -> None:
+        try:
+            self._hand_out(self._harnesses[0])
+            while self._harnesses:
+                by_channel = {harness.channel: harness for harness in self._harnesses}
+                for channel in wait(list(by_channel)):
+                    assert isinstance(channel, Connection)
+                    harness = by_channel[channel]
+                    try:
+                        message = channel.recv()
+                    except (EOFError, OSError):
+                        self._lost(harness)
+                    else:
+                        self._heard(harness, message)
+        except BaseException as error:  # noqa: BLE001 - raised again by the other thread
+            self._defect = error
+        finally:
+            self._calls.put(Call(job=sys.maxsize, arrival=next(self._arrivals)))
+
+    def _heard(self, harness: Harness, message: Any) -> None:
+        match message:
+            case Ask():
+                self._grow()
+                self._asked(harness, message)
+            case Free(held=held):
+                if held and harness.job is not None:
+                    self._held.append(harness.job)
+                harness.job = None
+                self._hand_out(harness)
+                self._grow()
+            case _:
+                self._runner.emit(message)
+
+    def _asked(self, harness: Harness, ask: Ask) -> None:
+        """Make a call ready for the engine; what needs no model is answered here.
+
+        Tokenizers cannot be used by two threads at once: this one alone does.
+        """
+        prepared = None
+        if self._runner.spec.world == "embedding":
+            self._loaded.wait()
+        engine = self._engine
+        if ask.kind == "render":
+            assert isinstance(engine, Encoder)
+            harness.send(Answer(ask.number, engine.render(*ask.arguments), 0.0))
+            return
+        if isinstance(engine, BatchedEncoder) and engine.prepares_apart:
+            try:
+                prepared = engine.prepare(*ask.arguments)
+            except Exception as error:  # noqa: BLE001 - it ends the job, not the engine
+                harness.send(Failure(ask.number, portable(error)))
+                return
+        assert harness.job is not None
+        self._calls.put(Call(harness.job, next(self._arrivals), harness, ask, prepared))
+
+    def _hand_out(self, harness: Harness) -> None:
+        """Give a process its next job, or leave to go."""
+        waiting = not self._open
+        jobs = self._held if waiting else self._open
+        harness.job = jobs.popleft() if jobs else None
+        if harness.job is None:
+            harness.send(None)
+            return
+        self._begun[harness.job] += 1
+        harness.send(Do(harness.job, waiting))
+
+    def _grow(self) -> None:
+        """Start one more process: only once another has its imports behind it."""
+        if self._open and len(self._harnesses) < self._most and not self._abandoned:
+            self._hand_out(self._start())
+
+    def _start(self) -> Harness:
+        ours, theirs = socket.socketpair()
+        with theirs:
+            handle = theirs.fileno()
+            process = subprocess.Popen(
+                [sys.executable, "-m", "evalsuite.run.workers.harness_process", str(handle)],
+                stdin=subprocess.DEVNULL,
+                pass_fds=(handle,),
+                env=os.environ | {"OMP_NUM_THREADS": str(self._threads)},
+            )
+        harness = Harness(process, Connection(ours.detach()))
+        harness.send(self._runner.spec)
+        self._harnesses.append(harness)
+        return harness
+
+    def _lost(self, harness: Harness) -> None:
+        """Have another process do again what one was at when it ended."""
+        self._harnesses.remove(harness)
+        harness.channel.close()
+        code, job = harness.process.wait(), harness.job
+        if self._abandoned:
+            return
+        if job is not None and self._begun[job] < TRIES:
+            logging.getLogger(__name__).warning("a process that scores ended with %d", code)
+            self._open.appendleft(job)
+        elif job is not None:
+            how = f"by {signal.Signals(-code).name}" if code < 0 else f"with exit code {code}"
+            log = self._runner.spec.log
+            self._runner.fail(job, f"the process that scores it was ended {how}, twice; see {log}")
+        if not self._harnesses and (self._open or self._held):
+            self._hand_out(self._start())

@@ -1,0 +1,129 @@
+"""The watchdog: whether a worker still gets on."""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from evalsuite.errors import UsageError
+from evalsuite.run.workers import events
+
+PATIENCE_VARIABLE = "EVALSUITE_PATIENCE"
+"""Seconds instead of :data:`PATIENCE_SECONDS`, from the environment."""
+
+PATIENCE_SECONDS = 600.0
+"""How long a worker may neither say nor do anything. The longest honest silence is that of a
+client whom a hub tells to come back in five minutes."""
+
+BUSY_FACTOR = 12
+"""A worker that computes may be silent this many times longer: compiling a model, fitting one
+large clustering."""
+
+LOOKS = 100
+"""How often a silent worker is looked at before patience is lost."""
+
+IDLE_SHARE = 0.01
+"""Share of one core below which a process does nothing; threads that poll use a tenth of it."""
+
+
+def given_patience() -> float:
+    """The patience that the environment gives, or the default one.
+
+    Returns:
+        Seconds.
+
+    Raises:
+        UsageError: If the environment says what is no number of seconds.
+    """
+    given = os.environ.get(PATIENCE_VARIABLE)
+    if given is None:
+        return PATIENCE_SECONDS
+    try:
+        seconds = float(given)
+    except ValueError:
+        seconds = 0.0
+    if not 1 <= seconds < float("inf"):
+        raise UsageError(f"{PATIENCE_VARIABLE}={given} is not valid", "give seconds, 1 or more")
+    return seconds
+
+
+@dataclass(slots=True)
+class Watch:
+    """Notices that a worker no longer gets on.
+
+    Silence is counted in looks, not by a clock: time in which this process was itself stopped,
+    or the machine asleep, is not held against the worker.
+    """
+
+    pid: int
+    """The worker, leader of its process group."""
+    patience: float
+    """Seconds."""
+    _waiting: bool = False
+    _silent: int = 0
+    _used: deque[float] = field(default_factory=lambda: deque(maxlen=LOOKS + 1))
+
+    @property
+    def interval(self) -> float:
+        """Seconds of silence after which to look."""
+        return self.patience / LOOKS
+
+    def heard(self, event: events.Event) -> None:
+        """It got on, or waits for another run: that may take as long as it takes."""
+        self._waiting = isinstance(event, events.JobWaiting)
+        self._silent = 0
+        self._used.clear()
+
+    def look(self) -> str | None:
+        """Look at a worker after one more interval of silence; why it has stalled, if it has."""
+        if self._waiting:
+            return None
+        self._silent += 1
+        work = processor_work(self.pid)
+        if work is not None:
+            used, runnable = work
+            if runnable:
+                self._used.clear()
+            self._used.append(used)
+            full = len(self._used) > LOOKS
+            if full and used - self._used[0] < IDLE_SHARE * self.patience:
+                return f"the engine's process has done nothing for {self.patience:,.0f} s"
+        if self._silent >= LOOKS * BUSY_FACTOR:
+            seconds = self.patience * BUSY_FACTOR
+            return f"the engine's process has been busy for {seconds:,.0f} s without a result"
+        return None
+
+
+def processor_work(leader: int) -> tuple[float, bool] | None:
+    """What a process and all below it have done, those that have ended included.
+
+    Returns:
+        Processor seconds, and whether one of their threads could run now: on a machine with too
+        much to do it may have to wait long for its turn. ``None`` without a ``/proc``.
+    """
+    parents: dict[int, int] = {}
+    ticks: dict[int, int] = {}
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        if fields := _fields(stat):
+            pid = int(stat.parent.name)
+            # proc(5): after the name come state, parent, …; utime to cstime are 14 to 17.
+            parents[pid] = int(fields[1])
+            ticks[pid] = sum(map(int, fields[11:15]))
+    if not ticks:
+        return None
+    below = fresh = {leader} & parents.keys()
+    while fresh := {pid for pid, parent in parents.items() if parent in fresh} - below:
+        below = below | fresh
+    threads = (stat for pid in below for stat in Path(f"/proc/{pid}/task").glob("*/stat"))
+    runnable = any(_fields(stat)[:1] == ["R"] for stat in threads)
+    return sum(ticks[pid] for pid in below) / os.sysconf("SC_CLK_TCK"), runnable
+
+
+def _fields(stat: Path) -> list[str]:
+    """What ``/proc`` says after the name of a process or thread; nothing, if it has ended."""
+    try:
+        return stat.read_text(errors="replace").rpartition(")")[2].split()
+    except OSError:
+        return []

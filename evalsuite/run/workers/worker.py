@@ -1,0 +1,155 @@
+"""The process that loads one engine, for a group's jobs.
+
+Started as ``python -m evalsuite.run.workers.worker`` with a :class:`WorkerSpec` on standard input.
+Events go to standard output, one JSON line each; everything that libraries print goes to the
+log file. Records are written here and in the processes of :mod:`evalsuite.run.workers.serving`, so
+that nothing finished depends on the parent.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from evalsuite.engines.choice import generator_engine
+from evalsuite.engines.protocols import Encoder, Generator
+from evalsuite.engines.transformers.cached import CachedModel
+from evalsuite.errors import EvalsuiteError
+from evalsuite.run.workers import events
+from evalsuite.run.workers.jobs import Engine, JobRunner
+from evalsuite.run.workers.process import (
+    configure_logging,
+    die_with_parent,
+    redirect_output,
+    set_library_environment,
+)
+from evalsuite.run.workers.serving import Serving
+from evalsuite.run.workers.spec import WorkerSpec
+from evalsuite.store import Store
+
+
+@dataclass(slots=True)
+class Worker:
+    """Does the jobs of one group; a failed job does not end the group."""
+
+    spec: WorkerSpec
+    emit: Callable[[events.Event], None]
+
+    def run(self) -> None:
+        """Load the engine, then do each job.
+
+        A job that needs nothing but calls of one engine is done by another process, so that
+        scoring one goes on while the engine works for the next.
+        """
+        runner = JobRunner(self.spec, Store(self.spec.store), self.emit)
+        todo = [index for index in range(len(self.spec.jobs)) if not self._answered(index, runner)]
+        if not todo:
+            return
+        plain = [index for index in todo if self.spec.plain(self.spec.jobs[index])]
+        serving = Serving(runner, plain) if plain else None
+        started = time.perf_counter()
+        try:
+            engine = load_engine(self.spec)
+        except EvalsuiteError as error:
+            if serving is not None:
+                serving.abandon()
+            self.emit(events.EngineFailed(reason=error.line))
+            return
+        seconds = time.perf_counter() - started
+        self.emit(events.EngineReady(engine=engine.version, seconds=seconds))
+        try:
+            if serving is not None:
+                assert isinstance(engine, Encoder | Generator)
+                serving.serve(engine)
+            runner.run([index for index in todo if index not in plain], engine)
+        finally:
+            engine.close()
+
+    def _answered(self, index: int, runner: JobRunner) -> bool:
+        """Whether a job needs no engine: it waits for its second stage alone."""
+        if self.spec.stage == "judge" or self.spec.options.fresh:
+            return False
+        if not runner.first_stage_done(index):
+            return False
+        self.emit(events.JobEnded(index=index, status="answered", record=None))
+        return True
+
+
+def load_engine(spec: WorkerSpec) -> Engine:
+    """Load what all jobs of a list need.
+
+    Raises:
+        EvalsuiteError: If it cannot be loaded.
+    """
+    checkpoint, options = spec.checkpoint, spec.options
+    if spec.stage == "judge":
+        from evalsuite.judging.judge import load_judge
+
+        assert options.judge is not None
+        return load_judge(
+            options.judge,
+            spec.judge,
+            engine=generator_engine(options.engine),
+            device=options.device,
+            dtype=options.dtype,
+        )
+    first = spec.jobs[0].signature
+    if spec.cached:
+        return CachedModel(
+            checkpoint,
+            device=options.device,
+            dtype=options.dtype,
+            embed_length=options.embed_length,
+        )
+    if spec.world == "embedding":
+        from evalsuite.engines.encoders import load_encoder
+
+        return load_encoder(checkpoint, device=options.device, dtype=options.dtype)
+    from evalsuite.engines.encoders import loading
+    from evalsuite.engines.generators import load_generator
+
+    with loading(checkpoint, "model"):
+        return load_generator(
+            checkpoint,
+            engine=generator_engine(options.engine),
+            device=options.device,
+            dtype=options.dtype,
+            max_length=first.max_length,
+            prefix_caching=options.prefix_caching,
+        )
+
+
+def main() -> int:
+    """Read the spec, put the output where it belongs, and run."""
+    spec = WorkerSpec.model_validate_json(sys.stdin.buffer.read())
+    channel = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8")
+    redirect_output(spec.log)
+    configure_logging()
+    die_with_parent(channel.fileno())
+    set_library_environment(offline=spec.options.data_root is not None)
+    emitting = threading.Lock()
+
+    def emit(event: events.Event) -> None:
+        with emitting:
+            channel.write(event.model_dump_json() + "\n")
+            channel.flush()
+
+    try:
+        Worker(spec, emit).run()
+    except EvalsuiteError as error:
+        emit(events.EngineFailed(reason=error.line))
+        return int(error.exit_code)
+    except BrokenPipeError:
+        return 1  # the parent is gone
+    # Engines leave threads and native handles behind whose teardown can hang or crash; all
+    # that matters is on the disk by now.
+    channel.close()
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

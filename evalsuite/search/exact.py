@@ -1,0 +1,143 @@
+"""Exact search by cosine similarity: one block of the corpus is in memory at a time.
+
+A block is embedded while the one before is searched. The engine is used by the calling thread
+alone; the other one only computes, and is done within a block.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+
+from evalsuite.engines.protocols import Vectors
+from evalsuite.search.corpus import Corpus, Rows
+from evalsuite.search.topk import TopK, keys_of, scores_and_places
+
+DOCUMENT_BLOCK: Final = 8192
+"""Documents that are embedded and searched at once: 16 shards, 128 MiB at 4,096 dimensions."""
+
+QUERY_BLOCK: Final = 1024
+"""Queries that are compared with a block of documents at once; bounds the matrix of scores."""
+
+PAIR_BLOCK: Final = 2048
+"""Pairs whose products are summed at once; bounds the copies of their vectors."""
+
+Embed = Callable[[list[str]], Vectors]
+"""From the texts of a block to its vectors, shape ``(m, d)``."""
+
+
+class Hits(NamedTuple):
+    """What was found for a query: the best first, equal scores by descending id."""
+
+    rows: Rows
+    """Of the corpus, shape ``(n,)``."""
+    scores: Vectors
+    """Cosine similarities, shape ``(n,)``."""
+
+
+def unit(vectors: Vectors) -> Vectors:
+    """Rows scaled to length 1; a zero row stays zero."""
+    norms = np.linalg.norm(vectors, axis=1, keepdims=True)
+    scaled: Vectors = vectors / np.maximum(norms, np.finfo(np.float32).tiny)
+    return scaled
+
+
+def search(
+    corpus: Corpus,
+    queries: Vectors,
+    embed: Embed,
+    k: int,
+    excluded: Sequence[int | None] | None = None,
+) -> list[Hits]:
+    """Find the best documents of each query.
+
+    Memory beside the block's is ``8 × q × k`` bytes.
+
+    Args:
+        corpus: All documents.
+        queries: Shape ``(q, d)``.
+        embed: Gives a block's vectors.
+        k: Documents found for each query at most.
+        excluded: Row that each query must not get, or ``None``.
+
+    Returns:
+        One for each query.
+    """
+    asked, best = unit(queries), TopK(len(queries), k)
+    barred = [(query, row) for query, row in enumerate(excluded or ()) if row is not None]
+
+    def take(documents: Vectors, start: int) -> None:
+        places = corpus.places[start : start + len(documents)]
+        here = [(q, row - start) for q, row in barred if 0 <= row - start < len(documents)]
+        for first in range(0, len(asked), QUERY_BLOCK):
+            scores: Any = asked[first : first + QUERY_BLOCK] @ documents.T
+            for query, column in here:
+                if first <= query < first + len(scores):
+                    scores[query - first, column] = np.nan
+            best.add(scores, places, first)
+
+    _go_through(corpus, embed, take)
+    found = (best.best(query) for query in range(len(asked)))
+    return [Hits(corpus.rows_at(places), scores) for scores, places in found]
+
+
+def rank(
+    corpus: Corpus, queries: Vectors, embed: Embed, k: int, candidates: Sequence[Rows]
+) -> list[Hits]:
+    """Order each query's own candidates; no other pair is compared.
+
+    Memory beside the block's is about 30 bytes a pair.
+
+    Args:
+        corpus: All documents.
+        queries: Shape ``(q, d)``.
+        embed: Gives a block's vectors.
+        k: Documents kept of each query at most.
+        candidates: Rows of each query's candidates.
+
+    Returns:
+        One for each query.
+    """
+    asked = unit(queries)
+    counts = [len(rows) for rows in candidates]
+    rows = np.concatenate([np.empty(0, np.int64), *candidates])
+    owners = np.repeat(np.arange(len(counts), dtype=np.uint32), counts)
+    order = np.argsort(rows, kind="stable")
+    sorted_rows = rows[order]
+    scores: Vectors = np.empty(len(rows), dtype=np.float32)
+
+    def take(documents: Vectors, start: int) -> None:
+        first, end = np.searchsorted(sorted_rows, [start, start + len(documents)])
+        for at in range(first, end, PAIR_BLOCK):
+            pairs = order[at : min(at + PAIR_BLOCK, end)]
+            sides = asked[owners[pairs]], documents[rows[pairs] - start]
+            scores[pairs] = np.einsum("ij,ij->i", *sides)
+
+    _go_through(corpus, embed, take)
+    hits = []
+    for begin, count in zip(np.cumsum([0, *counts]), counts, strict=False):
+        mine = slice(begin, begin + count)
+        keys = np.sort(keys_of(scores[mine], corpus.places[rows[mine]]))[::-1][:k]
+        best, places = scores_and_places(keys)
+        hits.append(Hits(corpus.rows_at(places), best))
+    return hits
+
+
+def _go_through(corpus: Corpus, embed: Embed, take: Callable[[Vectors, int], None]) -> None:
+    """Have each block embedded, and taken in while the next one is."""
+
+    def scaled(vectors: Vectors, start: int) -> None:
+        take(unit(vectors), start)
+
+    with ThreadPoolExecutor(max_workers=1) as other:
+        taken: Future[None] | None = None
+        for start in range(0, len(corpus), DOCUMENT_BLOCK):
+            vectors = embed(corpus.texts(start, start + DOCUMENT_BLOCK))
+            if taken is not None:
+                taken.result()
+            taken = other.submit(scaled, vectors, start)
+        if taken is not None:
+            taken.result()

@@ -1,0 +1,1 @@
+"""Templates from other people, rendered without reach in a process that can be ended."""
