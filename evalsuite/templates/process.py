@@ -1,8 +1,8 @@
 """A process that renders templates which somebody else wrote, and is ended if they do not end.
 
 Started as ``python -m evalsuite.templates.process`` by :mod:`evalsuite.templates.renderer`, which
-sends pickled requests on standard input and reads answers in JSON, one a line: what comes from here is
-never unpickled. The kernel's timer ends the process, since nothing in Python can interrupt a
+sends pickled requests on standard input and reads answers in JSON, one a line: what comes from
+here is never unpickled. The kernel's timer ends the process, since nothing in Python can interrupt a
 regular expression.
 """
 

@@ -1,8 +1,8 @@
 """A process that does jobs with an engine that another process has.
 
 Started as ``python -m evalsuite.run.workers.harness_process FD`` by
-:mod:`evalsuite.run.workers.serving`; the descriptor is a socket to the engine's process, which names
-one job after the other. Records are written here.
+:mod:`evalsuite.run.workers.serving`; the descriptor is a socket to the engine's process, which
+names one job after the other. Records are written here.
 """
 
 from __future__ import annotations
