@@ -22,7 +22,8 @@ from typing import Any
 from evalsuite.checkpoint import resolve
 from evalsuite.engines.protocols import Completion, Ended, GenerationRequest, Score, ScoreRequest
 from evalsuite.registry.load import Registry
-from evalsuite.run.plan import Group, RunOptions, make_plan
+from evalsuite.run.options import RunOptions
+from evalsuite.run.plan import Group, make_plan
 from evalsuite.run.workers.events import EngineReady, Event, JobEnded
 from evalsuite.run.workers.watch import processor_work
 

@@ -24,7 +24,7 @@ from evalsuite.judging.judge import Judge
 from evalsuite.registry.load import Registry
 from evalsuite.registry.models import Convention
 from evalsuite.results.view import LayoutName, View
-from evalsuite.run.plan import RunOptions
+from evalsuite.run.options import RunOptions
 from evalsuite.run.run import RunResult
 from evalsuite.schema import Record
 

@@ -63,7 +63,7 @@ def check(
     """Say whether a checkpoint regressed; the exit code is the verdict."""
     from evalsuite.commands.check import CheckRequest, check_command
     from evalsuite.results.check.policy import load_policy
-    from evalsuite.run.plan import RunOptions
+    from evalsuite.run.options import RunOptions
 
     chosen = load_policy(policy)
     request = CheckRequest(

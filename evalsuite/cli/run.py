@@ -144,7 +144,7 @@ def run(
     )
     from evalsuite.checkpoint.models import CheckpointOptions
     from evalsuite.commands.run import RunRequest, run_command
-    from evalsuite.run.plan import RunOptions
+    from evalsuite.run.options import RunOptions
 
     if suite and tasks:
         raise UsageError("--suite and --tasks exclude each other", "give one of them")

@@ -19,7 +19,7 @@ from evalsuite.results.check.verdicts import CheckResult, Verdict, judge
 from evalsuite.results.compare.choose import choose
 from evalsuite.results.stale import with_stale
 from evalsuite.results.suspicions import said
-from evalsuite.run.plan import RunOptions
+from evalsuite.run.options import RunOptions
 from evalsuite.schema import Frozen, Record, World
 from evalsuite.store import Store
 

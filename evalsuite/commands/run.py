@@ -12,7 +12,8 @@ from evalsuite.commands.stored import categories_of, show_suspect
 from evalsuite.errors import ExitCode, Interrupted, UsageError
 from evalsuite.registry.load import NO_SETS, Registry
 from evalsuite.registry.models import Suite, Task
-from evalsuite.run.plan import Job, Plan, RunOptions
+from evalsuite.run.options import RunOptions
+from evalsuite.run.plan import Job, Plan
 from evalsuite.run.run import RunResult
 from evalsuite.schema import Frozen, Record
 from evalsuite.store import Store, slug

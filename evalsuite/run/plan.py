@@ -14,13 +14,12 @@ from typing import Any, Literal
 from evalsuite.checkpoint.models import Checkpoint, EmbeddingProtocol
 from evalsuite.checkpoint.protocols import unusual_bare
 from evalsuite.data import dataset_folder
-from evalsuite.engines.choice import EngineChoice, generator_engine, with_encoder_engine
+from evalsuite.engines.choice import generator_engine, with_encoder_engine
 from evalsuite.engines.device import engine_version, resolve_device, resolve_dtype
 from evalsuite.engines.generators import context_length
-from evalsuite.engines.protocols import Device, DType
 from evalsuite.engines.transformers.cacheable import why_not_cached
 from evalsuite.errors import DataError, EngineError, UsageError
-from evalsuite.judging.judge import NEEDED, Judge, describe, find_checkpoint
+from evalsuite.judging.judge import NEEDED, describe, find_checkpoint
 from evalsuite.kinds.table import blocker, check_source, harness_version
 from evalsuite.registry.load import Registry
 from evalsuite.registry.models import Instruction, Task
@@ -31,39 +30,14 @@ from evalsuite.run.instructions import (
     set_name,
     with_example,
 )
+from evalsuite.run.options import RunOptions
 from evalsuite.run.stored import find_stored
-from evalsuite.schema import Frozen, Record, Signature, World, digest
+from evalsuite.schema import Record, Signature, World, digest
 from evalsuite.store import Store
 
 Stage = Literal["evaluate", "judge"]
 """What an engine does for a group: everything, or (for judged tasks, after another engine has
 answered) the comparison of the answers."""
-
-
-class RunOptions(Frozen):
-    """What a person chose for a run, besides checkpoints and tasks."""
-
-    limit: int | None = None
-    device: Device = "auto"
-    dtype: DType = "auto"
-    engine: EngineChoice = "auto"
-    """Engine for what vLLM and transformers can both do; see :mod:`evalsuite.engines.choice`."""
-    prefix_caching: bool = False
-    """Whether vLLM computes what prompts begin with in common only once. Off unless a person asks
-    for it: a hit is computed in other pieces, which rounds differently and can change answers."""
-    shots: Literal[0, 1] = 0
-    """Examples in the instruction of embedding tasks."""
-    data_root: Path | None = None
-    """Folder in Hugging Face dataset-repo layout; with it, a run touches no network."""
-    fresh: bool = False
-    """Evaluate again what the store already holds."""
-    seed: int = 42
-    judge: Judge | None = None
-    """Who compares the answers of judged tasks."""
-    embed_length: int | None = None
-    """Tokens after which kind ``rag`` cuts a text to embed; ``None``: all positions."""
-    retriever: Checkpoint | None = None
-    """Who finds the documents of kind ``rag``; ``None``: the checkpoint that answers."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

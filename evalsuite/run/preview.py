@@ -17,7 +17,8 @@ from evalsuite.kinds.table import (
     judged_harness,
     retrieving_harness,
 )
-from evalsuite.run.plan import Job, Plan, RunOptions
+from evalsuite.run.options import RunOptions
+from evalsuite.run.plan import Job, Plan
 from evalsuite.run.workers.process import set_library_environment
 from evalsuite.run.workers.spec import context_of
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from evalsuite.run.plan import Job, Plan, RunOptions
+from evalsuite.run.options import RunOptions
+from evalsuite.run.plan import Job, Plan
 from evalsuite.run.records import failed_record, skipped_record
 from evalsuite.run.stored import score_of
 from evalsuite.run.workers.executor import Executor, Listener

@@ -2,8 +2,8 @@
 
 Started as ``python -m evalsuite.templates.process`` by :mod:`evalsuite.templates.renderer`, which
 sends pickled requests on standard input and reads answers in JSON, one a line: what comes from
-here is never unpickled. The kernel's timer ends the process, since nothing in Python can interrupt a
-regular expression.
+here is never unpickled. The kernel's timer ends the process, since nothing in Python can interrupt
+a regular expression.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ from tiny_lm import TEMPLATE, make_tiny_lm
 
 from evalsuite.commands.run import RunRequest, evaluate_request
 from evalsuite.judging.judge import Judge
-from evalsuite.run.plan import RunOptions
+from evalsuite.run.options import RunOptions
 from evalsuite.schema import Record
 from evalsuite.store import Store
 

@@ -11,7 +11,8 @@ import pytest
 
 from evalsuite.checkpoint import resolve
 from evalsuite.registry.load import Registry
-from evalsuite.run.plan import RunOptions, make_plan
+from evalsuite.run.options import RunOptions
+from evalsuite.run.plan import make_plan
 from evalsuite.run.workers import events
 from evalsuite.run.workers.spec import JobSpec, WorkerSpec
 from evalsuite.store import Store

@@ -11,7 +11,8 @@ from rich.console import Console
 from tiny_lm import TEMPLATE, make_tiny_lm
 
 from evalsuite.commands.run import RunRequest, evaluate_request, prepare
-from evalsuite.run.plan import RunOptions, make_plan
+from evalsuite.run.options import RunOptions
+from evalsuite.run.plan import make_plan
 from evalsuite.run.progress import listener
 from evalsuite.run.workers.executor import LocalExecutor
 from evalsuite.schema import Record

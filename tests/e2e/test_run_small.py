@@ -17,7 +17,7 @@ from rich.console import Console
 
 from evalsuite.commands.run import RunRequest, evaluate_request
 from evalsuite.paths import cache_dir
-from evalsuite.run.plan import RunOptions
+from evalsuite.run.options import RunOptions
 from evalsuite.store import Store
 
 pytestmark = pytest.mark.e2e

@@ -18,7 +18,8 @@ from evalsuite.checkpoint.protocols import WRAPPERS
 from evalsuite.kinds.mteb.encoder import resolve_prompt
 from evalsuite.registry.load import Registry
 from evalsuite.run.instructions import with_example
-from evalsuite.run.plan import Job, RunOptions, make_plan
+from evalsuite.run.options import RunOptions
+from evalsuite.run.plan import Job, make_plan
 from evalsuite.store import Store
 
 REGISTRY = Registry.load()

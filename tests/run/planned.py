@@ -6,7 +6,8 @@ from pathlib import Path
 
 from evalsuite.checkpoint.models import ChatProtocol, Checkpoint, EmbeddingProtocol, Wrapper
 from evalsuite.registry.load import Registry
-from evalsuite.run.plan import Job, RunOptions, make_plan
+from evalsuite.run.options import RunOptions
+from evalsuite.run.plan import Job, make_plan
 from evalsuite.store import Store
 
 GRIT = EmbeddingProtocol(

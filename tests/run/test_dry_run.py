@@ -18,7 +18,7 @@ from evalsuite.cli.app import application
 from evalsuite.commands.run import RunRequest, prepare, run_command
 from evalsuite.errors import ExitCode, UsageError
 from evalsuite.judging.judge import Judge
-from evalsuite.run.plan import RunOptions
+from evalsuite.run.options import RunOptions
 
 
 @pytest.fixture(scope="module")

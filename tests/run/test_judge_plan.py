@@ -12,7 +12,8 @@ from evalsuite.checkpoint.models import ChatProtocol, Checkpoint
 from evalsuite.data import local_info
 from evalsuite.judging.judge import NEEDED, Judge
 from evalsuite.registry.load import Registry
-from evalsuite.run.plan import Plan, RunOptions, make_plan
+from evalsuite.run.options import RunOptions
+from evalsuite.run.plan import Plan, make_plan
 from evalsuite.schema import DataInfo, Record
 from evalsuite.store import Store
 

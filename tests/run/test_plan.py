@@ -15,7 +15,8 @@ from evalsuite.errors import DataError, UsageError
 from evalsuite.kinds.mteb import names as mteb_index
 from evalsuite.registry.load import Registry
 from evalsuite.run import plan as planning
-from evalsuite.run.plan import Job, Plan, RunOptions, make_plan
+from evalsuite.run.options import RunOptions
+from evalsuite.run.plan import Job, Plan, make_plan
 from evalsuite.run.run import execute, store_skips
 from evalsuite.schema import DataInfo, Record
 from evalsuite.store import Store

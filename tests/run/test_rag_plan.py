@@ -10,7 +10,8 @@ from planned import CHECKPOINT
 from evalsuite.checkpoint.models import Checkpoint, EmbeddingProtocol
 from evalsuite.errors import UsageError
 from evalsuite.registry.load import Registry
-from evalsuite.run.plan import RunOptions, make_plan
+from evalsuite.run.options import RunOptions
+from evalsuite.run.plan import make_plan
 from evalsuite.store import Store
 
 REGISTRY = Registry.load()

@@ -12,7 +12,8 @@ from evalsuite.checkpoint.models import Checkpoint, EmbeddingProtocol
 from evalsuite.data import files_info
 from evalsuite.kinds.base import Evaluation
 from evalsuite.registry.load import Registry
-from evalsuite.run.plan import Group, Plan, RunOptions, make_plan
+from evalsuite.run.options import RunOptions
+from evalsuite.run.plan import Group, Plan, make_plan
 from evalsuite.run.records import scored_record
 from evalsuite.run.workers import events
 from evalsuite.run.workers.executor import LocalExecutor, _relay

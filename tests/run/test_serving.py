@@ -17,7 +17,8 @@ from evalsuite.checkpoint.models import Checkpoint
 from evalsuite.engines.encoders import load_encoder
 from evalsuite.engines.protocols import Encoder
 from evalsuite.registry.load import Registry
-from evalsuite.run.plan import RunOptions, make_plan
+from evalsuite.run.options import RunOptions
+from evalsuite.run.plan import make_plan
 from evalsuite.run.workers import events
 from evalsuite.run.workers.jobs import JobRunner
 from evalsuite.run.workers.serving import TRIES, Serving

@@ -14,7 +14,8 @@ from tiny_lm import make_tiny_lm
 
 from evalsuite.checkpoint.models import Checkpoint
 from evalsuite.registry.load import Registry
-from evalsuite.run.plan import RunOptions, make_plan
+from evalsuite.run.options import RunOptions
+from evalsuite.run.plan import make_plan
 from evalsuite.run.workers import events
 from evalsuite.run.workers.jobs import JobRunner
 from evalsuite.run.workers.serving import Serving

@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 from tiny_lm import TEMPLATE, make_tiny_lm
 
-from evalsuite.run.plan import Group, RunOptions
+from evalsuite.run.options import RunOptions
+from evalsuite.run.plan import Group
 from evalsuite.run.workers.executor import Listener
 from evalsuite.run.workers.jobs import JobRunner
 from evalsuite.run.workers.spec import JobSpec, WorkerSpec

@@ -9,7 +9,8 @@ from evalsuite.checkpoint.models import Checkpoint
 from evalsuite.engines.choice import generator_engine
 from evalsuite.kinds.base import Context, ProgressEvent
 from evalsuite.registry.models import Instruction, Task
-from evalsuite.run.plan import RunOptions, Stage, is_second_stage
+from evalsuite.run.options import RunOptions
+from evalsuite.run.plan import Stage, is_second_stage
 from evalsuite.schema import Frozen, Signature, World
 
 
