@@ -7,11 +7,11 @@ figure a record. The time axis begins at 0.
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
-from evalsuite.errors import UsageError
+from evalsuite.kinds.rag.result import LatencyResult, TimedCell, has_latency, latency_result
 from evalsuite.kinds.rag.settings import Method
 from evalsuite.report.figures import METADATA, STYLE
 from evalsuite.report.files import write_whole
@@ -28,11 +28,23 @@ LINES: Final[dict[Method, tuple[str, str, str]]] = {
     "doc-query-cache": ("Doc-query caching", "#CC79A7", "P"),
 }
 """Method → label, colour (Okabe and Ito) and marker."""
+
+
+class Panel(NamedTuple):
+    """One side of the figure: the length of one text grows, the other text has one token."""
+
+    grows: Callable[[TimedCell], int]
+    """The length on the axis."""
+    stays: Callable[[TimedCell], int]
+    """The length that is 1."""
+    label: str
+    """Of the axis."""
+
+
 PANELS: Final = (
-    ("query", "document", "Question, tokens (document: 1)"),
-    ("document", "query", "Document, tokens (question: 1)"),
+    Panel(lambda cell: cell.query, lambda cell: cell.document, "Question, tokens (document: 1)"),
+    Panel(lambda cell: cell.document, lambda cell: cell.query, "Document, tokens (question: 1)"),
 )
-"""Side that grows, side that stays at one token, and the label of the axis."""
 FIGURES: Final = ("latency.svg", "latency.pdf", "latency.png")
 
 
@@ -43,35 +55,38 @@ def latency_records(records: Iterable[Record]) -> list[Record]:
     """
     newest: dict[tuple[str, str], Record] = {}
     for record in sorted(records, key=lambda record: record.created):
-        if record.score is not None and record.task.get("rag", {}).get("latency") is not None:
+        if has_latency(record):
             newest[record.checkpoint.fingerprint, digest(record.signature.protocol)] = record
     return list(newest.values())
 
 
-def draw_latency(records: Sequence[Record], *paths: Path) -> None:
-    """Draw the figure; a row of panels a record.
+def write_latency(records: Iterable[Record], folder: Path) -> list[Path]:
+    """Draw the figure as ``latency.{svg,pdf,png}``; a row of panels a record.
 
     Args:
-        records: From :func:`latency_records`; at least one.
-        paths: Files to write; the suffix (``.svg``, ``.pdf``, ``.png``) chooses the format.
+        records: Those without latencies are left out.
+        folder: Where to; made if need be.
+
+    Returns:
+        The files written; none where no record has latencies.
 
     Raises:
-        UsageError: For another suffix.
         StoreError: If a file cannot be written.
     """
+    kept = latency_records(records)
+    if not kept:
+        return []
     import matplotlib as mpl
 
+    paths = [folder / name for name in FIGURES]
     with mpl.rc_context(STYLE):
-        figure = latency_figure(records)
+        figure = latency_figure(kept)
         for path in paths:
-            if path.suffix not in METADATA:
-                raise UsageError(
-                    f"{path.name}: unknown figure format", f"use one of {', '.join(METADATA)}"
-                )
             out = io.BytesIO()
             kind = path.suffix.removeprefix(".")
             figure.savefig(out, format=kind, dpi=300, metadata=METADATA[path.suffix])
             write_whole(path, out.getvalue())
+    return paths
 
 
 def latency_figure(records: Sequence[Record]) -> Any:
@@ -85,36 +100,34 @@ def latency_figure(records: Sequence[Record]) -> Any:
         FigureCanvasAgg(figure)
         grid = figure.subplots(len(records), 2, sharey="row", squeeze=False)
         for record, row in zip(records, grid, strict=True):
+            latency = latency_result(record)
             for axes, panel in zip(row, PANELS, strict=True):
-                _panel(axes, record, *panel)
+                _panel(axes, latency, panel)
             signature = record.signature
             where = f"{signature.device.upper()}, {signature.dtype}"
-            if signature.max_length and signature.max_length < max(record.raw["lengths"]):
+            if signature.max_length and signature.max_length < latency.longest:
                 where += f", embedded up to {signature.max_length}"
             row[0].set_ylabel(f"Seconds per answer\n{plain(record.checkpoint.name)}, {where}")
             row[0].set_ylim(bottom=0)
     return figure
 
 
-def _panel(axes: Any, record: Record, grows: str, stays: str, label: str) -> None:
-    lengths = sorted(record.raw["lengths"])
-    cells = [cell for cell in record.raw["cells"] if cell[stays] == 1]
+def _panel(axes: Any, latency: LatencyResult, panel: Panel) -> None:
+    lengths = sorted(latency.lengths)
+    cells = [cell for cell in latency.cells if panel.stays(cell) == 1]
     for method, (name, color, marker) in LINES.items():
-        line = sorted(
-            (cell for cell in cells if cell["method"] == method), key=lambda cell: cell[grows]
-        )
+        line = sorted((cell for cell in cells if cell.method == method), key=panel.grows)
         # At the greatest length all methods are timed; a line has more than that point.
         if len(line) < len(lengths):
             continue
-        x = [cell[grows] for cell in line]
-        axes.plot(x, [c["median"] for c in line], color=color, marker=marker, ms=3.5, label=name)
-        axes.fill_between(
-            x, [c["low"] for c in line], [c["high"] for c in line], color=color, alpha=0.2, lw=0
-        )
+        x = [panel.grows(cell) for cell in line]
+        axes.plot(x, [c.median for c in line], color=color, marker=marker, ms=3.5, label=name)
+        low, high = [c.low for c in line], [c.high for c in line]
+        axes.fill_between(x, low, high, color=color, alpha=0.2, lw=0)
     axes.set_xscale("log", base=2)
     axes.set_xticks(lengths, [str(length) for length in lengths])
     axes.minorticks_off()
-    axes.set_xlabel(label)
+    axes.set_xlabel(panel.label)
     axes.spines[["top", "right"]].set_visible(False)
     axes.grid(color="#e6e6e6", linewidth=0.6)
     axes.set_axisbelow(True)

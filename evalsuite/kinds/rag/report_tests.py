@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from evalsuite.kinds.rag.result import quality_result
 from evalsuite.kinds.rag.settings import BASELINES, CACHELESS, Method
 from evalsuite.schema import Record
 
@@ -111,8 +112,7 @@ def _tested(one: Record | None, other: Record | None) -> dict[str, Tested]:
 
 def _values(record: Record, metric: str) -> Sequence[float]:
     """A metric of each question."""
-    values: Sequence[float] = record.raw.get("per_question", {}).get(metric, ())
-    return values
+    return quality_result(record).per_question.get(metric, ())
 
 
 def _holm(found: Mapping[Method, Mapping[str, Tested]], metric: str) -> list[float]:

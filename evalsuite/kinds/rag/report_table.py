@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import Any, Final
+from typing import Final
 
+from evalsuite.kinds.rag.report_tests import METRICS, as_main, method_tests
+from evalsuite.kinds.rag.result import (
+    LatencyResult,
+    Saving,
+    has_latency,
+    latency_result,
+    method_of,
+)
 from evalsuite.kinds.rag.settings import Method
 from evalsuite.registry.models import Suite
-from evalsuite.report.method_tests import METRICS, as_main, method_tests
 from evalsuite.report.model import Cell, Head, Note, Row, Table, TableSection
 from evalsuite.report.notes import row_protocol, signature_notes, suspect_notes, warning_notes
 from evalsuite.report.text import plain
@@ -83,7 +90,7 @@ def _named(plan: RowPlan) -> str:
     return f"{plan.name} ({plan.difference})" if plan.difference else plan.name
 
 
-def _rows(plan: RowPlan, latency: Record | None, name_shown: str) -> Iterator[Row]:
+def _rows(plan: RowPlan, latency: LatencyResult | None, name_shown: str) -> Iterator[Row]:
     by_method = _by_method(plan)
     for group, methods in ROWS.items():
         shown = ", ".join(filter(None, (name_shown, group)))
@@ -124,27 +131,22 @@ def _quality(record: Record | None) -> Iterator[Cell]:
         )
 
 
-def _speed(method: Method, latency: Record | None) -> Iterator[Cell]:
+def _speed(method: Method, latency: LatencyResult | None) -> Iterator[Cell]:
     """Seconds on samples A and B with the interval of the median, and storage."""
-    cells: list[dict[str, Any]] = latency.raw["cells"] if latency else []
-    longest = max(latency.raw["lengths"]) if latency else 0
-    for sample in ((1, longest), (longest, 1)):
-        found = next(
-            (c for c in cells if (c["method"], c["query"], c["document"]) == (method, *sample)),
-            None,
-        )
+    longest = latency.longest if latency else 0
+    for query, document in ((1, longest), (longest, 1)):
+        found = latency.cell(method, query, document) if latency else None
         if found is None:
             yield Cell(status="missing")
         else:
-            span = f"{found['low']:.2f}–{found['high']:.2f}" if found["n"] > 1 else "once"
-            text = f"{found['median']:.2f} ({span})"
-            yield Cell(status="scored", value=found["median"], text=text)
+            span = f"{found.low:.2f}–{found.high:.2f}" if found.n > 1 else "once"
+            text = f"{found.median:.2f} ({span})"
+            yield Cell(status="scored", value=found.median, text=text)
     if latency is None or method.endswith("-embed"):
         yield Cell(status="missing")
         return
-    stored = latency.raw["storage"]
-    size = 0 if method == "none" else stored["index_bytes"]
-    size += stored["caches_bytes"] if method in WITH_CACHES else 0
+    size = 0 if method == "none" else latency.storage.index_bytes
+    size += latency.storage.caches_bytes if method in WITH_CACHES else 0
     yield Cell(status="scored", value=size, text=in_bytes(size))
 
 
@@ -157,49 +159,41 @@ def in_bytes(size: float) -> str:
 
 
 def _by_method(plan: RowPlan) -> dict[Method, Record]:
-    return {
-        method: record
-        for record in plan.records.values()
-        if (method := record.task.get("rag", {}).get("method"))
-    }
+    return {method: record for record in plan.records.values() if (method := method_of(record))}
 
 
-def _latency(plan: RowPlan) -> Record | None:
-    for record in plan.records.values():
-        if record.score is not None and record.task.get("rag", {}).get("latency") is not None:
-            return record
-    return None
+def _latency(plan: RowPlan) -> LatencyResult | None:
+    return next((latency_result(r) for r in plan.records.values() if has_latency(r)), None)
 
 
-def _lengths(latency: Record) -> str:
-    longest, new = max(latency.raw["lengths"]), latency.raw["new_tokens"]
+def _lengths(latency: LatencyResult) -> str:
     return (
-        f"A: question of 1 token, document of {longest}; B: the inverse; {new} new tokens; "
+        f"A: question of 1 token, document of {latency.longest}; B: the inverse; "
+        f"{latency.new_tokens} new tokens; "
         "medians with their 95 % intervals where 6 or more repetitions allow"
     )
 
 
-def _storage_notes(latency: Record, name: str) -> Iterator[Note]:
-    found: Mapping[str, Any] = latency.raw["storage"]
-    per_token, documents = found["bytes_per_token"], found["corpus_documents"]
+def _storage_notes(latency: LatencyResult, name: str) -> Iterator[Note]:
+    found = latency.storage
     whose = f"{name}: " if name else ""
     yield Note(
-        text=f"{whose}storage: for {documents:,} documents of {found['corpus_tokens']} tokens "
-        f"({found['corpus']}), {in_bytes(per_token)} of cache a token; a document of "
-        f"{found['document_tokens']} tokens took {in_bytes(found['document_bytes'])}"
+        text=f"{whose}storage: for {found.corpus_documents:,} documents of {found.corpus_tokens} "
+        f"tokens ({found.corpus}), {in_bytes(found.bytes_per_token)} of cache a token; a document "
+        f"of {found.document_tokens} tokens took {in_bytes(found.document_bytes)}"
     )
-    for what, saved in latency.raw["savings"].items():
+    for what, saved in latency.savings.items():
         if what in ("doc-cache A", "query-cache B"):
             yield Note(text=f"{whose}{what} takes {_saved(saved)}")
 
 
-def _saved(saved: Mapping[str, Any]) -> str:
+def _saved(saved: Saving) -> str:
     """A share of time saved against a baseline, with its interval where there is one."""
-    share, less = saved["median"], "less" if saved["median"] >= 0 else "more"
-    text = f"{abs(share):.0%} {less} time than {saved['against']}"
-    if saved["n"] == 1:
+    less = "less" if saved.median >= 0 else "more"
+    text = f"{abs(saved.median):.0%} {less} time than {saved.against}"
+    if saved.n == 1:
         return f"{text}, timed once"
-    return f"{text} [{saved['low']:.0%}, {saved['high']:.0%} saved], {saved['n']} rounds"
+    return f"{text} [{saved.low:.0%}, {saved.high:.0%} saved], {saved.n} rounds"
 
 
 def _found(plan: RowPlan, name: str) -> list[Note]:
