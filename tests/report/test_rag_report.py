@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from report_records import record
 
 from evalsuite.kinds.rag.settings import BASELINES
 from evalsuite.registry.load import Registry
@@ -24,6 +23,7 @@ from evalsuite.stats import (
     paired,
     sign_flip_p,
 )
+from helpers.report_records import record
 
 SUITE = Registry.load().suite("grit-rag")
 

@@ -6,7 +6,6 @@ import csv
 import io
 
 import pytest
-from report_records import MakeRecord
 
 from evalsuite.registry.load import Registry
 from evalsuite.registry.models import Suite
@@ -18,6 +17,7 @@ from evalsuite.results.frame import to_frame
 from evalsuite.results.rows import plan_rows
 from evalsuite.results.view import View
 from evalsuite.schema import Record, Suspicion
+from helpers.report_records import MakeRecord
 
 COLLAPSED = Suspicion(code="collapsed-embeddings", what="all alike", next_step="look at them")
 UNPARSED = Suspicion(code="nothing-parsed", what="no answer", next_step="look at it")
