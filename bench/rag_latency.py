@@ -23,7 +23,6 @@ from pathlib import Path
 from typing import Any
 
 from common import REPORTS, machine_line, write_json
-
 from evalsuite.checkpoint import resolve
 from evalsuite.checkpoint.models import Checkpoint
 from evalsuite.engines.transformers.cached import CachedModel

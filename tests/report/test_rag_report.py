@@ -7,8 +7,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from rag_results import saving, timed, with_latency, with_quality
-from report_records import record
 
 from evalsuite.errors import StoreError
 from evalsuite.kinds.rag.report_figure import latency_figure, latency_records
@@ -28,6 +26,8 @@ from evalsuite.stats import (
     paired,
     sign_flip_p,
 )
+from helpers.rag_results import saving, timed, with_latency, with_quality
+from helpers.report_records import record
 
 ROOT = Path(__file__).parents[2]
 SUITE = Registry.load().suite("grit-rag")

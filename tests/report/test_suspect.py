@@ -6,8 +6,6 @@ import csv
 import io
 
 import pytest
-from rag_results import with_quality
-from report_records import MakeRecord
 
 from evalsuite.kinds.rerank.report import reranked_rows
 from evalsuite.registry.load import Registry
@@ -19,6 +17,8 @@ from evalsuite.results.frame import to_frame
 from evalsuite.results.rows import plan_rows
 from evalsuite.results.view import View
 from evalsuite.schema import Record, Suspicion
+from helpers.rag_results import with_quality
+from helpers.report_records import MakeRecord
 
 COLLAPSED = Suspicion(code="collapsed-embeddings", what="all alike", next_step="look at them")
 UNPARSED = Suspicion(code="nothing-parsed", what="no answer", next_step="look at it")
