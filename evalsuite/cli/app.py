@@ -14,6 +14,7 @@ from typing import Annotated, Final, NoReturn
 import typer
 
 from evalsuite.cli.interrupts import INTERRUPTS
+from evalsuite.cli.options import built, summary
 from evalsuite.errors import EvalsuiteError, ExitCode
 from evalsuite.redact import (
     RedactingFormatter,
@@ -44,8 +45,8 @@ def application(words: Sequence[str] = ()) -> typer.Typer:
 
     Args:
         words: The arguments. Where they begin with a command, it is the only one to be imported
-            and built: all of them are a tenth of the time of ``tasks list``. Else, for the help
-            and for what is no command, all are there.
+            and built. Otherwise all are there, with their help and without options: that is
+            all that the list of commands and ``No such command`` need.
     """
     app = typer.Typer(
         help="Evaluate checkpoints on embedding and generative tasks with one command.",
@@ -55,14 +56,14 @@ def application(words: Sequence[str] = ()) -> typer.Typer:
         rich_markup_mode=None,
     )
     app.callback()(options)
-    first = next((word for word in words if word != "--debug"), None)
+    first = next((word for word in words if word not in ("--debug", "--")), None)
     for name in [first] if first in COMMANDS else COMMANDS:
         module, attribute = COMMANDS[name]
         command = getattr(import_module(f"evalsuite.cli.{module}"), attribute)
         if isinstance(command, typer.Typer):
             app.add_typer(command, name=name)
         else:
-            app.command(name)(command)
+            app.command(name)(built(command) if first in COMMANDS else summary(command))
     return app
 
 
