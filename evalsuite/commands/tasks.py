@@ -1,0 +1,114 @@
+"""What ``evalsuite tasks list``, ``show`` and ``validate`` print."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from evalsuite.errors import UsageError, did_you_mean
+from evalsuite.paths import shipped_tasks
+from evalsuite.registry.load import Registry
+from evalsuite.registry.models import COLUMNS, Task
+
+
+def overview(registry: Registry) -> str:
+    """All suites and tasks, one line each."""
+    lines = ["Suites"]
+    width = max(map(len, (*registry.suites, *registry.tasks)), default=0)
+    lines += [
+        f"  {suite.name:<{width}}  {len(suite.tasks):>3} tasks  {suite.description}".rstrip()
+        for suite in registry.suites.values()
+    ]
+    lines += ["", "Tasks"]
+    lines += [
+        f"  {task.name:<{width}}  {_what(task):<28}  {task.description}".rstrip()
+        for task in registry.tasks.values()
+    ]
+    lines += [
+        "",
+        "Instruction sets",
+        f"  {', '.join(registry.instruction_sets)}",
+        "",
+        "Any other task of the two harnesses goes by mteb:NAME or lm_eval:NAME, for example",
+        "mteb:NFCorpus or lm_eval:arc_easy.",
+    ]
+    return "\n".join(lines)
+
+
+def show(registry: Registry, name: str) -> str:
+    """A task, suite or instruction set as YAML, with the file it stands in.
+
+    Raises:
+        UsageError: If there is none of that name.
+    """
+    for word, known in (
+        ("task", registry.tasks),
+        ("suite", registry.suites),
+        ("instructions", registry.instruction_sets),
+    ):
+        if name in known:
+            plain = known[name].model_dump(mode="json", exclude_defaults=True)
+            return f"# {word} in {registry.files[f'{word} {name}']}\n{_yaml(plain)}"
+    if ":" in name:
+        task = registry.task(name)
+        return f"# {task.kind} task without a file\n{_yaml(task.model_dump(exclude_defaults=True))}"
+    known_names = [*registry.tasks, *registry.suites, *registry.instruction_sets]
+    raise UsageError(f"nothing is called {name!r}", did_you_mean(name, known_names))
+
+
+def _what(task: Task) -> str:
+    what = (task.rag.method or "latency") if task.rag else task.type or task.source
+    return f"{task.kind} {what}"
+
+
+def _yaml(plain: dict[str, Any]) -> str:
+    return yaml.safe_dump(plain, sort_keys=False, allow_unicode=True, width=100).rstrip()
+
+
+def validate(folder: Path | None) -> str:
+    """Check the task, suite and instruction files of a folder, and the data files of its tasks.
+
+    Args:
+        folder: The folder; ``None`` for the built-in one.
+
+    Returns:
+        What was checked, in one line.
+
+    Raises:
+        UsageError: For the first task, suite or instruction file that is not valid.
+        DataError: For the first data file that is missing or malformed.
+    """
+    registry = Registry.load([] if folder is None else [folder])
+    inside = (folder or shipped_tasks()).resolve()
+    files = {key: path for key, path in registry.files.items() if _within(path, inside)}
+    tasks = [task for task in registry.tasks.values() if f"task {task.name}" in files]
+    rows = sum(_read_data(task) for task in tasks)
+    suites = sum(key.startswith("suite ") for key in files)
+    sets = sum(key.startswith("instructions ") for key in files)
+    counts = ((len(tasks), "task"), (suites, "suite"), (sets, "instruction set"), (rows, "row"))
+    return f"{inside}: " + ", ".join(f"{n:,} {word}{'' if n == 1 else 's'}" for n, word in counts)
+
+
+def _read_data(task: Task) -> int:
+    """Read a task's own data and check its columns and templates; returns the number of rows."""
+    # Not at the top: `tasks list` needs none of it.
+    from evalsuite.data import read_rows, require_columns
+    from evalsuite.registry.expressions import check_expressions, read_as
+
+    tables = {}
+    for role, path in (task.data or {}).items():
+        rows = read_rows(path)
+        columns = COLUMNS[task.type or task.kind].get(role, ())
+        require_columns(rows, columns, task.columns, path)
+        tables[role] = rows
+    if task.kind == "lm_eval" and tables:
+        check_expressions(
+            task, read_as(task, tables["test"]), read_as(task, tables.get("shots", []))
+        )
+    return sum(map(len, tables.values()))
+
+
+def _within(path: Path, folder: Path) -> bool:
+    return path.resolve().is_relative_to(folder)
