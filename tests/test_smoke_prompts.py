@@ -11,7 +11,7 @@ from tiny_encoders import checkpoint as grit_checkpoint
 from tiny_encoders import save_model
 from tiny_lm import make_tiny_lm
 
-from evalsuite.engines.encoders import load_encoder
+from evalsuite.engines.load import load_encoder
 from evalsuite.kinds.base import Context
 from evalsuite.kinds.lm_eval.harness import LmEvalHarness
 from evalsuite.kinds.mteb.harness import MtebHarness

@@ -19,7 +19,7 @@ from sentence_transformers.sentence_transformer.modules import (
 from tiny_encoders import BOS, EOS, checkpoint, ids_of, save_model, tokenizer
 
 from evalsuite.checkpoint.models import Checkpoint
-from evalsuite.engines.encoders import load_encoder
+from evalsuite.engines.load import load_encoder
 from evalsuite.engines.protocols import Encoder
 from evalsuite.errors import CheckpointError, EngineError
 

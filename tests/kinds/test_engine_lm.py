@@ -11,7 +11,7 @@ import pytest
 from tiny_lm import make_tiny_lm
 
 from evalsuite.checkpoint.models import ChatProtocol, Checkpoint
-from evalsuite.engines.generators import load_generator
+from evalsuite.engines.load import load_generator
 from evalsuite.engines.protocols import (
     Completion,
     Ended,

@@ -8,7 +8,7 @@ import pytest
 from tiny_lm import make_tiny_lm
 
 from evalsuite.checkpoint.models import Checkpoint
-from evalsuite.engines.generators import load_generator
+from evalsuite.engines.load import load_generator
 from evalsuite.errors import DataError, TaskSkipped, UsageError
 from evalsuite.kinds.base import Context, Evaluation
 from evalsuite.kinds.lm_eval.harness import LmEvalHarness

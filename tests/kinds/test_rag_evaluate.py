@@ -13,7 +13,7 @@ import pytest
 from tiny_lm import make_tiny_lm
 
 from evalsuite.checkpoint.models import Checkpoint, EmbeddingProtocol, Wrapper
-from evalsuite.engines.transformers.cached import CachedModel
+from evalsuite.engines.transformers.unified_model import UnifiedModel
 from evalsuite.errors import DataError
 from evalsuite.kinds.base import Context
 from evalsuite.kinds.rag.data import load_world
@@ -43,8 +43,10 @@ def write(path: Path, rows: list[dict[str, Any]]) -> Path:
 
 
 @pytest.fixture(scope="module")
-def model(tmp_path_factory: pytest.TempPathFactory) -> CachedModel:
-    return CachedModel(checkpoint_at(tmp_path_factory.mktemp("rag")), dtype="float32", device="cpu")
+def model(tmp_path_factory: pytest.TempPathFactory) -> UnifiedModel:
+    return UnifiedModel(
+        checkpoint_at(tmp_path_factory.mktemp("rag")), dtype="float32", device="cpu"
+    )
 
 
 def checkpoint_at(path: Path) -> Checkpoint:
@@ -72,7 +74,7 @@ def task(tmp_path: Path, **rag: Any) -> Task:
 
 
 def test_a_causal_cache_answers_as_the_same_tokens_without_a_cache(
-    model: CachedModel, context: Context, tmp_path: Path
+    model: UnifiedModel, context: Context, tmp_path: Path
 ) -> None:
     found = {}
     for number, method in enumerate(
@@ -89,7 +91,7 @@ def test_a_causal_cache_answers_as_the_same_tokens_without_a_cache(
 
 
 def test_one_row_a_question_and_nothing_is_asked_twice(
-    model: CachedModel, context: Context, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    model: UnifiedModel, context: Context, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made = task(tmp_path, method="doc-cache")
     first = RagHarness().evaluate(made, model, context)
@@ -197,7 +199,7 @@ def test_two_documents_of_one_id_are_refused(tmp_path: Path) -> None:
 
 
 def test_latency_times_every_phase_of_every_cell(
-    model: CachedModel, context: Context, tmp_path: Path
+    model: UnifiedModel, context: Context, tmp_path: Path
 ) -> None:
     latency = {"lengths": [20, 60, 5000], "least": 2, "most": 2, "new_tokens": 3, "searched": 10}
     found = RagHarness().evaluate(task(tmp_path, latency=latency), model, context)

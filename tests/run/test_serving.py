@@ -14,7 +14,7 @@ import pytest
 from tiny_encoders import checkpoint, save_model
 
 from evalsuite.checkpoint.models import Checkpoint
-from evalsuite.engines.encoders import load_encoder
+from evalsuite.engines.load import load_encoder
 from evalsuite.engines.protocols import Encoder
 from evalsuite.registry.load import Registry
 from evalsuite.run.options import RunOptions

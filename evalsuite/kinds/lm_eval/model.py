@@ -18,7 +18,7 @@ from lm_eval.models.utils import handle_stop_sequences, normalize_gen_kwargs
 from lm_eval.utils import get_rolling_token_windows, make_disjoint_window
 
 from evalsuite.checkpoint.models import Checkpoint
-from evalsuite.engines.generators import cut_at_stop
+from evalsuite.engines.generation import cut_at_stop
 from evalsuite.engines.protocols import (
     Completion,
     GenerationRequest,

@@ -17,7 +17,7 @@ from typing import Final
 from jinja2 import TemplateError
 
 from evalsuite.checkpoint.models import Checkpoint
-from evalsuite.engines.transformers.cached import CachedTexts
+from evalsuite.engines.transformers.unified_texts import UnifiedTexts
 from evalsuite.errors import UsageError
 from evalsuite.kinds.rag.data import Document
 from evalsuite.kinds.rag.settings import Method
@@ -89,7 +89,7 @@ class Prompts:
         prefix: What each answer is made to begin with.
     """
 
-    def __init__(self, checkpoint: Checkpoint, texts: CachedTexts, prefix: str) -> None:
+    def __init__(self, checkpoint: Checkpoint, texts: UnifiedTexts, prefix: str) -> None:
         self._checkpoint = checkpoint
         self._texts = texts
         self._prefix = prefix
@@ -174,7 +174,7 @@ class Prompts:
         return str(rendered)
 
 
-def prompts_for(task: Task, checkpoint: Checkpoint, texts: CachedTexts) -> Prompts:
+def prompts_for(task: Task, checkpoint: Checkpoint, texts: UnifiedTexts) -> Prompts:
     """The prompts of a task."""
     prefix = PREFIX if task.answer_prefix is None else task.answer_prefix
     return Prompts(checkpoint, texts, prefix)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from evalsuite.checkpoint.models import Checkpoint, EmbeddingProtocol
 from evalsuite.engines.protocols import Vectors
-from evalsuite.engines.transformers.cached import CachedModel
+from evalsuite.engines.transformers.unified_model import UnifiedModel
 from evalsuite.kinds.base import Context
 from evalsuite.kinds.rag.data import World
 from evalsuite.kinds.rag.index import Index
@@ -28,7 +28,7 @@ class Retrieved:
     score: float
 
 
-def retrieve(world: World, model: CachedModel, context: Context) -> list[Retrieved]:
+def retrieve(world: World, model: UnifiedModel, context: Context) -> list[Retrieved]:
     """Find the best document for each question, by exact inner product.
 
     Neither side has an instruction (GRIT paper, section 4). Questions are embedded together here;
@@ -57,7 +57,7 @@ def retrieve(world: World, model: CachedModel, context: Context) -> list[Retriev
     return [Retrieved(row, score) for row, score in pairs]
 
 
-def own(model: CachedModel, texts: Sequence[str]) -> Vectors:
+def own(model: UnifiedModel, texts: Sequence[str]) -> Vectors:
     """Vectors by the model that answers, shape ``(n, d)``."""
     rows = [model.texts.embedding_ids(text) for text in texts]
     return model.embed_many(rows, model.texts.pooled_from, lambda _: None)
@@ -67,11 +67,11 @@ def _by_other(
     texts: Sequence[str],
     questions: Sequence[str],
     retriever: Checkpoint,
-    model: CachedModel,
+    model: UnifiedModel,
     done: Callable[[int], None],
 ) -> tuple[Index, Vectors]:
     """Index and questions' vectors by another checkpoint, which is loaded for it."""
-    from evalsuite.engines.encoders import load_encoder
+    from evalsuite.engines.load import load_encoder
 
     assert retriever.embedding is not None
     encoder = load_encoder(retriever, device=model.device)

@@ -99,7 +99,7 @@ class RerankHarness:
         The prompt has the first documents of the corpus in the place of those that a search
         would find.
         """
-        from evalsuite.engines.generators import context_length
+        from evalsuite.engines.choice import context_length
         from evalsuite.kinds.lm_eval.model import EngineLM
         from evalsuite.kinds.rerank.retrieve import first_candidates
 

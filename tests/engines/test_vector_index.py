@@ -7,7 +7,7 @@ import hashlib
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evalsuite.engines.vectors.index import KEY_BYTES, Places
+from evalsuite.engines.vectors.vector_index import KEY_BYTES, VectorIndex
 
 # Keys that agree in all but a byte or two, so that a comparison of a part would mix them up;
 # zeros at the end are where strings of bytes are cut.
@@ -17,7 +17,7 @@ KEY = st.tuples(BYTE, BYTE, BYTE).map(
 )
 
 
-def looked_up(places: Places, keys: list[bytes]) -> dict[bytes, tuple[str, int]]:
+def looked_up(places: VectorIndex, keys: list[bytes]) -> dict[bytes, tuple[str, int]]:
     return {
         keys[index]: (name, row)
         for name, (indices, rows) in places.find(keys).items()
@@ -27,7 +27,7 @@ def looked_up(places: Places, keys: list[bytes]) -> dict[bytes, tuple[str, int]]
 
 @given(st.lists(st.lists(KEY, min_size=1, max_size=9, unique=True), max_size=12))
 def test_places_are_those_of_a_dict(calls: list[list[bytes]]) -> None:
-    places, expected = Places(), dict[bytes, tuple[str, int]]()
+    places, expected = VectorIndex(), dict[bytes, tuple[str, int]]()
     everything = sorted({key for call in calls for key in call} | {bytes(KEY_BYTES), b"x" * 16})
     for number, call in enumerate(calls):
         places.add(call, f"file {number}")
@@ -36,7 +36,7 @@ def test_places_are_those_of_a_dict(calls: list[list[bytes]]) -> None:
 
 
 def test_a_text_takes_some_bytes_however_many_there_are() -> None:
-    places = Places()
+    places = VectorIndex()
     keys = [hashlib.sha256(str(n).encode()).digest()[:KEY_BYTES] for n in range(50_000)]
     for first in range(0, len(keys), 500):
         places.add(keys[first : first + 500], f"file {first}")
