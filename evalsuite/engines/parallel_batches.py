@@ -4,8 +4,8 @@ Cores that share a batch wait for each other after each of its some hundred oper
 Python in between. With a batch each they do not.
 
 Only for models whose forward pass changes nothing in the model: two passes at once must not see
-each other. :data:`FAMILIES` are those of which this is checked: a test in
-``tests/engines/test_parallel_batches.py`` reads their source.
+each other. ``test_parallel_batches.py`` checks this for the models of :data:`FAMILIES` (it
+reads their source).
 """
 
 from __future__ import annotations

@@ -66,13 +66,13 @@ def call(rank: int, *prompts: tuple[int, int], broken: int | None = None) -> Ong
     )
 
 
-def run(window: CallScheduler, *calls: OngoingCall[int]) -> None:
+def run(scheduler: CallScheduler, *calls: OngoingCall[int]) -> None:
     for one in calls:
-        window.open(one)
+        scheduler.open(one)
     for _ in range(100):
         if all(one.done for one in calls):
             return
-        window.step()
+        scheduler.step()
     raise AssertionError("it does not end")
 
 
@@ -90,14 +90,14 @@ def test_the_room_that_the_earliest_leaves_is_filled_from_the_next() -> None:
 
 def test_a_call_that_begins_while_a_later_one_runs_comes_next() -> None:
     engine = Script()
-    window = CallScheduler(engine, 1)
+    scheduler = CallScheduler(engine, 1)
     late, early = call(2, (20, 1), (21, 1)), call(1, (10, 1))
-    window.open(late)
-    window.step()
-    run(window, early)
-    run(window)
+    scheduler.open(late)
+    scheduler.step()
+    run(scheduler, early)
+    run(scheduler)
     assert engine.added == [20, 10]
-    run(window, call(3, (30, 1)))
+    run(scheduler, call(3, (30, 1)))
     assert engine.added == [20, 10, 21, 30]
 
 
@@ -133,31 +133,31 @@ def test_an_answer_that_is_none_fails_its_call_alone() -> None:
 def test_a_step_that_fails_is_told_apart_by_running_the_calls_alone() -> None:
     engine = Script(bad=20)
     first, second, third = call(1, (10, 2), (11, 1)), call(2, (20, 1)), call(3, (30, 1))
-    window = CallScheduler(engine, 4)
-    run(window, first, second, third)
+    scheduler = CallScheduler(engine, 4)
+    run(scheduler, first, second, third)
     assert first.result() == [10, 11]
     with pytest.raises(RuntimeError, match="NaN"):
         second.result()
     assert third.result() == [30]
     assert engine.together == [{10, 11}, {10}, {30}]
     assert engine.added == [10, 11, 20, 30, 10, 11, 20, 30]
-    run(window, call(4, (40, 1)), call(5, (50, 1)))
+    run(scheduler, call(4, (40, 1)), call(5, (50, 1)))
     assert engine.together[-1] == {40, 50}
 
 
 def test_a_cancelled_call_leaves_the_engine() -> None:
     engine = Script()
-    window = CallScheduler(engine, 2)
+    scheduler = CallScheduler(engine, 2)
     first, second = call(1, (10, 9), (11, 9), (12, 9)), call(2, (20, 1))
-    window.open(first)
-    window.open(second)
-    window.step()
-    window.cancel(first)
+    scheduler.open(first)
+    scheduler.open(second)
+    scheduler.step()
+    scheduler.cancel(first)
     assert engine.inside == {}
     assert first.done
-    run(window, second)
+    run(scheduler, second)
     assert engine.added == [10, 11, 20]
-    window.cancel(second)
+    scheduler.cancel(second)
     assert second.result() == [20]
 
 

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tiny_encoders import checkpoint, save_model
 
 from evalsuite.engines import choice
 from evalsuite.engines.choice import (
@@ -19,6 +18,7 @@ from evalsuite.engines.choice import (
 from evalsuite.engines.load import load_encoder
 from evalsuite.engines.vllm.plugin import ARCHITECTURES, register
 from evalsuite.errors import UsageError
+from helpers.tiny_encoders import checkpoint, save_model
 
 PREFIX = "<|user|>\nFind it\n<|embed|>\n"
 

@@ -13,13 +13,13 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from tiny_encoders import checkpoint, save_model
 from transformers import AutoConfig, AutoModel
 
 from evalsuite.engines.length_batches import LengthBatcher
 from evalsuite.engines.load import load_encoder
 from evalsuite.engines.parallel_batches import FAMILIES, ParallelBatches, can_run_side_by_side
 from evalsuite.errors import EngineError
+from helpers.tiny_encoders import checkpoint, save_model
 
 SOON = 10.0
 """Seconds after which what should have happened is taken to have failed."""
