@@ -17,10 +17,10 @@ KEY = st.tuples(BYTE, BYTE, BYTE).map(
 )
 
 
-def looked_up(index: VectorIndex, keys: list[bytes]) -> dict[bytes, tuple[str, int]]:
+def looked_up(vectors: VectorIndex, keys: list[bytes]) -> dict[bytes, tuple[str, int]]:
     return {
         keys[index]: (name, row)
-        for name, (indices, rows) in index.find(keys).items()
+        for name, (indices, rows) in vectors.find(keys).items()
         for index, row in zip(indices, rows, strict=True)
     }
 
