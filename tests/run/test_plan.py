@@ -12,7 +12,7 @@ from evalsuite.checkpoint.models import ChatProtocol, Wrapper
 from evalsuite.data import files_info, local_info
 from evalsuite.engines.device import resolve_dtype
 from evalsuite.errors import DataError, UsageError
-from evalsuite.kinds.mteb import names as mteb_index
+from evalsuite.kinds.mteb import facts as mteb_index
 from evalsuite.registry.load import Registry
 from evalsuite.run import plan as planning
 from evalsuite.run.options import RunOptions
