@@ -16,6 +16,7 @@ from evalsuite.errors import EngineError, UsageError, did_you_mean
 from evalsuite.kinds.base import Context, Evaluation, Preview
 from evalsuite.kinds.mteb.checked_encoder import WatchedEncoder, check_rendered
 from evalsuite.registry.models import MAIN_METRIC, Task
+from evalsuite.schema import LEADERBOARD_METRIC
 
 if TYPE_CHECKING:
     from mteb.types import PromptType
@@ -80,6 +81,7 @@ class MtebHarness:
         return Evaluation(
             main_metric=metric,
             score=outcome.score,
+            estimator=outcome.estimator,
             stderr=outcome.stderr,
             n=outcome.n,
             metrics={**_metrics(of_parts), metric: outcome.score},
@@ -141,7 +143,7 @@ def _details(task: Task, prepared: Prepared, encoder: Encoder, context: Context)
         "instruction": {
             side_of(side): prompts(side).instruction for side, _ in _first_texts(task, prepared)
         },
-        "leaderboard_metric": prepared.task.metadata.main_score,
+        LEADERBOARD_METRIC: prepared.task.metadata.main_score,
     }
     if len(scope.splits) > 1:
         details["splits"] = list(scope.splits)

@@ -21,6 +21,7 @@ from mteb.abstasks.text.bitext_mining import AbsTaskBitextMining
 
 from evalsuite.kinds.mteb.limits import is_parallel
 from evalsuite.kinds.mteb.tasks import Part, Prepared
+from evalsuite.schema import Estimator
 from evalsuite.stats import average_precision_se, mean_se, mean_with_error, spearman_se
 
 Row = dict[str, Any]
@@ -40,6 +41,7 @@ class Outcome:
     stderr: float | None
     n: int
     warnings: tuple[str, ...] = ()
+    estimator: Estimator = "other"
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +101,7 @@ def collect(
         for part, outcome in zip(prepared.parts, outcomes, strict=True)
         for row in outcome.rows
     ]
+    estimators = {outcome.estimator for outcome in outcomes}
     score, stderr = mean_with_error([o.score for o in outcomes], [o.stderr for o in outcomes])
     return Outcome(
         rows=rows,
@@ -106,6 +109,7 @@ def collect(
         stderr=stderr,
         n=sum(outcome.n for outcome in outcomes),
         warnings=tuple(dict.fromkeys(w for outcome in outcomes for w in outcome.warnings)),
+        estimator=estimators.pop() if len(estimators) == 1 else "other",
     )
 
 
@@ -185,7 +189,7 @@ def _classification(source: _Input) -> Outcome:
 
 def _mean_of(rows: list[Row], warnings: tuple[str, ...] = ()) -> Outcome:
     values = [row["score"] for row in rows]
-    return Outcome(rows, float(np.mean(values)), mean_se(values), len(rows), warnings)
+    return Outcome(rows, float(np.mean(values)), mean_se(values), len(rows), warnings, "mean")
 
 
 def _sts(source: _Input) -> Outcome:
@@ -196,8 +200,10 @@ def _sts(source: _Input) -> Outcome:
         for name, label, value in zip(source.ids, gold, cosine, strict=True)
     ]
     by_rank = source.metric in ("cosine_spearman", "spearman")
-    stderr = spearman_se(gold, cosine) if by_rank else None
-    return Outcome(rows, source.mteb_score, stderr, len(rows))
+    if not by_rank:
+        return Outcome(rows, source.mteb_score, None, len(rows))
+    stderr = spearman_se(gold, cosine)
+    return Outcome(rows, source.mteb_score, stderr, len(rows), estimator="spearman")
 
 
 def _pairs(source: _Input) -> Outcome:
@@ -218,8 +224,10 @@ def _pairs(source: _Input) -> Outcome:
     side = {"similarity_ap": "cosine"}.get(source.metric, source.metric.removesuffix("_ap"))
     if source.metric == "max_ap":
         side = max(sides, key=lambda name: source.scores[f"{name}_ap"])
-    stderr = average_precision_se(labels, sides[side]) if side in sides else None
-    return Outcome(rows, source.mteb_score, stderr, len(rows))
+    if side not in sides:
+        return Outcome(rows, source.mteb_score, None, len(rows))
+    stderr = average_precision_se(labels, sides[side])
+    return Outcome(rows, source.mteb_score, stderr, len(rows), estimator="average_precision")
 
 
 def _clustering(source: _Input) -> Outcome:

@@ -18,7 +18,7 @@ from mteb.abstasks.text.summarization import AbsTaskSummarization
 from mteb.types import PromptType
 
 from evalsuite.data import content_link, dataset_folder, files_info, hub_info, local_info, rows_hash
-from evalsuite.errors import DataError, EvalsuiteError
+from evalsuite.errors import DataError, EvalsuiteError, first_line
 from evalsuite.kinds.mteb.limits import check_part, is_parallel, reduce, split_of
 from evalsuite.kinds.mteb.own_data import build_own_task, own_groups
 from evalsuite.kinds.mteb.scope import Scope, scope_of
@@ -143,13 +143,10 @@ def readable(task: Task, read: Callable[[], T]) -> T:
 
 
 def _reason(error: BaseException) -> str:
-    """The first line of an error, with the kind of error where that says more."""
-    line = next(iter(str(error).splitlines()), "")
-    return (
-        line
-        if isinstance(error, (OSError, ValueError)) and line
-        else (f"{type(error).__name__}: {line}" if line else type(error).__name__)
-    )
+    """The first line of an error, with the kind of error where its text alone says little."""
+    line, kind = first_line(error), type(error).__name__
+    plain = isinstance(error, (OSError, ValueError)) or line.startswith(kind)
+    return line if plain else f"{kind}: {line}"
 
 
 def _load(loaded: Any, task: Task, root: Path | None) -> DataInfo:
