@@ -30,6 +30,7 @@ Spearman's correlation, average precision, or a way that no statistic of samples
 SuspicionCode = Literal[
     "not-finite",
     "collapsed-embeddings",
+    "zero-embeddings",
     "double-bos",
     "prompt-dropped",
     "nothing-parsed",
