@@ -95,6 +95,23 @@ def check_source(task: Task) -> None:
             find(name)
 
 
+def source_facts(task: Task) -> dict[str, Any]:
+    """What the harness says of the task that ``source`` names, for people.
+
+    Data set, splits, subsets, main metric with its direction, number of samples; empty where the
+    harness does not say.
+
+    Raises:
+        UsageError: If the harness has no such task; names the nearest ones.
+    """
+    if task.source is None or task.kind not in MTEB_SOURCES:
+        check_source(task)
+        return {}
+    from evalsuite.kinds.mteb.facts import facts_of
+
+    return facts_of(task.source).shown()
+
+
 def datasets_of(task: Task) -> dict[str, str]:
     """Data set → revision of a harness task whose file does not name them.
 

@@ -19,6 +19,8 @@ from evalsuite.errors import UsageError, did_you_mean
 from evalsuite.kinds.shared.name_cache import remembered
 
 TABLE = Path(__file__).with_name("tasks.json")
+SHOWN = 20
+"""Subsets that are shown of a task."""
 LAYOUT = 1
 """Raised when the facts of a task are written in another way."""
 
@@ -57,11 +59,25 @@ class TaskFacts:
     members: tuple[str, ...]
     """Of a task that is the mean of other tasks: these."""
 
-    @property
-    def subsets_words(self) -> str:
-        """The subsets in a few words."""
-        first = ", ".join(self.subsets[:6])
-        return first if len(self.subsets) <= 6 else f"{len(self.subsets)}: {first} …"
+    def shown(self) -> dict[str, Any]:
+        """The facts for people, by what they are called in task files and records."""
+        first = list(self.subsets[:SHOWN])
+        more = [f"… {len(self.subsets)} in all"] if len(self.subsets) > SHOWN else []
+        words = {True: "higher is better", False: "lower is better", None: "unknown"}
+        found: dict[str, Any] = {"type": self.type}
+        if self.members:
+            found["mean_of"] = list(self.members)
+        else:
+            found["dataset"] = f"{self.dataset} at {self.revision}"
+        found |= {
+            "splits": list(self.splits),
+            "subsets": first + more,
+            "main_metric": self.metric,
+            "direction": words[self.higher_is_better],
+        }
+        if self.sizes:
+            found["samples"] = dict(self.sizes)
+        return found
 
 
 def facts_of(name: str) -> TaskFacts:
