@@ -110,7 +110,7 @@ def refused(tmp_path: Path) -> Refused:
         # Families.
         (
             FAMILY + "  - name: b\n    source: B\n    spilt: test\n",
-            "t.yaml:7: spilt: is not a known key; did you mean split?",
+            "t.yaml:7: spilt: is not a known key; did you mean split or splits?",
         ),
         (FAMILY + "  - {name: b}\n", "t.yaml:5: needs either 'source' or both"),
         ("tasks:\n  - {name: a, source: A}\n", "t.yaml:2: kind: Field required"),
