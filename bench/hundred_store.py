@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
+from evalsuite.kinds.task import Task
 from evalsuite.registry.load import Registry
-from evalsuite.registry.models import Task
 from evalsuite.schema import CheckpointRef, Record, Signature, digest
 from evalsuite.store import Store, slug
 

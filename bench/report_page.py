@@ -25,8 +25,9 @@ from common import REPORTS, machine_line, write_json
 from playwright.sync_api import Browser, sync_playwright
 
 from evalsuite.commands.report import report_command
+from evalsuite.kinds.table import make_task
+from evalsuite.kinds.task import Task
 from evalsuite.registry.load import Registry
-from evalsuite.registry.models import Task
 from evalsuite.schema import CheckpointRef, Record, Signature, digest
 from evalsuite.store import Store
 
@@ -117,7 +118,7 @@ def fill(store: Store) -> int:
     tasks = [task for task in registry.suite_tasks(suite) if task.name not in parts]
     # One record stands for the mean over subtasks, as in mteb's own result files.
     tasks += [
-        Task(name=mean.name, kind="mteb", source=mean.name, category=mean.category)
+        make_task(name=mean.name, kind="mteb", source=mean.name, category=mean.category)
         for mean in suite.subtask_means
     ]
     for number in range(CHECKPOINTS):

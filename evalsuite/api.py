@@ -22,7 +22,7 @@ from evalsuite.commands.stored import stored_records
 from evalsuite.engines.protocols import Device, DType
 from evalsuite.judging.judge import Judge
 from evalsuite.registry.load import Registry
-from evalsuite.registry.models import Convention
+from evalsuite.registry.suites import Convention
 from evalsuite.results.view import LayoutName, View
 from evalsuite.run.options import RunOptions
 from evalsuite.run.run import RunResult

@@ -8,8 +8,8 @@ import pytest
 from tests_records import make_suite_records
 
 from evalsuite.data import files_info
+from evalsuite.kinds.task import Task
 from evalsuite.registry.load import Registry
-from evalsuite.registry.models import Task
 from evalsuite.results.stale import with_stale
 from evalsuite.schema import DataInfo, Origin, Record, Suspicion
 

@@ -9,8 +9,8 @@ import pytest
 from jinja2 import TemplateError
 
 from evalsuite.errors import UsageError
+from evalsuite.kinds.task import Task
 from evalsuite.registry import expressions
-from evalsuite.registry.models import Task
 from evalsuite.templates.renderer import (
     MOST_SECONDS,
     BadTemplateError,

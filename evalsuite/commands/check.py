@@ -11,7 +11,7 @@ from evalsuite.commands.sides import Finder, is_store, only_row, stored_rows
 from evalsuite.commands.stored import categories_of
 from evalsuite.errors import ExitCode, StoreError
 from evalsuite.registry.load import Registry
-from evalsuite.registry.models import Suite
+from evalsuite.registry.suites import Suite
 from evalsuite.report.files import write_whole
 from evalsuite.results.check.baselines import Baseline, set_baseline
 from evalsuite.results.check.policy import Policy

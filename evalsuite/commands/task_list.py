@@ -8,7 +8,6 @@ import yaml
 
 from evalsuite.errors import UsageError, did_you_mean
 from evalsuite.registry.load import Registry
-from evalsuite.registry.models import Task
 
 
 def overview(registry: Registry) -> str:
@@ -21,7 +20,7 @@ def overview(registry: Registry) -> str:
     ]
     lines += ["", "Tasks"]
     lines += [
-        f"  {task.name:<{width}}  {_what(task):<28}  {task.description}".rstrip()
+        f"  {task.name:<{width}}  {f'{task.kind} {task.about}':<28}  {task.description}".rstrip()
         for task in registry.tasks.values()
     ]
     lines += [
@@ -54,11 +53,6 @@ def show(registry: Registry, name: str) -> str:
         return f"# {task.kind} task without a file\n{_yaml(task.model_dump(exclude_defaults=True))}"
     known_names = [*registry.tasks, *registry.suites, *registry.instruction_sets]
     raise UsageError(f"nothing is called {name!r}", did_you_mean(name, known_names))
-
-
-def _what(task: Task) -> str:
-    what = (task.rag.method or "latency") if task.rag else task.type or task.source
-    return f"{task.kind} {what}"
 
 
 def _yaml(plain: dict[str, Any]) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from evalsuite.errors import UsageError
-from evalsuite.registry.yaml_file import YamlFile
+from evalsuite.yaml_file import YamlFile
 
 VARIABLE: Final = "EVALSUITE_TASK_DATA"
 """Further folders in which data files of tasks may lie, separated as in ``PATH``."""

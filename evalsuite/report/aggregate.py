@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
-from evalsuite.registry.models import Convention, Suite
+from evalsuite.registry.suites import Convention, Suite
 from evalsuite.report.halves import difference_notes, example_rows, reranked_rows
 from evalsuite.report.lines import Line, Place, TableMarks, measured_line, published_lines
 from evalsuite.report.marks import Marks

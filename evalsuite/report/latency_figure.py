@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from evalsuite.errors import UsageError
-from evalsuite.kinds.rag.settings import Method
+from evalsuite.kinds.rag.task import Method
 from evalsuite.report.figures import METADATA, STYLE
 from evalsuite.report.files import write_whole
 from evalsuite.report.text import plain

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
-from evalsuite.kinds.rag.settings import Method
-from evalsuite.registry.models import Suite
+from evalsuite.kinds.rag.task import Method
+from evalsuite.registry.suites import Suite
 from evalsuite.report.method_tests import METRICS, as_main, method_tests
 from evalsuite.report.model import Cell, Head, Note, Row, Table, TableSection
 from evalsuite.report.notes import row_protocol, signature_notes, suspect_notes, warning_notes

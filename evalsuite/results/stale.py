@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from evalsuite.data import files_info
 from evalsuite.errors import DataError
-from evalsuite.registry.models import Task
+from evalsuite.kinds.task import Task
 from evalsuite.schema import CODE_VERSION, Record, Suspicion
 
 

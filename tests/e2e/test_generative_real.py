@@ -80,7 +80,7 @@ from evalsuite.checkpoint.models import Checkpoint
 from evalsuite.engines.generators import load_generator
 from evalsuite.kinds.base import Context
 from evalsuite.kinds.lm_eval.harness import LmEvalHarness
-from evalsuite.registry.models import Task
+from evalsuite.kinds.task import Task
 
 if __name__ == "__main__":
     job = json.load(sys.stdin)

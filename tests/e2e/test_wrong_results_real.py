@@ -11,8 +11,8 @@ from evalsuite.checkpoint import CheckpointOptions, resolve
 from evalsuite.engines.encoders import load_encoder
 from evalsuite.kinds.base import Context
 from evalsuite.kinds.mteb.harness import MtebHarness
+from evalsuite.kinds.shared.instructions import find_instruction
 from evalsuite.registry.load import Registry
-from evalsuite.run.instructions import find_instruction
 
 pytestmark = pytest.mark.e2e
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from own_tasks import WORDS, own, sentence, write
 
-from evalsuite.registry.models import Task
+from evalsuite.kinds.task import Task
 
 
 @pytest.fixture

@@ -11,7 +11,8 @@ from bag_of_words import BagOfWords, checkpoint
 
 from evalsuite.kinds.base import Context, Evaluation
 from evalsuite.kinds.mteb.harness import MtebHarness
-from evalsuite.registry.models import Task
+from evalsuite.kinds.table import make_task
+from evalsuite.kinds.task import Task
 
 WORDS = (
     *("river", "stone", "cloud", "market", "engine", "violin"),
@@ -36,4 +37,4 @@ def run(task: Task, tmp_path: Path, **context: Any) -> Evaluation:
 
 
 def own(kind: str, files: dict[str, Path], **more: Any) -> Task:
-    return Task(name=f"own-{kind}", kind="mteb", type=kind, data=files, **more)
+    return make_task(name=f"own-{kind}", kind="mteb", type=kind, data=files, **more)

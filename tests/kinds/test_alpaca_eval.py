@@ -23,8 +23,8 @@ from evalsuite.kinds.alpaca_eval.data import Answer, Answers, load_answers, load
 from evalsuite.kinds.alpaca_eval.harness import AlpacaEvalHarness
 from evalsuite.kinds.alpaca_eval.scores import orders
 from evalsuite.kinds.base import Context, Evaluation
+from evalsuite.kinds.task import Task
 from evalsuite.registry.load import Registry
-from evalsuite.registry.models import Task
 
 DATA = "tatsu-lab/alpaca_eval"
 CHECKPOINT = Checkpoint(

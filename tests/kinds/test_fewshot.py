@@ -16,8 +16,8 @@ from mteb.types import PromptType
 from evalsuite.checkpoint.models import Checkpoint, EmbeddingProtocol
 from evalsuite.checkpoint.protocols import WRAPPERS
 from evalsuite.kinds.mteb.encoder import resolve_prompt
+from evalsuite.kinds.shared.instructions import with_example
 from evalsuite.registry.load import Registry
-from evalsuite.run.instructions import with_example
 from evalsuite.run.options import RunOptions
 from evalsuite.run.plan import Job, make_plan
 from evalsuite.store import Store

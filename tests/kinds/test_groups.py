@@ -18,7 +18,8 @@ from evalsuite.errors import DataError
 from evalsuite.kinds.base import Context, Evaluation
 from evalsuite.kinds.lm_eval.harness import LmEvalHarness
 from evalsuite.kinds.mteb.harness import MtebHarness
-from evalsuite.registry.models import Task
+from evalsuite.kinds.table import make_task
+from evalsuite.kinds.task import Task
 from evalsuite.run.records import scored_record
 from evalsuite.schema import Record, Signature
 
@@ -58,7 +59,7 @@ def retrieval(folder: Path, groups: list[str] | None) -> Task:
         row["page"] = group
     qrels = [{"query-id": f"q{i}", "corpus-id": f"d{i}", "score": 1} for i in range(10)]
     files = {"corpus": corpus, "queries": queries, "qrels": qrels}
-    return Task(
+    return make_task(
         name="search",
         kind="mteb",
         type="retrieval",
@@ -101,7 +102,7 @@ def test_a_limit_keeps_items_and_groups_together(tmp_path: Path) -> None:
         for i in range(20)
     ]
     grouped = [{**row, "group": f"g{number // 4}"} for number, row in enumerate(rows)]
-    task = Task(
+    task = make_task(
         name="pairs",
         kind="mteb",
         type="sts",
@@ -125,7 +126,7 @@ def test_questions_about_one_passage_count_together(tmp_path: Path) -> None:
     passages = ["p1"] * 4 + ["p2"] * 4 + ["p3"] * 4
     right = [1, 1, 1, 1, 0, 0, 0, 1, 1, 0, 1, 1]
     rows = [{"q": f"{i}?", "a": i, "group": p} for i, p in enumerate(passages)]
-    task = Task(
+    task = make_task(
         name="reading",
         kind="lm_eval",
         type="generate",

@@ -21,9 +21,9 @@ from mteb.types import PromptType
 from evalsuite.checkpoint.models import EmbeddingProtocol
 from evalsuite.checkpoint.protocols import WRAPPERS
 from evalsuite.kinds.mteb.encoder import MtebEncoder, resolve_prompt
+from evalsuite.kinds.shared.instructions import find_instruction
+from evalsuite.kinds.task import Task
 from evalsuite.registry.load import Registry
-from evalsuite.registry.models import Task
-from evalsuite.run.instructions import find_instruction
 
 REGISTRY = Registry.load()
 GRIT_56 = REGISTRY.suite("grit-embedding")

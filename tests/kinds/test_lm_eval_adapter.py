@@ -13,7 +13,7 @@ from evalsuite.errors import DataError, TaskSkipped, UsageError
 from evalsuite.kinds.base import Context, Evaluation
 from evalsuite.kinds.lm_eval.harness import LmEvalHarness
 from evalsuite.kinds.lm_eval.names import find, load_index
-from evalsuite.registry.models import Task
+from evalsuite.kinds.task import Task
 
 
 @pytest.fixture(scope="module")

@@ -18,11 +18,11 @@ from evalsuite.data import hash_folder, still_matches
 from evalsuite.errors import CheckpointError, DataError, UsageError
 from evalsuite.kinds.base import Context, Evaluation
 from evalsuite.kinds.mteb.harness import MtebHarness
-from evalsuite.registry.models import Instruction, Task
+from evalsuite.kinds.task import Instruction, Task
 
 
 def source(name: str, **more: Any) -> Task:
-    return Task(name=name, kind="mteb", source=name, **more)
+    return make_task(name=name, kind="mteb", source=name, **more)
 
 
 def run(task: Task, tmp_path: Path, root: Path | None, **context: Any) -> Evaluation:

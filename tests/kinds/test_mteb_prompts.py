@@ -9,7 +9,7 @@ from mteb.types import PromptType
 
 from evalsuite.checkpoint.models import EmbeddingProtocol
 from evalsuite.kinds.mteb.encoder import resolve_prompt
-from evalsuite.registry.models import Instruction
+from evalsuite.kinds.task import Instruction
 
 QUERY, DOCUMENT = PromptType.query, PromptType.document
 FIND = "Given a claim, find documents that refute the claim"

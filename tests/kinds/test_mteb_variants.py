@@ -17,7 +17,7 @@ from scipy.stats import spearmanr
 
 from evalsuite.kinds.base import Context, Evaluation
 from evalsuite.kinds.mteb.harness import MtebHarness
-from evalsuite.registry.models import Task
+from evalsuite.kinds.table import make_task
 
 LETTERS = list("abcdefghijklmnop")
 
@@ -41,7 +41,9 @@ def dataset(root: Path, name: str, tables: dict[str, tuple[str, list[dict[str, A
 
 def run(name: str, tmp_path: Path, **context: Any) -> Evaluation:
     made = Context(checkpoint=checkpoint(), workdir=tmp_path, data_root=tmp_path, **context)
-    return MtebHarness().evaluate(Task(name=name, kind="mteb", source=name), BagOfWords(), made)
+    return MtebHarness().evaluate(
+        make_task(name=name, kind="mteb", source=name), BagOfWords(), made
+    )
 
 
 def reported(result: Evaluation) -> float:
@@ -125,7 +127,7 @@ def test_a_limited_reranking_embeds_only_its_candidates(tmp_path: Path) -> None:
     work = tmp_path / "few"
     work.mkdir()
     context = Context(checkpoint=checkpoint(), workdir=work, data_root=tmp_path, limit=2)
-    task = Task(name="A", kind="mteb", source="AskUbuntuDupQuestions")
+    task = make_task(name="A", kind="mteb", source="AskUbuntuDupQuestions")
     few = MtebHarness().evaluate(task, encoder, context)
     assert few.n == 2
     first, second = (int(row["sample"].removeprefix("x")) for row in few.samples)

@@ -21,7 +21,7 @@ from evalsuite.errors import DataError, EngineError
 from evalsuite.kinds.base import Context, Evaluation
 from evalsuite.kinds.mteb.harness import MtebHarness
 from evalsuite.kinds.mteb.own_corpus import read_corpus
-from evalsuite.registry.models import Task
+from evalsuite.kinds.table import make_task
 from evalsuite.search.corpus import Corpus
 from evalsuite.search.exact import search
 
@@ -166,7 +166,7 @@ def test_a_kill_costs_one_shard(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     ):
         files[role] = tmp_path / f"{role}.jsonl"
         files[role].write_text(json.dumps(row) + "\n")
-    task = Task(name="own", kind="mteb", type="retrieval", data=files)
+    task = make_task(name="own", kind="mteb", type="retrieval", data=files)
 
     def run(encoder: BagOfWords, folder: str) -> Evaluation:
         (tmp_path / folder).mkdir(exist_ok=True)

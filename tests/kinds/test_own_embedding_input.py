@@ -15,7 +15,7 @@ from own_tasks import own, run, sentence, write
 from evalsuite.errors import DataError, EngineError, UsageError
 from evalsuite.kinds.base import Context
 from evalsuite.kinds.mteb.harness import MtebHarness
-from evalsuite.registry.models import Instruction, Task
+from evalsuite.kinds.task import Instruction, Task
 
 
 def test_a_limit_keeps_ids_and_is_the_same_each_time(

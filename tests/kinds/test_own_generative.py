@@ -15,7 +15,8 @@ from evalsuite.checkpoint.models import Checkpoint
 from evalsuite.errors import DataError, TaskSkipped, UsageError
 from evalsuite.kinds.base import Context, Evaluation
 from evalsuite.kinds.lm_eval.harness import LmEvalHarness
-from evalsuite.registry.models import Task
+from evalsuite.kinds.table import make_task
+from evalsuite.kinds.task import Task
 from evalsuite.sandbox.sandbox import why_unavailable
 
 
@@ -138,7 +139,7 @@ def test_reading_takes_the_best_reference(chat: Checkpoint, tmp_path: Path) -> N
     rows = [{"q": "a?", "right": ["red barn", "a barn"]}, {"q": "b?", "right": ["x"]}]
     shots = [{"q": "c?", "right": ["first", "second"]}]
     files = {"test": table(tmp_path / "t.jsonl", rows), "shots": table(tmp_path / "s.jsonl", shots)}
-    task = Task(
+    task = make_task(
         name="reading",
         kind="lm_eval",
         type="generate",
@@ -215,7 +216,7 @@ CODE = [
 
 
 def code(folder: Path) -> Task:
-    return Task(
+    return make_task(
         name="code", kind="lm_eval", type="code", data={"test": table(folder / "c.jsonl", CODE)}
     )
 

@@ -11,7 +11,7 @@ import pytest
 
 from evalsuite.kinds.mteb.tasks import _find as find_mteb_task
 from evalsuite.registry.load import Registry
-from evalsuite.registry.models import Suite
+from evalsuite.registry.suites import Suite
 
 REGISTRY = Registry.load()
 CATEGORIES = {

@@ -21,8 +21,9 @@ from evalsuite.kinds.rag.harness import RagHarness
 from evalsuite.kinds.rag.index import BLOCK, Index
 from evalsuite.kinds.rag.latency import grid
 from evalsuite.kinds.rag.timing import PHASES, Cell, Repetition, saving
+from evalsuite.kinds.table import make_task
+from evalsuite.kinds.task import Task
 from evalsuite.registry.load import Registry
-from evalsuite.registry.models import Task
 from evalsuite.stats.medians import median
 
 DOCUMENTS = [
@@ -68,7 +69,7 @@ def task(tmp_path: Path, **rag: Any) -> Task:
         "questions": write(tmp_path / "questions.jsonl", QUESTIONS),
     }
     generation = {"max_tokens": 6}
-    return Task(name="t", kind="rag", data=data, rag=rag, generation=generation)  # type: ignore[arg-type]
+    return make_task(name="t", kind="rag", data=data, rag=rag, generation=generation)  # type: ignore[arg-type]
 
 
 def test_a_causal_cache_answers_as_the_same_tokens_without_a_cache(

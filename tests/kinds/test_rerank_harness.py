@@ -23,8 +23,8 @@ from evalsuite.kinds.base import Context, Evaluation
 from evalsuite.kinds.mteb.harness import MtebHarness
 from evalsuite.kinds.rerank.candidates import FILE_NAME, load_candidates
 from evalsuite.kinds.rerank.harness import RerankHarness
+from evalsuite.kinds.task import Task
 from evalsuite.registry.load import Registry
-from evalsuite.registry.models import Task
 
 REGISTRY = Registry.load()
 SMOKE = REGISTRY.task("smoke-rerank")

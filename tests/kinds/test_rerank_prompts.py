@@ -16,9 +16,9 @@ from evalsuite.kinds.lm_eval.model import EngineLM
 from evalsuite.kinds.rerank.candidates import Document
 from evalsuite.kinds.rerank.prompts import PromptWriter
 from evalsuite.kinds.rerank.ranking import pointwise
+from evalsuite.kinds.task import Task
 from evalsuite.prompting.response_log import ResponseLog
 from evalsuite.registry.load import Registry
-from evalsuite.registry.models import Task
 
 REGISTRY = Registry.load()
 GRIT = (

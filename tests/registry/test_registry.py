@@ -14,12 +14,12 @@ from evalsuite.commands.task_validation import validate
 from evalsuite.data import read_rows
 from evalsuite.errors import DataError, UsageError
 from evalsuite.kinds.table import check_source
+from evalsuite.kinds.task import Instruction, Task
 from evalsuite.paths import shipped_tasks
 from evalsuite.registry.load import Registry
-from evalsuite.registry.models import Instruction, Task
 
 SHIPPED = Registry.load()
-STSB = Task(name="mteb:STSBenchmark", kind="mteb", source="STSBenchmark")
+STSB = make_task(name="mteb:STSBenchmark", kind="mteb", source="STSBenchmark")
 
 FAMILY = """\
 defaults:
@@ -49,10 +49,10 @@ def test_a_family_shares_its_defaults(tmp_path: Path) -> None:
     registry = Registry.load([tmp_path])
     both = Instruction(query="same meaning", document="same meaning")
     common = {"kind": "mteb", "instruction": both}
-    assert registry.task("first") == Task(
+    assert registry.task("first") == make_task(
         name="first", source="STS12", category="STS", limit=5, **common
     )
-    assert registry.task("second") == Task(
+    assert registry.task("second") == make_task(
         name="second", source="STS13", category="Other", limit=7, **common
     )
 
@@ -135,7 +135,7 @@ def test_a_plain_instruction_is_for_queries_alone_in_retrieval() -> None:
 
 TASKS = [
     *SHIPPED.tasks.values(),
-    Task(name="mteb:STSBenchmark", kind="mteb", source="STSBenchmark"),
+    make_task(name="mteb:STSBenchmark", kind="mteb", source="STSBenchmark"),
 ]
 
 

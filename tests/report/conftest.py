@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from report_records import MakeRecord, record
 
-from evalsuite.registry.models import Column, Section, Suite
+from evalsuite.registry.suites import Column, Section, Suite
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import pytest
 from report_records import record
 
 from evalsuite.registry.load import Registry
-from evalsuite.registry.models import Suite
+from evalsuite.registry.suites import Suite
 from evalsuite.report.aggregate import build_table
 from evalsuite.report.model import Table
 from evalsuite.report.page.collect import collect

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from report_records import record
 
-from evalsuite.kinds.rag.settings import BASELINES
+from evalsuite.kinds.rag.task import BASELINES
 from evalsuite.registry.load import Registry
 from evalsuite.report.aggregate import build_table
 from evalsuite.report.latency_figure import latency_figure, latency_records

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from report_records import MakeRecord
 
-from evalsuite.registry.models import Column, Section, SubtaskMean, Suite
+from evalsuite.registry.suites import Column, Section, SubtaskMean, Suite
 from evalsuite.report.aggregate import build_table
 from evalsuite.report.model import Cell, Table
 from evalsuite.report.text import cell_text

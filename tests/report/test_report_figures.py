@@ -11,7 +11,7 @@ import pytest
 from report_records import MakeRecord
 
 from evalsuite.errors import UsageError
-from evalsuite.registry.models import Suite
+from evalsuite.registry.suites import Suite
 from evalsuite.report.aggregate import build_table
 from evalsuite.report.figures import Point, points, scatter, scatter_figure
 from evalsuite.report.labels import Anchor, Box, place

@@ -10,7 +10,7 @@ import pytest
 from planned import CHECKPOINT
 from rich.console import Console
 
-from evalsuite.registry.models import Task
+from evalsuite.kinds.table import make_task
 from evalsuite.run.plan import Group, Job, Plan
 from evalsuite.run.progress import Lines, Meter, duration, listener
 from evalsuite.run.workers import events
@@ -97,7 +97,7 @@ def group(*names: str) -> Group:
     checkpoint = CHECKPOINT.model_copy(update={"name": "tiny[v2]"})
     jobs = []
     for name in names:
-        task = Task(name=name, kind="mteb", source="X")
+        task = make_task(name=name, kind="mteb", source="X")
         signature = Signature(
             task=name,
             task_hash=task.hash,

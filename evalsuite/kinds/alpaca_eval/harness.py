@@ -21,9 +21,9 @@ from evalsuite.kinds.alpaca_eval.data import (
     save_answers,
 )
 from evalsuite.kinds.alpaca_eval.scores import Sample, orders, summarise
+from evalsuite.kinds.alpaca_eval.task import AlpacaEvalTask
 from evalsuite.kinds.base import Context, Evaluation, Preview
 from evalsuite.prompting.response_log import FILE_NAME, ResponseLog
-from evalsuite.registry.models import Task
 from evalsuite.results.suspicions import truncated_prompts
 
 if TYPE_CHECKING:
@@ -39,14 +39,14 @@ PLACEHOLDER = "⟨the candidate's answer⟩"
 class AlpacaEvalHarness:
     """Adapter for AlpacaEval."""
 
-    def answered(self, task: Task, context: Context) -> bool:
+    def answered(self, task: AlpacaEvalTask, context: Context) -> bool:
         """Whether the answers of an earlier run are all there, to the data as it is now."""
         found = load_answers(context.workdir)
         return found is not None and still_matches(
             found.data, context.data_root, task.data, task.datasets
         )
 
-    def answer(self, task: Task, generator: Generator, context: Context) -> None:
+    def answer(self, task: AlpacaEvalTask, generator: Generator, context: Context) -> None:
         """First stage: leave the candidate's answers in ``context.workdir``.
 
         Raises:
@@ -89,7 +89,7 @@ class AlpacaEvalHarness:
         )
         save_answers(context.workdir, answers)
 
-    def judge(self, task: Task, engine: JudgeEngine, context: Context) -> Evaluation:  # noqa: ARG002
+    def judge(self, task: AlpacaEvalTask, engine: JudgeEngine, context: Context) -> Evaluation:  # noqa: ARG002
         """Second stage: have the answers compared with the references.
 
         Replies are kept in ``context.workdir`` as they come: none is asked for twice.
@@ -98,10 +98,10 @@ class AlpacaEvalHarness:
             EngineError: If the judge cannot be asked, or gives no verdict at all.
         """
         found = load_answers(context.workdir)
-        if found is None or context.judge is None:
+        if found is None or context.options.judge is None:
             raise EngineError("the answers to judge are gone", "run again")
         started = time.perf_counter()
-        samples = _judged(found, engine, context, context.judge)
+        samples = _judged(found, engine, context, context.options.judge)
         seconds = time.perf_counter() - started
         summary = summarise(samples)
         if summary is None:
@@ -127,7 +127,7 @@ class AlpacaEvalHarness:
             earlier_seconds=found.seconds,
         )
 
-    def preview(self, task: Task, context: Context) -> list[Preview]:
+    def preview(self, task: AlpacaEvalTask, context: Context) -> list[Preview]:
         """Render the first prompt of the candidate and, with one chosen, of the judge."""
         from evalsuite.kinds.lm_eval.model import EngineLM
 
@@ -135,17 +135,17 @@ class AlpacaEvalHarness:
         lm = EngineLM(None, context.checkpoint)
         text = _prompt(lm, row["instruction"])
         shown = [Preview(side="chat", text=text, token_ids=tuple(lm.tok_encode(text)))]
-        if context.judge is None:
+        if context.options.judge is None:
             return shown
         engine = load_judge(
-            context.judge,
-            context.judge_checkpoint,
+            context.options.judge,
+            context.options.judge_checkpoint,
             engine="transformers",
             device="cpu",
             dtype="auto",
             weights=False,
         )
-        [order, *_] = orders(row["instruction"], context.judge.order, context.seed)
+        [order, *_] = orders(row["instruction"], context.options.judge.order, context.seed)
         pair = (PLACEHOLDER, row["output"])
         first, second = pair if order == "candidate-first" else pair[::-1]
         asked, ids = engine.show(load_prompt().fill(row["instruction"], first, second))
@@ -193,7 +193,7 @@ def _prompt(lm: EngineLM, instruction: str) -> str:
     return lm.apply_chat_template([{"role": "user", "content": instruction}])
 
 
-def _settings(task: Task) -> dict[str, Any]:
+def _settings(task: AlpacaEvalTask) -> dict[str, Any]:
     decoding = task.generation
     return {
         "until": list(decoding.stop),

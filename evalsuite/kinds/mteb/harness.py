@@ -15,7 +15,7 @@ from evalsuite.engines.protocols import Encoder, Rendered
 from evalsuite.errors import EngineError, UsageError, did_you_mean
 from evalsuite.kinds.base import Context, Evaluation, Preview
 from evalsuite.kinds.mteb.checked_encoder import WatchedEncoder, check_rendered
-from evalsuite.registry.models import MAIN_METRIC, Task
+from evalsuite.kinds.mteb.task import MAIN_METRIC, OwnEmbeddingTask
 
 if TYPE_CHECKING:
     from evalsuite.kinds.mteb.encoder import MtebEncoder
@@ -32,7 +32,7 @@ _ALIASES = {("reranking", "map"): "map_at_1000"}
 class MtebHarness:
     """Adapter for embedding tasks: mteb's tasks by name, and tasks on one's own files."""
 
-    def evaluate(self, task: Task, encoder: Encoder, context: Context) -> Evaluation:
+    def evaluate(self, task: OwnEmbeddingTask, encoder: Encoder, context: Context) -> Evaluation:
         """Evaluate one task.
 
         See :func:`evalsuite.kinds.mteb.tasks.prepare` for what ``context.limit`` keeps and
@@ -88,7 +88,7 @@ class MtebHarness:
             load_seconds=prepared.load_seconds,
         )
 
-    def preview(self, task: Task, encoder: Encoder, context: Context) -> list[Preview]:
+    def preview(self, task: OwnEmbeddingTask, encoder: Encoder, context: Context) -> list[Preview]:
         """Render the first test item of each side; loads the data, embeds nothing."""
         from evalsuite.kinds.mteb.encoder import quiet
 
@@ -186,7 +186,7 @@ def _run(
     return result.to_dict(), predictions
 
 
-def _main_metric(task: Task, default: str, scores: Mapping[str, Any]) -> str:
+def _main_metric(task: OwnEmbeddingTask, default: str, scores: Mapping[str, Any]) -> str:
     wanted = task.main_metric or (MAIN_METRIC[task.type] if task.type else default)
     metric = _ALIASES.get((task.type or "", wanted), wanted)
     if not isinstance(scores.get(metric), (int, float)):

@@ -1,4 +1,4 @@
-"""From a Task to an mteb task with its data loaded, hashed and limited."""
+"""From a task of a task file to an mteb task with its data loaded, hashed and limited."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from evalsuite.data import content_link, dataset_folder, files_info, hub_info, l
 from evalsuite.errors import DataError, UsageError, did_you_mean
 from evalsuite.kinds.mteb.own_data import build_own_task, own_groups
 from evalsuite.kinds.mteb.speed import with_fast_labels
-from evalsuite.registry.models import Task
+from evalsuite.kinds.mteb.task import OwnEmbeddingTask
 from evalsuite.schema import DataInfo
 
 
@@ -45,7 +45,7 @@ class Prepared:
     """Item → what it belongs to; empty where the data does not say."""
 
 
-def prepare(task: Task, root: Path | None, limit: int | None, seed: int) -> Prepared:
+def prepare(task: OwnEmbeddingTask, root: Path | None, limit: int | None, seed: int) -> Prepared:
     """Find the mteb task, load and hash its data, and reduce it to ``limit`` items.
 
     The limit keeps the first ``limit`` of a permutation of the test items drawn with ``seed``:
@@ -87,7 +87,7 @@ def prepare(task: Task, root: Path | None, limit: int | None, seed: int) -> Prep
     )
 
 
-def _find(task: Task, seed: int) -> Any:
+def _find(task: OwnEmbeddingTask, seed: int) -> Any:
     """The mteb task with its subsets and its one split chosen, data not loaded."""
     assert task.source is not None
     try:
@@ -112,7 +112,7 @@ def _find(task: Task, seed: int) -> Any:
     return chosen.filter_eval_splits([task.split or default])
 
 
-def _choose_subsets(task: Task, known: list[str]) -> list[str]:
+def _choose_subsets(task: OwnEmbeddingTask, known: list[str]) -> list[str]:
     unknown = [subset for subset in task.subsets if subset not in known]
     if unknown:
         raise UsageError(
@@ -121,7 +121,7 @@ def _choose_subsets(task: Task, known: list[str]) -> list[str]:
     return list(task.subsets) or known
 
 
-def _load(loaded: Any, task: Task, root: Path | None) -> DataInfo:
+def _load(loaded: Any, task: OwnEmbeddingTask, root: Path | None) -> DataInfo:
     """Load the data of a harness task, from ``root`` alone if it is given."""
     name = loaded.metadata.dataset["path"]
     revision = str(task.datasets.get(name) or loaded.metadata.dataset.get("revision", "main"))
@@ -216,7 +216,7 @@ def _home(loaded: Any, subset: str) -> Any:
     return loaded.dataset.get(subset, loaded.dataset)
 
 
-def _check_split(loaded: Any, task: Task, subset: str, split: str) -> None:
+def _check_split(loaded: Any, task: OwnEmbeddingTask, subset: str, split: str) -> None:
     splits = list(_home(loaded, subset))
     if split not in splits:
         raise UsageError(

@@ -20,9 +20,8 @@ from evalsuite.checkpoint.models import Checkpoint
 from evalsuite.engines.transformers.cached import CachedTexts
 from evalsuite.errors import UsageError
 from evalsuite.kinds.rag.data import Document
-from evalsuite.kinds.rag.settings import Method
+from evalsuite.kinds.rag.task import Method, RagTask
 from evalsuite.prompting.checks import KeptPrompts
-from evalsuite.registry.models import Task
 
 AFTER_QUERY: Final = "Optionally using the prior context answer the query prior to it"
 AFTER_DOCUMENT: Final = "Answer the prior query while optionally using the context prior to it"
@@ -174,7 +173,7 @@ class Prompts:
         return str(rendered)
 
 
-def prompts_for(task: Task, checkpoint: Checkpoint, texts: CachedTexts) -> Prompts:
+def prompts_for(task: RagTask, checkpoint: Checkpoint, texts: CachedTexts) -> Prompts:
     """The prompts of a task."""
     prefix = PREFIX if task.answer_prefix is None else task.answer_prefix
     return Prompts(checkpoint, texts, prefix)

@@ -36,7 +36,7 @@ def retrieve(world: World, model: CachedModel, context: Context) -> list[Retriev
 
     Args:
         world: Corpus and questions.
-        model: Embeds, unless ``context.retriever`` is another checkpoint.
+        model: Embeds, unless ``context.options.retriever`` is another checkpoint.
         context: Says who embeds, and how long texts may be.
     """
     texts = [whole(document) for document in world.documents]
@@ -46,12 +46,12 @@ def retrieve(world: World, model: CachedModel, context: Context) -> list[Retriev
     def done(count: int) -> None:
         context.progress(count, total, "documents")
 
-    if context.retriever is None:
+    if context.options.retriever is None:
         who = (model.version, model.dtype, model.device, model.texts.protocol)
         index = _index(texts, context.checkpoint, who, lambda rows: own(model, rows), done)
         vectors = own(model, questions)
     else:
-        index, vectors = _by_other(texts, questions, context.retriever, model, done)
+        index, vectors = _by_other(texts, questions, context.options.retriever, model, done)
     found = index.search(vectors)
     pairs = zip(found.rows.tolist(), found.scores.tolist(), strict=True)
     return [Retrieved(row, score) for row, score in pairs]

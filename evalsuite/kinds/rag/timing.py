@@ -21,7 +21,7 @@ from evalsuite.engines.transformers.key_values import (
     write_key_values,
 )
 from evalsuite.kinds.rag.prompts import CACHED, PARTS, Prompts
-from evalsuite.kinds.rag.settings import Latency, Method
+from evalsuite.kinds.rag.task import Latency, Method
 from evalsuite.stats.medians import Median, median
 
 PHASES: Final = ("embed", "search", "load", "prompt", "prefill", "decode")

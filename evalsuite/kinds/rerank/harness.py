@@ -18,8 +18,8 @@ from evalsuite.kinds.rerank.candidates import (
 )
 from evalsuite.kinds.rerank.ranking import Ranked, listwise, pointwise
 from evalsuite.kinds.rerank.scores import CUT, difference, ndcg
+from evalsuite.kinds.rerank.task import RerankTask
 from evalsuite.prompting.response_log import FILE_NAME, ResponseLog
-from evalsuite.registry.models import Task
 from evalsuite.results.suspicions import truncated_prompts
 
 if TYPE_CHECKING:
@@ -34,14 +34,14 @@ BEFORE = f"{METRIC}_before"
 class RerankHarness:
     """Adapter for kind ``rerank``."""
 
-    def retrieved(self, task: Task, context: Context) -> bool:
+    def retrieved(self, task: RerankTask, context: Context) -> bool:
         """Whether an earlier run has searched for all queries, in the data as it is now."""
         found = load_candidates(context.workdir)
         return found is not None and still_matches(
             found.data, context.data_root, task.data, task.datasets
         )
 
-    def retrieve(self, task: Task, encoder: Encoder, context: Context) -> None:
+    def retrieve(self, task: RerankTask, encoder: Encoder, context: Context) -> None:
         """First stage: leave the best documents of each query in ``context.workdir``.
 
         Raises:
@@ -51,7 +51,7 @@ class RerankHarness:
 
         save_candidates(context.workdir, retrieve(task, encoder, context))
 
-    def evaluate(self, task: Task, generator: Generator, context: Context) -> Evaluation:
+    def evaluate(self, task: RerankTask, generator: Generator, context: Context) -> Evaluation:
         """Second stage: reorder and score.
 
         Replies are kept in ``context.workdir`` as they come: none is asked for twice.
@@ -93,7 +93,7 @@ class RerankHarness:
             earlier_seconds=found.seconds,
         )
 
-    def preview(self, task: Task, encoder: Encoder, context: Context) -> list[Preview]:
+    def preview(self, task: RerankTask, encoder: Encoder, context: Context) -> list[Preview]:
         """Render the first query and document, and a prompt; nothing is embedded.
 
         The prompt has the first documents of the corpus in the place of those that a search
@@ -115,7 +115,7 @@ class RerankHarness:
         return [*shown, Preview(side="chat", text=prompt, token_ids=ids)]
 
 
-def _writer(task: Task, lm: EngineLM, context_tokens: int) -> PromptWriter:
+def _writer(task: RerankTask, lm: EngineLM, context_tokens: int) -> PromptWriter:
     from evalsuite.kinds.rerank.prompts import PromptWriter
 
     assert task.rerank is not None
@@ -128,7 +128,7 @@ def _texts(query: Query, found: Candidates, writer: PromptWriter, k: int) -> lis
     return [writer.text(found.documents[name]) for name in query.documents[:k]]
 
 
-def _rank(task: Task, found: Candidates, writer: PromptWriter, lm: EngineLM) -> list[Ranked]:
+def _rank(task: RerankTask, found: Candidates, writer: PromptWriter, lm: EngineLM) -> list[Ranked]:
     settings = task.rerank
     assert settings is not None
     asked = [(q.text, _texts(q, found, writer, settings.k)) for q in found.queries]
@@ -137,7 +137,7 @@ def _rank(task: Task, found: Candidates, writer: PromptWriter, lm: EngineLM) -> 
     return pointwise(asked, writer, lm)
 
 
-def _prompt(task: Task, writer: PromptWriter, query: Query, found: Candidates) -> str:
+def _prompt(task: RerankTask, writer: PromptWriter, query: Query, found: Candidates) -> str:
     """The prompt of a query before any document has moved."""
     settings = task.rerank
     assert settings is not None

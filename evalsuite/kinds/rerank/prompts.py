@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 
 from evalsuite.errors import UsageError
 from evalsuite.kinds.rerank.candidates import Document
-from evalsuite.kinds.rerank.settings import Rerank
-from evalsuite.registry.models import Task
+from evalsuite.kinds.rerank.task import Rerank, RerankTask
 from evalsuite.templates.renderer import BadTemplateError, Renderer
 
 if TYPE_CHECKING:
@@ -28,7 +27,7 @@ class PromptWriter:
         UsageError: If the template is wrong.
     """
 
-    def __init__(self, task: Task, lm: EngineLM, room: int) -> None:
+    def __init__(self, task: RerankTask, lm: EngineLM, room: int) -> None:
         assert task.rerank is not None
         assert task.prompt is not None
         self._task = task

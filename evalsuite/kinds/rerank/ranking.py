@@ -11,8 +11,8 @@ from evalsuite.engines.generators import not_finite
 from evalsuite.judging.local import Ask
 from evalsuite.kinds.rerank.permutation import parse_permutation
 from evalsuite.kinds.rerank.prompts import PromptWriter
-from evalsuite.kinds.rerank.settings import Rerank
-from evalsuite.registry.models import Generation
+from evalsuite.kinds.rerank.task import Rerank
+from evalsuite.kinds.task import Generation
 
 if TYPE_CHECKING:
     from evalsuite.kinds.lm_eval.model import EngineLM

@@ -1,0 +1,67 @@
+"""Kind ``mteb``: embedding tasks."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+from typing import TYPE_CHECKING
+
+from evalsuite.kinds.base import Context, Evaluation, Kind, Planned, Planning, Preview, Stage
+from evalsuite.kinds.mteb.task import MtebTask
+
+if TYPE_CHECKING:
+    from evalsuite.engines.protocols import Encoder
+
+
+class MtebKind(Kind[MtebTask]):
+    """Tasks of mteb by name, and tasks of its types on one's own files."""
+
+    name = "mteb"
+    task_model = MtebTask
+    world = "embedding"
+    stages = (Stage(name="evaluate", needs="encoder", apart=True),)
+    options = frozenset({"shots"})
+    example = "STSBenchmark"
+
+    def plan(self, task: MtebTask, planning: Planning) -> Planned:
+        from evalsuite.kinds.shared.instructions import no_example, with_example
+        from evalsuite.kinds.shared.signatures import embedding_signature, instructed, protocol_of
+
+        protocol, instruction, outside = instructed(task, planning)
+        skip = None
+        if planning.options.shots:
+            stated = protocol_of(planning)
+            instruction = with_example(task, stated, planning.sets)
+            skip = None if instruction else no_example(stated)
+        harness = f"mteb {version('mteb')}"
+        signature = embedding_signature(task, planning, protocol, instruction, harness)
+        if outside:
+            signature = signature.model_copy(update={"outside_set": True})
+        return Planned(
+            signature=signature,
+            instruction=instruction,
+            outside=protocol.instructions if outside else None,
+            skip=skip,
+        )
+
+    def check_source(self, task: MtebTask) -> None:
+        from evalsuite.kinds.mteb.names import check
+
+        if task.source is not None:
+            check(task.source)
+
+    def datasets(self, task: MtebTask) -> dict[str, str]:
+        from evalsuite.kinds.mteb.names import datasets
+
+        return datasets(task.source) if task.source else {}
+
+    def run(self, stage: str, task: MtebTask, engine: Encoder, context: Context) -> Evaluation:  # noqa: ARG002
+        from evalsuite.kinds.mteb.harness import MtebHarness
+
+        return MtebHarness().evaluate(task, engine, context)
+
+    def preview(self, task: MtebTask, context: Context) -> list[Preview]:
+        from evalsuite.engines.encoders import load_encoder
+        from evalsuite.kinds.mteb.harness import MtebHarness
+
+        encoder = load_encoder(context.checkpoint, weights=False)
+        return MtebHarness().preview(task, encoder, context)
