@@ -170,7 +170,7 @@ def ours(options: argparse.Namespace) -> Iterator[tuple[str, Answers]]:
     from evalsuite.kinds.base import Context
     from evalsuite.kinds.lm_eval.harness import LmEvalHarness
     from evalsuite.kinds.table import make_task
-from evalsuite.kinds.task import Task
+    from evalsuite.run.options import Resolved
 
     checkpoint = checkpoint_of(options.ckpt)
     generator = load_generator(checkpoint, engine="vllm", dtype=options.dtype[0])
@@ -181,7 +181,7 @@ from evalsuite.kinds.task import Task
             context = Context(
                 checkpoint=checkpoint,
                 workdir=Path(work),
-                data_root=options.data,
+                options=Resolved(data_root=options.data),
                 limit=options.limit or limit,
             )
             evaluation = LmEvalHarness().evaluate(task, generator, context)

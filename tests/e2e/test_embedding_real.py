@@ -11,9 +11,9 @@ import pytest
 from evalsuite.checkpoint.models import Checkpoint, EmbeddingProtocol
 from evalsuite.engines.encoders import load_encoder
 from evalsuite.errors import DataError
-from evalsuite.kinds.base import Context
 from evalsuite.kinds.mteb.harness import MtebHarness
 from evalsuite.kinds.table import make_task
+from helpers.contexts import make_context
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +49,7 @@ def checkpoint(minilm: Path) -> Checkpoint:
 def test_published_scores_come_out(
     minilm: Path, shared_data: Path, tmp_path: Path, name: str, published: float
 ) -> None:
-    context = Context(
+    context = make_context(
         checkpoint=checkpoint(minilm), workdir=tmp_path, data_root=shared_data / "hub"
     )
     task = make_task(name=name, kind="mteb", source=name)
@@ -75,6 +75,6 @@ def test_an_unreachable_hub_suggests_local_data(
         MtebHarness().evaluate(
             make_task(name="NFCorpus", kind="mteb", source="NFCorpus"),
             encoder,
-            Context(checkpoint=checkpoint(minilm), workdir=tmp_path),
+            make_context(checkpoint=checkpoint(minilm), workdir=tmp_path),
         )
     assert "\n" not in caught.value.line

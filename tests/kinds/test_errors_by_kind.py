@@ -11,20 +11,21 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from bag_of_words import BagOfWords, checkpoint
-from grit_world import LANGUAGES, hub_dataset, tydiqa
-from grit_world import checkpoint as speaker
-from grit_world import run as ask
 from scipy.stats import spearmanr
 from sklearn.metrics import average_precision_score
 
 from evalsuite.checkpoint.models import Checkpoint
-from evalsuite.kinds.base import Context, Evaluation
+from evalsuite.kinds.base import Evaluation
 from evalsuite.kinds.mteb.harness import MtebHarness
 from evalsuite.kinds.table import make_task
 from evalsuite.kinds.task import Task
 from evalsuite.run.records import scored_record
 from evalsuite.schema import Record, Signature
+from helpers.bag_of_words import BagOfWords, checkpoint
+from helpers.contexts import make_context
+from helpers.grit_world import LANGUAGES, hub_dataset, tydiqa
+from helpers.grit_world import checkpoint as speaker
+from helpers.grit_world import run as ask
 
 WORDS = ["river", "stone", "cloud", "market", "engine", "violin", "harbour", "pepper"]
 
@@ -122,7 +123,7 @@ def test_embedding_records_carry_the_error_of_their_samples(kind: str, tmp_path:
         files[role].write_text("".join(json.dumps(row) + "\n" for row in rows))
     task = make_task(name="own", kind="mteb", type=kind, data=files)  # type: ignore[arg-type]
     (tmp_path / "work").mkdir()
-    context = Context(checkpoint=checkpoint(), workdir=tmp_path / "work")
+    context = make_context(checkpoint=checkpoint(), workdir=tmp_path / "work")
     evaluation = MtebHarness().evaluate(task, BagOfWords(), context)
     record = stored(evaluation, task, checkpoint())
     exact = kind != "sts"  # the infinitesimal jackknife, not the one that leaves items out
@@ -143,7 +144,7 @@ def test_experiments_that_draw_from_the_same_texts_claim_no_error(tmp_path: Path
     folder.mkdir(parents=True)
     pd.DataFrame(rows).to_parquet(folder / "test-00000-of-00001.parquet")
     (tmp_path / "work").mkdir()
-    context = Context(checkpoint=checkpoint(), workdir=tmp_path / "work", data_root=tmp_path)
+    context = make_context(checkpoint=checkpoint(), workdir=tmp_path / "work", data_root=tmp_path)
     task = make_task(name="m", kind="mteb", source="MedrxivClusteringS2S.v2")
     evaluation = MtebHarness().evaluate(task, BagOfWords(), context)
     assert len(evaluation.samples) == 10

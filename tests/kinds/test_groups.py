@@ -9,19 +9,20 @@ from typing import Any
 
 import numpy as np
 import pytest
-from bag_of_words import BagOfWords, checkpoint
-from scripted import Scripted
-from tiny_lm import make_tiny_lm
 
 from evalsuite.checkpoint.models import Checkpoint
 from evalsuite.errors import DataError
-from evalsuite.kinds.base import Context, Evaluation
+from evalsuite.kinds.base import Evaluation
 from evalsuite.kinds.lm_eval.harness import LmEvalHarness
 from evalsuite.kinds.mteb.harness import MtebHarness
 from evalsuite.kinds.table import make_task
 from evalsuite.kinds.task import Task
 from evalsuite.run.records import scored_record
 from evalsuite.schema import Record, Signature
+from helpers.bag_of_words import BagOfWords, checkpoint
+from helpers.contexts import make_context
+from helpers.scripted import Scripted
+from helpers.tiny_lm import make_tiny_lm
 
 RNG = np.random.default_rng(13)
 WORDS = ["river", "stone", "cloud", "market", "engine", "violin"]
@@ -71,7 +72,7 @@ def retrieval(folder: Path, groups: list[str] | None) -> Task:
 def embed(task: Task, folder: Path, **context: Any) -> Record:
     work = folder / "work"
     work.mkdir()
-    made = Context(checkpoint=checkpoint(), workdir=work, **context)
+    made = make_context(checkpoint=checkpoint(), workdir=work, **context)
     return stored(task, MtebHarness().evaluate(task, BagOfWords(), made), checkpoint())
 
 
@@ -80,7 +81,7 @@ def test_queries_of_one_page_count_together(tmp_path: Path) -> None:
     task = retrieval(tmp_path, pages)
     work = tmp_path / "work"
     work.mkdir()
-    context = Context(checkpoint=checkpoint(), workdir=work)
+    context = make_context(checkpoint=checkpoint(), workdir=work)
     evaluation = MtebHarness().evaluate(task, BagOfWords(), context)
     by_query = {row["sample"]: row for row in evaluation.samples}
     assert [by_query[f"q{i}"]["group"] for i in range(10)] == pages
@@ -110,7 +111,7 @@ def test_a_limit_keeps_items_and_groups_together(tmp_path: Path) -> None:
     )
     work = tmp_path / "work"
     work.mkdir()
-    context = Context(checkpoint=checkpoint(), workdir=work, limit=9)
+    context = make_context(checkpoint=checkpoint(), workdir=work, limit=9)
     samples = MtebHarness().evaluate(task, BagOfWords(), context).samples
     assert len(samples) == 9
     assert all(row["group"] == f"g{int(row['sample']) // 4}" for row in samples)
@@ -145,7 +146,7 @@ def test_questions_about_one_passage_count_together(tmp_path: Path) -> None:
     work = tmp_path / "work"
     work.mkdir()
     scripted = Scripted(AutoTokenizer.from_pretrained(of.path), answer)
-    evaluation = LmEvalHarness().evaluate(task, scripted, Context(checkpoint=of, workdir=work))
+    evaluation = LmEvalHarness().evaluate(task, scripted, make_context(checkpoint=of, workdir=work))
     record = stored(task, evaluation, of)
     assert record.score == pytest.approx(np.mean(right))
     assert record.stderr == pytest.approx(clustered([float(r) for r in right], passages))

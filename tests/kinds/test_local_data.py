@@ -5,13 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from bag_of_words import BagOfWords
-from bag_of_words import checkpoint as embedding_checkpoint
-from grit_world import checkpoint, hub_dataset, preview
 
-from evalsuite.kinds.base import Context
 from evalsuite.kinds.mteb.harness import MtebHarness
 from evalsuite.kinds.table import make_task
+from helpers.bag_of_words import BagOfWords
+from helpers.bag_of_words import checkpoint as embedding_checkpoint
+from helpers.contexts import make_context
+from helpers.grit_world import checkpoint, hub_dataset, preview
 
 
 def test_two_mirrors_with_data_of_the_same_name(
@@ -34,7 +34,7 @@ def test_two_mirrors_with_an_mteb_data_set_of_the_same_name(
     for word in ("first", "second"):
         rows = [{"sentence1": word, "sentence2": "x", "score": score} for score in (1.0, 5.0)]
         hub_dataset(tmp_path / word, "mteb/sts12-sts", {("default", "test"): rows})
-        context = Context(
+        context = make_context(
             checkpoint=embedding_checkpoint(), workdir=tmp_path, data_root=tmp_path / word
         )
         [shown] = MtebHarness().preview(task, BagOfWords(), context)

@@ -13,7 +13,7 @@ from evalsuite.commands.task_list import overview, show
 from evalsuite.commands.task_validation import validate
 from evalsuite.data import read_rows
 from evalsuite.errors import DataError, UsageError
-from evalsuite.kinds.table import check_source
+from evalsuite.kinds.table import kind_of, make_task
 from evalsuite.kinds.task import Instruction, Task
 from evalsuite.paths import shipped_tasks
 from evalsuite.registry.load import Registry
@@ -185,7 +185,7 @@ def test_every_shipped_source_is_a_task_of_its_harness(tmp_path: Path) -> None:
     assert [task.name for task in shipped] == list(SHIPPED.tasks)
     assert not registry.ships(STSB)
     for task in shipped:
-        check_source(task)
+        kind_of(task).check_source(task)
 
 
 def test_validate_reads_the_data_too(tmp_path: Path) -> None:

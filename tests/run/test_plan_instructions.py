@@ -6,14 +6,15 @@ import re
 from pathlib import Path
 
 import pytest
-from planned import CHECKPOINT, GRIT, plan_one
 
 from evalsuite.checkpoint.models import Checkpoint
 from evalsuite.errors import UsageError
 from evalsuite.kinds.shared.instructions import find_instruction
+from evalsuite.kinds.table import make_task
 from evalsuite.kinds.task import Instruction, Task
 from evalsuite.registry.load import Registry
 from evalsuite.store import Store
+from helpers.planned import CHECKPOINT, GRIT, plan_one
 
 
 def test_an_instruction_set_that_is_not_there(registry: Registry, store: Store) -> None:
