@@ -13,7 +13,7 @@ from typing import Annotated, Any, Final
 
 from pydantic import BeforeValidator, SerializeAsAny
 
-from evalsuite.errors import UsageError
+from evalsuite.errors import UsageError, did_you_mean
 from evalsuite.kinds.alpaca_eval.kind import AlpacaEvalKind
 from evalsuite.kinds.base import Kind
 from evalsuite.kinds.lm_eval.kind import LmEvalKind
@@ -43,8 +43,8 @@ def kind_named(name: str) -> Kind[Any]:
     added = _added()
     if name in added:
         return added[name]
-    known = ", ".join(map(repr, (*KINDS, *added)))
-    raise UsageError(f"no kind of task is called {name!r}", f"there are {known}")
+    hint = did_you_mean(name, (*KINDS, *added))
+    raise UsageError(f"no kind of task is called {name!r}", hint)
 
 
 def kind_of(task: Task) -> Kind[Any]:

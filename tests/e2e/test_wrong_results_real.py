@@ -38,7 +38,7 @@ def test_vectors_of_a_working_checkpoint(
     context = make_context(
         checkpoint=checkpoint,
         workdir=tmp_path,
-        instruction=find_instruction(task, checkpoint.embedding, registry),
+        instruction=find_instruction(task, checkpoint.embedding, registry.instruction_sets),
     )
     encoder = load_encoder(checkpoint, device="cpu", dtype="float32")
     found = MtebHarness().evaluate(task, encoder, context)

@@ -11,9 +11,11 @@ from evalsuite.checkpoint.models import ChatProtocol, Wrapper
 from evalsuite.data import files_info, local_info
 from evalsuite.engines.device import resolve_dtype
 from evalsuite.errors import DataError, UsageError
+from evalsuite.kinds.lm_eval.kind import LmEvalKind
 from evalsuite.kinds.mteb import names as mteb_index
+from evalsuite.kinds.mteb.kind import MtebKind
+from evalsuite.kinds.shared import signatures
 from evalsuite.registry.load import Registry
-from evalsuite.run import plan as planning
 from evalsuite.run.options import RunOptions
 from evalsuite.run.plan import Job, Plan, make_plan
 from evalsuite.run.run import execute, store_skips
@@ -154,7 +156,8 @@ def test_a_stored_score_counts_where_this_machine_could_not_measure_it(
     registry: Registry, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     record = finish(plan_one(registry, store), store)
-    monkeypatch.setattr(planning, "blocker", lambda task: "no sandbox")
+    for kind in (MtebKind, LmEvalKind):
+        monkeypatch.setattr(kind, "blocker", lambda self, task: "no sandbox")
     stored, other = plan_one(registry, store), plan_one(registry, store, "talk")
     assert (stored.skip, stored.record, stored.todo) == (None, record, False)
     assert (other.skip, other.record, other.todo) == ("no sandbox", None, False)
@@ -167,7 +170,8 @@ def test_a_score_takes_the_place_of_an_earlier_skip(
     registry: Registry, store: Store, monkeypatch: pytest.MonkeyPatch, task: str
 ) -> None:
     with monkeypatch.context() as patch:
-        patch.setattr(planning, "blocker", lambda task: "no sandbox")
+        for kind in (MtebKind, LmEvalKind):
+            patch.setattr(kind, "blocker", lambda self, task: "no sandbox")
         plan = make_plan([CHECKPOINT], [registry.task(task)], OPTIONS, registry, store)
         store_skips(plan, store)
     assert [record.status for record in store.records()] == ["skipped"]
@@ -189,7 +193,7 @@ def test_a_skip_is_stored_with_its_reason(registry: Registry, store: Store) -> N
     store_skips(plan, store)
     [kept] = store.records()
     assert (kept.status, kept.reason) == ("skipped", "no hidden states")
-    result = execute(plan, OPTIONS, store, NoExecutor(), hear=None)  # type: ignore[arg-type]
+    result = execute(plan, store, NoExecutor(), hear=None)  # type: ignore[arg-type]
     assert [record.status for record in result.records] == ["skipped"]
     assert result.failed == []
 
@@ -197,7 +201,7 @@ def test_a_skip_is_stored_with_its_reason(registry: Registry, store: Store) -> N
 def test_vllm_embeds_where_it_is_asked_for(
     registry: Registry, store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(planning, "engine_version", lambda name: f"{name} 1.0")
+    monkeypatch.setattr(signatures, "engine_version", lambda name: f"{name} 1.0")
     config = {"architectures": ["MistralForCausalLM"], "model_type": "mistral"}
     (tmp_path / "config.json").write_text(json.dumps(config))
     mistral = CHECKPOINT.model_copy(update={"path": tmp_path})
@@ -217,7 +221,7 @@ def test_vllm_embeds_where_it_is_asked_for(
 def test_vllm_is_refused_where_it_cannot_embed_and_has_to(
     registry: Registry, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(planning, "engine_version", lambda name: f"{name} 1.0")
+    monkeypatch.setattr(signatures, "engine_version", lambda name: f"{name} 1.0")
     own = GRIT.model_copy(update={"engine": "sentence-transformers"})
     checkpoint = CHECKPOINT.model_copy(update={"embedding": own})
     options = OPTIONS.model_copy(update={"engine": "vllm"})

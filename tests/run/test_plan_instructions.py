@@ -104,4 +104,4 @@ def test_which_instruction_counts(
     instructions: str, task: Task, expected: Instruction | None
 ) -> None:
     protocol = GRIT.model_copy(update={"instructions": instructions})
-    assert find_instruction(task, protocol, Registry.load()) == expected
+    assert find_instruction(task, protocol, Registry.load().instruction_sets) == expected

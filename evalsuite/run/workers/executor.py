@@ -24,7 +24,7 @@ from evalsuite.run.plan import Group, Job
 from evalsuite.run.records import failed_record
 from evalsuite.run.stored import score_of
 from evalsuite.run.workers import events
-from evalsuite.run.workers.spec import JobSpec, WorkerSpec
+from evalsuite.run.workers.spec import WorkerSpec
 from evalsuite.run.workers.watch import Watch, given_patience
 from evalsuite.schema import Record
 from evalsuite.store import Store
@@ -94,15 +94,8 @@ class LocalExecutor:
         in_turn = False
         while left:
             log = _log_path(store)
-            spec = WorkerSpec(
-                checkpoint=group.checkpoint,
-                needs=group.needs,
-                jobs=tuple(_spec(job, group) for job in left.values()),
-                options=options,
-                store=store.root.absolute(),
-                log=log.absolute(),
-                in_turn=in_turn,
-            )
+            rest = replace(group, jobs=tuple(left.values()))
+            spec = WorkerSpec.of(rest, options, store.root, log, in_turn=in_turn)
             outcome = self._worker(spec, partial(hear.heard, group))
             passed |= outcome.passed
             _drop(left, outcome.ended | outcome.passed)
@@ -281,15 +274,6 @@ def _log_path(store: Store) -> Path:
     """A new worker's log."""
     name = f"{time.strftime('%Y%m%d-%H%M%S')}.{os.getpid()}.log"
     return store.root / ".work" / "logs" / name
-
-
-def _spec(job: Job, group: Group) -> JobSpec:
-    return JobSpec(
-        task=job.task,
-        signature=job.signature,
-        instruction=job.instruction,
-        stage=group.stage(job),
-    )
 
 
 def _drop(left: dict[str, Job], keys: set[str]) -> None:

@@ -10,6 +10,7 @@ from evalsuite.kinds.base import Context, Need, ProgressEvent, Stage
 from evalsuite.kinds.table import TaskOfAnyKind, kind_of
 from evalsuite.kinds.task import Instruction, Task
 from evalsuite.run.options import Resolved
+from evalsuite.run.plan import Group
 from evalsuite.schema import Frozen, Signature
 
 
@@ -51,6 +52,29 @@ class WorkerSpec(Frozen):
     in_turn: bool = False
     """Whether the engine answers one call after the other: an earlier worker ended early while
     it worked for several jobs, and only so is it known which one was the reason."""
+
+    @classmethod
+    def of(
+        cls, group: Group, options: Resolved, store: Path, log: Path, *, in_turn: bool = False
+    ) -> WorkerSpec:
+        """What the worker of a group is told."""
+        return cls(
+            checkpoint=group.checkpoint,
+            needs=group.needs,
+            jobs=tuple(
+                JobSpec(
+                    task=job.task,
+                    signature=job.signature,
+                    instruction=job.instruction,
+                    stage=group.stage(job),
+                )
+                for job in group.jobs
+            ),
+            options=options,
+            store=store.absolute(),
+            log=log.absolute(),
+            in_turn=in_turn,
+        )
 
     def job(self, key: str) -> JobSpec:
         """The job of a key."""

@@ -66,7 +66,7 @@ def grit(name: str) -> EmbeddingProtocol:
 def prefix(name: str, task: str, side: PromptType | None) -> str:
     """What precedes a text of a task under an instruction set, example included."""
     protocol = grit(name)
-    instruction = with_example(REGISTRY.task(task), protocol, REGISTRY)
+    instruction = with_example(REGISTRY.task(task), protocol, REGISTRY.instruction_sets)
     assert instruction is not None
     metadata = mteb.get_task(REGISTRY.task(task).source).metadata
     return resolve_prompt(protocol, instruction, metadata, "unused", side).prefix
