@@ -17,7 +17,7 @@ from sklearn.metrics import average_precision_score
 from evalsuite.checkpoint.models import Checkpoint
 from evalsuite.kinds.base import Evaluation
 from evalsuite.kinds.mteb.harness import MtebHarness
-from evalsuite.kinds.table import make_task
+from evalsuite.kinds.table import kind_of, make_task
 from evalsuite.kinds.task import Task
 from evalsuite.run.records import scored_record
 from evalsuite.schema import Record, Signature
@@ -34,7 +34,7 @@ def stored(evaluation: Evaluation, task: Task, of: Checkpoint) -> Record:
     signature = Signature(
         task=task.name,
         task_hash=task.hash,
-        world=task.world,
+        world=kind_of(task).world,
         harness="h 1",
         engine="e 1",
         device="cpu",

@@ -15,7 +15,7 @@ from evalsuite.errors import DataError
 from evalsuite.kinds.base import Evaluation
 from evalsuite.kinds.lm_eval.harness import LmEvalHarness
 from evalsuite.kinds.mteb.harness import MtebHarness
-from evalsuite.kinds.table import make_task
+from evalsuite.kinds.table import kind_of, make_task
 from evalsuite.kinds.task import Task
 from evalsuite.run.records import scored_record
 from evalsuite.schema import Record, Signature
@@ -37,7 +37,7 @@ def stored(task: Task, evaluation: Evaluation, of: Checkpoint) -> Record:
     signature = Signature(
         task=task.name,
         task_hash=task.hash,
-        world=task.world,
+        world=kind_of(task).world,
         harness="h 1",
         engine="e 1",
         device="cpu",

@@ -10,6 +10,7 @@ import mteb
 import pytest
 
 from evalsuite.kinds.mteb.tasks import _find as find_mteb_task
+from evalsuite.kinds.table import kind_of
 from evalsuite.registry.load import Registry
 from evalsuite.registry.suites import Suite
 
@@ -85,7 +86,7 @@ GENERATIVE = ["MMLU", "GSM8K", "BBH", "TyDiQA", "HumanEvalSynthesize", "AlpacaEv
 def worlds(suite: Suite) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {"embedding": [], "generative": []}
     for task in REGISTRY.suite_tasks(suite):
-        found[task.world].append(task.name)
+        found[kind_of(task).world].append(task.name)
     return found
 
 

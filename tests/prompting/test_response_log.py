@@ -7,7 +7,6 @@ from pathlib import Path
 
 from evalsuite.engines.protocols import Completion, GenerationRequest, Score, ScoreRequest
 from evalsuite.prompting.response_log import ResponseLog, request_key
-from helpers.contexts import with_options
 
 ANSWERS = [
     ("a" * 64, Completion("Grüße \n\ud800", 3, "stop")),
@@ -68,7 +67,7 @@ def test_the_key_covers_everything_the_answer_depends_on() -> None:
         replace(base, temperature=0.6),
         replace(base, top_p=0.8),
         replace(base, top_k=4),
-        with_options(base, seed=5),
+        replace(base, seed=5),
     ]
     scores = [ScoreRequest((1,), (2,)), ScoreRequest((1, 2), ()), ScoreRequest((1,), (3,))]
     keys = [request_key(request) for request in [base, *changed, *scores]]

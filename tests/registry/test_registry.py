@@ -83,7 +83,7 @@ def test_data_is_beside_its_yaml_file(tmp_path: Path) -> None:
 def test_any_task_of_a_harness_goes_by_its_prefix(kind: str, source: str) -> None:
     task = SHIPPED.task(f"{kind}:{source}")
     assert (task.name, task.kind, task.source) == (f"{kind}:{source}", kind, source)
-    assert task.world == {"mteb": "embedding", "lm_eval": "generative"}[kind]
+    assert kind_of(task).world == {"mteb": "embedding", "lm_eval": "generative"}[kind]
 
 
 @pytest.mark.parametrize(

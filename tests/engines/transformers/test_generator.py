@@ -11,7 +11,6 @@ from evalsuite.checkpoint.models import Checkpoint
 from evalsuite.engines.generators import context_length, cut_at_stop, load_generator
 from evalsuite.engines.protocols import GenerationRequest, Generator, ScoreRequest
 from evalsuite.errors import EngineError
-from helpers.contexts import with_options
 from helpers.tiny_lm import make_tiny_lm
 
 CONTEXTS = ["The cat", "A much longer context than the others, to make padding matter", "x"]
@@ -114,7 +113,7 @@ def test_a_sampled_answer_depends_on_its_seed_only(generator: Generator) -> None
     drawn = GenerationRequest((0, 40, 41), max_tokens=10, temperature=1.0, seed=7)
     other = replace(drawn, prompt_ids=(0, 50), seed=8)
     alone = generator.generate([drawn])[0]
-    among = generator.generate([other, drawn, with_options(drawn, seed=9)])
+    among = generator.generate([other, drawn, replace(drawn, seed=9)])
     assert among[1] == alone
     assert among[2].text != alone.text
 
