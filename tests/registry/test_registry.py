@@ -96,8 +96,8 @@ def test_any_task_of_a_harness_goes_by_its_prefix(kind: str, source: str) -> Non
         ("lm_eval:", "'lm_eval:' names no task; for example lm_eval:gsm8k_cot"),
         ("smoke-stss", "no task is called 'smoke-stss'; did you mean smoke-sts"),
         ("smoke", "no task is called 'smoke'; it is a suite: use --suite smoke"),
-        ("mteb:../secret", "'mteb:../secret' is no name of a task: "),
-        ("lm_eval:a\nb", "'lm_eval:a\\nb' is no name of a task: "),
+        ("mteb:../secret", "'mteb:../secret' is not a valid task name: "),
+        ("lm_eval:a\nb", "'lm_eval:a\\nb' is not a valid task name: "),
     ],
 )
 def test_a_task_that_does_not_exist(name: str, expected: str) -> None:
