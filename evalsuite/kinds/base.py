@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, TypeVar
 
 from evalsuite.kinds.task import Instruction, Task
-from evalsuite.schema import DataInfo, Signature, Suspicion, World
+from evalsuite.schema import DataInfo, Estimator, Signature, Suspicion, World
 
 if TYPE_CHECKING:
     from evalsuite.checkpoint.models import Checkpoint
@@ -88,6 +88,8 @@ class Evaluation:
     main_metric: str
     score: float
     """In the harness's own unit (fractions)."""
+    estimator: Estimator
+    """How ``score`` comes from ``samples``; decides its standard error and how it is compared."""
     stderr: float | None
     n: int
     """Independent test items."""

@@ -114,6 +114,7 @@ class AlpacaEvalHarness:
         return Evaluation(
             main_metric="win_rate",
             score=summary.win_rate,
+            estimator="mean",
             stderr=summary.stderr,
             n=summary.judged,
             metrics=summary.metrics,

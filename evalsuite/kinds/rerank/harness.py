@@ -80,6 +80,7 @@ class RerankHarness:
         return Evaluation(
             main_metric=METRIC,
             score=statistics.fmean(row["score"] for row in rows),
+            estimator="mean",
             stderr=None,  # the samples give it
             n=len(rows),
             metrics=_metrics(rows, ranked),

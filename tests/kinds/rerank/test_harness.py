@@ -164,6 +164,7 @@ def test_after_by_hand(context: Context, tmp_path: Path) -> None:
     assert (q2["parsed"], q2["problem"]) == (False, "no ranking in the reply")
     assert q2["replies"] == ["I would rather not."]
     assert found.score == 1.0
+    assert found.estimator == "mean"
     assert found.metrics["unparsed"] == 0.5
     assert found.metrics["moved"] == 0.5
     assert found.details["difference"]["better"] == 1
