@@ -16,7 +16,7 @@ from evalsuite.kinds.mteb import names as mteb_index
 from evalsuite.kinds.mteb.kind import MtebKind
 from evalsuite.kinds.shared import signatures
 from evalsuite.registry.load import Registry
-from evalsuite.run.options import RunOptions
+from evalsuite.run.options import Resolved, RunOptions
 from evalsuite.run.plan import Job, Plan, make_plan
 from evalsuite.run.run import execute, store_skips
 from evalsuite.schema import DataInfo, Record
@@ -50,7 +50,7 @@ def test_what_is_stored_is_not_done_again(registry: Registry, store: Store, task
     again = plan_one(registry, store, task)
     assert not again.todo
     assert again.record == record
-    assert Plan((again,)).groups == []
+    assert Plan((again,), Resolved()).groups == []
 
 
 @pytest.mark.parametrize(
