@@ -18,12 +18,12 @@ from evalsuite.schema import DataInfo, Estimator, Signature, Suspicion, World
 if TYPE_CHECKING:
     from evalsuite.checkpoint.models import Checkpoint
     from evalsuite.engines.protocols import Encoder
-    from evalsuite.engines.vectors.cache import ShardedEncoder
-    from evalsuite.engines.vectors.files import VectorFiles
+    from evalsuite.engines.vectors.cached_encoder import CachedEncoder
+    from evalsuite.engines.vectors.vector_files import VectorFiles
     from evalsuite.kinds.shared.instruction_sets import InstructionSets
     from evalsuite.run.options import Resolved
 
-Need = Literal["encoder", "generator", "judge", "cached"]
+Need = Literal["encoder", "generator", "judge", "unified"]
 """What a stage needs: an engine that embeds, one that generates, a judge, or one model that
 embeds and generates from the caches of its embedding passes. Of one checkpoint, groups of jobs run
 in this order."""
@@ -73,12 +73,12 @@ class Context:
         """Of all that is drawn at random."""
         return self.options.seed
 
-    def sharded(self, encoder: Encoder) -> ShardedEncoder:
+    def sharded(self, encoder: Encoder) -> CachedEncoder:
         """The encoder, with its vectors kept."""
-        from evalsuite.engines.vectors.cache import ShardedEncoder
-        from evalsuite.engines.vectors.files import VectorFiles
+        from evalsuite.engines.vectors.cached_encoder import CachedEncoder
+        from evalsuite.engines.vectors.vector_files import VectorFiles
 
-        return ShardedEncoder(encoder, self.vectors or VectorFiles(self.workdir, "embeddings"))
+        return CachedEncoder(encoder, self.vectors or VectorFiles(self.workdir, "embeddings"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -246,6 +246,26 @@ class Kind(Protocol[AnyTask_contra]):
             DataError: For a row that cannot be scored.
         """
         del task, tables
+
+    def facts(self, task: AnyTask_contra) -> dict[str, Any]:
+        """What the harness says of a task that ``source`` names, for people.
+
+        Data set, splits, subsets, main metric with its direction, number of samples; empty where
+        the harness does not say.
+
+        Raises:
+            UsageError: If the harness has no such task; names the nearest ones.
+        """
+        self.check_source(task)
+        return {}
+
+    def stale(self, task: AnyTask_contra, signature: Signature) -> str | None:
+        """What of a stored score's signature a run would not give any more, in a few words.
+
+        Only what the task's hash and the code's version do not cover.
+        """
+        del task, signature
+        return None
 
     def datasets(self, task: AnyTask_contra) -> dict[str, str]:
         """Data set → revision of a harness task whose file does not name them.

@@ -11,7 +11,7 @@ from functools import cache
 from importlib.metadata import entry_points
 from typing import Annotated, Any, Final
 
-from pydantic import BeforeValidator, SerializeAsAny
+from pydantic import BeforeValidator, SerializeAsAny, ValidationError
 
 from evalsuite.errors import UsageError, did_you_mean
 from evalsuite.kinds.alpaca_eval.kind import AlpacaEvalKind
@@ -74,6 +74,32 @@ def _as_task(value: Any) -> Any:
 
 TaskOfAnyKind = Annotated[SerializeAsAny[Task], BeforeValidator(_as_task)]
 """A field of a pydantic model that holds a task: ``kind`` says which model it is read with."""
+
+
+def harness_task(name: str) -> Task | None:
+    """The task of a harness that ``KIND:TASK`` names; ``None`` for a name without a colon.
+
+    Raises:
+        UsageError: If no kind has such tasks, or the name is not valid.
+    """
+    kind, colon, source = name.partition(":")
+    if not colon:
+        return None
+    examples = {one.name: one.example for one in KINDS.values() if one.example}
+    if kind not in examples:
+        raise UsageError(
+            f"no harness is called {kind!r} (in {name!r})",
+            f"use {' or '.join(prefix + ':NAME' for prefix in examples)}",
+        )
+    if not source:
+        raise UsageError(f"{name!r} names no task", f"for example {kind}:{examples[kind]}")
+    try:
+        return make_task(name=name, kind=kind, source=source)
+    except ValidationError as error:
+        why = error.errors(include_url=False)[0]["msg"]
+        raise UsageError(
+            f"{name!r} is not a valid task name: {why}", "check its spelling"
+        ) from None
 
 
 @cache

@@ -6,11 +6,9 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
-
 from evalsuite.errors import UsageError, did_you_mean
 from evalsuite.kinds.shared.instruction_sets import InstructionSet, InstructionSets
-from evalsuite.kinds.table import KINDS, kind_named, make_task
+from evalsuite.kinds.table import harness_task, kind_named
 from evalsuite.kinds.task import Task
 from evalsuite.paths import shipped_tasks
 from evalsuite.registry.data_paths import data_paths
@@ -92,8 +90,8 @@ class Registry:
         Raises:
             UsageError: If there is none; names the nearest ones.
         """
-        if harness_task := _harness_task(name):
-            return harness_task
+        if named := harness_task(name):
+            return named
         if name in self.tasks:
             return self.tasks[name]
         hint = did_you_mean(name, self.tasks)
@@ -195,24 +193,3 @@ def _model_of(file: YamlFile, raw: dict[str, Any], at: Sequence[str | int]) -> t
     except UsageError as error:
         where = f"{file.path}:{file.line((*at, 'kind'))}"
         raise UsageError(f"{where}: kind: {error.message}", error.hint) from None
-
-
-def _harness_task(name: str) -> Task | None:
-    kind, colon, source = name.partition(":")
-    if not colon:
-        return None
-    examples = {one.name: one.example for one in KINDS.values() if one.example}
-    if kind not in examples:
-        raise UsageError(
-            f"no harness is called {kind!r} (in {name!r})",
-            f"use {' or '.join(prefix + ':NAME' for prefix in examples)}",
-        )
-    if not source:
-        raise UsageError(f"{name!r} names no task", f"for example {kind}:{examples[kind]}")
-    try:
-        return make_task(name=name, kind=kind, source=source)
-    except ValidationError as error:
-        why = error.errors(include_url=False)[0]["msg"]
-        raise UsageError(
-            f"{name!r} is not a valid task name: {why}", "check its spelling"
-        ) from None

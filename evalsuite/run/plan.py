@@ -131,8 +131,9 @@ def make_plan(
         for task in tasks
     ]
     for task in tasks:
-        # The first look at mteb's names takes two seconds.
-        if not registry.ships(task) and any(job.task is task and job.todo for job in jobs):
+        # An unknown name is an error, whatever the checkpoints can do; what is stored was known.
+        unstored = any(job.task is task and job.record is None for job in jobs)
+        if unstored and not registry.ships(task):
             kind_of(task).check_source(task)
     return Plan(tuple(jobs), resolved)
 

@@ -18,7 +18,7 @@ import pytest
 
 from evalsuite.checkpoint import CheckpointOptions, resolve
 from evalsuite.checkpoint.models import Checkpoint
-from evalsuite.engines.generators import load_generator
+from evalsuite.engines.load import load_generator
 from evalsuite.engines.protocols import GenerationRequest, ScoreRequest
 
 pytestmark = pytest.mark.e2e
@@ -26,9 +26,6 @@ pytest.importorskip("vllm")
 
 ASK = """
 import json, sys
-from evalsuite.checkpoint.models import Checkpoint
-from evalsuite.engines.protocols import GenerationRequest, ScoreRequest
-from evalsuite.engines.generators import load_generator
 
 if __name__ == "__main__":
     job = json.load(sys.stdin)
@@ -54,9 +51,6 @@ if __name__ == "__main__":
 
 CHOOSE = """
 import json, sys
-from evalsuite.checkpoint.models import Checkpoint
-from evalsuite.engines.protocols import ScoreRequest
-from evalsuite.engines.generators import load_generator
 
 if __name__ == "__main__":
     job = json.load(sys.stdin)
@@ -76,8 +70,6 @@ if __name__ == "__main__":
 EVALUATE = """
 import json, sys
 from pathlib import Path
-from evalsuite.checkpoint.models import Checkpoint
-from evalsuite.engines.generators import load_generator
 from evalsuite.kinds.base import Context
 from evalsuite.kinds.lm_eval.harness import LmEvalHarness
 from evalsuite.kinds.task import Task

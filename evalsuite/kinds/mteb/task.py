@@ -49,6 +49,9 @@ class OwnEmbeddingTask(EmbeddedTask):
     """An embedding task of mteb, or one on files in the layout of an mteb task type."""
 
     type: EmbeddingType | None = None
+    splits: tuple[str, ...] = ()
+    """Splits of the harness task that are scored, where there are several: a part of mteb's own;
+    empty for all that mteb scores. Stated in the signature, not in :attr:`hash`."""
 
     def required_columns(self, role: str) -> tuple[str, ...]:
         return COLUMNS[self.type].get(role, ()) if self.type else ()
@@ -69,3 +72,9 @@ class MtebTask(OwnEmbeddingTask):
     """A task of kind ``mteb``."""
 
     kind: Literal["mteb"]
+
+    @model_validator(mode="after")
+    def _splits_are_of_mteb(self) -> Self:
+        if self.splits and (self.source is None or self.split):
+            raise ValueError("'splits' belongs to a task of mteb, without 'split'")
+        return self

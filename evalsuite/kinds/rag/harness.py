@@ -8,8 +8,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from evalsuite.engines.protocols import Completion, GenerationRequest
-from evalsuite.engines.transformers.cached import CachedModel, CachedTexts
 from evalsuite.engines.transformers.key_values import KeyValues
+from evalsuite.engines.transformers.unified_model import UnifiedModel
+from evalsuite.engines.transformers.unified_texts import UnifiedTexts
 from evalsuite.errors import UsageError, did_you_mean
 from evalsuite.kinds.base import Context, Evaluation, Preview
 from evalsuite.kinds.rag.data import Question, World, load_world
@@ -26,7 +27,7 @@ from evalsuite.stats import mean_se
 class RagHarness:
     """Evaluates tasks of kind ``rag``."""
 
-    def evaluate(self, task: RagTask, model: CachedModel, context: Context) -> Evaluation:
+    def evaluate(self, task: RagTask, model: UnifiedModel, context: Context) -> Evaluation:
         assert task.rag is not None
         if task.rag.latency is not None:
             return measure(task, task.rag.latency, model, context)
@@ -44,7 +45,7 @@ class RagHarness:
     def preview(self, task: RagTask, context: Context) -> list[Preview]:
         assert task.rag is not None
         world = load_world(task, context.data_root, 1)
-        texts = CachedTexts(context.checkpoint, context.options.embed_length)
+        texts = UnifiedTexts(context.checkpoint, context.options.embed_length)
         prompts = prompts_for(task, context.checkpoint, texts)
         document, question = whole(world.documents[0]), world.questions[0].text
         given = prompts.build(task.rag.method or "doc-cache", question, document)
@@ -67,7 +68,7 @@ def main_metric(task: RagTask) -> str:
     return main
 
 
-def states_of(parts: Sequence[Sequence[int]], model: CachedModel) -> KeyValues | None:
+def states_of(parts: Sequence[Sequence[int]], model: UnifiedModel) -> KeyValues | None:
     """The caches of texts, one after the other; each from a pass of its own."""
     states: KeyValues | None = None
     for part in parts:
@@ -80,7 +81,7 @@ class _Run:
     """One method on one corpus."""
 
     def __init__(
-        self, task: RagTask, method: Method, world: World, model: CachedModel, context: Context
+        self, task: RagTask, method: Method, world: World, model: UnifiedModel, context: Context
     ) -> None:
         self.method = method
         self.world = world

@@ -11,7 +11,7 @@ from evalsuite.schema import CODE_VERSION, digest
 
 if TYPE_CHECKING:
     from evalsuite.checkpoint.models import Checkpoint
-    from evalsuite.engines.transformers.cached import CachedModel
+    from evalsuite.engines.transformers.unified_model import UnifiedModel
     from evalsuite.run.options import Resolved
 
 
@@ -21,13 +21,13 @@ class RagKind(Kind[RagTask]):
     name = "rag"
     task_model = RagTask
     world = "generative"
-    stages = (Stage(name="evaluate", needs="cached"),)
+    stages = (Stage(name="evaluate", needs="unified"),)
     options = frozenset({"embed_length", "retriever"})
 
     def cannot(self, task: RagTask, checkpoint: Checkpoint, options: Resolved) -> str | None:  # noqa: ARG002
-        from evalsuite.engines.transformers.cacheable import why_not_cached
+        from evalsuite.engines.choice import why_not_unified
 
-        return checkpoint.cannot.get(self.world) or why_not_cached(checkpoint)
+        return checkpoint.cannot.get(self.world) or why_not_unified(checkpoint)
 
     def plan(self, task: RagTask, planning: Planning) -> Planned:
         from evalsuite.kinds.shared.signatures import generative_signature
@@ -37,7 +37,7 @@ class RagKind(Kind[RagTask]):
         signature = generative_signature(task, planning, f"evalsuite {CODE_VERSION}")
         return Planned(signature=signature.model_copy(update=_parts(planning)))
 
-    def run(self, stage: str, task: RagTask, engine: CachedModel, context: Context) -> Evaluation:  # noqa: ARG002
+    def run(self, stage: str, task: RagTask, engine: UnifiedModel, context: Context) -> Evaluation:  # noqa: ARG002
         from evalsuite.kinds.rag.harness import RagHarness
 
         return RagHarness().evaluate(task, engine, context)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from importlib.metadata import version
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from evalsuite.kinds.base import Context, Evaluation, Kind, Planned, Planning, Preview, Stage
 from evalsuite.kinds.rerank.task import RerankTask
@@ -51,15 +51,20 @@ class RerankKind(Kind[RerankTask]):
         )
 
     def check_source(self, task: RerankTask) -> None:
-        from evalsuite.kinds.mteb.names import check
+        from evalsuite.kinds.mteb.scope import scope_of
 
         if task.source is not None:
-            check(task.source)
+            scope_of(task)
+
+    def facts(self, task: RerankTask) -> dict[str, Any]:
+        from evalsuite.kinds.mteb.facts import facts_of
+
+        return facts_of(task.source).shown() if task.source else {}
 
     def datasets(self, task: RerankTask) -> dict[str, str]:
-        from evalsuite.kinds.mteb.names import datasets
+        from evalsuite.kinds.mteb.facts import datasets_of
 
-        return datasets(task.source) if task.source else {}
+        return datasets_of(task.source) if task.source else {}
 
     def done(self, stage: str, task: RerankTask, context: Context) -> bool:
         from evalsuite.kinds.rerank.harness import RerankHarness
@@ -80,7 +85,7 @@ class RerankKind(Kind[RerankTask]):
         return RerankHarness().evaluate(task, engine, context)
 
     def preview(self, task: RerankTask, context: Context) -> list[Preview]:
-        from evalsuite.engines.encoders import load_encoder
+        from evalsuite.engines.load import load_encoder
         from evalsuite.kinds.rerank.harness import RerankHarness
 
         encoder = load_encoder(context.checkpoint, weights=False)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from evalsuite.checkpoint.models import EmbeddingProtocol
 from evalsuite.checkpoint.protocols import unusual_bare
+from evalsuite.engines.choice import context_length
 from evalsuite.engines.device import engine_version
-from evalsuite.engines.generators import context_length
 from evalsuite.errors import EngineError
 from evalsuite.kinds.base import Planning
 from evalsuite.kinds.shared.instructions import find_instruction, outside_set, set_name

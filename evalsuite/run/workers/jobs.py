@@ -7,26 +7,24 @@ import time
 import traceback
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
-from importlib import metadata
 
 from evalsuite.engines.device import engine_version
 from evalsuite.engines.protocols import Encoder, Generator
 from evalsuite.engines.remote import RemoteEngine
-from evalsuite.engines.transformers.cached import CachedModel
-from evalsuite.engines.vectors.files import VectorFiles
+from evalsuite.engines.transformers.unified_model import UnifiedModel
+from evalsuite.engines.vectors.shared import shared_vectors
+from evalsuite.engines.vectors.vector_files import VectorFiles
 from evalsuite.errors import EvalsuiteError, TaskSkipped
 from evalsuite.judging.judge import JudgeEngine
 from evalsuite.kinds.base import Context, Evaluation
 from evalsuite.kinds.table import kind_of
-from evalsuite.paths import cache_dir
 from evalsuite.run.records import failed_record, scored_record, skipped_record
 from evalsuite.run.stored import find_stored
 from evalsuite.run.workers import events
 from evalsuite.run.workers.spec import JobSpec, WorkerSpec, context_of
-from evalsuite.schema import CODE_VERSION, digest
 from evalsuite.store import Store
 
-Engine = Encoder | Generator | JudgeEngine | CachedModel
+Engine = Encoder | Generator | JudgeEngine | UnifiedModel
 
 
 @dataclass(slots=True)
@@ -149,14 +147,14 @@ class JobRunner:
         checkpoint, options = self.spec.checkpoint, self.spec.options
         if checkpoint.embedding is None or self.spec.needs != "encoder":
             return None
-        protocol = checkpoint.embedding.facts
-        # The instruction is not part of this: the prefix of the texts is in each file's name.
-        engine = engine_version(checkpoint.embedding.engine), metadata.version("torch")
-        precision = options.embedding_dtype
-        scope = digest(
-            [checkpoint.fingerprint, protocol, engine, options.device, precision, CODE_VERSION]
+        return shared_vectors(
+            checkpoint.fingerprint,
+            checkpoint.embedding.facts,
+            engine=engine_version(checkpoint.embedding.engine),
+            device=options.device,
+            precision=options.embedding_dtype,
+            read=not options.fresh,
         )
-        return VectorFiles(cache_dir() / "vectors", scope[:32], read=not options.fresh)
 
     def _evaluate(self, job: JobSpec, engine: Engine) -> Evaluation | None:
         """Do a stage of a job; a score comes of the last one."""

@@ -16,7 +16,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from evalsuite.engines.protocols import Encoder, Generator
-from evalsuite.engines.transformers.cached import CachedModel
 from evalsuite.errors import EvalsuiteError
 from evalsuite.run.workers import events
 from evalsuite.run.workers.jobs import Engine, JobRunner
@@ -95,20 +94,22 @@ def load_engine(spec: WorkerSpec) -> Engine:
                 device=options.device,
                 dtype=options.generative_dtype,
             )
-        case "cached":
-            return CachedModel(
+        case "unified":
+            from evalsuite.engines.load import load_unified
+
+            return load_unified(
                 checkpoint,
                 device=options.device,
                 dtype=options.dtype,
                 embed_length=options.embed_length,
             )
         case "encoder":
-            from evalsuite.engines.encoders import load_encoder
+            from evalsuite.engines.load import load_encoder
 
             return load_encoder(checkpoint, device=options.device, dtype=options.embedding_dtype)
         case "generator":
-            from evalsuite.engines.encoders import loading
-            from evalsuite.engines.generators import load_generator
+            from evalsuite.engines.load import load_generator
+            from evalsuite.engines.load_errors import loading
 
             with loading(checkpoint, "model"):
                 return load_generator(

@@ -13,7 +13,7 @@ import pytest
 
 from evalsuite.checkpoint.models import ChatProtocol, Checkpoint
 from evalsuite.data import local_info
-from evalsuite.engines.generators import load_generator
+from evalsuite.engines.load import load_generator
 from evalsuite.errors import DataError, EngineError, UsageError
 from evalsuite.judging.judge import Judge, describe, load_judge
 from evalsuite.judging.prompt import load_prompt
@@ -366,7 +366,7 @@ def shared_layout(tmp_path: Path) -> Path:
 def test_the_shipped_tasks_say_what_the_paper_does() -> None:
     registry = Registry.load()
     full, quick = registry.task("AlpacaEval"), registry.task("AlpacaEval-quick")
-    assert (full.world, full.judged, full.category) == ("generative", True, "AlpacaEval")
+    assert (full.kind, full.category) == ("alpaca_eval", "AlpacaEval")
     assert (full.generation.max_tokens, full.generation.temperature) == (6144, 0)
     assert (full.limit, quick.limit) == (None, 40)
     assert list(full.datasets) == [DATA]

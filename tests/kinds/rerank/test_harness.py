@@ -238,7 +238,7 @@ def test_stages_go_on_where_they_were(context: Context, monkeypatch: pytest.Monk
     other = SMOKE.model_copy(update={"data": SMOKE.data | {"qrels": SMOKE.data["queries"]}})
     assert not HARNESS.retrieved(other, context)
 
-    monkeypatch.setattr("evalsuite.kinds.lm_eval.model.SECONDS_BETWEEN_WRITES", 0.0)
+    monkeypatch.setattr("evalsuite.prompting.waves.SECONDS_BETWEEN_WRITES", 0.0)
     tokenizer = AutoTokenizer.from_pretrained(context.checkpoint.path)
     dying = Dying(tokenizer, lambda *_: "[1] > [0]")
     with pytest.raises(EngineError, match="killed"):
