@@ -27,7 +27,7 @@ from evalsuite.registry.load import Registry
 from evalsuite.schema import DataInfo
 from evalsuite.stats.medians import median
 from helpers.bag_of_words import BagOfWords, embed
-from helpers.contexts import make_context
+from helpers.contexts import make_context, with_options
 from helpers.tiny_lm import make_tiny_lm
 
 DOCUMENTS = [
@@ -202,7 +202,7 @@ def test_vectors_of_another_retriever_belong_to_the_precision_it_ran_in(
 ) -> None:
     """``auto`` is bfloat16 on a machine that multiplies it and float32 on another one."""
     world = world_of(["clock tower", "slate"], ["clock"])
-    other = replace(context, retriever=checkpoint_at(tmp_path / "other"))
+    other = with_options(context, retriever=checkpoint_at(tmp_path / "other"))
     folders = []
     for capable in (False, True):
         monkeypatch.setattr(

@@ -116,7 +116,7 @@ def test_before_is_mtebs_own_score(source: str, context: Context, tmp_path: Path
 def test_before_is_mtebs_own_score_on_scifact(
     shared_data: Path, context: Context, tmp_path: Path
 ) -> None:
-    there = with_options(context, data_root=shared_data / "hub", limit=None)
+    there = replace(with_options(context, data_root=shared_data / "hub"), limit=None)
     evaluation = _agree(REGISTRY.task("SciFact-rerank"), REGISTRY.task("SciFact"), there, tmp_path)
     assert evaluation.n == 300
 
@@ -255,7 +255,9 @@ def test_what_cannot_be_reranked_is_refused(context: Context) -> None:
     root = with_options(context, data_root=Path(__file__).parents[3] / "nowhere")
     with pytest.raises(Exception, match="STS12"):
         HARNESS.retrieve(task, BagOfWords(), root)
-    with pytest.raises(ValueError, match="type 'sts' belongs to kind 'mteb', not 'rerank'"):
+    with pytest.raises(
+        ValueError, match="kind 'rerank' takes type 'retrieval' or 'reranking', not 'sts'"
+    ):
         make_task(**SMOKE.model_dump() | {"type": "sts", "data": {"test": Path("x")}})
     with pytest.raises(ValueError, match="'step' above 'window'"):
         make_task(**SMOKE.model_dump() | {"rerank": {"method": "listwise", "window": 2, "step": 3}})
