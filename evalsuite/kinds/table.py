@@ -77,7 +77,7 @@ def harness_version(task: Task) -> str:
 
 
 def check_source(task: Task) -> None:
-    """Check that the harness has the task, without importing the harness.
+    """Check that the harness has the task with its subsets, without importing the harness.
 
     Raises:
         UsageError: If it has not; names the nearest ones.
@@ -85,9 +85,9 @@ def check_source(task: Task) -> None:
     if task.source is None:
         return
     if task.kind in MTEB_SOURCES:
-        from evalsuite.kinds.mteb.names import check
+        from evalsuite.kinds.mteb.scope import scope_of
 
-        check(task.source)
+        scope_of(task)
     elif task.kind == "lm_eval":
         from evalsuite.kinds.lm_eval.names import find
 
@@ -95,19 +95,36 @@ def check_source(task: Task) -> None:
             find(name)
 
 
+def source_facts(task: Task) -> dict[str, Any]:
+    """What the harness says of the task that ``source`` names, for people.
+
+    Data set, splits, subsets, main metric with its direction, number of samples; empty where the
+    harness does not say.
+
+    Raises:
+        UsageError: If the harness has no such task; names the nearest ones.
+    """
+    if task.source is None or task.kind not in MTEB_SOURCES:
+        check_source(task)
+        return {}
+    from evalsuite.kinds.mteb.facts import facts_of
+
+    return facts_of(task.source).shown()
+
+
 def datasets_of(task: Task) -> dict[str, str]:
     """Data set → revision of a harness task whose file does not name them.
 
-    Imports mteb or reads lm-eval's task files.
+    Reads the table of mteb's tasks or lm-eval's task files.
 
     Raises:
         UsageError: If the harness has no such task.
     """
     assert task.source is not None
     if task.kind in MTEB_SOURCES:
-        from evalsuite.kinds.mteb.names import datasets
+        from evalsuite.kinds.mteb.facts import datasets_of
 
-        return datasets(task.source)
+        return datasets_of(task.source)
     from evalsuite.kinds.lm_eval.needs import datasets_of_name
 
     return datasets_of_name(task.source)

@@ -127,6 +127,9 @@ class Task(Frozen):
     """What the task counts towards in tables, for example ``STS``."""
     description: str = ""
     split: str | None = None
+    splits: tuple[str, ...] = ()
+    """Splits of the harness task that are scored, where there are several: a part of mteb's own;
+    empty for all that mteb scores. Stated in the signature, not in :attr:`hash`."""
     subsets: tuple[str, ...] = ()
     """Subsets (languages) of the harness task; empty for the harness's own choice."""
     datasets: dict[DatasetName, Revision] = Field(default_factory=dict)
@@ -202,7 +205,7 @@ class Task(Frozen):
     def definition(self) -> dict[str, Any]:
         """The task as plain data, without what does not influence the score."""
         plain = self.model_dump(mode="json", exclude_defaults=True)
-        for key in ("category", "description", "instruction", "quick"):
+        for key in ("category", "description", "instruction", "quick", "splits"):
             plain.pop(key, None)
         if "data" in plain:
             plain["data"] = {key: Path(path).name for key, path in plain["data"].items()}
@@ -295,6 +298,8 @@ class Task(Frozen):
         return self
 
     def _check_settings(self) -> None:
+        if self.splits and (self.kind != "mteb" or self.source is None or self.split):
+            raise ValueError("'splits' belongs to a task of mteb, without 'split'")
         for kind, settings in (("rag", self.rag), ("rerank", self.rerank)):
             if (self.kind == kind) != (settings is not None):
                 raise ValueError(f"kind {kind!r} needs {kind!r}, which no other kind has")

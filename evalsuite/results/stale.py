@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from evalsuite.data import files_info
 from evalsuite.errors import DataError
+from evalsuite.kinds.mteb.scope import signed_splits
 from evalsuite.registry.models import Task
 from evalsuite.schema import CODE_VERSION, Record, Suspicion
 
@@ -30,11 +31,12 @@ def with_stale(records: Iterable[Record], tasks: Mapping[str, Task]) -> list[Rec
     found = []
     for record in records:
         name = record.signature.task
-        if record.score is None or record.origin is not None or name not in tasks:
+        task = tasks.get(name) or _named_task(record)
+        if record.score is None or record.origin is not None or task is None:
             found.append(record)
             continue
         if name not in now:
-            now[name] = _now(tasks[name])
+            now[name] = _now(task)
         changed = list(_changed(record, now[name]))
         if changed:
             what = f"{' and '.join(changed)} changed after this was measured"
@@ -53,6 +55,15 @@ class _Now:
     """Hashes of the task, and as ``--quick`` runs it."""
     data: str | None
     """Hash of its own files; ``None`` where it has none, or they are not there."""
+    splits: str | None
+    """The splits that are scored, as signatures state them."""
+
+
+def _named_task(record: Record) -> Task | None:
+    """The task of a record that was named as ``mteb:NAME``, without a file."""
+    name = record.signature.task
+    kind, _, source = name.partition(":")
+    return Task(name=name, kind="mteb", source=source) if kind == "mteb" and source else None
 
 
 def _now(task: Task) -> _Now:
@@ -60,7 +71,8 @@ def _now(task: Task) -> _Now:
     if task.data is not None:
         with suppress(DataError):
             data = files_info(task.data).hash
-    return _Now(frozenset((task.hash, task.quickened().hash)), data)
+    splits = signed_splits(task) if task.kind == "mteb" else None
+    return _Now(frozenset((task.hash, task.quickened().hash)), data, splits)
 
 
 def _changed(record: Record, now: _Now) -> Iterator[str]:
@@ -71,3 +83,5 @@ def _changed(record: Record, now: _Now) -> Iterator[str]:
         yield "the task's definition"
     elif record.data is not None and now.data not in (None, record.data.hash):
         yield "the task's data"
+    if signature.splits != now.splits:
+        yield "the splits that are scored"

@@ -14,12 +14,16 @@ from typing import Any, Literal
 from evalsuite.checkpoint.models import Checkpoint, EmbeddingProtocol
 from evalsuite.checkpoint.protocols import unusual_bare
 from evalsuite.data import dataset_folder
-from evalsuite.engines.choice import generator_engine, with_encoder_engine
+from evalsuite.engines.choice import (
+    context_length,
+    generator_engine,
+    why_not_unified,
+    with_encoder_engine,
+)
 from evalsuite.engines.device import engine_version, resolve_device, resolve_dtype
-from evalsuite.engines.generators import context_length
-from evalsuite.engines.transformers.cacheable import why_not_cached
 from evalsuite.errors import DataError, EngineError, UsageError
 from evalsuite.judging.judge import NEEDED, describe, find_checkpoint
+from evalsuite.kinds.mteb.scope import signed_splits
 from evalsuite.kinds.table import blocker, check_source, harness_version
 from evalsuite.registry.load import Registry
 from evalsuite.registry.models import Instruction, Task
@@ -149,8 +153,9 @@ def make_plan(
         for task in tasks
     ]
     for task in tasks:
-        # The first look at mteb's names takes two seconds.
-        if not registry.ships(task) and any(job.task is task and job.todo for job in jobs):
+        # An unknown name is an error, whatever the checkpoints can do; what is stored was known.
+        unstored = any(job.task is task and job.record is None for job in jobs)
+        if unstored and not registry.ships(task):
             check_source(task)
     return Plan(tuple(jobs), judge)
 
@@ -222,7 +227,7 @@ def _cannot(checkpoint: Checkpoint, task: Task, options: RunOptions) -> str | No
     if task.retrieves:
         return checkpoint.cannot.get("embedding")
     if task.cached:
-        return why_not_cached(checkpoint)
+        return why_not_unified(checkpoint)
     return _no_judgement(checkpoint, task, options) if task.judged else None
 
 
@@ -260,6 +265,7 @@ def _embedding_signature(
         device=device,
         dtype=resolve_dtype(options.dtype, device, "embedding"),
         split=task.split,
+        splits=signed_splits(task),
         limit=options.limit,
         seed=options.seed,
         max_length=protocol.max_length,

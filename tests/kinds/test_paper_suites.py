@@ -9,7 +9,8 @@ from typing import Any
 import mteb
 import pytest
 
-from evalsuite.kinds.mteb.tasks import _find as find_mteb_task
+from evalsuite.kinds.mteb.scope import scope_of
+from evalsuite.kinds.mteb.tasks import find
 from evalsuite.registry.load import Registry
 from evalsuite.registry.models import Suite
 
@@ -44,7 +45,7 @@ def test_tasks_subsets_splits_and_revisions_are_the_benchmarks(suite: str, name:
     for task in ours.values():
         dataset = official[task.name].metadata.dataset
         assert task.datasets == {dataset["path"]: dataset["revision"]}, task.name
-        loaded = find_mteb_task(task, seed=42)
+        loaded = find(task, scope_of(task), seed=42)
         assert loaded.hf_subsets == official[task.name].hf_subsets, task.name
         assert loaded.eval_splits == (["dev"] if task.name == "MSMARCO" else ["test"])
 

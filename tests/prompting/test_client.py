@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from evalsuite.checkpoint.models import Checkpoint
-from evalsuite.engines.generators import load_generator
+from evalsuite.engines.load import load_generator
 from evalsuite.engines.protocols import GenerationRequest, Generator, ScoreRequest
 from evalsuite.errors import EngineError
 from evalsuite.prompting.client import Client

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -11,7 +13,6 @@ from evalsuite.checkpoint.models import ChatProtocol, Wrapper
 from evalsuite.data import files_info, local_info
 from evalsuite.engines.device import resolve_dtype
 from evalsuite.errors import DataError, UsageError
-from evalsuite.kinds.mteb import names as mteb_index
 from evalsuite.registry.load import Registry
 from evalsuite.run import plan as planning
 from evalsuite.run.options import RunOptions
@@ -255,18 +256,39 @@ def test_a_harness_task_that_is_not_there(
         plan_one(registry, store, name)
 
 
-def test_shipped_tasks_are_planned_without_a_look_at_mteb(
-    registry: Registry, store: Store, monkeypatch: pytest.MonkeyPatch
+def test_an_unknown_task_is_an_error_for_a_checkpoint_that_cannot_do_it(
+    registry: Registry, store: Store
 ) -> None:
-    """The first look imports all of mteb."""
+    generates_alone = CHECKPOINT.model_copy(update={"cannot": {"embedding": "it only generates"}})
+    with pytest.raises(UsageError, match=r"did you mean .*STSBenchmark"):
+        plan_one(registry, store, "mteb:STSBenchmarc", generates_alone)
 
-    def unwanted(*_: object) -> None:
-        raise AssertionError("mteb's names were looked up")
 
-    monkeypatch.setattr(mteb_index, "remembered", unwanted)
-    assert plan_one(registry, store, "STSBenchmark").todo
-    with pytest.raises(AssertionError, match="looked up"):
-        plan_one(registry, store, "mteb:STSBenchmark")
+def test_what_a_score_is_a_mean_over_is_in_its_signature(registry: Registry, store: Store) -> None:
+    """The one split that was scored before a score could have several keeps its key."""
+    splits = {
+        name: plan_one(registry, store, name).signature.splits
+        for name in ("mteb:STSBenchmark", "mteb:AFQMC", "mteb:STSB", "MTOPDomainClassification")
+    }
+    assert splits == {
+        "mteb:STSBenchmark": None,
+        "mteb:AFQMC": None,
+        "mteb:STSB": "validation+test",
+        "MTOPDomainClassification": None,
+    }
+    shipped = registry.task("MTOPDomainClassification")
+    before = shipped.model_copy(update={"splits": ()})
+    assert (shipped.hash, shipped.splits) == (before.hash, ("test",))
+
+
+def test_planning_imports_no_mteb() -> None:
+    code = (
+        "import sys; from evalsuite.kinds.mteb.scope import scope_of;"
+        "from evalsuite.registry.models import Task;"
+        "print(scope_of(Task(name='s', kind='mteb', source='STSB')).splits, 'mteb' in sys.modules)"
+    )
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert ran.stdout.split("\n")[0] == "('validation', 'test') False"
 
 
 def test_a_file_that_is_not_there(registry: Registry, store: Store, tmp_path: Path) -> None:

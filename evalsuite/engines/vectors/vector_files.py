@@ -32,21 +32,26 @@ class VectorFiles:
         scope: All that vectors depend on besides prefix and texts, as a hash.
         read: Whether to use what earlier jobs have left.
 
+    Attributes:
+        folder: Of the scope. Other files in it are removed like vectors, when they were not used
+            for longest.
+        read: As given.
+
     Raises:
         UsageError: If the limit in the environment is not a valid number.
     """
 
     def __init__(self, root: Path, scope: str, *, read: bool = True) -> None:
         self._root = root
-        self._folder = root / scope
-        self._read = read
+        self.folder = root / scope
+        self.read = read
         self._limit = int(VECTORS_GIB.value() * 2**30)
         self._unseen = self._limit  # so that the first file makes for a look
         self._mine: set[str] = set()
 
     def get(self, name: str, rows: int | None = None) -> Vectors | None:
         """Vectors by name; ``None`` where they are not there, or not whole."""
-        if not self._read and name not in self._mine:
+        if not self.read and name not in self._mine:
             return None
         path = self._path(name)
         try:
@@ -73,7 +78,7 @@ class VectorFiles:
             trim(self._root, self._limit)
 
     def _path(self, name: str) -> Path:
-        return self._folder / f"{name}.npy"
+        return self.folder / f"{name}.npy"
 
 
 def trim(root: Path, limit: int) -> None:
