@@ -17,9 +17,8 @@ from typing import Final
 from evalsuite.checkpoint.models import Checkpoint
 from evalsuite.engines.transformers.unified_texts import UnifiedTexts
 from evalsuite.kinds.rag.data import Document
-from evalsuite.kinds.rag.settings import Method
+from evalsuite.kinds.rag.task import Method, RagTask
 from evalsuite.prompting.chat_template import ChatTemplate
-from evalsuite.registry.models import Task
 
 AFTER_QUERY: Final = "Optionally using the prior context answer the query prior to it"
 AFTER_DOCUMENT: Final = "Answer the prior query while optionally using the context prior to it"
@@ -152,7 +151,7 @@ class Prompts:
         return texts.embedding_ids(query if name == "query" else document)
 
 
-def prompts_for(task: Task, checkpoint: Checkpoint, texts: UnifiedTexts) -> Prompts:
+def prompts_for(task: RagTask, checkpoint: Checkpoint, texts: UnifiedTexts) -> Prompts:
     """The prompts of a task."""
     prefix = PREFIX if task.answer_prefix is None else task.answer_prefix
     return Prompts(checkpoint, texts, prefix)

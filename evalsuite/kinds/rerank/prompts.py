@@ -6,10 +6,9 @@ from collections.abc import Sequence
 
 from evalsuite.errors import UsageError
 from evalsuite.kinds.rerank.candidates import Document
-from evalsuite.kinds.rerank.settings import Rerank
+from evalsuite.kinds.rerank.task import Rerank, RerankTask
 from evalsuite.prompting.checks import Message
 from evalsuite.prompting.prompter import Prompter
-from evalsuite.registry.models import Task
 from evalsuite.templates.renderer import BadTemplateError, Renderer
 
 
@@ -26,7 +25,7 @@ class PromptWriter:
         UsageError: If the template is wrong.
     """
 
-    def __init__(self, task: Task, prompter: Prompter, room: int) -> None:
+    def __init__(self, task: RerankTask, prompter: Prompter, room: int) -> None:
         assert task.rerank is not None
         assert task.prompt is not None
         self._task = task

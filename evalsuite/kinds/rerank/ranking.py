@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from evalsuite.engines.generation import not_finite
 from evalsuite.kinds.rerank.permutation import parse_permutation
 from evalsuite.kinds.rerank.prompts import PromptWriter
-from evalsuite.kinds.rerank.settings import Rerank
+from evalsuite.kinds.rerank.task import Rerank
 from evalsuite.prompting.client import Client
 from evalsuite.prompting.decoding import Decoding
 from evalsuite.text import storable
