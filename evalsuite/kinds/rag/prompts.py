@@ -1,12 +1,12 @@
 """What a model is given in each row of Table 7 of the GRIT paper, as tokens.
 
-The texts are those of the authors' ``rag/eval.py``. A prompt without a cache has a BOS. A cache
-brings one along, so that the prompt after it has none. Of two cached texts, the query and then the
-document: the document has no BOS; the document and then the query: both have one (the paper finds
-18.39 with it and 14.13 without).
+The texts are those of the authors' ``rag/eval.py``. A prompt without a cache begins with a BOS. A
+prompt after a cache has none, because the cached text begins with one. Where the query and then the
+document are cached, the document has no BOS. Where the document and then the query are cached, both
+have one (the paper finds 18.39 with it and 14.13 without).
 
-Where a checkpoint has a chat template of its own that is not GRIT's, the user's turn is put into
-that; what the user says is the same.
+A checkpoint that is not a GRIT model has its own chat template: the user's message is the same, the
+template around it is the checkpoint's.
 """
 
 from __future__ import annotations
@@ -80,8 +80,8 @@ class Prompts:
     """Writes prompts for one checkpoint.
 
     Args:
-        checkpoint: Its chat template, if it has one and is not GRIT's, makes the user's turn.
-        texts: Its tokens.
+        checkpoint: Its chat template renders the user's turn, unless it is a GRIT model.
+        texts: Its tokenizer.
         prefix: What each answer is made to begin with.
     """
 

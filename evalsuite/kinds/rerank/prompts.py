@@ -1,4 +1,4 @@
-"""From a query and its documents to the exact prompt, cut to the room there is."""
+"""From a query and its documents to the prompt, cut to the tokens it may have."""
 
 from __future__ import annotations
 
@@ -44,10 +44,10 @@ class PromptWriter:
         return self._cut(joined, self._settings.doc_tokens)
 
     def listwise(self, query: str, documents: Sequence[str]) -> tuple[str, int]:
-        """The prompt over as many of the first documents as there is room for.
+        """A prompt with as many of the first documents as fit.
 
         Returns:
-            The prompt, and how many documents it shows; none if not even two fit.
+            The prompt and the number of documents in it; ``("", 0)`` if not even two fit.
         """
         low, high = 1, len(documents)
         while low < high:  # the most that fit; one always counts as fitting
@@ -59,7 +59,7 @@ class PromptWriter:
         return (self._list_prompt(query, documents[:low]), low) if low > 1 else ("", 0)
 
     def pointwise(self, query: str, document: str) -> str:
-        """The prompt about one document, which is cut to the room there is."""
+        """A prompt with one document, which is cut so that the prompt fits."""
         prompt = self._point_prompt(query, document)
         over = self._tokens(prompt) - self.room
         if over <= 0:
