@@ -21,9 +21,9 @@ from evalsuite.commands.show import table_view
 from evalsuite.commands.stored import stored_records
 from evalsuite.engines.protocols import Device, DType
 from evalsuite.judging.judge import Judge
+from evalsuite.layouts import Convention, LayoutName
 from evalsuite.registry.load import Registry
-from evalsuite.registry.models import Convention
-from evalsuite.results.view import LayoutName, View
+from evalsuite.results.view import View
 from evalsuite.run.options import RunOptions
 from evalsuite.run.run import RunResult
 from evalsuite.schema import Record
@@ -31,7 +31,7 @@ from evalsuite.schema import Record
 if TYPE_CHECKING:
     import pandas as pd
 
-    from evalsuite.report.model import Table
+    from evalsuite.results.tables.model import Table
 
 Form = Literal["markdown", "latex", "html", "csv"]
 
@@ -189,7 +189,7 @@ def plot(frame: pd.DataFrame, path: str | Path, suite: str = "smoke") -> Path:
 
 
 def _table(frame: pd.DataFrame, suite: str | None, view: View) -> Table:
-    from evalsuite.report.aggregate import build_table
+    from evalsuite.results.tables.build import build_table
 
     registry = Registry.load()
     records: list[Record] = list(frame[RECORD])

@@ -22,8 +22,8 @@ from evalsuite.importers.records import (
 )
 from evalsuite.registry.load import Registry
 from evalsuite.registry.models import Task
-from evalsuite.report.text import plain
 from evalsuite.schema import Origin
+from evalsuite.text import plain
 
 Metrics = Mapping[str, Any]
 INVALID = "[invalid]"

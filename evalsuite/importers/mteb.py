@@ -21,8 +21,8 @@ from evalsuite.importers.records import (
 )
 from evalsuite.registry.load import Registry
 from evalsuite.registry.models import Task
-from evalsuite.report.text import listed, plain
 from evalsuite.schema import Origin, Record
+from evalsuite.text import listed, plain
 
 META = "model_meta.json"
 NO_REVISION = frozenset({"external", "no_revision_available", "no_revision", "None"})

@@ -10,6 +10,7 @@ from pydantic import Field, StringConstraints, model_validator
 
 from evalsuite.kinds.rag.settings import Rag
 from evalsuite.kinds.rerank.settings import Rerank
+from evalsuite.layouts import Convention, LayoutName
 from evalsuite.schema import Frozen, World, digest
 
 Kind = Literal["mteb", "lm_eval", "alpaca_eval", "rerank", "rag"]
@@ -360,17 +361,6 @@ class SubtaskMean(Frozen):
     category: str | None = None
 
 
-Convention = Literal["paper", "leaderboard"]
-"""Whose main metric a table shows where the two differ: the task file's, which is the GRIT
-paper's, or the one of the MTEB leaderboard."""
-
-
-SuiteLayout = Literal["table3", "table4", "table7"]
-"""``table3``: a line a data set, with and without reranking; ``table4``: with and without an
-example in the instruction; ``table7``: a line a method of kind ``rag``, quality beside latency (all
-as in the GRIT paper)."""
-
-
 class Suite(Frozen):
     """Tasks that are run together, and how their scores become a table."""
 
@@ -379,7 +369,7 @@ class Suite(Frozen):
     tasks: tuple[str, ...] = Field(min_length=1)
     """Names of registry tasks, or ``mteb:NAME`` and ``lm_eval:NAME``."""
     convention: Convention = "paper"
-    layout: SuiteLayout | None = None
+    layout: LayoutName | None = None
     """How its table looks, where not one row a checkpoint."""
     subtask_means: tuple[SubtaskMean, ...] = ()
     sections: tuple[Section, ...] = ()

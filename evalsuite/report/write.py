@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
 
+from evalsuite.kinds.layouts import FIGURES as OF_KINDS
 from evalsuite.registry.models import Suite
-from evalsuite.report.aggregate import build_table
+from evalsuite.report.figure_files import KindFigure
 from evalsuite.report.figures import drawable, points, scatter, up_to_date
 from evalsuite.report.files import write_whole
-from evalsuite.report.latency_figure import FIGURES as FIGURE_5
-from evalsuite.report.latency_figure import draw_latency, latency_records
-from evalsuite.report.model import Note
 from evalsuite.report.render import to_csv, to_html, to_latex, to_markdown
+from evalsuite.results.tables.build import build_table
+from evalsuite.results.tables.model import Note
 from evalsuite.schema import Record
 
 FIGURES = ("figure.svg", "figure.pdf", "figure.png")
@@ -28,8 +29,7 @@ def write_all(
 ) -> list[Path]:
     """Write ``table.{md,tex,html,csv}`` and ``figure.{svg,pdf,png}``.
 
-    Where latencies of retrieval-augmented generation are among the records, they are drawn as
-    ``latency.{svg,pdf,png}``.
+    Figures about one kind of task (``evalsuite.kinds.layouts``) are drawn where its records are.
 
     Without an average in each world there is no figure: the table says so, and an older figure
     is removed, since it would belong to other scores.
@@ -49,10 +49,8 @@ def write_all(
     kept = list(records)
     table = build_table(kept, suite, categories=categories)
     found = points(table)
-    timed = latency_records(kept)
-    latency = [folder / name for name in FIGURE_5] if timed else []
-    figures = [folder / name for name in FIGURES]
-    if not drawable(found) and not timed:
+    of_kinds = [(figure, shown) for figure in _kind_figures() if (shown := figure.records(kept))]
+    if not drawable(found) and not of_kinds:
         note = Note(text="no figure: it needs an embedding and a generative average")
         table = replace(table, notes=(*table.notes, note))
     texts = {
@@ -62,9 +60,11 @@ def write_all(
         "table.csv": to_csv(table),
     }
     written = [write_whole(folder / name, text.encode()) for name, text in texts.items()]
-    if timed:
-        draw_latency(timed, *latency)
-        written += latency
+    for figure, shown in of_kinds:
+        paths = [folder / name for name in figure.files]
+        figure.draw(shown, *paths)
+        written += paths
+    figures = [folder / name for name in FIGURES]
     if drawable(found):
         svg, *others = figures
         if not up_to_date(found, svg, *others):
@@ -73,3 +73,10 @@ def write_all(
     for path in figures:
         path.unlink(missing_ok=True)
     return written
+
+
+def _kind_figures() -> Iterator[KindFigure]:
+    """The figures about one kind of task."""
+    for target in OF_KINDS:
+        module, _, attribute = target.partition(":")
+        yield getattr(import_module(module), attribute)

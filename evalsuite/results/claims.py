@@ -15,7 +15,7 @@ from evalsuite.results.compare.suite import AverageLine, SuiteComparison
 from evalsuite.results.published import PublishedTable
 from evalsuite.schema import Record, World
 
-Answer = Literal["holds", "does not hold", "not decidable"]
+ClaimAnswer = Literal["holds", "does not hold", "not decidable"]
 
 OWN = ("GritLM", "Gen.-only", "Emb.-only")
 """Beginnings of the names of the paper's own models."""
@@ -43,7 +43,7 @@ class Claim:
     test: str
     """What would make it hold here."""
     measured: tuple[str, ...]
-    answer: Answer
+    answer: ClaimAnswer
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +109,7 @@ def strength(
     }
     best = max(known, key=lambda name: known[name]) if known else None
     measured: list[str] = []
-    answer: Answer = "not decidable"
+    answer: ClaimAnswer = "not decidable"
     if average is None:
         measured.append(f"no {world} average: not all of its tasks are scored")
     else:
@@ -149,7 +149,7 @@ def no_loss(
         margin: Points by which the unified one may be worse.
         against: World → what keeps its scores from carrying the claim.
     """
-    answers: list[Answer] = []
+    answers: list[ClaimAnswer] = []
     measured: list[str] = []
     for world, comparison in comparisons.items():
         if comparison is None:
@@ -178,7 +178,7 @@ def faster_rag(record: Record | None) -> Claim:
     Args:
         record: The checkpoint's latency (kind ``rag``), if it was measured.
     """
-    answer: Answer = "not decidable"
+    answer: ClaimAnswer = "not decidable"
     saving = record.raw["savings"].get("doc-cache A") if record is not None else None
     if record is None or saving is None:
         measured = ["latency was not measured: evalsuite run --suite grit-rag"]
@@ -228,7 +228,7 @@ def latency_of(fingerprint: str, records: Iterable[Record]) -> Record | None:
     )
 
 
-def joined(answers: Sequence[Answer]) -> Answer:
+def joined(answers: Sequence[ClaimAnswer]) -> ClaimAnswer:
     """The answer to a claim of several parts: all have to hold."""
     if "does not hold" in answers:
         return "does not hold"
@@ -249,7 +249,7 @@ def is_small(name: str) -> bool:
     return float(each) * int(experts or 1) <= UP_TO
 
 
-def _not_worse(line: AverageLine | None, margin: float) -> tuple[Answer, str]:
+def _not_worse(line: AverageLine | None, margin: float) -> tuple[ClaimAnswer, str]:
     if line is None:
         return "not decidable", "no average: not all of its tasks are scored by both"
     scores = f"{100 * line.second:.1f} against {100 * line.first:.1f}"

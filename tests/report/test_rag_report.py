@@ -10,11 +10,10 @@ from report_records import record
 
 from evalsuite.kinds.rag.settings import BASELINES
 from evalsuite.registry.load import Registry
-from evalsuite.report.aggregate import build_table
 from evalsuite.report.latency_figure import latency_figure, latency_records
 from evalsuite.report.methods import in_bytes
-from evalsuite.report.text import cell_text
 from evalsuite.report.write import write_all
+from evalsuite.results.tables.build import build_table
 from evalsuite.schema import Record
 from evalsuite.stats import (
     fraction_interval,
@@ -110,7 +109,7 @@ def test_rows_are_methods_and_storage_is_the_papers(latency: Record) -> None:
     half = [0.0, 1.0] * 10
     found = [quality("none", half), quality("doc-cache", [1.0] * 20), latency]
     table = build_table(found, SUITE)
-    cells = {(row.group, row.name): [cell_text(c, 1) for c in row.cells] for row in table.rows}
+    cells = {(row.group, row.name): [c.shown(1) for c in row.cells] for row in table.rows}
     assert cells["", "No RAG"][3:] == ["4.00 (3.90–4.10)", "–", "0 B"]
     # GRIT paper, Table 7: 43 GB of index and 30 TB with the caches of all documents.
     doc = cells["document then query", "Doc caching"]
@@ -132,7 +131,7 @@ def test_match_em_and_f1_have_intervals() -> None:
         assert cell.stderr == pytest.approx(100 * error)
         span = fraction_interval(share, error, 20)
         expected = f"{100 * share:.1f} ({100 * span.low:.1f}–{100 * span.high:.1f})"
-        assert cell_text(cell, 1) == expected
+        assert cell.shown(1) == expected
 
 
 def test_each_method_is_tested_against_rag_in_its_order() -> None:

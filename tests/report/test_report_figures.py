@@ -12,9 +12,9 @@ from report_records import MakeRecord
 
 from evalsuite.errors import UsageError
 from evalsuite.registry.models import Suite
-from evalsuite.report.aggregate import build_table
 from evalsuite.report.figures import Point, points, scatter, scatter_figure
-from evalsuite.report.labels import Anchor, Box, place
+from evalsuite.report.label_places import Anchor, Box, place
+from evalsuite.results.tables.build import build_table
 
 NASTY = '<b>a&b</b> $x_1$ "q"'
 POINTS = [

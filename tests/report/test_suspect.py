@@ -10,12 +10,12 @@ from report_records import MakeRecord
 
 from evalsuite.registry.load import Registry
 from evalsuite.registry.models import Suite
-from evalsuite.report.aggregate import build_table
 from evalsuite.report.csvfile import to_csv
-from evalsuite.report.halves import reranked_rows
-from evalsuite.report.notes import suspect_notes
 from evalsuite.results.frame import to_frame
 from evalsuite.results.rows import plan_rows
+from evalsuite.results.tables.build import build_table
+from evalsuite.results.tables.layouts import reranked_rows
+from evalsuite.results.tables.notes import suspect_notes
 from evalsuite.results.view import View
 from evalsuite.schema import Record, Suspicion
 

@@ -1,32 +1,15 @@
-"""Plain text inside tables: what a cell says, and names that cannot break a line."""
+"""Plain text for one line: numbers, lists of names, and names that cannot break the line."""
 
 from __future__ import annotations
 
 import unicodedata
 from collections.abc import Sequence
 
-from evalsuite.report.model import Cell
-
-MISSING = "–"
-_WORDS = {"missing": MISSING, "failed": "failed", "skipped": "skip"}
-
 
 def number(value: float, decimals: int) -> str:
     """A number with fixed decimals and without a negative zero."""
     shown = f"{value:.{decimals}f}"
     return shown.removeprefix("-") if float(shown) == 0 else shown
-
-
-def cell_text(cell: Cell, decimals: int, *, stderr: bool = False) -> str:
-    """What a cell says, without its mark: ``83.4``, ``83.4 ± 0.6``, ``–``, ``failed``, ``skip``."""
-    if cell.text:
-        return cell.text
-    if cell.value is None:
-        return _WORDS[cell.status]
-    shown = number(cell.value, decimals)
-    if stderr and cell.stderr is not None:
-        return f"{shown} ± {number(cell.stderr, decimals)}"
-    return shown
 
 
 def plain(text: str, longest: int | None = None) -> str:
