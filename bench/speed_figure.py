@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from common import Goal
-
 from evalsuite.report.figure_files import BLUE, METADATA, ORANGE, STYLE
 
 INCH = 0.2

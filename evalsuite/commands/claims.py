@@ -11,8 +11,6 @@ from evalsuite.registry.models import Suite
 from evalsuite.results.claims import (
     Average,
     Claim,
-    faster_rag,
-    latency_of,
     no_loss,
     reservations,
     strength,
@@ -83,6 +81,8 @@ def find_claims(
     margin: float,
 ) -> list[Claim]:
     """The four claims for a stored checkpoint; arguments as of :func:`claims_command`."""
+    from evalsuite.kinds.reports import claim_makers
+
     records = stored_records(results)
     scores = Scores.of(records, suite, categories_of(registry), stored_samples(Store(results)))
     row = scores.choose(unified)
@@ -108,7 +108,7 @@ def find_claims(
             for world, layout_name in tables.items()
         ),
         no_loss(comparisons, margin, doubted),
-        faster_rag(latency_of(row.fingerprint, records)),
+        *(make(row.fingerprint, records) for make in claim_makers()),
     ]
 
 

@@ -30,14 +30,14 @@ def table_view(
         UsageError: If published rows are wanted where there are none.
     """
     from evalsuite.results.published import published_for
-    from evalsuite.results.tables.layouts import table_layout
+    from evalsuite.results.tables.layouts import LAYOUTS
     from evalsuite.results.view import View
 
     if layout is None:
         if with_published:
             raise UsageError("published rows need a layout", "add: --layout table1")
         return suite, View(convention=convention)
-    name = suite or table_layout(layout).suite
+    name = suite or LAYOUTS[layout].suite
     published = published_for(layout, name) if with_published else None
     return name, View(layout=layout, convention=convention, published=published)
 

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from evalsuite.errors import UsageError
 from evalsuite.report.files import write_whole
-from evalsuite.schema import Record
 
 STYLE: dict[str, Any] = {
     "font.family": "DejaVu Sans",  # comes with matplotlib: the same everywhere
@@ -32,18 +30,6 @@ METADATA: dict[str, dict[str, None]] = {
     ".png": {},
 }
 """Formats by suffix, without dates: the same data gives the same bytes."""
-
-
-@dataclass(frozen=True, slots=True)
-class KindFigure:
-    """A figure about the records of one kind of task."""
-
-    files: tuple[str, ...]
-    """Names of its files."""
-    records: Callable[[Iterable[Record]], list[Record]]
-    """Those of some records that it shows; it is drawn if there are any."""
-    draw: Callable[..., None]
-    """Draws these records: ``draw(records, *paths)``."""
 
 
 def save(draw: Callable[[], Any], paths: Sequence[Path], identifier: str | None = None) -> None:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from importlib import import_module
 from pathlib import Path
 
-from evalsuite.kinds.layouts import FIGURES as OF_KINDS
+from evalsuite.kinds.reports import figure_writers
 from evalsuite.registry.models import Suite
-from evalsuite.report.figure_files import KindFigure
 from evalsuite.report.figures import drawable, points, scatter, up_to_date
 from evalsuite.report.files import write_whole
 from evalsuite.report.render import to_csv, to_html, to_latex, to_markdown
@@ -29,10 +27,11 @@ def write_all(
 ) -> list[Path]:
     """Write ``table.{md,tex,html,csv}`` and ``figure.{svg,pdf,png}``.
 
-    Figures about one kind of task (``evalsuite.kinds.layouts``) are drawn where its records are.
+    Figures of single kinds of task are drawn beside them, such as ``latency.{svg,pdf,png}`` for
+    retrieval-augmented generation.
 
-    Without an average in each world there is no figure: the table says so, and an older figure
-    is removed, since it would belong to other scores.
+    Without an average in each world ``figure`` is not drawn: the table says so, and an older
+    figure is removed, since it would belong to other scores.
 
     Args:
         records: What the store holds.
@@ -49,7 +48,8 @@ def write_all(
     kept = list(records)
     table = build_table(kept, suite, categories=categories)
     found = points(table)
-    of_kinds = [(figure, shown) for figure in _kind_figures() if (shown := figure.records(kept))]
+    of_kinds = [path for write in figure_writers() for path in write(kept, folder)]
+    figures = [folder / name for name in FIGURES]
     if not drawable(found) and not of_kinds:
         note = Note(text="no figure: it needs an embedding and a generative average")
         table = replace(table, notes=(*table.notes, note))
@@ -60,11 +60,7 @@ def write_all(
         "table.csv": to_csv(table),
     }
     written = [write_whole(folder / name, text.encode()) for name, text in texts.items()]
-    for figure, shown in of_kinds:
-        paths = [folder / name for name in figure.files]
-        figure.draw(shown, *paths)
-        written += paths
-    figures = [folder / name for name in FIGURES]
+    written += of_kinds
     if drawable(found):
         svg, *others = figures
         if not up_to_date(found, svg, *others):
@@ -73,10 +69,3 @@ def write_all(
     for path in figures:
         path.unlink(missing_ok=True)
     return written
-
-
-def _kind_figures() -> Iterator[KindFigure]:
-    """The figures about one kind of task."""
-    for target in OF_KINDS:
-        module, _, attribute = target.partition(":")
-        yield getattr(import_module(module), attribute)

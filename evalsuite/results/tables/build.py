@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
-from evalsuite.layouts import Convention
+from evalsuite.kinds.reports import rows_maker, table_maker
+from evalsuite.layouts import Convention, LayoutName
 from evalsuite.registry.models import Suite
 from evalsuite.results.layout import ColumnPlan, Layout, SectionPlan
 from evalsuite.results.means import DisplayScore
 from evalsuite.results.published import PublishedTable
 from evalsuite.results.rows import RowPlan
 from evalsuite.results.scores import Scores
-from evalsuite.results.tables.layouts import table_layout
+from evalsuite.results.tables.layouts import LAYOUTS
 from evalsuite.results.tables.model import Cell, Head, Note, Row, Table, TableSection
 from evalsuite.results.tables.notes import (
     Marks,
@@ -64,27 +65,35 @@ def build_table(
         view: Which of the columns, in which convention, and beside which published rows.
     """
     scores = Scores.of(records, suite, categories or {})
-    arrangement = table_layout(view.layout or (suite.layout if suite else None))
-    if suite is not None and arrangement.build is not None:
-        return arrangement.build(scores.records, suite)
-    stored = scores.settled(arrangement.columns)
-    layout = stored.layout
+    name = view.layout or (suite.layout if suite else None)
+    if suite is not None and (make_table := table_maker(name)):
+        return make_table(scores.records, suite)
+    arrangement = LAYOUTS[name] if name else None
+    stored = scores.settled(arrangement.columns if arrangement else None)
     convention = view.convention_for(suite)
-    plans, notes = arrangement.rows(stored.under(convention))
+    plans, notes = _rows(stored.under(convention), name)
     if view.published:
         plans = sorted(plans, key=lambda plan: not plan.imported)
-    notes = notes + convention_note(stored.records, convention, always=view.published is not None)
     title = suite.name if suite else "All tasks"
     table = _table(
-        plain(f"{title}, {arrangement.title}" if arrangement.title else title),
-        layout,
+        plain(f"{title}, {arrangement.title}" if arrangement else title),
+        stored.layout,
         plans,
-        notes,
+        [*notes, *convention_note(stored.records, convention, always=view.published is not None)],
         decimals,
         convention,
         view.published,
     )
-    return transposed(table, layout) if arrangement.row_per_dataset else table
+    if arrangement and arrangement.row_per_dataset:
+        return transposed(table, stored.layout)
+    return table
+
+
+def _rows(scores: Scores, name: LayoutName | None) -> tuple[list[RowPlan], list[Note]]:
+    """The rows of a layout, and notes about how they differ."""
+    if make_rows := rows_maker(name):
+        return make_rows(scores.records, scores.layout.means)
+    return scores.rows, []
 
 
 def _table(
