@@ -1,4 +1,4 @@
-"""Plain text for one line: numbers, lists of names, and names that cannot break the line."""
+"""Small operations on text: numbers and names on one line, and what UTF-8 can hold."""
 
 from __future__ import annotations
 
@@ -41,3 +41,11 @@ def width(text: str) -> int:
     wide = sum(unicodedata.east_asian_width(c) in "WF" for c in text)
     combining = sum(unicodedata.combining(c) > 0 for c in text)
     return len(text) + wide - combining
+
+
+def storable(text: str) -> str:
+    """A text that can be written as UTF-8: each half of a surrogate pair becomes ``?``.
+
+    A tokenizer may produce such halves, and JSON allows them.
+    """
+    return text.encode("utf-8", "replace").decode()

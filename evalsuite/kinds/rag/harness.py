@@ -171,6 +171,7 @@ def _evaluation(
     return Evaluation(
         main_metric=main,
         score=means[main],
+        estimator="mean",
         stderr=mean_se([row["score"] for row in rows]),
         n=len(rows),
         metrics=means,

@@ -14,14 +14,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from jinja2 import TemplateError
-
 from evalsuite.checkpoint.models import Checkpoint
 from evalsuite.engines.transformers.cached import CachedTexts
-from evalsuite.errors import UsageError
 from evalsuite.kinds.rag.data import Document
 from evalsuite.kinds.rag.settings import Method
-from evalsuite.prompting.checks import KeptPrompts
+from evalsuite.prompting.chat_template import ChatTemplate
 from evalsuite.registry.models import Task
 
 AFTER_QUERY: Final = "Optionally using the prior context answer the query prior to it"
@@ -90,12 +87,12 @@ class Prompts:
     """
 
     def __init__(self, checkpoint: Checkpoint, texts: CachedTexts, prefix: str) -> None:
-        self._checkpoint = checkpoint
         self._texts = texts
         self._prefix = prefix
-        template = checkpoint.chat.template if checkpoint.chat else None
-        self._template = None if checkpoint.kind == "grit" else template
-        self._kept = KeptPrompts(checkpoint.name, lambda asked: self._rendered(asked, bos=True))
+        self._chat: ChatTemplate | None = None
+        if checkpoint.kind != "grit" and checkpoint.chat and checkpoint.chat.template is not None:
+            template = checkpoint.chat.template
+            self._chat = ChatTemplate(checkpoint.name, texts.tokenizer, template)
 
     def build(self, method: Method, query: str, document: str) -> Input:
         """The tokens for a question.
@@ -119,20 +116,18 @@ class Prompts:
     def ids(self, method: Method, turn: str) -> tuple[int, ...]:
         """Tokens of a prompt that :meth:`turn` has written."""
         # A chat template writes the BOS itself, where there is to be one.
-        special = method not in PARTS and self._template is None
+        special = method not in PARTS and self._chat is None
         return self._texts.ids(turn, bos=special)
 
     def turn(self, method: Method, query: str, document: str) -> str:
         """The user's turn and the beginning of the answer, as text."""
         said = SAID[method].format(query=query, document=document)
         after_cache = method in PARTS
-        if self._template is None:
+        if self._chat is None:
             rendered = GRIT_TURN.format(user=said)
         else:
-            asked = [{"role": "user", "content": said}]
-            self._kept.before(asked)
-            rendered = self._rendered(asked, bos=not after_cache)
-            self._kept.after(asked, rendered)
+            messages = [{"role": "user", "content": said}]
+            rendered = self._chat.render(messages, bos=not after_cache)
         return ("\n" if after_cache else "") + rendered + self._prefix
 
     def fitted(self, document: str, query: str, answer: int) -> tuple[str, bool]:
@@ -155,23 +150,6 @@ class Prompts:
             bare = "\n" + texts.protocol.prefix("") + document
             return texts.ids(bare, bos=False)[: texts.protocol.max_length]
         return texts.embedding_ids(query if name == "query" else document)
-
-    def _rendered(self, asked: list[dict[str, str]], *, bos: bool) -> str:
-        without = {} if bos else {"bos_token": ""}
-        try:
-            rendered = self._texts.tokenizer.apply_chat_template(
-                asked,
-                chat_template=self._template,
-                tokenize=False,
-                add_generation_prompt=True,
-                **without,
-            )
-        except (TemplateError, ValueError) as error:
-            raise UsageError(
-                f"the chat template of {self._checkpoint.name} refuses the prompt: {error}",
-                "pass --chat-template with another template, or --chat-template none",
-            ) from error
-        return str(rendered)
 
 
 def prompts_for(task: Task, checkpoint: Checkpoint, texts: CachedTexts) -> Prompts:

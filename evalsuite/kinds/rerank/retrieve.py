@@ -25,8 +25,9 @@ from evalsuite.kinds.mteb.tasks import Prepared, prepare, split_of
 from evalsuite.kinds.rerank.candidates import Candidates, Document, Query
 from evalsuite.kinds.rerank.scores import CUT
 from evalsuite.registry.models import Task
-from evalsuite.search.corpus import Corpus, Rows
+from evalsuite.search.corpus import Corpus
 from evalsuite.search.exact import Hits, rank, search
+from evalsuite.search.topk import Rows
 
 
 def retrieve(task: Task, encoder: Encoder, context: Context) -> Candidates:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 
 from evalsuite.layouts import Convention
-from evalsuite.results.conventions import LEADERBOARD
 from evalsuite.results.layout import WORLDS, Layout, SectionPlan
 from evalsuite.results.means import DisplayScore
 from evalsuite.results.published import PublishedTable
@@ -197,7 +196,7 @@ def convention_note(
     """
     differing: dict[str, dict[str, None]] = {}
     for record in records:
-        metric = record.details.get(LEADERBOARD)
+        metric = record.leaderboard_metric
         if record.score is not None and metric and metric != record.main_metric:
             differing.setdefault(f"{metric}, not {record.main_metric}", {})[
                 record.signature.task

@@ -7,24 +7,22 @@ import time
 import traceback
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
-from importlib import metadata
 
 from evalsuite.engines.device import engine_version, resolve_device, resolve_dtype
 from evalsuite.engines.protocols import Encoder, Generator
 from evalsuite.engines.remote import RemoteEngine
 from evalsuite.engines.transformers.cached import CachedModel
 from evalsuite.engines.vectors.files import VectorFiles
+from evalsuite.engines.vectors.shared import shared_vectors
 from evalsuite.errors import EvalsuiteError, TaskSkipped
 from evalsuite.judging.judge import JudgeEngine
 from evalsuite.kinds import table as dispatch
 from evalsuite.kinds.base import Context, Evaluation
-from evalsuite.paths import cache_dir
 from evalsuite.registry.models import Task
 from evalsuite.run.records import failed_record, scored_record, skipped_record
 from evalsuite.run.stored import find_stored
 from evalsuite.run.workers import events
 from evalsuite.run.workers.spec import JobSpec, WorkerSpec, context_of
-from evalsuite.schema import CODE_VERSION, digest
 from evalsuite.store import Store
 
 Engine = Encoder | Generator | JudgeEngine | CachedModel
@@ -155,12 +153,14 @@ class JobRunner:
         if checkpoint.embedding is None or self.spec.world != "embedding":
             return None
         device = resolve_device(options.device)
-        protocol = checkpoint.embedding.facts
-        # Which texts get which instruction is no matter: the prefix is in each file's name.
-        engine = engine_version(checkpoint.embedding.engine), metadata.version("torch")
-        precision = resolve_dtype(options.dtype, device, "embedding")
-        scope = digest([checkpoint.fingerprint, protocol, engine, device, precision, CODE_VERSION])
-        return VectorFiles(cache_dir() / "vectors", scope[:32], read=not options.fresh)
+        return shared_vectors(
+            checkpoint.fingerprint,
+            checkpoint.embedding.facts,
+            engine=engine_version(checkpoint.embedding.engine),
+            device=device,
+            precision=resolve_dtype(options.dtype, device, "embedding"),
+            read=not options.fresh,
+        )
 
     def _evaluate(self, index: int, job: JobSpec, engine: Engine) -> Evaluation | None:
         """Evaluate a job, or (``None``) do its first stage."""

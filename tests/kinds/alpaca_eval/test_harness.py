@@ -100,6 +100,7 @@ def test_the_win_rate_is_the_share_preferred_to_the_reference(tmp_path: Path, or
     assert [row["score"] for row in found.samples] == scores
     assert found.main_metric == "win_rate"
     assert found.score == found.metrics["win_rate"] == 2.5 / 4
+    assert found.estimator == "mean"
     mean = 2.5 / 4
     deviation = math.sqrt(sum((s - mean) ** 2 for s in scores) / 3)
     assert found.stderr == pytest.approx(deviation / math.sqrt(4))

@@ -20,6 +20,9 @@ from evalsuite.engines.protocols import (
     ScoreRequest,
 )
 from evalsuite.errors import EngineError, UsageError
+from evalsuite.prompting.client import Client
+from evalsuite.prompting.decoding import Decoding
+from evalsuite.prompting.prompter import Prompter
 from evalsuite.prompting.response_log import ResponseLog
 from helpers.tiny_lm import make_tiny_lm
 
@@ -88,10 +91,14 @@ def theirs(checkpoint: Checkpoint) -> Any:
     )
 
 
-def our_lm(generator: Any, checkpoint: Checkpoint, log: Path, **options: Any) -> Any:
+def our_client(generator: Generator, checkpoint: Checkpoint, log: Path, **options: Any) -> Client:
+    return Client(generator, Prompter(checkpoint), ResponseLog(log), **options)
+
+
+def our_lm(generator: Generator, checkpoint: Checkpoint, log: Path, **options: Any) -> Any:
     from evalsuite.kinds.lm_eval.model import EngineLM
 
-    return EngineLM(generator, checkpoint, ResponseLog(log), **options)
+    return EngineLM(our_client(generator, checkpoint, log, **options))
 
 
 def instances(kind: str, arguments: Sequence[tuple[Any, ...]]) -> list[Any]:
@@ -161,16 +168,18 @@ def test_long_prompts_are_cut_on_the_left_and_counted(
     generator: Generator, checkpoint: Checkpoint, tmp_path: Path
 ) -> None:
     counting = Counting(generator)
-    lm = our_lm(counting, checkpoint, tmp_path / "r")
-    lm.generate_until(instances("generate_until", [("a" * 200 + "b", {"max_gen_toks": 8})]))
-    lm.loglikelihood(instances("loglikelihood", [("a" * 200 + "b", "cc")]))
-    generated, scored = counting.asked
+    client = our_client(counting, checkpoint, tmp_path / "r")
+    client.generate(["a" * 200 + "b", "short"], Decoding(max_tokens=8))
+    client.score([("a" * 200 + "b", "cc")])
+    generated, _, scored = counting.asked
     assert isinstance(generated, GenerationRequest)
     assert isinstance(scored, ScoreRequest)
     assert len(generated.prompt_ids) == 128 - 8
-    assert lm.tokenizer.decode(generated.prompt_ids) == "a" * 119 + "b"
+    assert client.prompter.decode(generated.prompt_ids) == "a" * 119 + "b"
     assert len(scored.context_ids + scored.continuation_ids) == 127
-    assert lm.truncated == 2
+    [suspicion], warnings = client.truncation()
+    assert suspicion.what == "2 of 3 prompts were truncated on the left to 128 tokens"
+    assert warnings == ()
 
 
 def test_an_answer_longer_than_the_context_is_an_error(
@@ -190,34 +199,32 @@ def test_unknown_generation_settings_are_refused(
         our_lm(generator, checkpoint, tmp_path / "r").generate_until(generations(num_beams=4))
 
 
-def test_exactly_one_bos(chat: Checkpoint, tmp_path: Path) -> None:
-    lm = our_lm(None, chat, tmp_path / "r")
-    rendered = lm.apply_chat_template([{"role": "user", "content": "Hi"}])
+def test_exactly_one_bos(chat: Checkpoint) -> None:
+    prompter = Prompter(chat)
+    rendered = prompter.render([{"role": "user", "content": "Hi"}])
     assert rendered == "<s><|user|>\nHi\n<|assistant|>\n"
-    assert lm.tok_encode(rendered).count(0) == 1
-    assert lm.tok_encode("Hi")[0] == 0
-    assert 0 not in lm.tok_encode("Hi", add_special_tokens=False)
+    assert prompter.encode(rendered).count(0) == 1
+    assert prompter.encode("Hi")[0] == 0
+    assert 0 not in prompter.encode("Hi", special_tokens=False)
 
 
-def test_a_forced_answer_prefix_is_continued(chat: Checkpoint, tmp_path: Path) -> None:
+def test_a_forced_answer_prefix_is_continued(chat: Checkpoint) -> None:
     messages = [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Answer:"}]
     # The template ends each message with a line feed; a message to be continued has none.
-    rendered = our_lm(None, chat, tmp_path / "r").apply_chat_template(
-        messages, add_generation_prompt=False
-    )
+    rendered = Prompter(chat).render(messages, add_generation_prompt=False)
     assert rendered == "<s><|user|>\nHi\n<|assistant|>\nAnswer:"
 
 
-def test_two_bos_tokens_are_an_error(chat: Checkpoint, tmp_path: Path) -> None:
+def test_two_bos_tokens_are_an_error(chat: Checkpoint) -> None:
     with pytest.raises(EngineError, match="two BOS tokens"):
-        our_lm(None, chat, tmp_path / "r").tok_encode("<s><s>Hi")
+        Prompter(chat).encode("<s><s>Hi")
 
 
-def test_a_refusing_template_is_a_usage_error(chat: Checkpoint, tmp_path: Path) -> None:
+def test_a_refusing_template_is_a_usage_error(chat: Checkpoint) -> None:
     refusing = ChatProtocol(template="{{ raise_exception('no system') }}", template_hash="x")
-    lm = our_lm(None, chat.model_copy(update={"chat": refusing}), tmp_path / "r")
+    prompter = Prompter(chat.model_copy(update={"chat": refusing}))
     with pytest.raises(UsageError, match="no system"):
-        lm.apply_chat_template([{"role": "user", "content": "Hi"}])
+        prompter.render([{"role": "user", "content": "Hi"}])
 
 
 @pytest.mark.parametrize("calls", [0, 1, 2])

@@ -131,6 +131,7 @@ def test_several_samples_are_averaged(chat: Checkpoint, tmp_path: Path) -> None:
     # The first item is right in two of its four answers, the others never.
     assert [row["score"] for row in evaluation.samples] == [0.5, 0, 0, 0]
     assert evaluation.score == 0.125
+    assert evaluation.estimator == "mean"
     assert json.loads(evaluation.samples[0]["response"]).count(" 2") == 2
 
 

@@ -162,6 +162,7 @@ def test_after_by_hand(context: Context, tmp_path: Path) -> None:
     assert (q2["parsed"], q2["problem"]) == (False, "no ranking in the reply")
     assert q2["replies"] == ["I would rather not."]
     assert found.score == 1.0
+    assert found.estimator == "mean"
     assert found.metrics["unparsed"] == 0.5
     assert found.metrics["moved"] == 0.5
     assert found.details["difference"]["better"] == 1
@@ -235,7 +236,7 @@ def test_stages_go_on_where_they_were(context: Context, monkeypatch: pytest.Monk
     other = SMOKE.model_copy(update={"data": SMOKE.data | {"qrels": SMOKE.data["queries"]}})
     assert not HARNESS.retrieved(other, context)
 
-    monkeypatch.setattr("evalsuite.kinds.lm_eval.model.SECONDS_BETWEEN_WRITES", 0.0)
+    monkeypatch.setattr("evalsuite.prompting.waves.SECONDS_BETWEEN_WRITES", 0.0)
     tokenizer = AutoTokenizer.from_pretrained(context.checkpoint.path)
     dying = Dying(tokenizer, lambda *_: "[1] > [0]")
     with pytest.raises(EngineError, match="killed"):

@@ -99,6 +99,7 @@ def keep_score(plan: Plan, store: Store, place: int) -> None:
     evaluation = Evaluation(
         main_metric="accuracy",
         score=0.5,
+        estimator="other",
         stderr=None,
         n=4,
         metrics={},
