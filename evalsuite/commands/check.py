@@ -16,7 +16,7 @@ from evalsuite.console import say
 from evalsuite.errors import ExitCode, Interrupted, StoreError
 from evalsuite.options import BASELINES, Option
 from evalsuite.registry.load import Registry
-from evalsuite.registry.models import Suite
+from evalsuite.registry.suites import Suite
 from evalsuite.report.files import write_whole
 from evalsuite.results.candidates import Finder, is_store, only_row, scores_of_store
 from evalsuite.results.check.baselines import Baseline, set_baseline

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from evalsuite.commands.stored import categories_of, show_table, stored_records
 from evalsuite.errors import ExitCode, UsageError
 from evalsuite.registry.load import Registry
-from evalsuite.registry.models import Suite
+from evalsuite.registry.suites import Suite
 from evalsuite.results.scores import Scores, stored_samples
 from evalsuite.store import Store
 

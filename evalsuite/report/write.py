@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from evalsuite.kinds.reports import figure_writers
-from evalsuite.registry.models import Suite
+from evalsuite.registry.suites import Suite
 from evalsuite.report.figures import drawable, points, scatter, up_to_date
 from evalsuite.report.files import write_whole
 from evalsuite.report.render import to_csv, to_html, to_latex, to_markdown

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from evalsuite.errors import CheckpointError, StoreError, UsageError
-from evalsuite.registry.models import Suite
+from evalsuite.registry.suites import Suite
 from evalsuite.results.check.baselines import is_baseline, load_baseline
 from evalsuite.results.rows import RowPlan
 from evalsuite.results.scores import Scores, stored_samples

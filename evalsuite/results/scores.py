@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from evalsuite.errors import UsageError, did_you_mean
 from evalsuite.layouts import Convention
-from evalsuite.registry.models import Suite
+from evalsuite.registry.suites import Suite
 from evalsuite.results.conventions import under
 from evalsuite.results.layout import Layout, plan_layout, settle_means
 from evalsuite.results.rows import RowPlan, plan_rows

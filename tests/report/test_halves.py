@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from evalsuite.registry.load import Registry
-from evalsuite.registry.models import Suite
+from evalsuite.registry.suites import Suite
 from evalsuite.report.page.collect import collect
 from evalsuite.report.page.document import page
 from evalsuite.results.published import published_for

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from evalsuite.kinds.rag.result import LatencyResult, TimedCell, has_latency, latency_result
-from evalsuite.kinds.rag.settings import Method
+from evalsuite.kinds.rag.task import Method
 from evalsuite.report.figure_files import STYLE, save
 from evalsuite.schema import Record, digest
 from evalsuite.text import plain

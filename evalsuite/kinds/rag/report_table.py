@@ -14,8 +14,8 @@ from evalsuite.kinds.rag.result import (
     latency_result,
     method_of,
 )
-from evalsuite.kinds.rag.settings import Method
-from evalsuite.registry.models import Suite
+from evalsuite.kinds.rag.task import Method
+from evalsuite.registry.suites import Suite
 from evalsuite.results.means import task_score
 from evalsuite.results.rows import RowPlan, plan_rows
 from evalsuite.results.suspicions import codes

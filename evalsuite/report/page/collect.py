@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from evalsuite.registry.models import Suite
+from evalsuite.registry.suites import Suite
 from evalsuite.report.page.samples import TaskSamples, choose_samples
 from evalsuite.results.layout import Layout
 from evalsuite.results.rows import RowPlan

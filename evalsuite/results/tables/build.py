@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from evalsuite.kinds.reports import rows_maker, table_maker
 from evalsuite.layouts import Convention, LayoutName
-from evalsuite.registry.models import Suite
+from evalsuite.registry.suites import Suite
 from evalsuite.results.layout import ColumnPlan, Layout, SectionPlan
 from evalsuite.results.means import DisplayScore
 from evalsuite.results.published import PublishedTable
@@ -209,12 +209,15 @@ def _column_mark(
         ]
         # A result file of others says neither how its task is defined nor what was read.
         own = [record.signature for record in records if record.origin is None]
-        limits = {(r.signature.limit, r.signature.split) for r in records}
+        limits = {
+            (s.limit, s.split, s.splits, s.subsets)
+            for s in (record.signature for record in records)
+        }
         if len({s.data for s in own if s.data}) > 1:
             found[marks.mark("rows differ in data", task)] = None
         if len(limits) > 1:
-            found[marks.mark("rows differ in limit or split", task)] = None
-        elif published and any(limit is not None for limit, _ in limits):
+            found[marks.mark("rows differ in limit, split or subsets", task)] = None
+        elif published and any(limit is not None for limit, *_ in limits):
             found[marks.mark("rows differ in limit: published ones have none", task)] = None
         if len({(s.task_hash, s.shots) for s in own}) > 1:
             found[marks.mark("rows differ in the task's definition or shots", task)] = None
