@@ -24,7 +24,7 @@ from evalsuite.engines.protocols import Device, DType
 from evalsuite.judging.judge import Judge
 from evalsuite.options import from_options
 from evalsuite.registry.load import Registry
-from evalsuite.registry.models import Convention
+from evalsuite.registry.suites import Convention
 from evalsuite.results.view import LayoutName, View
 from evalsuite.run.run import RunResult
 from evalsuite.schema import Attention, Pooling, Record

@@ -15,7 +15,7 @@ from evalsuite.console import say
 from evalsuite.errors import ExitCode, StoreError
 from evalsuite.options import BASELINES, Option
 from evalsuite.registry.load import Registry
-from evalsuite.registry.models import Suite
+from evalsuite.registry.suites import Suite
 from evalsuite.report.files import write_whole
 from evalsuite.results.check.baselines import Baseline, set_baseline
 from evalsuite.results.check.policy import Policy, load_policy

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from evalsuite.commands.stored import categories_of, store_samples, stored_records
 from evalsuite.registry.load import Registry
-from evalsuite.registry.models import Suite
+from evalsuite.registry.suites import Suite
 from evalsuite.report.text import plain
 from evalsuite.results.claims import (
     Average,

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from evalsuite.registry.models import Suite
+    from evalsuite.registry.suites import Suite
     from evalsuite.report.model import Note, Table
     from evalsuite.results.claims import Claim
     from evalsuite.results.rows import RowPlan

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from evalsuite.registry.models import Generation
+    from evalsuite.kinds.task import Generation
 
 
 @dataclass(frozen=True, slots=True)

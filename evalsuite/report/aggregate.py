@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from evalsuite.kinds.reports import rows_maker, table_maker
-from evalsuite.registry.models import Convention, Suite
+from evalsuite.registry.suites import Convention, Suite
 from evalsuite.report.lines import Line, Place, TableMarks, measured_line, published_lines
 from evalsuite.report.marks import Marks
 from evalsuite.report.model import Cell, Head, Note, Row, Table, TableSection

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from evalsuite.kinds.reports import figure_writers
-from evalsuite.registry.models import Suite
+from evalsuite.registry.suites import Suite
 from evalsuite.report.aggregate import build_table
 from evalsuite.report.figures import drawable, points, scatter, up_to_date
 from evalsuite.report.files import write_whole

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from evalsuite.registry.models import Convention
+from evalsuite.registry.suites import Convention
 from evalsuite.report.model import Note
 from evalsuite.report.text import listed
 from evalsuite.schema import Record

@@ -15,7 +15,6 @@ from pathlib import Path
 
 sys.modules["lm_eval"] = None  # from here on, an import of lm_eval or of a part of it fails
 
-from evalsuite.checkpoint.models import Checkpoint
 from evalsuite.engines.load import load_generator
 from evalsuite.judging.local import LocalJudge
 from evalsuite.judging.prompt import JudgePrompt
@@ -24,7 +23,7 @@ from evalsuite.kinds.base import Context
 from evalsuite.kinds.rerank.candidates import Candidates, save_candidates
 from evalsuite.kinds.rerank.harness import RerankHarness
 from evalsuite.prompting.response_log import ResponseLog
-from evalsuite.registry.models import Task
+from evalsuite.kinds.task import Task
 
 root = Path(sys.argv[1])
 tiny = Checkpoint.model_validate_json((root / "checkpoint.json").read_text())
@@ -37,7 +36,7 @@ def context(name):
 
 
 def task(kind, **fields):
-    return Task.model_validate({"name": "mine", "kind": kind, **fields})
+    return make_task(**{"name": "mine", "kind": kind, **fields})
 
 
 def rerank(method, prompt):

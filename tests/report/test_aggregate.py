@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from evalsuite.registry.models import Column, Section, SubtaskMean, Suite
+from evalsuite.registry.suites import Column, Section, SubtaskMean, Suite
 from evalsuite.report.aggregate import build_table
 from evalsuite.report.model import Cell, Table
 from evalsuite.report.text import cell_text

@@ -12,7 +12,7 @@ from evalsuite.errors import StoreError
 from evalsuite.kinds.rag.report_figure import latency_figure, latency_records
 from evalsuite.kinds.rag.report_table import in_bytes
 from evalsuite.kinds.rag.result import latency_result, quality_result
-from evalsuite.kinds.rag.settings import BASELINES, Method
+from evalsuite.kinds.rag.task import BASELINES, Method
 from evalsuite.registry.load import Registry
 from evalsuite.report.aggregate import build_table
 from evalsuite.report.text import cell_text

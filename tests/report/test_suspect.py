@@ -9,7 +9,7 @@ import pytest
 
 from evalsuite.kinds.rerank.report import reranked_rows
 from evalsuite.registry.load import Registry
-from evalsuite.registry.models import Suite
+from evalsuite.registry.suites import Suite
 from evalsuite.report.aggregate import build_table
 from evalsuite.report.csvfile import to_csv
 from evalsuite.report.notes import suspect_notes

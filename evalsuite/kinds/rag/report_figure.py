@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from evalsuite.kinds.rag.result import LatencyResult, TimedCell, has_latency, latency_result
-from evalsuite.kinds.rag.settings import Method
+from evalsuite.kinds.rag.task import Method
 from evalsuite.report.figures import METADATA, STYLE
 from evalsuite.report.files import write_whole
 from evalsuite.report.text import plain

@@ -14,8 +14,8 @@ from evalsuite.kinds.rag.result import (
     latency_result,
     method_of,
 )
-from evalsuite.kinds.rag.settings import Method
-from evalsuite.registry.models import Suite
+from evalsuite.kinds.rag.task import Method
+from evalsuite.registry.suites import Suite
 from evalsuite.report.model import Cell, Head, Note, Row, Table, TableSection
 from evalsuite.report.notes import row_protocol, signature_notes, suspect_notes, warning_notes
 from evalsuite.report.text import plain

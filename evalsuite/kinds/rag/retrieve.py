@@ -46,7 +46,7 @@ def retrieve(world: World, model: UnifiedModel, context: Context) -> list[Retrie
 
     Args:
         world: Corpus and questions.
-        model: Embeds, unless ``context.retriever`` is another checkpoint.
+        model: Embeds, unless ``context.options.retriever`` is another checkpoint.
         context: Says who embeds.
 
     Returns:
@@ -57,8 +57,8 @@ def retrieve(world: World, model: UnifiedModel, context: Context) -> list[Retrie
     def report(done: int) -> None:
         context.progress(done, total, "documents")
 
-    if context.retriever is not None:
-        return _by_other(world, context.retriever, model.device, report)
+    if context.options.retriever is not None:
+        return _by_other(world, context.options.retriever, model.device, report)
     protocol = model.texts.protocol
     files = shared_vectors(
         context.checkpoint.fingerprint,

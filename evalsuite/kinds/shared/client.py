@@ -22,7 +22,7 @@ def client_for(generator: Generator, context: Context, unit: str) -> Iterator[Cl
         unit: What the progress counts: ``requests``, ``answers`` …
 
     Raises:
-        EngineError: If the tokenizer cannot be loaded.
+        CheckpointError: If the tokenizer cannot be loaded.
         StoreError: If the log of answers cannot be read or written.
     """
 

@@ -30,7 +30,7 @@ class Harness:
 
     process: subprocess.Popen[bytes]
     channel: Connection
-    job: int | None = None
+    job: str | None = None
     """What it is at."""
     sending: threading.Lock = field(default_factory=threading.Lock)
 
@@ -52,8 +52,10 @@ class Harness:
 class Call:
     """A call that waits for the engine; the order in which calls are answered."""
 
-    job: int
+    place: int
+    """Of its job in the worker's list."""
     arrival: int
+    job: str = field(compare=False, default="")
     harness: Harness | None = field(compare=False, default=None)
     ask: Ask | None = field(compare=False, default=None)
     """``None``: all jobs are done."""
@@ -71,7 +73,7 @@ def answer_in_turn(engine: Encoder | Generator, calls: Calls, emit: Emit) -> Non
         assert call.harness is not None
         if call.job != served:
             served = call.job
-            emit(EngineBusy(index=served))
+            emit(EngineBusy(job=served))
         if not call.harness.gone:
             _answer(engine, call.harness, call.ask, call.prepared)
 
@@ -79,7 +81,7 @@ def answer_in_turn(engine: Encoder | Generator, calls: Calls, emit: Emit) -> Non
 def answer_together(engine: SharedGenerator, calls: Calls, emit: Emit) -> None:
     """Work at all calls that there are; where the earliest job leaves room, the next has it."""
     begun: list[_Begun] = []
-    told: list[int] = []
+    told: list[str] = []
     while True:
         while not (begun and calls.empty()):
             call = calls.get()
@@ -92,10 +94,10 @@ def answer_together(engine: SharedGenerator, calls: Calls, emit: Emit) -> None:
         for one in [one for one in begun if one.harness.gone]:
             engine.cancel(one.ongoing)
             begun.remove(one)
-        jobs = sorted({one.job for one in begun})
+        jobs = list(dict.fromkeys(one.job for one in sorted(begun, key=lambda one: one.place)))
         if jobs and jobs != told:
             told = jobs
-            emit(EngineBusy(index=jobs[0], beside=tuple(jobs[1:])))
+            emit(EngineBusy(job=jobs[0], beside=tuple(jobs[1:])))
         engine.step()
         for one in begun:
             one.tell()
@@ -106,7 +108,8 @@ def answer_together(engine: SharedGenerator, calls: Calls, emit: Emit) -> None:
 class _Begun:
     """A call that is being answered beside others."""
 
-    job: int
+    place: int
+    job: str
     harness: Harness
     number: int
     ongoing: OngoingCall[Any]
@@ -131,7 +134,7 @@ def _begin(engine: SharedGenerator, call: Call) -> _Begun | None:
     assert call.ask is not None
     if call.harness.gone:
         return None
-    (requests,), rank = call.ask.arguments, (call.job, call.arrival)
+    (requests,), rank = call.ask.arguments, (call.place, call.arrival)
     news = _News(call.harness, call.ask.number)
     try:
         ongoing: OngoingCall[Any] = (
@@ -142,7 +145,7 @@ def _begin(engine: SharedGenerator, call: Call) -> _Begun | None:
     except Exception as error:  # noqa: BLE001 - it ends the job, not the engine
         call.harness.send(Failure(call.ask.number, portable(error)))
         return None
-    return _Begun(call.job, call.harness, call.ask.number, ongoing, news)
+    return _Begun(call.place, call.job, call.harness, call.ask.number, ongoing, news)
 
 
 def _answer(

@@ -1,11 +1,12 @@
-"""Settings of retrieval-augmented generation, as a task file states them."""
+"""Task files of kind ``rag``: retrieval-augmented generation."""
 
 from __future__ import annotations
 
-from typing import Final, Literal
+from typing import Final, Literal, Self
 
 from pydantic import Field, model_validator
 
+from evalsuite.kinds.task import Generation, Task, check_files
 from evalsuite.schema import Frozen
 
 Method = Literal[
@@ -70,7 +71,7 @@ class Latency(Frozen):
     """Vectors in the index that is searched."""
 
     @model_validator(mode="after")
-    def _least_is_within_most(self) -> Latency:
+    def _least_is_within_most(self) -> Self:
         if self.least > self.most:
             raise ValueError("'least' is above 'most'")
         return self
@@ -93,7 +94,52 @@ class Rag(Frozen):
     storage: Corpus = Corpus()
 
     @model_validator(mode="after")
-    def _one_measurement(self) -> Rag:
+    def _one_measurement(self) -> Self:
         if (self.method is None) == (self.latency is None):
             raise ValueError("needs either 'method' or 'latency'")
+        return self
+
+
+COLUMNS: Final[dict[str, tuple[str, ...]]] = {
+    "corpus": ("id", "text"),
+    "questions": ("question", "answers"),
+}
+"""Role of each file of a task on one's own files → its columns."""
+
+
+class RagTask(Task):
+    """A task of kind ``rag``."""
+
+    kind: Literal["rag"]
+    answer_prefix: str | None = None
+    """What each answer is made to begin with."""
+    generation: Generation = Generation()
+    rag: Rag
+    """The method, or what is timed."""
+
+    @property
+    def about(self) -> str:
+        return self.rag.method or "latency"
+
+    def required_columns(self, role: str) -> tuple[str, ...]:
+        return COLUMNS.get(role, ())
+
+    @model_validator(mode="after")
+    def _names_its_data(self) -> Self:
+        if self.data is None:
+            if self.source != "nq" or len(self.datasets) != 2:
+                raise ValueError(
+                    "kind 'rag' needs 'corpus' and 'questions' under 'data', or 'source: nq' with "
+                    "its two data sets under 'datasets'"
+                )
+        elif self.source:
+            raise ValueError("a task on its own 'data' has no 'source'")
+        else:
+            check_files(self, "kind 'rag'", frozenset(COLUMNS))
+        return self
+
+    @model_validator(mode="after")
+    def _generates_greedily(self) -> Self:
+        if self.generation.temperature > 0 or self.generation.samples > 1 or self.generation.stop:
+            raise ValueError("kind 'rag' generates greedily: of 'generation' only 'max_tokens'")
         return self

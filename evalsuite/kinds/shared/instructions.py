@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from evalsuite.checkpoint.models import EmbeddingProtocol
-from evalsuite.registry.load import NO_SETS, Registry
-from evalsuite.registry.models import Instruction, Task
+from evalsuite.kinds.shared.instruction_sets import NO_SETS, InstructionSets
+from evalsuite.kinds.task import EmbeddedTask, Instruction
 from evalsuite.schema import digest
 
 
 def find_instruction(
-    task: Task, protocol: EmbeddingProtocol, registry: Registry
+    task: EmbeddedTask, protocol: EmbeddingProtocol, sets: InstructionSets
 ) -> Instruction | None:
     """The instruction of a task under a protocol.
 
@@ -25,13 +25,15 @@ def find_instruction(
     if protocol.instructions == "model":
         return None
     if protocol.instructions != "task":
-        found = registry.instructions(protocol.instructions).find(task.source or task.name)
+        found = sets.find(protocol.instructions).find(task.source or task.name)
         if found is not None:
             return found
     return task.instruction
 
 
-def with_example(task: Task, protocol: EmbeddingProtocol, registry: Registry) -> Instruction | None:
+def with_example(
+    task: EmbeddedTask, protocol: EmbeddingProtocol, sets: InstructionSets
+) -> Instruction | None:
     """The instruction with one example, as the GRIT paper's section 3.4 has it.
 
     Returns:
@@ -39,7 +41,7 @@ def with_example(task: Task, protocol: EmbeddingProtocol, registry: Registry) ->
     """
     if protocol.wrapper is None or protocol.instructions in NO_SETS:
         return None
-    return registry.instructions(protocol.instructions).with_example(task.source or task.name)
+    return sets.find(protocol.instructions).with_example(task.source or task.name)
 
 
 def no_example(protocol: EmbeddingProtocol) -> str:
@@ -49,23 +51,23 @@ def no_example(protocol: EmbeddingProtocol) -> str:
     return f"instruction set {protocol.instructions} has no example of the task"
 
 
-def outside_set(task: Task, protocol: EmbeddingProtocol, registry: Registry) -> bool:
+def outside_set(task: EmbeddedTask, protocol: EmbeddingProtocol, sets: InstructionSets) -> bool:
     """Whether a task gets its own text because the protocol's set has no entry for it."""
     if protocol.instructions in NO_SETS:
         return False
-    return registry.instructions(protocol.instructions).find(task.source or task.name) is None
+    return sets.find(protocol.instructions).find(task.source or task.name) is None
 
 
-def set_name(protocol: EmbeddingProtocol, registry: Registry) -> str:
+def set_name(protocol: EmbeddingProtocol, sets: InstructionSets) -> str:
     """A protocol's instruction set as signatures name it.
 
     A file is named without its folder and with a hash of what it says, since neither where it
     lies nor how it is laid out matters to a score.
     """
     name = protocol.instructions
-    if name in NO_SETS or name in registry.instruction_sets:
+    if name in NO_SETS or name in sets:
         return name
-    content = digest(registry.instructions(name).model_dump(mode="json"))[:6]
+    content = digest(sets.find(name).model_dump(mode="json"))[:6]
     return re.sub(r"[|\s]+", "-", f"{Path(name).name}#{content}")
 
 

@@ -1,11 +1,13 @@
-"""Settings of tasks that rerank, as a task file states them."""
+"""Task files of kind ``rerank``."""
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
+from evalsuite.kinds.mteb.task import OwnEmbeddingTask
+from evalsuite.kinds.task import Generation
 from evalsuite.schema import Frozen
 
 
@@ -34,7 +36,28 @@ class Rerank(Frozen):
     their place; pointwise: the document is cut. ``None``: what the context has room for."""
 
     @model_validator(mode="after")
-    def _windows_overlap_or_touch(self) -> Rerank:
+    def _windows_overlap_or_touch(self) -> Self:
         if self.step > self.window:
             raise ValueError("'step' above 'window' would leave documents out")
+        return self
+
+
+class RerankTask(OwnEmbeddingTask):
+    """A task of kind ``rerank``: a retrieval or reranking task, searched and then reordered."""
+
+    kind: Literal["rerank"]
+    prompt: str = Field(min_length=1)
+    """Jinja template over ``query`` and ``documents`` (listwise) or ``document`` (pointwise)."""
+    answer_prefix: str | None = None
+    """Text that the answer is made to begin with."""
+    generation: Generation = Generation()
+    rerank: Rerank
+    """What is reordered, and how."""
+
+    @model_validator(mode="after")
+    def _is_about_retrieval(self) -> Self:
+        if self.type not in (None, "retrieval", "reranking"):
+            raise ValueError(
+                f"kind 'rerank' takes type 'retrieval' or 'reranking', not {self.type!r}"
+            )
         return self

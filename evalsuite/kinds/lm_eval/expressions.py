@@ -10,14 +10,14 @@ from types import MappingProxyType
 from typing import Any, get_args
 
 from evalsuite.errors import DataError, UsageError
-from evalsuite.registry.models import Extract, Task
+from evalsuite.kinds.lm_eval.task import Extract, LmEvalTask
 from evalsuite.templates.renderer import MOST_IN_ALL, BadTemplateError, Renderer
 
 _TEMPLATES = ("prompt", "answer_prefix", "target", "shot_target")
 
 
 def check_expressions(
-    task: Task, rows: Sequence[Mapping[str, Any]], shots: Sequence[Mapping[str, Any]] = ()
+    task: LmEvalTask, rows: Sequence[Mapping[str, Any]], shots: Sequence[Mapping[str, Any]] = ()
 ) -> None:
     """Render all templates of an own-data task with all rows, where they can do no harm.
 
@@ -33,7 +33,7 @@ def check_expressions(
 
 
 def render_all(
-    task: Task,
+    task: LmEvalTask,
     rows: Sequence[Mapping[str, Any]],
     shots: Sequence[Mapping[str, Any]] = (),
     more: Mapping[str, str] = MappingProxyType({}),
@@ -102,7 +102,7 @@ def _content(row: Mapping[str, Any]) -> bytes:
     return hashlib.sha256(plain.encode()).digest()
 
 
-def read_as(task: Task, rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+def read_as(task: LmEvalTask, rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """Rows as templates see them: all keys of the file, and the standard names."""
     keys = sorted({key for row in rows for key in row})
     named = [{key: row.get(key) for key in keys} for row in rows]
@@ -111,11 +111,11 @@ def read_as(task: Task, rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any
     return named
 
 
-def _choices(task: Task) -> tuple[str, ...]:
+def _choices(task: LmEvalTask) -> tuple[str, ...]:
     return (task.choices,) if isinstance(task.choices, str) else tuple(task.choices or ())
 
 
-def _check_pattern(task: Task) -> None:
+def _check_pattern(task: LmEvalTask) -> None:
     if task.extract in get_args(Extract):
         return
     try:
