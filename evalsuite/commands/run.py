@@ -248,9 +248,9 @@ def _report(
     console: Console,
     reports: Path,
 ) -> list[Path]:
-    from evalsuite.report.aggregate import build_table
     from evalsuite.report.render import to_terminal
     from evalsuite.report.write import write_all
+    from evalsuite.results.tables.build import build_table
 
     found = list(records)
     categories = categories_of(prepared.registry)

@@ -192,7 +192,12 @@ def _check_finite(input_ids: Any, scores: Any) -> Any:  # noqa: ARG001 - transfo
 
 
 class _StopStrings:
-    """Stopping criterion: a row is done once a stop string is in what it generated."""
+    """Stopping criterion: a row is done once a stop string is in what it generated.
+
+    The ``stop_strings`` of transformers (``StopStringCriteria``) also match a stop string that
+    begins in the prompt: after a prompt that ends with a line break they take one generated line
+    break for the stop string of two. vLLM and lm-eval look at the generated text alone, as here.
+    """
 
     def __init__(self, tokenizer: Any, stop: Sequence[str], width: int) -> None:
         self._tokenizer = tokenizer

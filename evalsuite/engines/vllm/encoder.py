@@ -152,10 +152,10 @@ class VllmEncoder(TokenEncoder):
         def build(index: int) -> Pass:
             return Pass(tuple(rows[index]), pooling_params(pooling, leave_out[index]))
 
-        def heard(index: int, output: Any) -> None:
+        def on_answer(index: int, output: Any) -> None:
             vectors[index] = output.outputs.data.numpy()
 
-        call: OngoingCall[Vectors] = OngoingCall(len(rows), build, heard, lambda: [vectors])
+        call: OngoingCall[Vectors] = OngoingCall(len(rows), build, on_answer, lambda: [vectors])
         self._scheduler.open(call)
         return self._scheduler.finish(call)[0]
 
