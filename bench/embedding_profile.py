@@ -39,7 +39,7 @@ from common import (
     timed,
     versions,
 )
-from evalsuite.run.plan import Group
+from evalsuite.run.job import Group
 from evalsuite.run.workers.events import EngineReady, Event, JobEnded
 from mteb_peer import TASKS
 

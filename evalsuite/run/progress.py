@@ -11,7 +11,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 
-from evalsuite.run.plan import Group, Plan
+from evalsuite.run.job import Group
+from evalsuite.run.plan import Plan
 from evalsuite.run.workers import events
 from evalsuite.run.workers.executor import Listener
 

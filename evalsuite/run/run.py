@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from evalsuite.run.job import Job
 from evalsuite.run.options import Resolved
-from evalsuite.run.plan import Job, Plan
+from evalsuite.run.plan import Plan
 from evalsuite.run.records import failed_record, skipped_record
 from evalsuite.run.stored import score_of
 from evalsuite.run.workers.executor import Executor, Listener

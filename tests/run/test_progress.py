@@ -10,8 +10,9 @@ import pytest
 from rich.console import Console
 
 from evalsuite.kinds.table import make_task
+from evalsuite.run.job import Group, Job
 from evalsuite.run.options import Resolved
-from evalsuite.run.plan import Group, Job, Plan
+from evalsuite.run.plan import Plan
 from evalsuite.run.progress import Lines, Meter, duration, listener
 from evalsuite.run.workers import events
 from evalsuite.schema import Signature

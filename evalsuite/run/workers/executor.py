@@ -19,8 +19,8 @@ from typing import IO, Protocol
 
 from pydantic import ValidationError
 
+from evalsuite.run.job import Group, Job
 from evalsuite.run.options import Resolved
-from evalsuite.run.plan import Group, Job
 from evalsuite.run.records import failed_record
 from evalsuite.run.stored import score_of
 from evalsuite.run.workers import events

@@ -9,8 +9,8 @@ from evalsuite.checkpoint.models import Checkpoint
 from evalsuite.kinds.base import Context, Need, ProgressEvent, Stage
 from evalsuite.kinds.table import TaskOfAnyKind, kind_of
 from evalsuite.kinds.task import Instruction, Task
+from evalsuite.run.job import Group
 from evalsuite.run.options import Resolved
-from evalsuite.run.plan import Group
 from evalsuite.schema import Frozen, Signature
 
 

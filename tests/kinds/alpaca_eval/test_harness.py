@@ -15,7 +15,8 @@ from evalsuite.checkpoint.models import ChatProtocol, Checkpoint
 from evalsuite.data import local_info
 from evalsuite.engines.load import load_generator
 from evalsuite.errors import DataError, EngineError, UsageError
-from evalsuite.judging.judge import Judge, describe, load_judge
+from evalsuite.judging.judge import Judge
+from evalsuite.judging.load import describe, load_judge
 from evalsuite.judging.prompt import load_prompt
 from evalsuite.kinds.alpaca_eval.data import Answer, Answers, load_answers, load_rows, save_answers
 from evalsuite.kinds.alpaca_eval.harness import AlpacaEvalHarness
