@@ -39,7 +39,7 @@ class Interrupts:
         raise KeyboardInterrupt
 
     def close(self) -> None:
-        """End as interrupted if Ctrl-C was pressed; if not, it ends the process at once from now on."""
+        """End as interrupted if Ctrl-C was pressed; if not, the next press ends the process."""
         if not self.pressed and signal.getsignal(signal.SIGINT) == self._on_interrupt:
             signal.signal(signal.SIGINT, signal.SIG_DFL)
         if self.pressed:
