@@ -1,4 +1,4 @@
-"""From the judge that a person chose to one that can be asked."""
+"""Finding and loading the judge that a person chose."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from evalsuite.checkpoint.models import Checkpoint
 from evalsuite.engines.protocols import Device, DType
 from evalsuite.errors import UsageError
 from evalsuite.judging.judge import Judge, JudgeEngine
-from evalsuite.judging.prompt import load_prompt
 
 
 def load_judge(
@@ -35,6 +34,8 @@ def load_judge(
         EngineError: If the model cannot be loaded.
         UsageError: If the environment holds no key that could be sent.
     """
+    from evalsuite.judging.prompt import load_prompt
+
     prompt = load_prompt()
     if checkpoint is None:
         from evalsuite.judging.endpoint import EndpointJudge
@@ -78,6 +79,8 @@ def describe(judge: Judge, checkpoint: Checkpoint | None) -> str:
 
     For example ``gpt-4@api.example.com/alpaca_eval_gpt4#1a2b3c/t0/random``.
     """
+    from evalsuite.judging.prompt import load_prompt
+
     prompt = load_prompt()
     who = (
         f"{checkpoint.name}#{checkpoint.fingerprint[:8]}"
