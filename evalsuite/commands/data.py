@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from evalsuite.console import say
 from evalsuite.data.needs import Need
 from evalsuite.errors import DataError, ExitCode, StoreError, UsageError
-from evalsuite.kinds.table import datasets_of
+from evalsuite.kinds.table import kind_of
 from evalsuite.redact import redact
 from evalsuite.registry.load import Registry
 
@@ -37,7 +37,7 @@ def needed(registry: Registry, names: Sequence[str]) -> tuple[Need, ...]:
         tasks = [registry.task(name) for name in names]
     found: dict[tuple[str, str], list[str]] = {}
     for task in tasks:
-        datasets = task.datasets or ({} if task.own_data else datasets_of(task))
+        datasets = task.datasets or ({} if task.data else kind_of(task).datasets(task))
         for pair in datasets.items():
             found.setdefault(pair, []).append(task.name)
     return tuple(

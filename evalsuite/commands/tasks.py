@@ -8,10 +8,10 @@ from typing import Any
 import yaml
 
 from evalsuite.errors import UsageError, did_you_mean
-from evalsuite.kinds.table import source_facts
+from evalsuite.kinds.table import kind_of
+from evalsuite.kinds.task import Task
 from evalsuite.paths import shipped_tasks
 from evalsuite.registry.load import Registry
-from evalsuite.registry.models import COLUMNS, Task
 
 
 def overview(registry: Registry) -> str:
@@ -24,7 +24,7 @@ def overview(registry: Registry) -> str:
     ]
     lines += ["", "Tasks"]
     lines += [
-        f"  {task.name:<{width}}  {_what(task):<28}  {task.description}".rstrip()
+        f"  {task.name:<{width}}  {f'{task.kind} {task.about}':<28}  {task.description}".rstrip()
         for task in registry.tasks.values()
     ]
     lines += [
@@ -45,7 +45,7 @@ def show(registry: Registry, name: str) -> str:
     its direction, number of samples.
 
     Raises:
-        UsageError: If there is none of that name, here or in the harness.
+        UsageError: If neither the registry nor the harness has that name.
     """
     for word, known in (
         ("task", registry.tasks),
@@ -66,16 +66,11 @@ def show(registry: Registry, name: str) -> str:
 
 def _facts(task: Task) -> str:
     """What the harness says of a task, as comments below its YAML."""
-    facts = source_facts(task)
+    facts = kind_of(task).facts(task) if task.source else {}
     if not facts:
         return ""
     lines = [f"what the harness says of {task.source}:", *_yaml(facts).splitlines()]
     return "".join(f"\n# {line}" for line in lines)
-
-
-def _what(task: Task) -> str:
-    what = (task.rag.method or "latency") if task.rag else task.type or task.source
-    return f"{task.kind} {what}"
 
 
 def _yaml(plain: dict[str, Any]) -> str:
@@ -110,18 +105,14 @@ def _read_data(task: Task) -> int:
     """Read a task's own data and check its columns and templates; returns the number of rows."""
     # Not at the top: `tasks list` needs none of it.
     from evalsuite.data import read_rows, require_columns
-    from evalsuite.registry.expressions import check_expressions, read_as
 
     tables = {}
     for role, path in (task.data or {}).items():
         rows = read_rows(path)
-        columns = COLUMNS[task.type or task.kind].get(role, ())
-        require_columns(rows, columns, task.columns, path)
+        require_columns(rows, task.required_columns(role), task.columns, path)
         tables[role] = rows
-    if task.kind == "lm_eval" and tables:
-        check_expressions(
-            task, read_as(task, tables["test"]), read_as(task, tables.get("shots", []))
-        )
+    if tables:
+        kind_of(task).check_rows(task, tables)
     return sum(map(len, tables.values()))
 
 

@@ -99,7 +99,11 @@ class Renderer:
         self.close()
 
     def close(self) -> int | None:
-        """End the process; returns its exit code if it had already ended."""
+        """End the process.
+
+        Returns:
+            Its exit code, if it had already ended.
+        """
         code = self._process.poll()
         self._finish()
         return code
