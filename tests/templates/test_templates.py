@@ -115,7 +115,7 @@ def test_what_does_not_end_is_ended(template: str, monkeypatch: pytest.MonkeyPat
     used = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime - before
     assert problem is not None
     assert (problem.key, problem.why) == ("prompt", "it does not come to an end")
-    assert 0.5 < used < 2.5
+    assert used < 2.5
 
 
 def test_what_all_rows_take_is_bounded_too(monkeypatch: pytest.MonkeyPatch) -> None:
