@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import model_validator
 
+from evalsuite.checkpoint.models import CheckpointOptions
 from evalsuite.commands.run import RunRequest, evaluate_request
 from evalsuite.commands.stored import categories_of
 from evalsuite.console import say
-from evalsuite.errors import ExitCode, Interrupted, StoreError
-from evalsuite.options import BASELINES, Option
+from evalsuite.errors import ExitCode, Interrupted, StoreError, UsageError
+from evalsuite.options import BASELINES, Option, declared
 from evalsuite.registry.load import Registry
 from evalsuite.registry.suites import Suite
 from evalsuite.report.files import write_whole
@@ -121,6 +122,8 @@ def check(request: CheckRequest, console: Console) -> CheckResult:
     )
     baseline = finder.find(request.baseline, baseline=True)
     candidate = finder.find(request.candidate)
+    if not finder.evaluated:
+        _refuse_unused(request.checkpoint_options)
     both = [*baseline.records.values(), *candidate.records.values()]
     comparison = Scores.of(both, suite, categories).compare(baseline, candidate)
     compared = {line.comparison.task: line.comparison for line in comparison.tasks}
@@ -153,16 +156,26 @@ def check(request: CheckRequest, console: Console) -> CheckResult:
     )
 
 
+def _refuse_unused(given: CheckpointOptions) -> None:
+    """Refuse options of a checkpoint where both sides come from a store.
+
+    Raises:
+        UsageError: If there is one.
+    """
+    for one in declared(CheckpointOptions):
+        if getattr(given, one.path[-1]) != one.field.default:
+            raise UsageError(
+                f"{one.flags[0]} changes nothing: the scores of both sides are stored already",
+                "leave it out, or evaluate with it first: evalsuite run",
+            )
+
+
 def _evaluate(request: CheckRequest, console: Console, checkpoint: str) -> Sequence[Record]:
     """Evaluate what is missing of a checkpoint; all its records of the policy's suite."""
     run = RunRequest(
         checkpoints=(checkpoint,),
         suite=request.policy.suite,
-        tasks_dirs=request.tasks_dirs,
-        quick=request.quick,
-        results=request.results,
-        options=request.options,
-        checkpoint_options=request.checkpoint_options,
+        **{name: getattr(request, name) for name in Request.model_fields},
     )
     try:
         return evaluate_request(run, console).records

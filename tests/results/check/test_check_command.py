@@ -195,3 +195,11 @@ def test_what_is_wrong_is_one_line(
     assert (done.returncode, done.stderr.count("\n")) == (code, 1), done.stderr
     assert message in done.stderr
     assert not list(tmp_path.iterdir())
+
+
+def test_an_option_of_a_checkpoint_is_refused_where_both_are_stored(
+    results: Path, tmp_path: Path
+) -> None:
+    done = check(results, tmp_path, "same", "--max-length", 64, "--normalize")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "--normalize changes nothing: the scores of both sides are stored" in done.stderr
