@@ -45,6 +45,19 @@ class PageRow:
         records = sorted(self.plan.records.values(), key=lambda record: record.created)
         return records[-1].checkpoint
 
+    @property
+    def facts(self) -> dict[str, str]:
+        """What is known of the checkpoint itself."""
+        checkpoint = self.checkpoint
+        known = {
+            "fingerprint": checkpoint.fingerprint,
+            "source": checkpoint.source,
+            "kind": checkpoint.kind,
+            "base": checkpoint.base,
+            "step": checkpoint.step,
+        }
+        return {key: str(value) for key, value in known.items() if value is not None}
+
     def record(self, task: str) -> Record | None:
         """Its record of a task."""
         return self.plan.records.get(task)
