@@ -28,10 +28,10 @@ def stored_records(
     Args:
         results: The store.
         registry: The tasks as they are now; marks what is stale.
-        needed: Whether it is an error if there is none.
+        needed: Whether an empty store is an error.
 
     Raises:
-        StoreError: If there is none but some are needed, or a file in it is not a record.
+        StoreError: If the store is empty and records are needed, or a file in it is not a record.
     """
     store = Store(results)
     records = store.records()

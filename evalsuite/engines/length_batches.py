@@ -60,7 +60,7 @@ def is_out_of_memory(error: BaseException) -> bool:
 
 
 class LengthBatcher:
-    """Embeds in batches, with fewer at a time and smaller ones once the memory did not suffice.
+    """Embeds in batches; when memory runs out, in fewer at a time, and then in smaller ones.
 
     Args:
         tokens: Padded tokens of a batch at first.
@@ -88,7 +88,7 @@ class LengthBatcher:
             lengths: Tokens of each text.
             forward: Embeds some of them; called from several threads at once where
                 batches run in parallel.
-            done: Told the indices of each finished batch, in the calling thread.
+            done: Called in the calling thread with the indices of each finished batch.
 
         Returns:
             Vectors in the order of ``lengths``, shape ``(n, d)``.

@@ -106,10 +106,10 @@ class RemoteEngine:
 
     def _ask(self, kind: Kind, *arguments: Any) -> int:
         self._asked += 1
-        self.tell(Ask(self._asked, kind, arguments))
+        self.send(Ask(self._asked, kind, arguments))
         return self._asked
 
-    def tell(self, message: Any) -> None:
+    def send(self, message: Any) -> None:
         """Send a message that expects no reply."""
         try:
             self._channel.send(message)

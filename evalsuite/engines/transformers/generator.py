@@ -1,4 +1,4 @@
-"""Generation and scoring with transformers alone: plain, and the check on the vLLM engine."""
+"""Generation and scoring with transformers alone: simple code, to check the vLLM engine against."""
 
 from __future__ import annotations
 

@@ -171,7 +171,7 @@ def _overrides(checkpoint: Checkpoint, protocol: EmbeddingProtocol) -> dict[str,
     (architecture, *_) = config.architectures
     changes: dict[str, Any] = {"architectures": [ARCHITECTURES[architecture]]}
     if protocol.attention == "bidirectional":
-        # As GRIT was run, there is no sliding window then.
+        # GRIT was run without a sliding window in this case.
         changes |= {"is_causal": False, "sliding_window": None}
         if kinds := getattr(config, "layer_types", None):
             changes["layer_types"] = ["full_attention"] * len(kinds)
