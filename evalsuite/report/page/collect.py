@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from evalsuite.registry.suites import Suite
 from evalsuite.report.page.samples import TaskSamples, choose_samples
-from evalsuite.results.layout import Layout
+from evalsuite.results.columns import Layout
 from evalsuite.results.rows import RowPlan
 from evalsuite.results.scores import Scores
 from evalsuite.results.tables.build import build_table

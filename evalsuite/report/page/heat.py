@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from urllib.parse import quote
 
 from evalsuite.report.page.collect import PageData
-from evalsuite.results.layout import Layout
+from evalsuite.results.columns import Layout
 from evalsuite.results.means import DisplayScore, task_score
 from evalsuite.results.tables.model import Cell
 

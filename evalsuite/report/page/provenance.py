@@ -8,8 +8,8 @@ from typing import Any
 
 from evalsuite.report.page.collect import PageData, PageRow
 from evalsuite.report.page.text import cut, visible
-from evalsuite.results.suspicions import said
 from evalsuite.schema import Record, digest
+from evalsuite.suspicions import said
 
 Pairs = list[tuple[str, str]]
 

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 from evalsuite.report.page.collect import PageData, PageRow
 from evalsuite.report.page.text import cut
-from evalsuite.results.suspicions import said
 from evalsuite.results.tables.model import Cell
 from evalsuite.schema import Record
+from evalsuite.suspicions import said
 from evalsuite.text import plain
 
 KINDS = ("scored", "failed", "skipped", "missing")
