@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypedDict, Unpack
 
 from evalsuite.checkpoint.models import Checkpoint, CheckpointKind
-from evalsuite.commands.run import RunRequest, evaluate_request
+from evalsuite.commands.requests import RunRequest
+from evalsuite.commands.run import evaluate_request
 from evalsuite.commands.show import table_view
 from evalsuite.commands.stored import stored_records
 from evalsuite.engines.choice import EngineChoice

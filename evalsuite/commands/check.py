@@ -6,22 +6,20 @@ import os
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
-
-from pydantic import model_validator
+from typing import TYPE_CHECKING
 
 from evalsuite.checkpoint.models import CheckpointOptions
-from evalsuite.commands.run import RunRequest, evaluate_request
+from evalsuite.commands.requests import CheckRequest, RunRequest
+from evalsuite.commands.run import evaluate_request
 from evalsuite.commands.stored import categories_of
 from evalsuite.console import say
 from evalsuite.errors import ExitCode, Interrupted, StoreError, UsageError
-from evalsuite.options import BASELINES, Option, declared
+from evalsuite.options import declared
 from evalsuite.registry.load import Registry
 from evalsuite.registry.suites import Suite
 from evalsuite.report.files import write_whole
 from evalsuite.results.candidates import Finder, is_store, only_row, scores_of_store
 from evalsuite.results.check.baselines import Baseline, set_baseline
-from evalsuite.results.check.policy import Policy, load_policy
 from evalsuite.results.check.verdicts import CheckResult, Verdict, verdicts_of
 from evalsuite.results.scores import Scores
 from evalsuite.results.stale import with_stale
@@ -41,33 +39,6 @@ EXIT: dict[Verdict, ExitCode] = {
     "inconclusive": ExitCode.INCONCLUSIVE,
     "suspect": ExitCode.SUSPECT,
 }
-
-
-class CheckRequest(Request):
-    """Everything that ``evalsuite check`` was asked for."""
-
-    candidate: Annotated[
-        str, Option("Checkpoint, as after run --ckpt; a store; or a name in --out.")
-    ]
-    baseline: Annotated[str, Option("Name of a baseline; or as --candidate.")]
-    policy: Annotated[Policy, Option("YAML file, or a shipped policy: smoke.", typed=str)] = (
-        Policy()
-    )
-    suite: Annotated[str | None, Option("Suite, instead of the policy's.")] = None
-    baselines: Annotated[Path, BASELINES] = Path("baselines")
-    reports: Annotated[Path, Option("Folder for check/check.json, check.md and check.xml.")] = Path(
-        "reports"
-    )
-
-    @model_validator(mode="before")
-    @classmethod
-    def _with_suite(cls, given: dict[str, Any]) -> dict[str, Any]:
-        policy, suite = given.get("policy"), given.get("suite")
-        if not isinstance(policy, Policy):
-            policy = load_policy(policy)
-        if suite is not None:
-            policy = policy.model_copy(update={"suite": suite})
-        return {**given, "policy": policy}
 
 
 def check_command(request: CheckRequest, console: Console) -> ExitCode:
