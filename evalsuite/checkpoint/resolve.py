@@ -11,9 +11,11 @@ from evalsuite.checkpoint.fingerprint import combined, file_digests, folder_fing
 from evalsuite.checkpoint.folder import (
     CODE_FILES,
     CONFIG_FILES,
+    OWN_VOCABULARY,
     TOKENIZER_FILES,
     VOCABULARY_FILES,
     Folder,
+    class_name,
     read_folder,
     read_object,
 )
@@ -72,6 +74,8 @@ def resolve(
         chat = chat_protocol(folder.model_path, options.chat_template)
         if chat.template is None and options.chat_template is None:
             evidence += ("no chat template: prompts are given as they are (--chat-template FILE)",)
+        if chat.name is not None:
+            evidence += (f"chat template {chat.name!r} of several",)
     return Checkpoint(
         name=origin.located.name,
         source=source,
@@ -183,6 +187,8 @@ def _ready(origin: _Origin, options: CheckpointOptions, cache: Path) -> Path:
 
 
 def _require_tokenizer(folder: Folder) -> None:
+    if any(class_name(module.get("type")) in OWN_VOCABULARY for module in folder.modules):
+        return
     if not any(folder.files(*VOCABULARY_FILES)):
         raise CheckpointError(
             f"{folder.path} has no tokenizer (no tokenizer.json, tokenizer.model or vocabulary)",

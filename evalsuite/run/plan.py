@@ -190,6 +190,8 @@ def _job(
         )
     if outside:
         signature = signature.model_copy(update={"outside_set": True})
+    traits = protocol.traits if task.world == "embedding" else {}
+    signature = signature.model_copy(update=checkpoint.traits | traits)
     if task.cached and not skip:
         _check_embed_length(checkpoint, options)
     record = None

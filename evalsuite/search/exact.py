@@ -1,4 +1,4 @@
-"""Exact search by cosine similarity: one block of the corpus is in memory at a time.
+"""Exact search by similarity: one block of the corpus is in memory at a time.
 
 A block is embedded while the one before is searched. The engine is used by the calling thread
 alone; the other one only computes, and is done within a block.
@@ -13,7 +13,9 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 
 from evalsuite.engines.protocols import Vectors
+from evalsuite.schema import Similarity
 from evalsuite.search.corpus import Corpus, Rows
+from evalsuite.search.similarity import compared, compared_pairs, readied
 from evalsuite.search.topk import TopK, keys_of, scores_and_places
 
 DOCUMENT_BLOCK: Final = 8192
@@ -35,14 +37,7 @@ class Hits(NamedTuple):
     rows: Rows
     """Of the corpus, shape ``(n,)``."""
     scores: Vectors
-    """Cosine similarities, shape ``(n,)``."""
-
-
-def unit(vectors: Vectors) -> Vectors:
-    """Rows scaled to length 1; a zero row stays zero."""
-    norms = np.linalg.norm(vectors, axis=1, keepdims=True)
-    scaled: Vectors = vectors / np.maximum(norms, np.finfo(np.float32).tiny)
-    return scaled
+    """Similarities, shape ``(n,)``."""
 
 
 def search(
@@ -51,6 +46,7 @@ def search(
     embed: Embed,
     k: int,
     excluded: Sequence[int | None] | None = None,
+    similarity: Similarity = "cosine",
 ) -> list[Hits]:
     """Find the best documents of each query.
 
@@ -62,30 +58,36 @@ def search(
         embed: Gives a block's vectors.
         k: Documents found for each query at most.
         excluded: Row that each query must not get, or ``None``.
+        similarity: How a query and a document are compared.
 
     Returns:
         One for each query.
     """
-    asked, best = unit(queries), TopK(len(queries), k)
+    asked, best = readied(queries, similarity), TopK(len(queries), k)
     barred = [(query, row) for query, row in enumerate(excluded or ()) if row is not None]
 
     def take(documents: Vectors, start: int) -> None:
         places = corpus.places[start : start + len(documents)]
         here = [(q, row - start) for q, row in barred if 0 <= row - start < len(documents)]
         for first in range(0, len(asked), QUERY_BLOCK):
-            scores: Any = asked[first : first + QUERY_BLOCK] @ documents.T
+            scores: Any = compared(asked[first : first + QUERY_BLOCK], documents, similarity)
             for query, column in here:
                 if first <= query < first + len(scores):
                     scores[query - first, column] = np.nan
             best.add(scores, places, first)
 
-    _go_through(corpus, embed, take)
+    _go_through(corpus, embed, take, similarity)
     found = (best.best(query) for query in range(len(asked)))
     return [Hits(corpus.rows_at(places), scores) for scores, places in found]
 
 
 def rank(
-    corpus: Corpus, queries: Vectors, embed: Embed, k: int, candidates: Sequence[Rows]
+    corpus: Corpus,
+    queries: Vectors,
+    embed: Embed,
+    k: int,
+    candidates: Sequence[Rows],
+    similarity: Similarity = "cosine",
 ) -> list[Hits]:
     """Order each query's own candidates; no other pair is compared.
 
@@ -97,11 +99,12 @@ def rank(
         embed: Gives a block's vectors.
         k: Documents kept of each query at most.
         candidates: Rows of each query's candidates.
+        similarity: How a query and a document are compared.
 
     Returns:
         One for each query.
     """
-    asked = unit(queries)
+    asked = readied(queries, similarity)
     counts = [len(rows) for rows in candidates]
     rows = np.concatenate([np.empty(0, np.int64), *candidates])
     owners = np.repeat(np.arange(len(counts), dtype=np.uint32), counts)
@@ -114,9 +117,9 @@ def rank(
         for at in range(first, end, PAIR_BLOCK):
             pairs = order[at : min(at + PAIR_BLOCK, end)]
             sides = asked[owners[pairs]], documents[rows[pairs] - start]
-            scores[pairs] = np.einsum("ij,ij->i", *sides)
+            scores[pairs] = compared_pairs(*sides, similarity)
 
-    _go_through(corpus, embed, take)
+    _go_through(corpus, embed, take, similarity)
     hits = []
     for begin, count in zip(np.cumsum([0, *counts]), counts, strict=False):
         mine = slice(begin, begin + count)
@@ -126,11 +129,16 @@ def rank(
     return hits
 
 
-def _go_through(corpus: Corpus, embed: Embed, take: Callable[[Vectors, int], None]) -> None:
+def _go_through(
+    corpus: Corpus,
+    embed: Embed,
+    take: Callable[[Vectors, int], None],
+    similarity: Similarity,
+) -> None:
     """Have each block embedded, and taken in while the next one is."""
 
     def scaled(vectors: Vectors, start: int) -> None:
-        take(unit(vectors), start)
+        take(readied(vectors, similarity), start)
 
     with ThreadPoolExecutor(max_workers=1) as other:
         taken: Future[None] | None = None

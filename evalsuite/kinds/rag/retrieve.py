@@ -75,11 +75,13 @@ def _by_other(
 
     assert retriever.embedding is not None
     encoder = load_encoder(retriever, device=model.device)
-    prefix = retriever.embedding.prefix("")
-    who = (encoder.version, "auto", model.device, retriever.embedding)
+    protocol = retriever.embedding
+    prefix = protocol.prefix("")
+    of_query, of_text = (protocol.routed_prefix(side, prefix) for side in ("query", "document"))
+    who = (encoder.version, "auto", model.device, protocol)
     try:
-        index = _index(texts, retriever, who, lambda rows: encoder.encode(rows, prefix), done)
-        return index, encoder.encode(questions, prefix)
+        index = _index(texts, retriever, who, lambda rows: encoder.encode(rows, of_text), done)
+        return index, encoder.encode(questions, of_query)
     finally:
         encoder.close()
 
