@@ -111,6 +111,8 @@ class Signature(Frozen):
     nothing."""
     quantization: str | None = None
     """Method that the weights are quantised with; ``None`` for none."""
+    conversion: str | None = None
+    """What was carried over of a GGUF file or an adapter that the libraries leave out."""
 
     chat_template: str | None = None
     """``none``, or the first 8 hex digits of the SHA-256 of the chat template."""
@@ -172,6 +174,7 @@ class Signature(Frozen):
             ("eos", _yes_no(self.append_eos)),
             ("tok", self.tokenizer),
             ("quant", self.quantization),
+            ("conv", self.conversion),
             ("chat", self.chat_template),
             ("shots", self.shots),
             ("len", self.max_length),
@@ -198,7 +201,7 @@ class Signature(Frozen):
 
 LATER_FIELDS = (
     "retriever", "outside_set", "bare", "pool_instruction", "similarity", "default_prompt",
-    "routed", "pad_right", "append_eos", "tokenizer", "quantization",
+    "routed", "pad_right", "append_eos", "tokenizer", "quantization", "conversion",
 )  # fmt: skip
 """Fields that did not exist from the first; where they say nothing they are no part of the key, so
 that what was stored before them keeps its own."""

@@ -40,6 +40,7 @@ FULL: dict[str, Any] = {
     "modules": "mean>Dense(8)>Normalize",
     "tokenizer": "file",
     "quantization": "gptq-4bit",
+    "conversion": "rope-yarn+bos",
     "chat_template": "none",
     "shots": 0,
     "sampling": "task",
@@ -76,7 +77,7 @@ def test_short_is_one_readable_line() -> None:
     assert Signature(**FULL).short() == (
         "task:smoke-sts@012345|instr:e5(task)|attn:bi|pool:mean|pool-instr:yes|"
         "norm:yes(mean>Dense(8)>Normalize)|sim:dot|default-prompt:query|routes:query/document|"
-        "pad:right|eos:yes|tok:file|quant:gptq-4bit|chat:none|shots:0|"
+        "pad:right|eos:yes|tok:file|quant:gptq-4bit|conv:rope-yarn+bos|chat:none|shots:0|"
         "len:512|"
         "dtype:float32|engine:transformers-5.19.0|prefix-cache:no|"
         "judge:gpt-4@api.example.com/alpaca_eval_gpt4#1a2b3c4d/t0/random|"

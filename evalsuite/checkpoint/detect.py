@@ -80,7 +80,7 @@ def _infer(folder: Folder, architecture: str, grit: str | None) -> tuple[Checkpo
         return "encoder", [shape]
     if architecture.endswith("ForSequenceClassification"):
         raise CheckpointError(
-            f"{folder.model_path / 'config.json'}: architectures is {architecture}: a classifier or "
+            f"{folder.model_path / 'config.json'}: {architecture} is a classifier or "
             "reranker, which scores texts and has no vectors",
             "pass --as encoder to embed with its weights alone",
         )

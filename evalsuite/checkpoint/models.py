@@ -172,6 +172,8 @@ class Checkpoint(Frozen):
     """What was corrected about the tokenizer."""
     quantization: str | None = None
     """Method that the weights are quantised with."""
+    conversion: str | None = None
+    """What a GGUF file or an adapter says that the libraries leave out, and was carried over."""
 
     @property
     def tokenizer_path(self) -> Path:
@@ -181,7 +183,11 @@ class Checkpoint(Frozen):
     @property
     def traits(self) -> dict[str, Any]:
         """Fields of a signature that only say something where the default does not hold."""
-        return {"tokenizer": self.tokenizer_change, "quantization": self.quantization}
+        return {
+            "tokenizer": self.tokenizer_change,
+            "quantization": self.quantization,
+            "conversion": self.conversion,
+        }
 
     @property
     def ref(self) -> CheckpointRef:

@@ -118,8 +118,8 @@ def _refuse_other_model(folder: Folder, config: dict[str, Any]) -> None:
         for module in folder.modules:
             if other := _OTHER_MODULES.get(_class(module)):
                 stated, key = other, f"{folder.path / 'modules.json'} has a {_class(module)} module"
-        similarity = str(config.get("similarity_fn_name") or "").lower()
-        if similarity in ("maxsim", "meanmaxsim"):
+        similarity = config.get("similarity_fn_name")
+        if str(similarity).lower() in ("maxsim", "meanmaxsim"):
             stated, key = "ColBERT", f"{path}: similarity_fn_name is {similarity!r}"
         elif found := next((name for name in _COLBERT_KEYS if name in config), None):
             stated, key = "ColBERT", f"{path} has {found!r}"

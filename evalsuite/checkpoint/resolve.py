@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from evalsuite.checkpoint.adapters import merge_adapter
 from evalsuite.checkpoint.chat import chat_protocol
 from evalsuite.checkpoint.detect import detect
 from evalsuite.checkpoint.fingerprint import combined, file_digests, folder_fingerprint
@@ -20,12 +21,13 @@ from evalsuite.checkpoint.folder import (
     read_object,
 )
 from evalsuite.checkpoint.integrity import weight_files, weights_in
-from evalsuite.checkpoint.materialise import dequantise, made_once, merge_adapter
+from evalsuite.checkpoint.materialise import changes_of, dequantise, made_once
 from evalsuite.checkpoint.models import Checkpoint, CheckpointOptions
 from evalsuite.checkpoint.protocols import embedding_protocol
 from evalsuite.checkpoint.safety import check_attention, check_code, check_vocabulary
 from evalsuite.checkpoint.shapes import check_shapes, check_tokenizer
 from evalsuite.checkpoint.sources import Located, demo_of, locate
+from evalsuite.checkpoint.tokenizer import examine
 from evalsuite.errors import CheckpointError
 from evalsuite.paths import cache_dir
 
@@ -76,12 +78,22 @@ def resolve(
             evidence += ("no chat template: prompts are given as they are (--chat-template FILE)",)
         if chat.name is not None:
             evidence += (f"chat template {chat.name!r} of several",)
+    conversion = changes_of(folder.path) if origin.located.form != "folder" else None
+    if conversion is not None:
+        evidence += (f"made with what the libraries leave out: {conversion}",)
+    # Late, as hashing a large model takes longest.
+    fingerprint = _fingerprint(origin, cache)
+    trusted = options.trust_remote_code
+    tokens, tokenizer = examine(folder, fingerprint, cache, trusted=trusted)
+    if tokens.why is not None:
+        evidence += (tokens.why,)
+    if embedding is not None and tokens.append_eos:
+        embedding = embedding.model_copy(update={"append_eos": True})
     return Checkpoint(
         name=origin.located.name,
         source=source,
         path=folder.path,
-        # Last, as hashing a large model takes longest.
-        fingerprint=_fingerprint(origin, cache),
+        fingerprint=fingerprint,
         kind=detection.kind,
         evidence=evidence,
         embedding=embedding,
@@ -91,6 +103,9 @@ def resolve(
         step=origin.located.step,
         max_positions=folder.max_positions,
         trust_remote_code=options.trust_remote_code,
+        tokenizer=tokenizer,
+        tokenizer_change=tokens.change,
+        conversion=conversion,
     )
 
 
@@ -183,7 +198,8 @@ def _ready(origin: _Origin, options: CheckpointOptions, cache: Path) -> Path:
                 trust_remote_code=options.trust_remote_code,
             )
 
-    return made_once(cache, _fingerprint(origin, cache), make)
+    # What an earlier version made of the same files may lack what is carried over now.
+    return made_once(cache, combined("made:2", _fingerprint(origin, cache)), make)
 
 
 def _require_tokenizer(folder: Folder) -> None:

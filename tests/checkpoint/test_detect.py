@@ -115,7 +115,7 @@ def test_override(write_folder, cache, kind):
         (
             {"architectures": ["BertForSequenceClassification"]},
             None,
-            "config.json: architectures is BertForSequenceClassification: a classifier or reranker",
+            "config.json: BertForSequenceClassification is a classifier or reranker",
         ),
         ({"architectures": ["LlamaForTokenClassification"]}, None, "cannot tell what .*--as grit"),
         ({}, None, "config.json names no architecture.*--as grit"),

@@ -60,7 +60,7 @@ class TextTokenizer:
 
         with loading(checkpoint, "tokenizer"):
             tokenizer: Any = AutoTokenizer.from_pretrained(
-                checkpoint.path, trust_remote_code=checkpoint.trust_remote_code
+                checkpoint.tokenizer_path, trust_remote_code=checkpoint.trust_remote_code
             )
         tokenizer.truncation_side = "right"
         self._tokenizer = tokenizer

@@ -181,7 +181,7 @@ class SentenceTransformersEncoder(BatchedEncoder):
             return [1 + len(prefix) + len(text) for text in texts], prefix
         route, prefix = split_route(prefix)
         features = self._preprocess(list(texts), prefix, route)
-        return features["attention_mask"].sum(dim=1).tolist(), features
+        return features["attention_mask"].sum(dim=1).tolist(), (route, features)
 
     def _forward(self, prepared: Prepared, batch: Sequence[int]) -> Vectors:
         import numpy as np
@@ -199,9 +199,10 @@ class SentenceTransformersEncoder(BatchedEncoder):
                 normalize_embeddings=self._protocol.normalize,
             )
             return found.astype(np.float32, copy=False)
-        features = _rows(prepared.model_input, batch, self._device)
+        route, features = prepared.model_input
+        features = _rows(features, batch, self._device)
         with torch.inference_mode():
-            task = {"task": features["task"]} if features.get("task") else {}
+            task = {"task": route} if route else {}
             vectors = self._model(features, **task)["sentence_embedding"]
             vectors = vectors[:, : self._model.truncate_dim]
             if self._protocol.normalize:

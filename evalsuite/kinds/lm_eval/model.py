@@ -365,7 +365,7 @@ def load_tokenizer(checkpoint: Checkpoint) -> Any:
 
     try:
         return AutoTokenizer.from_pretrained(
-            checkpoint.path, trust_remote_code=checkpoint.trust_remote_code
+            checkpoint.tokenizer_path, trust_remote_code=checkpoint.trust_remote_code
         )
     except (ValueError, OSError) as error:
         raise EngineError(
