@@ -34,7 +34,6 @@ from common import (
     timed,
     versions,
 )
-
 from evalsuite.checkpoint import resolve
 
 DTYPES = ("float32", "bfloat16")
@@ -91,6 +90,7 @@ def child(dtype: str, options: argparse.Namespace, work: Path) -> Found:
 def machine() -> Found:
     """What the cores can: FLOP/s in each precision, bytes/s read from memory."""
     import torch
+
     from encoder_flops import peak
 
     numbers = torch.ones(READ)
@@ -108,10 +108,10 @@ def decode(dtype: str, requests: int, tokens: int) -> Found:
 
     generator = load_generator(resolve("demo:smollm2"), engine="vllm", dtype=dtype)
     # Not before: OpenMP reads how its threads are to wait, which evalsuite sets, as it is loaded.
-    from encoder_operators import seconds_in
     from torch.profiler import ProfilerActivity, profile
     from vllm import SamplingParams
 
+    from encoder_operators import seconds_in
     from evalsuite.engines.vllm.generator import VllmGenerator
 
     assert isinstance(generator, VllmGenerator)

@@ -39,10 +39,9 @@ from common import (
     timed,
     versions,
 )
-from mteb_peer import TASKS
-
 from evalsuite.run.plan import Group
 from evalsuite.run.workers.events import EngineReady, Event, JobEnded
+from mteb_peer import TASKS
 
 SHARD = 1024
 """Texts that are made ready and embedded at a time, as in a run."""

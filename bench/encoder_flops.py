@@ -30,6 +30,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from transformers import AutoConfig, AutoModel
+
 from common import (
     Goal,
     Spread,
@@ -42,8 +44,6 @@ from common import (
     versions,
 )
 from encoder_operators import Operators, one_at_a_time, operators
-from transformers import AutoConfig, AutoModel
-
 from evalsuite.checkpoint import resolve
 from evalsuite.checkpoint.models import Checkpoint, CheckpointOptions
 from evalsuite.engines.batched import BatchedEncoder

@@ -29,6 +29,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
 from common import (
     Goal,
     Spread,
@@ -43,7 +44,6 @@ from common import (
     verdict,
     versions,
 )
-
 from evalsuite.checkpoint import resolve
 from evalsuite.checkpoint.models import CheckpointOptions
 from evalsuite.data import read_rows

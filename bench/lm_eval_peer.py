@@ -49,11 +49,10 @@ from common import (
     timed,
     versions,
 )
-from lm_eval_agreement import stand_in
-
 from evalsuite.checkpoint import resolve
 from evalsuite.engines.vllm.engine import cache_bytes
 from evalsuite.engines.vllm.generator import CPU_CACHE
+from lm_eval_agreement import stand_in
 
 TASKS = (
     "gsm8k",

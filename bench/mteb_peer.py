@@ -44,7 +44,6 @@ from common import (
     verdict,
     versions,
 )
-
 from evalsuite.checkpoint import resolve
 
 TASKS = ("STSBenchmark", "Banking77Classification", "EmotionClassification", "SciFact")

@@ -17,9 +17,9 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from common import REPORTS, machine_line, write_json
 from transformers import AutoConfig, AutoModel, AutoTokenizer, MistralConfig, MistralModel
 
+from common import REPORTS, machine_line, write_json
 from evalsuite.checkpoint import resolve
 from evalsuite.checkpoint.models import CheckpointOptions
 from evalsuite.data import read_rows

@@ -23,7 +23,6 @@ from pathlib import Path
 from typing import Any
 
 from common import REPORTS, machine_line, write_json
-
 from evalsuite.checkpoint import resolve
 from evalsuite.checkpoint.models import Checkpoint
 from evalsuite.engines.transformers.cached import CachedModel
@@ -86,7 +85,7 @@ def main() -> int:
     for pairs, cut in ((FULL, None), (CUT, AUTHORS_LENGTH)):
         timed, saved, facts = measure(checkpoint, pairs, cut, options)
         about |= facts
-        rows += [{"embed_length": cut, **one.plain()} for one in timed]
+        rows += [{"embed_length": cut, **one.result().model_dump(mode="json")} for one in timed]
         savings += saved
     text = markdown(about, rows, savings)
     print(text)

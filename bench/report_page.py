@@ -21,9 +21,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from common import REPORTS, machine_line, write_json
 from playwright.sync_api import Browser, sync_playwright
 
+from common import REPORTS, machine_line, write_json
 from evalsuite.commands.report import report_command
 from evalsuite.registry.load import Registry
 from evalsuite.registry.models import Task

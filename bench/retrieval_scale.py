@@ -28,6 +28,7 @@ from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
+
 from common import (
     EVALSUITE,
     ROOT,

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from common import Goal
-
 from evalsuite.report.figures import BLUE, METADATA, ORANGE, STYLE
 
 INCH = 0.2

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
 from common import REPORTS, machine_line, write_json
 from uncertainty_checks import (
     DROP,

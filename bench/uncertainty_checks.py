@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from uncertainty_sources import Floats, Source, correct, populations
 
 from evalsuite.results.check.policy import Policy, Tolerance
 from evalsuite.results.check.verdicts import drop_p, judge
@@ -16,6 +15,7 @@ from evalsuite.results.compare.pair import Comparison, compare
 from evalsuite.results.sampled import Sampled
 from evalsuite.schema import Record
 from evalsuite.stats import mean_influence, standard_error
+from uncertainty_sources import Floats, Source, correct, populations
 
 LEVEL = 0.05
 DROP = 0.03

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from uncertainty_sources import Population
 
 from evalsuite.results.uncertainty import score_interval
 from evalsuite.schema import Record
 from evalsuite.stats import interval, standard_error
+from uncertainty_sources import Population
 
 GOAL = (0.93, 0.97)
 SMALL = 200

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from matplotlib.figure import Figure
+
 from uncertainty_coverage import GOAL
 
 GOOD, OTHER, BAND = "#0072b2", "#d55e00", "#e8eef4"

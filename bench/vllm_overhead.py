@@ -37,9 +37,8 @@ from common import (
     timed,
     versions,
 )
-from lm_eval_peer import QUICK, SAMPLES, TASKS
-
 from evalsuite.checkpoint import resolve
+from lm_eval_peer import QUICK, SAMPLES, TASKS
 
 GOAL = 0.05
 BARE, OURS = "bare", "evalsuite"

@@ -25,6 +25,9 @@ Pooling = Literal["mean", "weighted_mean", "last", "cls"]
 Similarity = Literal["cosine", "dot", "euclidean", "manhattan"]
 Status = Literal["scored", "failed", "skipped"]
 World = Literal["embedding", "generative"]
+Estimator = Literal["mean", "spearman", "average_precision", "other"]
+"""How a score comes from its samples: the mean of their scores (of all, or over parts of the task),
+Spearman's correlation, average precision, or a way that no statistic of samples here covers."""
 SuspicionCode = Literal[
     "not-finite",
     "collapsed-embeddings",
@@ -36,6 +39,10 @@ SuspicionCode = Literal[
     "stale",
 ]
 """What a wrong result is called; see ``docs/wrong-results.md``."""
+
+
+LEADERBOARD_METRIC = "leaderboard_metric"
+"""Key of a record's details, see :attr:`Record.leaderboard_metric`."""
 
 
 class Frozen(BaseModel):
@@ -312,6 +319,8 @@ class Record(Frozen):
     for their belonging together; ``None`` where they count as independent."""
     percent: bool = True
     """Whether tables show ``100 × score``."""
+    estimator: Estimator | None = None
+    """How ``score`` comes from the samples; ``None`` in records from before this was stored."""
     metrics: dict[str, float] = Field(default_factory=dict)
     reason: str | None = None
     """Why it failed or was skipped."""
@@ -329,6 +338,12 @@ class Record(Frozen):
     raw: dict[str, Any] = Field(default_factory=dict)
     """The harness's own result, untouched."""
     created: datetime
+
+    @property
+    def leaderboard_metric(self) -> str | None:
+        """The harness's own main metric, which its leaderboard shows; ``None`` if not known."""
+        found: str | None = self.details.get(LEADERBOARD_METRIC)
+        return found
 
     @model_validator(mode="after")
     def _scored_has_score(self) -> Self:

@@ -7,11 +7,11 @@ import io
 from pathlib import Path
 
 import pytest
-from tests_records import make_suite_records
 
 import evalsuite
 from evalsuite.commands.run import RunRequest
 from evalsuite.store import Store
+from helpers.suite_records import make_suite_records
 
 
 @pytest.fixture

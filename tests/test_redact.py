@@ -11,7 +11,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from fake_judge import SECRET, serving
 
 from evalsuite.checkpoint import resolve
 from evalsuite.errors import EngineError
@@ -24,6 +23,7 @@ from evalsuite.registry.load import Registry
 from evalsuite.run.records import failed_record, skipped_record
 from evalsuite.schema import Signature
 from evalsuite.store import Store
+from helpers.fake_judge import SECRET, serving
 
 TOKEN = "hf_" + "AbCd1234" * 4
 OWN = "no-usual-form:42"

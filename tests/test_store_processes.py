@@ -7,47 +7,15 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
-from evalsuite.schema import CheckpointRef, Record, Signature, digest
+from evalsuite.schema import digest
 from evalsuite.store import Store
-
-SIGNATURE: dict[str, Any] = {
-    "task": "mteb:STSBenchmark",
-    "task_hash": "0" * 64,
-    "world": "embedding",
-    "harness": "mteb 2.26.24",
-    "engine": "transformers 5.19.0",
-    "device": "cpu",
-    "dtype": "float32",
-}
-
-
-def make(score: float | None = 0.5, name: str = "model", **signature: Any) -> Record:
-    return Record.model_validate(
-        {
-            "status": "failed" if score is None else "scored",
-            "checkpoint": CheckpointRef(
-                name=name, fingerprint=digest(name), source=name, kind="causal"
-            ),
-            "task": {"name": "t"},
-            "signature": Signature.model_validate({**SIGNATURE, **signature}),
-            "score": score,
-            "reason": "the disk burned" if score is None else None,
-            "created": "2026-01-01T00:00:00Z",
-        }
-    )
-
-
-def _put_many(root: str, start: int) -> None:
-    store = Store(Path(root))
-    for number in range(start, start + 10):
-        store.put(make(number / 100), [{"sample": str(number)}])
+from helpers.store_writers import make, put_many
 
 
 def test_four_processes_at_once_lose_nothing(tmp_path: Path) -> None:
     context = multiprocessing.get_context("spawn")
-    writers = [context.Process(target=_put_many, args=(str(tmp_path), n)) for n in (0, 10, 20, 30)]
+    writers = [context.Process(target=put_many, args=(str(tmp_path), n)) for n in (0, 10, 20, 30)]
     for writer in writers:
         writer.start()
     for writer in writers:

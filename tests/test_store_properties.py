@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests_records import make_suite_records
 
 from evalsuite.schema import Record, digest
 from evalsuite.store import Store, slug
+from helpers.suite_records import make_suite_records
 
 BASE = make_suite_records()[0]
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)

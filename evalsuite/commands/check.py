@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from evalsuite.commands.run import RunRequest
 from evalsuite.commands.sides import Finder, is_store, only_row, stored_rows
 from evalsuite.commands.stored import categories_of
+from evalsuite.console import say
 from evalsuite.errors import ExitCode, StoreError
 from evalsuite.registry.load import Registry
 from evalsuite.registry.models import Suite
@@ -21,6 +22,7 @@ from evalsuite.results.stale import with_stale
 from evalsuite.results.suspicions import said
 from evalsuite.run.options import RunOptions
 from evalsuite.schema import Frozen, Record, World
+from evalsuite.settings import STEP_SUMMARY
 from evalsuite.store import Store
 
 if TYPE_CHECKING:
@@ -33,8 +35,6 @@ EXIT: dict[Verdict, ExitCode] = {
     "inconclusive": ExitCode.INCONCLUSIVE,
     "suspect": ExitCode.SUSPECT,
 }
-SUMMARY_VARIABLE = "GITHUB_STEP_SUMMARY"
-"""Names a file to which a job of GitHub Actions appends Markdown for its summary page."""
 
 
 class CheckRequest(Frozen):
@@ -76,8 +76,8 @@ def check_command(request: CheckRequest, console: Console) -> ExitCode:
     console.print()
     console.print(to_terminal(verdict_table(result)))
     style = "bold red" if result.blocking else "bold green"
-    console.print(f"\n{headline(result)}", style=style, markup=False, soft_wrap=True)
-    console.print(f"check.json  check.md  check.xml in {folder}", highlight=False, soft_wrap=True)
+    say(console, f"\n{headline(result)}", style)
+    say(console, f"check.json  check.md  check.xml in {folder}")
     return code
 
 
@@ -175,7 +175,7 @@ def _differences(one: dict[str, Record], two: dict[str, Record]) -> list[str]:
 
 
 def _append_summary(text: str) -> None:
-    path = os.environ.get(SUMMARY_VARIABLE)
+    path = os.environ.get(STEP_SUMMARY)
     if not path:
         return
     try:
@@ -183,5 +183,5 @@ def _append_summary(text: str) -> None:
             stream.write(text)
     except OSError as error:
         raise StoreError(
-            f"cannot write {path}: {error.strerror}", f"check or unset {SUMMARY_VARIABLE}"
+            f"cannot write {path}: {error.strerror}", f"check or unset {STEP_SUMMARY}"
         ) from error

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from evalsuite.checkpoint.models import Checkpoint, CheckpointOptions
 from evalsuite.commands.stored import categories_of, show_suspect
+from evalsuite.console import say
 from evalsuite.errors import ExitCode, Interrupted, UsageError
 from evalsuite.registry.load import NO_SETS, Registry
 from evalsuite.registry.models import Suite, Task
@@ -121,7 +122,7 @@ def run_command(request: RunRequest, console: Console, *, dry_run: bool = False)
 
         plan = _plan(prepared, request)
         shown = preview.dry_run(plan, request.options)
-        console.print(shown.text, markup=False, soft_wrap=True)
+        say(console, shown.text)
         _warn_outside(plan, console)
         return shown.exit_code
     try:
@@ -133,30 +134,17 @@ def run_command(request: RunRequest, console: Console, *, dry_run: bool = False)
         ) from None
     written = _report(result.records, prepared, request, console)
     scored = sum(record.status == "scored" for record in result.records)
-    console.print(
+    say(
+        console,
         f"\n{scored} of {len(result.records)} scored in {duration(time.monotonic() - started)}; "
         f"records in {request.results}, table and figure in {written[0].parent}:",
-        markup=False,
-        highlight=False,
-        soft_wrap=True,
     )
-    console.print("  " + "  ".join(path.name for path in written), highlight=False, soft_wrap=True)
+    say(console, "  " + "  ".join(path.name for path in written))
     for record in result.failed:
-        console.print(
-            f"failed: {record.checkpoint.name} {record.signature.task}: {record.reason}",
-            style="red",
-            markup=False,
-            highlight=False,
-            soft_wrap=True,
-        )
+        line = f"failed: {record.checkpoint.name} {record.signature.task}: {record.reason}"
+        say(console, line, "red")
     if result.missing:
-        console.print(
-            _missing_data(result.missing, request),
-            style="yellow",
-            markup=False,
-            highlight=False,
-            soft_wrap=True,
-        )
+        say(console, _missing_data(result.missing, request), "yellow")
     show_suspect(result.suspect, console)
     if result.failed:
         return ExitCode.TASK_FAILED
@@ -187,7 +175,7 @@ def _evaluate(prepared: Prepared, request: RunRequest, console: Console) -> RunR
     plan = _plan(prepared, request)
     store.prepare()
     store_skips(plan, store)
-    console.print(_summary(plan), highlight=False, soft_wrap=True)
+    say(console, _summary(plan))
     _warn_outside(plan, console)
     with listener(console, plan) as hear:
         return execute(plan, request.options, store, LocalExecutor(), hear)
@@ -214,8 +202,7 @@ def _warn_outside(plan: Plan, console: Console) -> None:
         if job.outside and not job.skip:
             lacking.setdefault(job.outside, {})[job.task.name] = None
     for set_, tasks in lacking.items():
-        line = outside_set_line(set_, list(tasks))
-        console.print(line, style="yellow", markup=False, highlight=False, soft_wrap=True)
+        say(console, outside_set_line(set_, list(tasks)), "yellow")
 
 
 def _summary(plan: Plan) -> str:

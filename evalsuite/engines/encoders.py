@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
 from evalsuite.engines.protocols import Device, DType, Encoder
-from evalsuite.errors import CheckpointError, EvalsuiteError, UsageError
+from evalsuite.errors import CheckpointError, EvalsuiteError, UsageError, first_line
 
 if TYPE_CHECKING:
     from evalsuite.checkpoint.models import Checkpoint
@@ -90,8 +90,7 @@ def loading(checkpoint: Checkpoint, what: str) -> Iterator[None]:
     # What a damaged file makes a library raise is open: ZeroDivisionError for a model without
     # heads, a bare Exception from the tokenizers library, and whatever a model's own code raises.
     except Exception as error:
-        lines = str(error).strip().splitlines() or [repr(error)]
-        reason = lines[0]
+        reason = first_line(error)
         if "ignore_mismatched_sizes" in str(error):  # an option of transformers, not ours
             reason = "its weights have other shapes than its config.json says"
         raise CheckpointError(

@@ -155,6 +155,7 @@ def _score(
         ),
         main_metric=_shown(key),
         value=value,
+        estimator="other" if any(row["score"] is None for row in samples) else "mean",
         stderr=finite(own.get(f"{metric}_stderr,{filter_name}")),
         n=int(sum(known)) if len(known) == len(members) else None,
         # lm-eval has fractions, and a few metrics on scales of their own.

@@ -17,7 +17,7 @@ from evalsuite.engines.vectors.cache import ShardedEncoder
 from evalsuite.engines.vectors.files import VectorFiles
 from evalsuite.judging.judge import Judge, JudgeEngine
 from evalsuite.registry.models import Instruction, Task
-from evalsuite.schema import DataInfo, Suspicion
+from evalsuite.schema import DataInfo, Estimator, Suspicion
 
 if TYPE_CHECKING:
     from evalsuite.engines.transformers.cached import CachedModel
@@ -70,6 +70,8 @@ class Evaluation:
     main_metric: str
     score: float
     """In the harness's own unit (fractions)."""
+    estimator: Estimator
+    """How ``score`` comes from ``samples``; decides its standard error and how it is compared."""
     stderr: float | None
     n: int
     """Independent test items."""

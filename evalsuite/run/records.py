@@ -62,6 +62,7 @@ def scored_record(
         main_metric=evaluation.main_metric,
         score=evaluation.score,
         stderr=_finite(evaluation.stderr),
+        estimator=evaluation.estimator,
         n=evaluation.n,
         percent=evaluation.percent,
         metrics={key: value for key, value in evaluation.metrics.items() if math.isfinite(value)},

@@ -12,12 +12,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from fake_hub import Hub, serving
 
 from evalsuite.data import fetch
 from evalsuite.data.hub import bound_hub
 from evalsuite.data.needs import Need
 from evalsuite.errors import DataError
+from helpers.fake_hub import Hub, serving
 
 FIRST, SECOND = "a" * 40, "b" * 40
 STS = "acme/sts"

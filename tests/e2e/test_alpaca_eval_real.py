@@ -8,15 +8,15 @@ from pathlib import Path
 import psutil
 import pyarrow.parquet as pq
 import pytest
-from fake_judge import SECRET, FakeJudge, serving
 from rich.console import Console
-from tiny_lm import TEMPLATE, make_tiny_lm
 
 from evalsuite.commands.run import RunRequest, evaluate_request
 from evalsuite.judging.judge import Judge
 from evalsuite.run.options import RunOptions
 from evalsuite.schema import Record
 from evalsuite.store import Store
+from helpers.fake_judge import SECRET, FakeJudge, serving
+from helpers.tiny_lm import TEMPLATE, make_tiny_lm
 
 pytestmark = pytest.mark.e2e
 

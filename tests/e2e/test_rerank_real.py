@@ -8,7 +8,6 @@ import psutil
 import pyarrow.parquet as pq
 import pytest
 from rich.console import Console
-from tiny_lm import TEMPLATE, make_tiny_lm
 
 from evalsuite.commands.run import RunRequest, evaluate_request, prepare
 from evalsuite.run.options import RunOptions
@@ -17,6 +16,7 @@ from evalsuite.run.progress import listener
 from evalsuite.run.workers.executor import LocalExecutor
 from evalsuite.schema import Record
 from evalsuite.store import Store
+from helpers.tiny_lm import TEMPLATE, make_tiny_lm
 
 pytestmark = pytest.mark.e2e
 

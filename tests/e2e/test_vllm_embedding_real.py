@@ -16,12 +16,12 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
-from tiny_encoders import checkpoint, save_model
 
 from evalsuite.checkpoint.models import Checkpoint
 from evalsuite.engines.encoders import load_encoder
 from evalsuite.engines.vllm.plugin import ARCHITECTURES
 from evalsuite.store import Store
+from helpers.tiny_encoders import checkpoint, save_model
 
 pytestmark = pytest.mark.e2e
 pytest.importorskip("vllm")

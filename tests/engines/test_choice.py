@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tiny_encoders import checkpoint, save_model
 
 from evalsuite.engines import choice
 from evalsuite.engines.choice import generator_engine, why_not_vllm, with_encoder_engine
@@ -15,6 +14,7 @@ from evalsuite.engines.encoders import load_encoder
 from evalsuite.engines.transformers.cacheable import why_not_cached
 from evalsuite.engines.vllm.plugin import ARCHITECTURES, register
 from evalsuite.errors import UsageError
+from helpers.tiny_encoders import checkpoint, save_model
 
 PREFIX = "<|user|>\nFind it\n<|embed|>\n"
 

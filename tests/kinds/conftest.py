@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from own_tasks import WORDS, own, sentence, write
 
 from evalsuite.registry.models import Task
+from helpers.own_tasks import WORDS, own, sentence, write
 
 
 @pytest.fixture

@@ -11,10 +11,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from bag_of_words import BagOfWords, checkpoint
-from grit_world import LANGUAGES, hub_dataset, tydiqa
-from grit_world import checkpoint as speaker
-from grit_world import run as ask
 from scipy.stats import spearmanr
 from sklearn.metrics import average_precision_score
 
@@ -24,6 +20,10 @@ from evalsuite.kinds.mteb.harness import MtebHarness
 from evalsuite.registry.models import Task
 from evalsuite.run.records import scored_record
 from evalsuite.schema import Record, Signature
+from helpers.bag_of_words import BagOfWords, checkpoint
+from helpers.grit_world import LANGUAGES, hub_dataset, tydiqa
+from helpers.grit_world import checkpoint as speaker
+from helpers.grit_world import run as ask
 
 WORDS = ["river", "stone", "cloud", "market", "engine", "violin", "harbour", "pepper"]
 

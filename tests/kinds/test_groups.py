@@ -9,9 +9,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from bag_of_words import BagOfWords, checkpoint
-from scripted import Scripted
-from tiny_lm import make_tiny_lm
 
 from evalsuite.checkpoint.models import Checkpoint
 from evalsuite.errors import DataError
@@ -21,6 +18,9 @@ from evalsuite.kinds.mteb.harness import MtebHarness
 from evalsuite.registry.models import Task
 from evalsuite.run.records import scored_record
 from evalsuite.schema import Record, Signature
+from helpers.bag_of_words import BagOfWords, checkpoint
+from helpers.scripted import Scripted
+from helpers.tiny_lm import make_tiny_lm
 
 RNG = np.random.default_rng(13)
 WORDS = ["river", "stone", "cloud", "market", "engine", "violin"]

@@ -5,13 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from bag_of_words import BagOfWords
-from bag_of_words import checkpoint as embedding_checkpoint
-from grit_world import checkpoint, hub_dataset, preview
 
 from evalsuite.kinds.base import Context
 from evalsuite.kinds.mteb.harness import MtebHarness
 from evalsuite.registry.models import Task
+from helpers.bag_of_words import BagOfWords
+from helpers.bag_of_words import checkpoint as embedding_checkpoint
+from helpers.grit_world import checkpoint, hub_dataset, preview
 
 
 def test_two_mirrors_with_data_of_the_same_name(

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from report_records import MakeRecord, record
 
 from evalsuite.registry.models import Column, Section, Suite
+from helpers.report_records import MakeRecord, record
 
 
 @pytest.fixture

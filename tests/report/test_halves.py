@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from report_records import record
 
 from evalsuite.registry.load import Registry
 from evalsuite.registry.models import Suite
@@ -18,6 +17,7 @@ from evalsuite.report.page.document import page
 from evalsuite.results.published import published_for
 from evalsuite.results.view import View
 from evalsuite.schema import Record
+from helpers.report_records import record
 
 REGISTRY = Registry.load()
 RERANK = REGISTRY.suite("grit-rerank")

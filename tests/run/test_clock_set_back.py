@@ -5,9 +5,8 @@ from __future__ import annotations
 from datetime import timedelta
 from pathlib import Path
 
-from tests_records import make_suite_records
-
 from evalsuite.store import Store
+from helpers.suite_records import make_suite_records
 
 FIRST = make_suite_records()[0]
 

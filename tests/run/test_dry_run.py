@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 import typer
 from rich.console import Console
-from tiny_lm import make_tiny_lm
 
 from evalsuite.checkpoint.models import CheckpointOptions
 from evalsuite.cli.app import application
@@ -19,6 +18,7 @@ from evalsuite.commands.run import RunRequest, prepare, run_command
 from evalsuite.errors import ExitCode, UsageError
 from evalsuite.judging.judge import Judge
 from evalsuite.run.options import RunOptions
+from helpers.tiny_lm import make_tiny_lm
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,6 @@ import json
 from pathlib import Path
 
 import pytest
-from planned import CHECKPOINT
 
 from evalsuite.checkpoint.models import ChatProtocol, Checkpoint
 from evalsuite.data import local_info
@@ -16,6 +15,7 @@ from evalsuite.run.options import RunOptions
 from evalsuite.run.plan import Plan, make_plan
 from evalsuite.schema import DataInfo, Record
 from evalsuite.store import Store
+from helpers.planned import CHECKPOINT
 
 DATA = "tatsu-lab/alpaca_eval"
 CHAT = CHECKPOINT.model_copy(

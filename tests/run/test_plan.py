@@ -6,7 +6,6 @@ import json
 from pathlib import Path
 
 import pytest
-from planned import CHECKPOINT, GRIT, OPTIONS, plan_one
 
 from evalsuite.checkpoint.models import ChatProtocol, Wrapper
 from evalsuite.data import files_info, local_info
@@ -20,6 +19,7 @@ from evalsuite.run.plan import Job, Plan, make_plan
 from evalsuite.run.run import execute, store_skips
 from evalsuite.schema import DataInfo, Record
 from evalsuite.store import Store
+from helpers.planned import CHECKPOINT, GRIT, OPTIONS, plan_one
 
 
 def finish(job: Job, store: Store, data: DataInfo | None = None, score: float = 0.5) -> Record:

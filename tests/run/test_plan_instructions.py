@@ -6,7 +6,6 @@ import re
 from pathlib import Path
 
 import pytest
-from planned import CHECKPOINT, GRIT, plan_one
 
 from evalsuite.checkpoint.models import Checkpoint
 from evalsuite.errors import UsageError
@@ -14,6 +13,7 @@ from evalsuite.registry.load import Registry
 from evalsuite.registry.models import Instruction, Task
 from evalsuite.run.instructions import find_instruction
 from evalsuite.store import Store
+from helpers.planned import CHECKPOINT, GRIT, plan_one
 
 
 def test_an_instruction_set_that_is_not_there(registry: Registry, store: Store) -> None:

@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable
 
 import pytest
-from planned import CHECKPOINT
 from rich.console import Console
 
 from evalsuite.registry.models import Task
@@ -15,6 +14,7 @@ from evalsuite.run.plan import Group, Job, Plan
 from evalsuite.run.progress import Lines, Meter, duration, listener
 from evalsuite.run.workers import events
 from evalsuite.schema import Signature
+from helpers.planned import CHECKPOINT
 
 Tick = Callable[[float], None]
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from planned import CHECKPOINT
 
 from evalsuite.checkpoint.models import Checkpoint, EmbeddingProtocol
 from evalsuite.errors import UsageError
@@ -13,6 +12,7 @@ from evalsuite.registry.load import Registry
 from evalsuite.run.options import RunOptions
 from evalsuite.run.plan import make_plan
 from evalsuite.store import Store
+from helpers.planned import CHECKPOINT
 
 REGISTRY = Registry.load()
 

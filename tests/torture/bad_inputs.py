@@ -55,7 +55,7 @@ class CommandLine:
 
     def __init__(self) -> None:
         self._process = subprocess.Popen(
-            [sys.executable, str(HERE / "command_server.py")],
+            [sys.executable, str(HERE.parent / "helpers" / "command_server.py")],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,

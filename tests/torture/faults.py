@@ -32,7 +32,7 @@ ELSEWHERE = {
         "a_killed_fetch_leaves_nothing_half_and_is_completed"
     ),
     "no network at all": "tests/e2e/test_offline.py",
-    "a judge that answers 429 or errors": "tests/kinds/test_alpaca_eval.py",
+    "a judge that answers 429 or errors": "tests/kinds/alpaca_eval/test_harness.py",
 }
 """Faults with tests of their own."""
 

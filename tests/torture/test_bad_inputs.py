@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
 from bad_checkpoints import good
 from bad_inputs import CASES, KINDS, CommandLine, command_line, run, write
-
 from evalsuite.checkpoint import resolve
 from evalsuite.engines.generators import load_generator
 from evalsuite.engines.protocols import GenerationRequest

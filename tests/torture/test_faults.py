@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+
 from faults import CASES, Finding, run_all, write
 
 BOUNDED = (

@@ -10,9 +10,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hostile_programs import HONEST, HOSTILE, World, run, world, write
 
 from evalsuite.sandbox.sandbox import Sandbox, probe
+from hostile_programs import HONEST, HOSTILE, World, run, world, write
 
 UNTIL_THE_CLOCK = {
     "disk_small_files", "endless_import", "endless_output", "endless_sleep", "huge_int",

@@ -10,14 +10,14 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
+
+from evalsuite.store import Store
 from fault_scenarios import CASES
+from helpers.suite_records import make_suite_records
 from kill_report import Finding, Kill, read, write
 from kills import EMBEDDING, VLLM, _kill_one, play_all, schedule
 from real_runs import contents
 from summary import _faults, _kills
-from tests_records import make_suite_records
-
-from evalsuite.store import Store
 
 
 @pytest.mark.e2e

@@ -12,7 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tiny_lm import TEMPLATE
+
+from evalsuite.errors import ExitCode
+from helpers.tiny_lm import TEMPLATE
 from wrong_results import (
     LONG,
     CommandLine,
@@ -23,8 +25,6 @@ from wrong_results import (
     talk,
     with_template,
 )
-
-from evalsuite.errors import ExitCode
 
 DROPS = "{{ bos_token }}Answer, please.{% if add_generation_prompt %}\nA:{% endif %}"
 CUTS = TEMPLATE.replace("message.content", "message.content[:12]")

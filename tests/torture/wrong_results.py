@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tiny_lm import TEMPLATE, make_tiny_lm
 
 from evalsuite.run.options import RunOptions
 from evalsuite.run.plan import Group
@@ -20,6 +19,7 @@ from evalsuite.run.workers.spec import JobSpec, WorkerSpec
 from evalsuite.run.workers.worker import load_engine
 from evalsuite.schema import Record
 from evalsuite.store import Store
+from helpers.tiny_lm import TEMPLATE, make_tiny_lm
 
 POSITIONS = 96
 LONG = "word " * 200

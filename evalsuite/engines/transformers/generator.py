@@ -17,7 +17,7 @@ from evalsuite.engines.protocols import (
     Score,
     ScoreRequest,
 )
-from evalsuite.errors import EngineError
+from evalsuite.errors import EngineError, first_line
 
 if TYPE_CHECKING:
     from evalsuite.checkpoint.models import Checkpoint
@@ -62,8 +62,9 @@ class TransformersGenerator:
                 trust_remote_code=checkpoint.trust_remote_code,
             )
         except (ValueError, RuntimeError, OSError) as error:
-            first = str(error).strip().splitlines()[0] if str(error).strip() else repr(error)
-            raise EngineError(f"transformers cannot load {checkpoint.name}: {first}") from error
+            raise EngineError(
+                f"transformers cannot load {checkpoint.name}: {first_line(error)}"
+            ) from error
         self._model = model.to(self._device).eval()
         self._name = checkpoint.name
         self._rows = int(model.get_input_embeddings().num_embeddings)

@@ -4,7 +4,7 @@ Cores that share a batch wait for each other after each of its some hundred oper
 Python in between. With a batch each they do not.
 
 Only for models whose forward pass changes nothing in the model: two passes at once must not see
-each other. :data:`FAMILIES` are those of which this is checked (``tests/engines/test_streams.py``
+each other. ``test_streams.py`` checks this for the models of :data:`FAMILIES` (it
 reads their source).
 """
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-import tempfile
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
@@ -12,13 +11,8 @@ from typing import Final
 import numpy as np
 
 from evalsuite.engines.protocols import Vectors
-from evalsuite.errors import UsageError
-
-LIMIT_VARIABLE: Final = "EVALSUITE_VECTORS_GIB"
-"""GiB instead of :data:`LIMIT_GIB`, from the environment."""
-
-LIMIT_GIB: Final = 10.0
-"""Size of all files together, past which those unused for longest are removed."""
+from evalsuite.files import replacing
+from evalsuite.settings import VECTORS_GIB
 
 TRIMMED_TO: Final = 0.9
 """Share of the limit that is left then, so that not every file makes for a new look."""
@@ -39,14 +33,14 @@ class VectorFiles:
         read: Whether to use what earlier jobs have left.
 
     Raises:
-        UsageError: If the limit in the environment is no number.
+        UsageError: If the limit in the environment is not a valid number.
     """
 
     def __init__(self, root: Path, scope: str, *, read: bool = True) -> None:
         self._root = root
         self._folder = root / scope
         self._read = read
-        self._limit = _limit_bytes()
+        self._limit = int(VECTORS_GIB.value() * 2**30)
         self._unseen = self._limit  # so that the first file makes for a look
         self._mine: set[str] = set()
 
@@ -67,18 +61,10 @@ class VectorFiles:
         """Keep vectors, so that they are there whole or not at all, also after a power cut."""
         self._mine.add(name)
         path = self._path(name)
-        temporary = None
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".tmp", delete=False) as file:
-                temporary = Path(file.name)
-                np.save(file, vectors, allow_pickle=False)
-                file.flush()
-                os.fsync(file.fileno())
-            temporary.replace(path)
+            with replacing(path, sync=True) as temp, temp.open("wb") as stream:
+                np.save(stream, vectors, allow_pickle=False)
         except OSError as error:
-            if temporary is not None:
-                temporary.unlink(missing_ok=True)
             logging.getLogger(__name__).warning("vectors are not kept: %s", error)
             return
         self._unseen += vectors.nbytes
@@ -111,14 +97,3 @@ def trim(root: Path, limit: int) -> None:
         with suppress(OSError):
             path.unlink()
             size -= bytes_
-
-
-def _limit_bytes() -> int:
-    given = os.environ.get(LIMIT_VARIABLE)
-    try:
-        gib = LIMIT_GIB if given is None else float(given)
-    except ValueError:
-        gib = -1.0
-    if not 0 <= gib < float("inf"):
-        raise UsageError(f"{LIMIT_VARIABLE}={given} is not valid", "give GiB, 0 or more")
-    return int(gib * 2**30)

@@ -15,7 +15,7 @@ from evalsuite.engines.device import DeviceName, engine_version, resolve_device
 from evalsuite.engines.generators import not_finite
 from evalsuite.engines.protocols import Device
 from evalsuite.engines.vllm.window import Pass
-from evalsuite.errors import EngineError
+from evalsuite.errors import EngineError, first_line
 
 if TYPE_CHECKING:
     from evalsuite.checkpoint.models import Checkpoint
@@ -129,7 +129,7 @@ class VllmEngine:
             )
         except _KNOWN as error:
             raise EngineError(
-                f"vLLM cannot load {checkpoint.name}: {_first_line(error)}",
+                f"vLLM cannot load {checkpoint.name}: {_reason(error)}",
                 "free memory on the device, lower --max-length, or try --engine transformers"
                 if _lacks_memory(error)
                 else "try --engine transformers, or --max-length with fewer tokens",
@@ -203,7 +203,7 @@ def _failure(error: Exception) -> EngineError:
         return not_finite()
     if _lacks_memory(error):
         return EngineError(
-            f"vLLM ran out of memory: {_first_line(error)}",
+            f"vLLM ran out of memory: {_reason(error)}",
             "free memory on the device, lower --max-length, or try --engine transformers",
         )
     return EngineError(f"vLLM failed: {error}", "try --engine transformers")
@@ -214,9 +214,7 @@ def _lacks_memory(error: Exception) -> bool:
     return is_out_of_memory(error) or any(sign in message for sign in _MEMORY)
 
 
-def _first_line(error: Exception) -> str:
-    """What an error says first; of pydantic's, what follows the number of errors."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    if len(lines) > 1 and "validation error" in lines[0]:
-        return lines[1]
-    return lines[0] if lines else repr(error)
+def _reason(error: Exception) -> str:
+    """The first line of an error; of pydantic's, the line after the number of errors."""
+    head, _, rest = str(error).strip().partition("\n")
+    return rest.split("\n")[0].strip() if "validation error" in head and rest else first_line(error)

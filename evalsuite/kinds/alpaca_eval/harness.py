@@ -25,6 +25,7 @@ from evalsuite.kinds.base import Context, Evaluation, Preview
 from evalsuite.prompting.response_log import FILE_NAME, ResponseLog
 from evalsuite.registry.models import Task
 from evalsuite.results.suspicions import truncated_prompts
+from evalsuite.text import storable
 
 if TYPE_CHECKING:
     from evalsuite.kinds.lm_eval.model import EngineLM
@@ -75,7 +76,7 @@ class AlpacaEvalHarness:
                     instruction=row["instruction"],
                     prompt=prompt,
                     reference=row["output"],
-                    response=_plain(text),
+                    response=storable(text),
                 )
                 for row, prompt, text in zip(rows, prompts, texts, strict=True)
             ),
@@ -113,6 +114,7 @@ class AlpacaEvalHarness:
         return Evaluation(
             main_metric="win_rate",
             score=summary.win_rate,
+            estimator="mean",
             stderr=summary.stderr,
             n=summary.judged,
             metrics=summary.metrics,
@@ -202,8 +204,3 @@ def _settings(task: Task) -> dict[str, Any]:
         "temperature": decoding.temperature,
         "top_p": decoding.top_p,
     }
-
-
-def _plain(text: str) -> str:
-    """Text that can be stored: lone surrogates, which a tokenizer may give, are replaced."""
-    return text.encode("utf-8", "replace").decode()

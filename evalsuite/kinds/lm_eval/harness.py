@@ -60,6 +60,7 @@ class LmEvalHarness:
         return Evaluation(
             main_metric=summary.main_metric,
             score=summary.score,
+            estimator=summary.estimator,
             stderr=summary.stderr,
             n=summary.n,
             percent=summary.percent,

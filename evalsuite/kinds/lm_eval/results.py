@@ -13,6 +13,7 @@ from evalsuite.kinds.lm_eval.grit.rows import GROUP, ID
 from evalsuite.kinds.lm_eval.tasks import LoadedTasks
 from evalsuite.registry.models import MAIN_METRIC, Task
 from evalsuite.results.suspicions import UNPARSED_SHARE
+from evalsuite.schema import Estimator
 from evalsuite.stats import mean_with_error
 
 Metrics = Mapping[str, Any]
@@ -45,6 +46,7 @@ class Summary:
 
     main_metric: str
     score: float
+    estimator: Estimator
     stderr: float | None
     n: int
     percent: bool
@@ -87,6 +89,8 @@ def summarise(task: Task, loaded: LoadedTasks, results: Mapping[str, Any]) -> Su
     return Summary(
         main_metric=_shown(key),
         score=score,
+        # Corpus metrics (BLEU, perplexity) have no score for each sample.
+        estimator="other" if any(row["score"] is None for row in samples) else "mean",
         stderr=stderr,
         n=sum(results["n-samples"][name]["effective"] for name in leaves),
         percent=key.partition(",")[0] not in NOT_FRACTIONS,

@@ -16,6 +16,7 @@ from evalsuite.errors import EngineError, UsageError, did_you_mean
 from evalsuite.kinds.base import Context, Evaluation, Preview
 from evalsuite.kinds.mteb.checked_encoder import WatchedEncoder, check_rendered
 from evalsuite.registry.models import MAIN_METRIC, Task
+from evalsuite.schema import LEADERBOARD_METRIC
 
 if TYPE_CHECKING:
     from evalsuite.kinds.mteb.encoder import MtebEncoder
@@ -75,6 +76,7 @@ class MtebHarness:
         return Evaluation(
             main_metric=metric,
             score=part.score,
+            estimator=part.estimator,
             stderr=part.stderr,
             n=part.n,
             metrics={**_metrics(scores), metric: part.score},
@@ -133,7 +135,7 @@ def _details(prepared: Prepared, encoder: Encoder, context: Context) -> dict[str
         "instruction": {
             side_of(side): prompts(side).instruction for side, _ in first_texts(prepared)
         },
-        "leaderboard_metric": prepared.task.metadata.main_score,
+        LEADERBOARD_METRIC: prepared.task.metadata.main_score,
     }
 
 

@@ -17,6 +17,7 @@ from mteb._evaluators.text.summarization_evaluator import DeprecatedSummarizatio
 from mteb.abstasks.retrieval import AbsTaskRetrieval
 
 from evalsuite.kinds.mteb.tasks import Prepared, split_of
+from evalsuite.schema import Estimator
 from evalsuite.stats import average_precision_se, mean_se, mean_with_error, spearman_se
 
 Row = dict[str, Any]
@@ -36,6 +37,7 @@ class Part:
     stderr: float | None
     n: int
     warnings: tuple[str, ...] = ()
+    estimator: Estimator = "other"
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,12 +90,14 @@ def collect(
         for row in part.rows
     ]
     score, stderr = mean_with_error([p.score for p in parts], [p.stderr for p in parts])
+    estimators = {part.estimator for part in parts}
     return Part(
         rows=rows,
         score=score,
         stderr=stderr,
         n=sum(part.n for part in parts),
         warnings=tuple(warning for part in parts for warning in part.warnings),
+        estimator=estimators.pop() if len(estimators) == 1 else "other",
     )
 
 
@@ -133,7 +137,7 @@ def _classification(source: _Input) -> Part:
 
 def _mean_of(rows: list[Row], warnings: tuple[str, ...] = ()) -> Part:
     values = [row["score"] for row in rows]
-    return Part(rows, float(np.mean(values)), mean_se(values), len(rows), warnings)
+    return Part(rows, float(np.mean(values)), mean_se(values), len(rows), warnings, "mean")
 
 
 def _sts(source: _Input) -> Part:
@@ -144,8 +148,10 @@ def _sts(source: _Input) -> Part:
         for name, label, value in zip(source.ids, gold, cosine, strict=True)
     ]
     by_rank = source.metric in ("cosine_spearman", "spearman")
-    stderr = spearman_se(gold, cosine) if by_rank else None
-    return Part(rows, source.mteb_score, stderr, len(rows))
+    if not by_rank:
+        return Part(rows, source.mteb_score, None, len(rows))
+    stderr = spearman_se(gold, cosine)
+    return Part(rows, source.mteb_score, stderr, len(rows), estimator="spearman")
 
 
 def _pairs(source: _Input) -> Part:
@@ -166,8 +172,10 @@ def _pairs(source: _Input) -> Part:
     side = {"similarity_ap": "cosine"}.get(source.metric, source.metric.removesuffix("_ap"))
     if source.metric == "max_ap":
         side = max(sides, key=lambda name: source.scores[f"{name}_ap"])
-    stderr = average_precision_se(labels, sides[side]) if side in sides else None
-    return Part(rows, source.mteb_score, stderr, len(rows))
+    if side not in sides:
+        return Part(rows, source.mteb_score, None, len(rows))
+    stderr = average_precision_se(labels, sides[side])
+    return Part(rows, source.mteb_score, stderr, len(rows), estimator="average_precision")
 
 
 def _clustering(source: _Input) -> Part:

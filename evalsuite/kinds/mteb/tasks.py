@@ -21,7 +21,7 @@ from mteb.get_tasks import TASK_LIST
 from mteb.types import PromptType
 
 from evalsuite.data import content_link, dataset_folder, files_info, hub_info, local_info, rows_hash
-from evalsuite.errors import DataError, UsageError, did_you_mean
+from evalsuite.errors import DataError, UsageError, did_you_mean, first_line
 from evalsuite.kinds.mteb.own_data import build_own_task, own_groups
 from evalsuite.kinds.mteb.speed import with_fast_labels
 from evalsuite.registry.models import Task
@@ -160,8 +160,7 @@ def _read(loaded: Any, message: str, hint: str) -> None:
         if isinstance(loaded, AbsTaskRetrieval):
             loaded.convert_v1_dataset_format_to_v2(num_proc=None)
     except (OSError, ValueError, KeyError, DatasetsError, HTTPError, RuntimeError) as error:
-        reason = next(iter(str(error).splitlines()), type(error).__name__)
-        raise DataError(f"{message}: {reason}", hint) from error
+        raise DataError(f"{message}: {first_line(error)}", hint) from error
 
 
 def _loaded_rows(loaded: Any) -> Iterator[Mapping[str, object]]:

@@ -18,7 +18,7 @@ from evalsuite.data import (
     require_columns,
     rows_hash,
 )
-from evalsuite.errors import DataError
+from evalsuite.errors import DataError, first_line
 from evalsuite.kinds.shared.answers import references
 from evalsuite.registry.models import COLUMNS, Task
 from evalsuite.schema import DataInfo
@@ -142,9 +142,8 @@ def _folder(task: Task, name: str, root: Path | None) -> Path:
         try:
             return Path(snapshot_download(name, repo_type="dataset", revision=revision))
         except (HfHubHTTPError, OSError) as error:
-            first = str(error).strip().splitlines()[0]
             raise DataError(
-                f"{name} cannot be fetched: {first}",
+                f"{name} cannot be fetched: {first_line(error)}",
                 f"get it once: evalsuite data fetch {task.name} DIR, then pass --data DIR",
             ) from error
     folder = dataset_folder(root, name, revision)

@@ -15,6 +15,7 @@ from evalsuite.kinds.base import Context, Evaluation, Preview
 from evalsuite.kinds.rag.data import Question, World, load_world
 from evalsuite.kinds.rag.latency import measure
 from evalsuite.kinds.rag.prompts import CACHED, Input, prompts_for, whole
+from evalsuite.kinds.rag.result import QualityResult
 from evalsuite.kinds.rag.retrieve import Retrieved, retrieve
 from evalsuite.kinds.rag.scores import METRICS, score
 from evalsuite.kinds.rag.settings import Method
@@ -160,21 +161,23 @@ def _evaluation(
     means = {name: math.fsum(row[name] for row in rows) / len(rows) for name in kept}
     main = main_metric(task)
     prompts = run.model.texts
-    documents = [row["cached_tokens"] + row["prompt_tokens"] for row in rows]
+    read = [row["cached_tokens"] + row["prompt_tokens"] for row in rows]
+    result = QualityResult(
+        method=run.method,
+        documents=len(run.world.documents),
+        mean_tokens=math.fsum(read) / len(read),
+        per_question={name: tuple(row[name] for row in rows) for name in METRICS},
+    )
     return Evaluation(
         main_metric=main,
         score=means[main],
+        estimator="mean",
         stderr=mean_se([row["score"] for row in rows]),
         n=len(rows),
         metrics=means,
         samples=rows,
         data=run.world.data,
-        raw={
-            "method": run.method,
-            "documents": len(run.world.documents),
-            "mean_tokens": math.fsum(documents) / len(documents),
-            "per_question": {name: [row[name] for row in rows] for name in METRICS},
-        },
+        raw=result.model_dump(mode="json"),
         details={
             "attention": prompts.protocol.attention,
             "embed_length": prompts.protocol.max_length,

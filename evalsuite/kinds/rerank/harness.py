@@ -17,6 +17,7 @@ from evalsuite.kinds.rerank.candidates import (
     save_candidates,
 )
 from evalsuite.kinds.rerank.ranking import Ranked, listwise, pointwise
+from evalsuite.kinds.rerank.result import BEFORE_SUFFIX, DETAIL
 from evalsuite.kinds.rerank.scores import CUT, difference, ndcg
 from evalsuite.prompting.response_log import FILE_NAME, ResponseLog
 from evalsuite.registry.models import Task
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from evalsuite.kinds.rerank.prompts import PromptWriter
 
 METRIC = f"ndcg_at_{CUT}"
-BEFORE = f"{METRIC}_before"
+BEFORE = f"{METRIC}{BEFORE_SUFFIX}"
 """Metric of a record: the same without reranking."""
 
 
@@ -79,6 +80,7 @@ class RerankHarness:
         return Evaluation(
             main_metric=METRIC,
             score=statistics.fmean(row["score"] for row in rows),
+            estimator="mean",
             stderr=None,  # the samples give it
             n=len(rows),
             metrics=_metrics(rows, ranked),
@@ -189,7 +191,12 @@ def _details(
         "chat": {"text": example, "token_ids": lm.tok_encode(example)[:64]},
     }
     changed = difference([row["before"] for row in rows], [row["score"] for row in rows], seed)
-    return {**found.details, "rendered": rendered, "difference": changed, "generation": lm.settings}
+    return {
+        **found.details,
+        "rendered": rendered,
+        DETAIL: changed.model_dump(),
+        "generation": lm.settings,
+    }
 
 
 def _warnings(rows: Sequence[dict[str, Any]], ranked: Sequence[Ranked]) -> tuple[str, ...]:

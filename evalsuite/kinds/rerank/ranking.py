@@ -13,6 +13,7 @@ from evalsuite.kinds.rerank.permutation import parse_permutation
 from evalsuite.kinds.rerank.prompts import PromptWriter
 from evalsuite.kinds.rerank.settings import Rerank
 from evalsuite.registry.models import Generation
+from evalsuite.text import storable
 
 if TYPE_CHECKING:
     from evalsuite.kinds.lm_eval.model import EngineLM
@@ -90,7 +91,7 @@ def _reorder(ranked: Ranked, start: int, count: int, reply: str) -> None:
     found = parse_permutation(reply, count)
     window = ranked.order[start : start + count]
     ranked.order[start : start + count] = [window[index] for index in found.order]
-    ranked.replies.append(reply.encode("utf-8", "replace").decode())
+    ranked.replies.append(storable(reply))
     ranked.parsed = ranked.parsed and found.parsed
     if found.problem:
         ranked.problems.append(found.problem)

@@ -24,8 +24,9 @@ from evalsuite.run.records import failed_record
 from evalsuite.run.stored import score_of
 from evalsuite.run.workers import events
 from evalsuite.run.workers.spec import JobSpec, WorkerSpec
-from evalsuite.run.workers.watch import Watch, given_patience
+from evalsuite.run.workers.watch import Watch
 from evalsuite.schema import Record
+from evalsuite.settings import PATIENCE
 from evalsuite.store import Store
 
 GRACE_SECONDS = 5.0
@@ -53,7 +54,7 @@ class Executor(Protocol):
 class LocalExecutor:
     """One child process a group, one group after the other."""
 
-    patience: float = field(default_factory=given_patience)
+    patience: float = field(default_factory=PATIENCE.value)
     """Seconds of doing nothing after which a worker is ended."""
     _child: subprocess.Popen[bytes] | None = field(default=None, init=False)
 

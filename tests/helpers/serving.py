@@ -1,0 +1,41 @@
+"""What a worker reports, and the harness processes that it started."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from evalsuite.run.workers import events
+
+
+@dataclass
+class Heard:
+    """Events, and what to do on one of them."""
+
+    events: list[events.Event] = field(default_factory=list)
+    then: Callable[[events.Event], None] = lambda _: None
+
+    def __call__(self, event: events.Event) -> None:
+        self.events.append(event)
+        self.then(event)
+
+    def ended(self) -> dict[int, str]:
+        found = [event for event in self.events if isinstance(event, events.JobEnded)]
+        assert len({event.index for event in found}) == len(found), "a job ended twice"
+        return {event.index: event.status for event in found}
+
+
+def children() -> list[int]:
+    me = os.getpid()
+    found = []
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = stat.read_text().rpartition(")")[2].split()
+        except OSError:
+            continue
+        words = stat.with_name("cmdline").read_bytes()
+        if int(fields[1]) == me and b"harness_process" in words:
+            found.append(int(stat.parent.name))
+    return found

@@ -1,0 +1,253 @@
+"""Kind ``rag`` on a tiny model: retrieval, answers, latency, and data in other layouts."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from evalsuite.checkpoint.models import Checkpoint, EmbeddingProtocol, Wrapper
+from evalsuite.engines.transformers.cached import CachedModel
+from evalsuite.errors import DataError
+from evalsuite.kinds.base import Context
+from evalsuite.kinds.rag.data import load_world
+from evalsuite.kinds.rag.harness import RagHarness
+from evalsuite.kinds.rag.index import BLOCK, Index
+from evalsuite.kinds.rag.latency import grid
+from evalsuite.kinds.rag.timing import PHASES, Cell, Repetition, saving
+from evalsuite.registry.load import Registry
+from evalsuite.registry.models import Task
+from evalsuite.stats.medians import median
+from helpers.tiny_lm import make_tiny_lm
+
+DOCUMENTS = [
+    {"id": "a", "title": "Ossel", "text": "The Ossel flows to the Bay of Lorn."},
+    {"id": "b", "title": "", "text": "Pell has a clock tower."},
+    {"id": "c", "title": "Sarn", "text": "Sarn is an island of slate."},
+]
+QUESTIONS = [
+    {"id": "q1", "question": "Where does the Ossel flow?", "answers": ["Lorn"], "document": "a"},
+    {"id": "q2", "question": "What has Pell?", "answers": ["tower"], "document": "b"},
+]
+
+
+def write(path: Path, rows: list[dict[str, Any]]) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("\n".join(map(json.dumps, rows)))
+    return path
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> CachedModel:
+    return CachedModel(checkpoint_at(tmp_path_factory.mktemp("rag")), dtype="float32", device="cpu")
+
+
+def checkpoint_at(path: Path) -> Checkpoint:
+    protocol = EmbeddingProtocol(
+        engine="transformers", wrapper=Wrapper(template="{instruction}"), attention="causal"
+    )
+    made = make_tiny_lm(path, positions=1024)
+    return made.model_copy(update={"embedding": protocol, "kind": "grit"})
+
+
+@pytest.fixture
+def context(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Context:
+    monkeypatch.setenv("EVALSUITE_CACHE", str(tmp_path / "cache"))
+    (tmp_path / "work").mkdir()
+    return Context(checkpoint=checkpoint_at(tmp_path / "model"), workdir=tmp_path / "work")
+
+
+def task(tmp_path: Path, **rag: Any) -> Task:
+    data = {
+        "corpus": write(tmp_path / "corpus.jsonl", DOCUMENTS),
+        "questions": write(tmp_path / "questions.jsonl", QUESTIONS),
+    }
+    generation = {"max_tokens": 6}
+    return Task(name="t", kind="rag", data=data, rag=rag, generation=generation)  # type: ignore[arg-type]
+
+
+def test_a_causal_cache_answers_as_the_same_tokens_without_a_cache(
+    model: CachedModel, context: Context, tmp_path: Path
+) -> None:
+    found = {}
+    for number, method in enumerate(
+        ("doc-cache", "doc-query-embed", "query-cache", "query-doc-embed")
+    ):
+        workdir = tmp_path / str(number)
+        workdir.mkdir()
+        evaluation = RagHarness().evaluate(
+            task(tmp_path, method=method), model, replace(context, workdir=workdir)
+        )
+        found[method] = [row["response"] for row in evaluation.samples]
+    assert found["doc-cache"] == found["doc-query-embed"]
+    assert found["query-cache"] == found["query-doc-embed"]
+
+
+def test_one_row_a_question_and_nothing_is_asked_twice(
+    model: CachedModel, context: Context, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = task(tmp_path, method="doc-cache")
+    first = RagHarness().evaluate(made, model, context)
+    assert [row["sample"] for row in first.samples] == ["q1", "q2"]
+    assert first.score == first.metrics["match"] == np.mean([r["match"] for r in first.samples])
+    vectors = model.embed_many(
+        [model.texts.embedding_ids(t) for t in (
+            "Ossel The Ossel flows to the Bay of Lorn.",
+            "Pell has a clock tower.",
+            "Sarn Sarn is an island of slate.",
+            *(q["question"] for q in QUESTIONS),
+        )], model.texts.pooled_from, lambda _: None,
+    )  # fmt: skip
+    best = (vectors[3:] @ vectors[:3].T).argmax(axis=1)
+    assert [row["document"] for row in first.samples] == ["abc"[at] for at in best]
+
+    def refuse(*_: Any, **__: Any) -> None:
+        raise AssertionError("asked again")
+
+    monkeypatch.setattr(model, "generate", refuse)
+    again = RagHarness().evaluate(made, model, context)
+    assert again.samples == first.samples
+
+
+def test_search_is_exact_over_several_blocks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("EVALSUITE_CACHE", str(tmp_path))
+    rng = np.random.default_rng(1)
+    vectors = rng.standard_normal((BLOCK * 2 + 5, 4)).astype(np.float32)
+    texts = [str(i) for i in range(len(vectors))]
+    asked: list[int] = []
+
+    def embed(members: Any) -> Any:
+        asked.append(len(members))
+        return vectors[[int(name) for name in members]]
+
+    index = Index.build(texts, embed, ["x"], lambda _: None)
+    queries = rng.standard_normal((9, 4)).astype(np.float32)
+    found = index.search(queries)
+    assert found.rows.tolist() == (queries @ vectors.T).argmax(axis=1).tolist()
+    np.testing.assert_allclose(found.scores, (queries @ vectors.T).max(axis=1), rtol=1e-5)
+    Index.build(texts, embed, ["x"], lambda _: None)
+    assert asked == [BLOCK, BLOCK, 5], "blocks that are there are not embedded again"
+
+
+@pytest.mark.parametrize("layout", ["jsonl", "jsonl.gz", "parquet"])
+def test_natural_questions_in_a_mirror(tmp_path: Path, layout: str) -> None:
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    corpus = [{"_id": d["id"], "title": d["title"], "text": d["text"]} for d in DOCUMENTS]
+    nq, nq_open = tmp_path / "mteb/nq", tmp_path / "google-research-datasets/nq_open/nq_open"
+    if layout == "jsonl":
+        write(nq / "corpus.jsonl", corpus)
+    elif layout == "jsonl.gz":
+        nq.mkdir(parents=True)
+        lines = "".join(json.dumps(row) + "\n" for row in corpus)
+        (nq / "corpus.jsonl.gz").write_bytes(gzip.compress(lines.encode()))
+    else:
+        (nq / "corpus").mkdir(parents=True)
+        parquet.write_table(pa.Table.from_pylist(corpus), nq / "corpus/test-0-of-1.parquet")
+    write(nq / "queries.jsonl", [{"_id": "x", "text": "not read"}])
+    nq_open.mkdir(parents=True)
+    rows = [{"question": q["question"], "answer": q["answers"]} for q in QUESTIONS]
+    parquet.write_table(pa.Table.from_pylist(rows), nq_open / "validation-00000-of-00001.parquet")
+    parquet.write_table(pa.Table.from_pylist(rows * 2), nq_open / "train-00000-of-00001.parquet")
+    world = load_world(Registry.load().task("nq-doc-cache"), tmp_path, None)
+    assert [d.id for d in world.documents] == ["a", "b", "c"]
+    assert [(q.text, q.answers) for q in world.questions] == [
+        ("Where does the Ossel flow?", ("Lorn",)),
+        ("What has Pell?", ("tower",)),
+    ]
+    assert world.data.source == "local"
+    (nq_open / "validation-00000-of-00001.parquet").unlink()
+    with pytest.raises(DataError, match="no file called validation"):
+        load_world(Registry.load().task("nq-doc-cache"), tmp_path, None)
+
+
+def test_a_gzipped_corpus_that_is_cut_off_is_refused(tmp_path: Path) -> None:
+    nq, nq_open = tmp_path / "mteb/nq", tmp_path / "google-research-datasets/nq_open"
+    nq.mkdir(parents=True)
+    write(nq_open / "validation.jsonl", [])
+    whole = gzip.compress(b'{"_id": "a", "title": "t", "text": "x"}\n' * 99)
+    (nq / "corpus.jsonl.gz").write_bytes(whole[:-12])
+    with pytest.raises(DataError, match=r"corpus\.jsonl\.gz: not readable gzipped JSON lines"):
+        load_world(Registry.load().task("nq-doc-cache"), tmp_path, None)
+
+
+def test_an_own_corpus_in_beirs_layout_maps_its_id(tmp_path: Path) -> None:
+    made = task(tmp_path, method="none")
+    rows = [{"_id": d["id"], "title": d["title"], "text": d["text"]} for d in DOCUMENTS]
+    write(tmp_path / "corpus.jsonl", rows)
+    with pytest.raises(DataError, match="column 'id' is missing"):
+        load_world(made, None, None)
+    mapped = made.model_copy(update={"columns": {"id": "_id"}})
+    assert [d.id for d in load_world(mapped, None, None).documents] == ["a", "b", "c"]
+
+
+def test_two_documents_of_one_id_are_refused(tmp_path: Path) -> None:
+    made = task(tmp_path, method="none")
+    write(tmp_path / "corpus.jsonl", [*DOCUMENTS, DOCUMENTS[0]])
+    with pytest.raises(DataError, match="same id"):
+        load_world(made, None, None)
+
+
+def test_latency_times_every_phase_of_every_cell(
+    model: CachedModel, context: Context, tmp_path: Path
+) -> None:
+    latency = {"lengths": [20, 60, 5000], "least": 2, "most": 2, "new_tokens": 3, "searched": 10}
+    found = RagHarness().evaluate(task(tmp_path, latency=latency), model, context)
+    assert found.raw["lengths"] == [20, 60]
+    assert "5000" in found.warnings[0]
+    cells = {(c["method"], c["query"], c["document"]): c for c in found.raw["cells"]}
+    assert set(cells) == {(c.method, c.query, c.document) for c in grid([20, 60])}
+    assert all(cell["n"] == 2 for cell in cells.values()), "the first round is discarded"
+    for row in found.samples:
+        phases = [row[f"{phase}_seconds"] for phase in PHASES]
+        assert sum(phases) == pytest.approx(row["seconds"])
+        assert all(value >= 0 for value in phases)
+        assert (row["embed_seconds"] > 0) == (row["method"] != "none")
+    loads: dict[bool, list[float]] = {True: [], False: []}
+    for row in found.samples:
+        from_file = row["method"] in ("doc-cache", "query-doc-cache", "doc-query-cache")
+        loads[from_file].append(row["load_seconds"])
+    assert min(loads[True]) > 5 * min(loads[False]), "reading a cache is timed"
+    assert found.score == cells["doc-cache", 1, 60]["median"]
+    assert not found.percent
+    stored = found.raw["storage"]
+    # 2 layers, keys and values, 1 key-value head of 16, float32.
+    assert stored["bytes_per_token"] == 2 * 2 * 16 * 4
+    assert stored["caches_bytes"] == 2_681_468 * 100 * 256
+    assert stored["index_bytes"] == 2_681_468 * 32 * 4
+    assert not any(context.workdir.iterdir()), "caches are removed"
+
+
+def test_saving_pairs_the_rounds() -> None:
+    fast, slow = Cell("doc-cache", 1, 9), Cell("doc-query", 1, 9)
+    times = {fast: [1.0, 3.0, 2.0], slow: [2.0, 4.0, 10.0]}
+    rows = [
+        Repetition(cell, number, {"decode": value})
+        for cell, values in times.items()
+        for number, value in enumerate(values)
+    ]
+    found = saving([*rows, Repetition(fast, 7, {"decode": 9.0})], fast, slow)
+    assert found is not None
+    assert found.value == pytest.approx(0.5)  # of 0.5, 0.25 and 0.8
+    assert found.n == 3
+
+
+def test_interval_of_a_median() -> None:
+    # n = 6: P(all on one side) = 2/64, so smallest to largest covers 96.9 %; n = 5: 93.75 %.
+    six = median([6, 1, 5, 2, 4, 3])
+    assert (six.value, six.interval.low, six.interval.high) == (3.5, 1, 6)
+    assert six.interval.level == pytest.approx(1 - 2 / 64)
+    assert median([1, 2, 3, 4, 5]).interval.level == pytest.approx(1 - 2 / 32)
+    # n = 20: the 6th smallest to the 6th largest covers 95.86 % (tables of the sign test).
+    twenty = median(list(range(1, 21)))
+    assert (twenty.interval.low, twenty.interval.high) == (6, 15)
+    assert twenty.interval.level == pytest.approx(0.9586, abs=1e-4)
+    assert median([2.0]).interval.level == 0

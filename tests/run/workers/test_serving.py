@@ -1,0 +1,170 @@
+"""Jobs that other processes do with this one's engine: real processes, a tiny real model."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from evalsuite.checkpoint.models import Checkpoint
+from evalsuite.engines.encoders import load_encoder
+from evalsuite.engines.protocols import Encoder
+from evalsuite.registry.load import Registry
+from evalsuite.run.options import RunOptions
+from evalsuite.run.plan import make_plan
+from evalsuite.run.workers import events
+from evalsuite.run.workers.jobs import JobRunner
+from evalsuite.run.workers.serving import TRIES, Serving
+from evalsuite.run.workers.spec import JobSpec, WorkerSpec
+from evalsuite.schema import Record
+from evalsuite.store import Store
+from helpers.serving import Heard, children
+from helpers.tiny_encoders import checkpoint, save_model
+
+TASKS = ("smoke-sts", "smoke-reranking", "smoke-pair-classification")
+OPTIONS = RunOptions(device="cpu", dtype="float32", limit=6)
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EVALSUITE_CACHE", str(tmp_path / "cache"))
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Checkpoint:
+    path = save_model(tmp_path_factory.mktemp("model"), "llama")
+    return checkpoint(path, instructions="none", max_length=256)
+
+
+@pytest.fixture(scope="module")
+def encoder(tiny: Checkpoint) -> Encoder:
+    return load_encoder(tiny, device="cpu", dtype="float32")
+
+
+def runner(
+    tiny: Checkpoint, folder: Path, heard: Heard, tasks: tuple[str, ...] = TASKS
+) -> JobRunner:
+    registry = Registry.load()
+    store = Store(folder)
+    plan = make_plan((tiny,), [registry.task(name) for name in tasks], OPTIONS, registry, store)
+    spec = WorkerSpec(
+        checkpoint=tiny,
+        world="embedding",
+        jobs=tuple(
+            JobSpec(task=job.task, signature=job.signature, instruction=job.instruction)
+            for job in plan.jobs
+        ),
+        options=OPTIONS,
+        store=folder,
+        log=folder / "log",
+    )
+    return JobRunner(spec, store, heard)
+
+
+def said(records: list[Record]) -> dict[str, tuple[float | None, dict[str, float]]]:
+    return {record.signature.task: (record.score, record.metrics) for record in records}
+
+
+def test_scores_are_those_of_one_process(
+    tiny: Checkpoint, encoder: Encoder, tmp_path: Path
+) -> None:
+    heard = Heard()
+    served = runner(tiny, tmp_path / "served", heard)
+    Serving(served, [0, 1, 2]).serve(encoder)
+    assert heard.ended() == {0: "scored", 1: "scored", 2: "scored"}
+
+    alone = runner(tiny, tmp_path / "alone", Heard())
+    alone.run([0, 1, 2], encoder)
+    assert said(served.store.records()) == said(alone.store.records())
+    assert len(said(served.store.records())) == len(TASKS)
+
+
+def kill_children() -> None:
+    for pid in children():
+        os.kill(pid, signal.SIGKILL)
+
+
+def test_a_killed_process_costs_nothing(tiny: Checkpoint, encoder: Encoder, tmp_path: Path) -> None:
+    """Killed once within the second job: another process does it again, and all others."""
+    killed = []
+
+    def then(event: events.Event) -> None:
+        if isinstance(event, events.JobStarted) and event.index == 1 and not killed:
+            killed.append(event)
+            kill_children()
+
+    heard = Heard(then=then)
+    jobs = runner(tiny, tmp_path, heard)
+    Serving(jobs, [0, 1, 2]).serve(encoder)
+    assert killed
+    assert heard.ended() == {0: "scored", 1: "scored", 2: "scored"}
+    assert children() == []
+
+
+def test_a_job_that_kills_its_process_fails_and_the_others_go_on(
+    tiny: Checkpoint, encoder: Encoder, tmp_path: Path
+) -> None:
+    times: list[int] = []
+
+    def then(event: events.Event) -> None:
+        if isinstance(event, events.JobStarted) and event.index == 0:
+            times.append(0)
+            kill_children()
+
+    heard = Heard(then=then)
+    jobs = runner(tiny, tmp_path, heard, TASKS[:2])
+    Serving(jobs, [0, 1]).serve(encoder)
+    assert heard.ended() == {0: "failed", 1: "scored"}
+    assert len(times) == TRIES
+    [failed] = [record for record in jobs.store.records() if record.status == "failed"]
+    assert "ended by SIGKILL, twice" in (failed.reason or "")
+
+
+def test_what_another_run_holds_comes_last(
+    tiny: Checkpoint, encoder: Encoder, tmp_path: Path
+) -> None:
+    heard = Heard()
+    jobs = runner(tiny, tmp_path, heard, TASKS[:2])
+    lock = jobs.store.job_lock(tiny.ref, jobs.spec.jobs[0].signature.plan_key)
+    taken = threading.Event()
+
+    def other_run() -> None:  # all in one thread: a lock belongs to who took it
+        deadline = time.monotonic() + 60
+        with lock:
+            taken.set()
+            while 1 not in heard.ended() and time.monotonic() < deadline:
+                time.sleep(0.05)
+
+    thread = threading.Thread(target=other_run)
+    thread.start()
+    assert taken.wait(10)
+    Serving(jobs, [0, 1]).serve(encoder)
+    thread.join()
+    assert list(heard.ended()) == [1, 0]
+    assert events.JobWaiting(index=0) in heard.events
+
+
+def test_an_error_of_the_engine_fails_the_job_with_its_line(
+    tiny: Checkpoint, tmp_path: Path
+) -> None:
+    closed = load_encoder(tiny, device="cpu", dtype="float32", weights=False)
+    heard = Heard()
+    jobs = runner(tiny, tmp_path, heard, TASKS[:1])
+    Serving(jobs, [0]).serve(closed)
+    [record] = jobs.store.records()
+    assert record.status == "failed"
+    assert record.reason == "this encoder has no weights loaded; load it with weights=True"
+
+
+def test_without_an_engine_no_process_stays(tiny: Checkpoint, tmp_path: Path) -> None:
+    serving = Serving(runner(tiny, tmp_path, Heard(), TASKS[:1]), [0])
+    assert children()
+    serving.abandon()
+    deadline = time.monotonic() + 20
+    while children() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert children() == []
