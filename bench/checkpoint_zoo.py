@@ -29,11 +29,13 @@ PACKAGES = ("transformers", "tokenizers", "sentence-transformers", "peft", "gguf
 
 def all_kinds() -> Iterator:
     """Every kind of folder."""
+    import zoo_gguf
     import zoo_models
     import zoo_sentence_transformers
 
     yield from zoo_sentence_transformers.kinds()
     yield from zoo_models.kinds()
+    yield from zoo_gguf.kinds()
 
 
 def main() -> int:
@@ -45,6 +47,7 @@ def main() -> int:
     warnings.filterwarnings("ignore")
     logging.disable(logging.WARNING)
     import torch
+
     from zoo import tried
 
     torch.set_num_threads(1)

@@ -10,11 +10,11 @@ from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from zoo_parts import TEXTS
 
 from evalsuite.checkpoint import Checkpoint, CheckpointOptions, resolve
 from evalsuite.engines.encoders import load_encoder
 from evalsuite.errors import EvalsuiteError
+from zoo_parts import TEXTS
 
 Side = Literal["text", "query", "document"]
 SIDES: tuple[Side, ...] = ("text", "query", "document")

@@ -11,6 +11,7 @@ import torch
 from sentence_transformers import SentenceTransformer
 from sentence_transformers.base.modules import Dense, Normalize, Router, Transformer
 from sentence_transformers.sentence_transformer import modules as m
+
 from zoo import Equal, Kind, Refused, Side, Vectors
 from zoo_parts import WORDS, change, decoder, encoder_body, word_tokenizer
 

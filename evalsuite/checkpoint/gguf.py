@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final, cast
 
+from evalsuite.checkpoint.tokenizer import put_special
 from evalsuite.errors import CheckpointError
 
 _HINT: Final = "pass the safetensors checkpoint that the file was made from"
@@ -158,10 +159,8 @@ def settle_ends(tokenizer: Any, values: dict[str, Any]) -> list[str]:
         values: Of :func:`read_metadata`.
 
     Returns:
-        What was changed: ``bos``, ``no-bos``, ``eos``.
+        What was changed: ``bos``, ``no-bos``, ``eos``, ``no-eos``.
     """
-    from tokenizers import processors
-
     kind, split = values.get("tokenizer.ggml.model"), values.get("tokenizer.ggml.pre")
     default = kind == "llama" or (kind == "gpt2" and split in _BOS_BY_DEFAULT)
     bos = bool(values.get("tokenizer.ggml.add_bos_token", default))
@@ -170,17 +169,20 @@ def settle_ends(tokenizer: Any, values: dict[str, Any]) -> list[str]:
     has_bos = tokenizer.bos_token_id is not None and ids[:1] == [tokenizer.bos_token_id]
     has_eos = tokenizer.eos_token_id is not None and ids[-1:] == [tokenizer.eos_token_id]
     bos, eos = bos and tokenizer.bos_token is not None, eos and tokenizer.eos_token is not None
-    if (has_bos, has_eos) == (bos, eos):
-        return []
-    names = [(tokenizer.bos_token, tokenizer.bos_token_id)] if bos else []
-    names += [(tokenizer.eos_token, tokenizer.eos_token_id)] if eos else []
-    first, last = (tokenizer.bos_token if bos else None), (tokenizer.eos_token if eos else None)
-    template = " ".join(filter(None, (first, "$A", last)))
-    tokenizer.backend_tokenizer.post_processor = processors.TemplateProcessing(
-        single=template, pair=f"{template} $B", special_tokens=names
-    )
-    changes = [] if has_bos == bos else ["bos" if bos else "no-bos"]
-    return changes + ([] if has_eos == eos else ["eos" if eos else "no-eos"])
+    changes: list[str] = []
+    if (has_bos and not bos) or (has_eos and not eos):
+        tokenizer.backend_tokenizer.post_processor = None
+        changes += (["no-bos"] if has_bos and not bos else []) + (
+            ["no-eos"] if has_eos and not eos else []
+        )
+        has_bos = has_eos = False
+    for name, wanted, there in (("bos", bos, has_bos), ("eos", eos, has_eos)):
+        if wanted and not there:
+            token = getattr(tokenizer, f"{name}_token")
+            number = getattr(tokenizer, f"{name}_token_id")
+            put_special(tokenizer.backend_tokenizer, token, number, behind=name == "eos")
+            changes.append(name)
+    return changes
 
 
 def _head_size(path: Path, family: str, text: Any, own: dict[str, Any]) -> list[str]:

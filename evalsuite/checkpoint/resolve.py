@@ -24,6 +24,7 @@ from evalsuite.checkpoint.integrity import weight_files, weights_in
 from evalsuite.checkpoint.materialise import changes_of, dequantise, made_once
 from evalsuite.checkpoint.models import Checkpoint, CheckpointOptions
 from evalsuite.checkpoint.protocols import embedding_protocol
+from evalsuite.checkpoint.quantised import quantization, stated_method, why_not_embedded
 from evalsuite.checkpoint.safety import check_attention, check_code, check_vocabulary
 from evalsuite.checkpoint.shapes import check_shapes, check_tokenizer
 from evalsuite.checkpoint.sources import Located, demo_of, locate
@@ -68,10 +69,15 @@ def resolve(
     check_code(folder, trusted=options.trust_remote_code)
     check_vocabulary(folder)
     check_tokenizer(folder)
+    packed = quantization(folder)
     detection = detect(folder, origin.located.names, options.kind)
     embedding = embedding_protocol(detection.kind, folder, options)
     chat = None
-    evidence = detection.evidence
+    evidence, cannot = detection.evidence, dict(detection.cannot)
+    if packed is not None:
+        evidence += (f"weights quantised with {packed}",)
+        if reason := why_not_embedded(packed):
+            cannot.setdefault("embedding", reason)
     if "generative" not in detection.cannot:
         chat = chat_protocol(folder.model_path, options.chat_template)
         if chat.template is None and options.chat_template is None:
@@ -98,11 +104,12 @@ def resolve(
         evidence=evidence,
         embedding=embedding,
         chat=chat,
-        cannot=detection.cannot,
+        cannot=cannot,
         base=origin.base_name,
         step=origin.located.step,
         max_positions=folder.max_positions,
         trust_remote_code=options.trust_remote_code,
+        quantization=packed,
         tokenizer=tokenizer,
         tokenizer_change=tokens.change,
         conversion=conversion,
@@ -136,6 +143,12 @@ def _trace_adapter(located: Located, options: CheckpointOptions) -> _Origin:
             "if it is still being written, wait until it is complete",
         )
     base_name, base = _locate_base(located, options)
+    if base.form == "folder" and stated_method(read_folder(base.path)):
+        raise CheckpointError(
+            f"the base {base_name!r} of the adapter {located.path} has quantised weights, which an "
+            "adapter cannot be merged into exactly",
+            "pass the base in plain weights: --base PATH",
+        )
     files = (*weights, *_small_files(read_folder(located.path)))
     return _Origin(located, files, _trace_model(base, options), base_name)
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -31,6 +31,11 @@ PROBES: Final = (
 """Texts that tokenizers of different kinds split differently."""
 _CLASS: Final = "PreTrainedTokenizerFast"
 _OURS: Final = "finding.json"
+_TEXT: Final[dict[str, list[Any]]] = {
+    "single": [{"Sequence": {"id": "A", "type_id": 0}}],
+    "pair": [{"Sequence": {"id": "A", "type_id": 0}}, {"Sequence": {"id": "B", "type_id": 1}}],
+}
+"""Templates that put nothing around a text, and around a pair."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,8 +92,68 @@ def append_eos(tokenizer: Any) -> None:
     Args:
         tokenizer: With a backend of the tokenizers library, and an EOS.
     """
-    backend = tokenizer.backend_tokenizer
-    _put(backend, "$A {0}", "$A {0} $B {0}", tokenizer.eos_token, tokenizer.eos_token_id)
+    put_special(
+        tokenizer.backend_tokenizer, tokenizer.eos_token, tokenizer.eos_token_id, behind=True
+    )
+
+
+def put_special(backend: Any, token: str, number: int, *, behind: bool) -> None:
+    """Put a token before or behind what a backend's post-processor already gives.
+
+    The template is changed rather than a second one added: to a second one, the tokens that the
+    first one put look like the first text of a pair.
+
+    Args:
+        backend: Of the tokenizers library; changed in place.
+        token: The token.
+        number: Its number.
+        behind: Whether it comes last, instead of first.
+    """
+    before = backend.post_processor
+    state = None if before is None else json.loads(before.__getstate__())
+    found = list(_templates(state))
+    plain: dict[str, Any] = {"type": "TemplateProcessing", **_TEXT, "special_tokens": {}}
+    template = found[0] if found else plain
+    template["special_tokens"] = {
+        **template["special_tokens"], token: {"id": token, "ids": [number], "tokens": [token]}
+    }  # fmt: skip
+    for form, type_id in (("single", 0), ("pair", 1)):
+        piece = {"SpecialToken": {"id": token, "type_id": type_id if behind else 0}}
+        template[form] = [*template[form], piece] if behind else [piece, *template[form]]
+    if not found:
+        state = template if state is None else {"type": "Sequence", "processors": [state, template]}
+    backend.post_processor = _processor(state)
+
+
+def _templates(state: Any) -> Iterator[dict[str, Any]]:
+    """Templates in a post-processor's state; older forms are made templates in place."""
+    if not isinstance(state, dict):
+        return
+    if state.get("type") in ("BertProcessing", "RobertaProcessing"):
+        sep, cls = state["sep"], state["cls"]
+        state.clear()
+        pieces = [{"SpecialToken": {"id": one[0], "type_id": 0}} for one in (cls, sep)]
+        single = [pieces[0], *_TEXT["single"], pieces[1]]
+        state |= {
+            "type": "TemplateProcessing",
+            "single": single,
+            "pair": [*single, *_TEXT["pair"][1:], pieces[1]],
+            "special_tokens": {
+                word: {"id": word, "ids": [at], "tokens": [word]} for word, at in (cls, sep)
+            },
+        }
+    if state.get("type") == "TemplateProcessing":
+        yield state
+    for inner in state.get("processors", ()):
+        yield from _templates(inner)
+
+
+def _processor(state: dict[str, Any] | None) -> Any:
+    """A post-processor of the tokenizers library from its state."""
+    from tokenizers import Tokenizer, models
+
+    whole = json.loads(Tokenizer(models.WordLevel({"a": 0}, unk_token="a")).to_str())  # noqa: S106
+    return Tokenizer.from_str(json.dumps({**whole, "post_processor": state})).post_processor
 
 
 def _own_code(folder: Folder, place: Path) -> bool:
@@ -117,7 +182,7 @@ def _examined(folder: Folder, source: Path, into: Path, *, trusted: bool) -> Fin
     bos, eos = (_stated(config, name, loaded) for name in ("bos", "eos"))
     ids = stored.encode("a").ids if changes else list(loaded("a")["input_ids"])
     if bos is not None and ids[:1] != [bos]:
-        _put(stored, "{0} $A", "{0} $A {0} $B", loaded.bos_token, bos)
+        put_special(stored, loaded.bos_token, bos, behind=False)
         changes.append("bos")
         why.append("tokenizer_config.json states add_bos_token, which tokenizer.json does not put")
     missing_eos = eos is not None and ids[-1:] != [eos]
@@ -137,7 +202,9 @@ def _loaded(place: Path, trusted: bool) -> Any:
     verbosity = logging.get_verbosity()
     logging.set_verbosity_error()
     try:
-        return AutoTokenizer.from_pretrained(place, trust_remote_code=trusted, local_files_only=True)
+        return AutoTokenizer.from_pretrained(
+            place, trust_remote_code=trusted, local_files_only=True
+        )
     # What a damaged file makes a library raise is open.
     except Exception:  # noqa: BLE001 - engines load it again, and say what is wrong
         return None
@@ -161,17 +228,6 @@ def _stated(config: Mapping[str, Any], name: str, loaded: Any) -> int | None:
         return None
     number = getattr(loaded, f"{name}_token_id", None)
     return number if isinstance(number, int) else None
-
-
-def _put(backend: Any, single: str, pair: str, token: str, number: int) -> None:
-    """Put a token around what a backend's post-processor already gives."""
-    from tokenizers import processors
-
-    added = processors.TemplateProcessing(
-        single=single.format(token), pair=pair.format(token), special_tokens=[(token, number)]
-    )
-    before = backend.post_processor
-    backend.post_processor = added if before is None else processors.Sequence([before, added])
 
 
 def _write(folder: Folder, place: Path, stored: Any, into: Path) -> None:

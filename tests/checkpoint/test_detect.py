@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from st_folder import ROOT_MODULE
 
 from evalsuite.checkpoint import CheckpointOptions, resolve
 from evalsuite.errors import CheckpointError
+from helpers.st_folder import ROOT_MODULE
 
 LLAMA = {"architectures": ["LlamaForCausalLM"], "num_key_value_heads": 2}
 MISTRAL_BODY = {"architectures": ["MistralModel"], "num_key_value_heads": 8}

@@ -5,11 +5,11 @@ from __future__ import annotations
 import hashlib
 
 import pytest
-from st_folder import ROOT_MODULE
 
 from evalsuite.checkpoint import CheckpointOptions, EmbeddingProtocol, resolve
 from evalsuite.checkpoint.protocols import WRAPPERS, parse_wrapper, unusual_bare
 from evalsuite.errors import UsageError
+from helpers.st_folder import ROOT_MODULE
 
 LLAMA = {"architectures": ["LlamaForCausalLM"], "max_position_embeddings": 4096}
 BERT = {"architectures": ["BertModel"], "max_position_embeddings": 256}

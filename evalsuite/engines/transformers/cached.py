@@ -365,7 +365,7 @@ class CachedTexts:
         self._embedding = TextTokenizer(checkpoint, self.protocol)
         with loading(checkpoint, "tokenizer"):
             self.tokenizer: Any = AutoTokenizer.from_pretrained(
-                checkpoint.path, trust_remote_code=checkpoint.trust_remote_code
+                checkpoint.tokenizer_path, trust_remote_code=checkpoint.trust_remote_code
             )
         self.end_id: int | None = self.tokenizer.eos_token_id
 

@@ -19,11 +19,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
+from evalsuite.checkpoint.tokenizer import append_eos
 from evalsuite.engines import attention
 from evalsuite.engines.batched import BatchedEncoder, Prepared
 from evalsuite.engines.batching import TOKENS, Batcher
 from evalsuite.engines.device import engine_version, resolve_device, resolve_dtype
 from evalsuite.engines.encoders import LONGEST, loading
+from evalsuite.engines.neighbours import check_neighbours
 from evalsuite.engines.protocols import Device, DType, Rendered, Vectors
 from evalsuite.engines.transformers.streams import Streams
 from evalsuite.errors import CheckpointError
@@ -63,6 +65,8 @@ class TextTokenizer:
                 checkpoint.tokenizer_path, trust_remote_code=checkpoint.trust_remote_code
             )
         tokenizer.truncation_side = "right"
+        if protocol.append_eos:
+            append_eos(tokenizer)
         self._tokenizer = tokenizer
         own = [n for n in (checkpoint.max_positions, tokenizer.model_max_length) if n]
         self.max_length: int = protocol.max_length or int(min(LONGEST, *own))
@@ -160,6 +164,7 @@ class TransformersEncoder(BatchedEncoder):
             streams = Streams.of(self._model, self._device)
             self._batcher = Batcher(TOKENS[self._device], streams=streams)
             self._settle_attention()
+            check_neighbours(self, self._forward, checkpoint.name, self._dtype)
 
     @property
     def version(self) -> str:

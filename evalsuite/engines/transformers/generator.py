@@ -54,7 +54,7 @@ class TransformersGenerator:
         precision = resolve_dtype(dtype, self._device, "generative")
         try:
             self._tokenizer: Any = AutoTokenizer.from_pretrained(
-                checkpoint.path, trust_remote_code=checkpoint.trust_remote_code
+                checkpoint.tokenizer_path, trust_remote_code=checkpoint.trust_remote_code
             )
             model: Any = AutoModelForCausalLM.from_pretrained(
                 checkpoint.path,

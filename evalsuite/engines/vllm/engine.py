@@ -118,6 +118,7 @@ class VllmEngine:
         try:
             self._llm: Any = vllm.LLM(
                 str(checkpoint.path),
+                tokenizer=str(checkpoint.tokenizer_path),
                 enforce_eager=target == "cpu",
                 enable_prefix_caching=prefix_caching,
                 max_model_len=max_model_len,

@@ -97,7 +97,7 @@ def _load(task: Task, context: Context, *, chat: bool) -> LoadedTasks:
 
         return load_source(
             task.source if chat else task.base_source or task.source,
-            tokenizer=context.checkpoint.path,
+            tokenizer=context.checkpoint.tokenizer_path,
             data_root=context.data_root,
             shots=context.shots,
             seed=context.seed,
