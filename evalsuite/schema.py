@@ -31,6 +31,7 @@ Spearman's correlation, average precision, or a way that no statistic of samples
 SuspicionCode = Literal[
     "not-finite",
     "collapsed-embeddings",
+    "zero-embeddings",
     "double-bos",
     "prompt-dropped",
     "nothing-parsed",
@@ -78,6 +79,13 @@ class Signature(Frozen):
     """``cpu`` or ``cuda``."""
     dtype: str
     split: str | None = None
+    """The split that the task file names."""
+    splits: str | None = None
+    """The splits of an mteb task, ``validation+test``, where they are not the one that a score had
+    before it could have several."""
+    subsets: str | None = None
+    """The subsets that were scored, where they are fewer than the task names: of an imported score
+    whose file lacks some."""
     limit: int | None = None
     """The run's ``--limit``; a limit in the task's definition is part of ``task_hash``."""
     seed: int = 42
@@ -151,6 +159,8 @@ class Signature(Frozen):
             "task_hash",
             "data",
             "split",
+            "splits",
+            "subsets",
             "shots",
             "instruction",
             "outside_set",
@@ -192,6 +202,8 @@ class Signature(Frozen):
             ("retriever", self.retriever and self.retriever + own_text),
             ("dev", self.device),
             ("harness", self.harness.replace(" ", "-")),
+            ("splits", self.splits),
+            ("subsets", self.subsets),
             ("limit", self.limit),
             ("data", self.data[:8] if self.data else None),
         ]
@@ -207,8 +219,9 @@ class Signature(Frozen):
 
 
 LATER_FIELDS = (
-    "retriever", "outside_set", "bare", "pool_instruction", "similarity", "default_prompt",
-    "routed", "pad_right", "append_eos", "tokenizer", "quantization", "conversion",
+    "retriever", "outside_set", "bare", "pool_instruction", "splits", "subsets", "similarity",
+    "default_prompt", "routed", "pad_right", "append_eos", "tokenizer", "quantization",
+    "conversion",
 )  # fmt: skip
 """Fields that did not exist from the first; where they say nothing they are no part of the key, so
 that what was stored before them keeps its own."""

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final, cast
 
-from evalsuite.checkpoint.tokenizer import put_special
+from evalsuite.checkpoint.special_tokens import put_special
 from evalsuite.errors import CheckpointError
 
 _HINT: Final = "pass the safetensors checkpoint that the file was made from"

@@ -7,7 +7,7 @@ from typing import Final
 
 import numpy as np
 
-from evalsuite.engines.batched import BatchedEncoder, Prepared
+from evalsuite.engines.batched_encoder import BatchedEncoder, PreparedTexts
 from evalsuite.engines.protocols import Vectors
 from evalsuite.errors import EngineError
 
@@ -19,7 +19,7 @@ _DISTANCE: Final = {"float32": 1e-3, "bfloat16": 0.1, "float16": 0.1}
 
 def check_neighbours(
     encoder: BatchedEncoder,
-    forward: Callable[[Prepared, Sequence[int]], Vectors],
+    forward: Callable[[PreparedTexts, Sequence[int]], Vectors],
     name: str,
     dtype: str,
 ) -> None:

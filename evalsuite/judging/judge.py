@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol, Self
+from typing import Annotated, Any, Literal, Protocol, Self
 from urllib.parse import urlsplit
 
 from pydantic import model_validator
 
-from evalsuite.checkpoint.models import Checkpoint
-from evalsuite.engines.protocols import Device, DType
 from evalsuite.errors import UsageError
+from evalsuite.options import Option
 from evalsuite.prompting.response_log import ResponseLog
 from evalsuite.schema import Frozen
 
@@ -30,11 +28,22 @@ class Judge(Frozen):
         UsageError: If the address is none, or carries a secret.
     """
 
-    model: str
+    model: Annotated[
+        str,
+        Option("Judge of AlpacaEval: a model at --judge-url, or a checkpoint.", name="judge"),
+    ]
     """Model name at the endpoint; without ``url``, a checkpoint as after ``--ckpt``."""
-    url: str | None = None
+    url: Annotated[
+        str | None,
+        Option("OpenAI-compatible endpoint; the key: EVALSUITE_JUDGE_KEY.", name="judge_url"),
+    ] = None
     """Base address of an OpenAI-compatible endpoint, for example ``https://host/v1``."""
-    order: Literal["random", "both"] = "random"
+    order: Annotated[
+        Literal["random", "both"],
+        Option(
+            "Order in which the judge sees two answers; random if not given.", name="judge_order"
+        ),
+    ] = "random"
     """Which answer is shown first: drawn for each instruction by the run's seed, or each once
     (two judgements a sample, averaged)."""
 
@@ -42,6 +51,17 @@ class Judge(Frozen):
     def host(self) -> str:
         """Host of the endpoint."""
         return urlsplit(self.url or "").hostname or ""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _has_model(cls, given: Any) -> Any:
+        if isinstance(given, dict) and "model" not in given:
+            if "url" in given:
+                raise UsageError("--judge-url without --judge", "add --judge MODEL: one it serves")
+            if "order" in given:
+                hint = "add --judge MODEL, or leave it out"
+                raise UsageError("--judge-order without --judge", hint)
+        return given
 
     @model_validator(mode="after")
     def _plain_address(self) -> Self:
@@ -100,84 +120,3 @@ class JudgeEngine(Protocol):
 
     def close(self) -> None:
         """Free what it holds."""
-
-
-def load_judge(
-    judge: Judge,
-    checkpoint: Checkpoint | None,
-    *,
-    engine: Literal["vllm", "transformers"],
-    device: Device,
-    dtype: DType,
-    weights: bool = True,
-) -> JudgeEngine:
-    """Make a judge ready.
-
-    Args:
-        judge: What was chosen.
-        checkpoint: The judge's checkpoint; ``None`` for an endpoint.
-        engine: What runs a checkpoint.
-        device: Where it runs.
-        dtype: Its precision.
-        weights: Without them it can only show prompts.
-
-    Raises:
-        EngineError: If the model cannot be loaded.
-        UsageError: If the environment holds no key that could be sent.
-    """
-    from evalsuite.judging.prompt import load_prompt
-
-    prompt = load_prompt()
-    if checkpoint is None:
-        from evalsuite.judging.endpoint import EndpointJudge
-
-        return EndpointJudge(judge, prompt)
-    from evalsuite.judging.local import LocalJudge
-
-    if not weights:
-        return LocalJudge(None, checkpoint, prompt)
-    from evalsuite.engines.encoders import loading
-    from evalsuite.engines.generators import load_generator
-
-    with loading(checkpoint, "model"):
-        generator = load_generator(checkpoint, engine=engine, device=device, dtype=dtype)
-    return LocalJudge(generator, checkpoint, prompt)
-
-
-def find_checkpoint(judge: Judge) -> Checkpoint | None:
-    """The checkpoint of a local judge; ``None`` for an endpoint.
-
-    Raises:
-        CheckpointError: If there is no such checkpoint.
-        UsageError: If it cannot chat.
-    """
-    if judge.url is not None:
-        return None
-    from evalsuite.checkpoint import resolve
-
-    checkpoint = resolve(judge.model)
-    if reason := checkpoint.cannot.get("generative"):
-        raise UsageError(f"{checkpoint.name} cannot judge: {reason}", "name another --judge")
-    if checkpoint.chat is None or checkpoint.chat.template is None:
-        raise UsageError(
-            f"{checkpoint.name} cannot judge: it has no chat template", "name another --judge"
-        )
-    return checkpoint
-
-
-def describe(judge: Judge, checkpoint: Checkpoint | None) -> str:
-    """The judge as it stands in signatures, without anything secret.
-
-    For example ``gpt-4@api.example.com/alpaca_eval_gpt4#1a2b3c/t0/random``.
-    """
-    from evalsuite.judging.prompt import load_prompt
-
-    prompt = load_prompt()
-    who = (
-        f"{checkpoint.name}#{checkpoint.fingerprint[:8]}"
-        if checkpoint
-        else f"{judge.model}@{judge.host}"
-    )
-    # The short form of a signature separates its parts by bars.
-    named = re.sub(r"[|\s]+", "-", who)
-    return f"{named}/{prompt.name}#{prompt.hash[:6]}/t{prompt.temperature:g}/{judge.order}"

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from evalsuite.errors import UsageError
-from evalsuite.registry.yaml_file import YamlFile
 from evalsuite.settings import TASK_DATA, paths
+from evalsuite.yaml_file import YamlFile
 
 
 def data_paths(

@@ -1,4 +1,4 @@
-"""Exact search by similarity: one block of the corpus is in memory at a time.
+"""Exact search by the similarity of vectors: one block of the corpus is in memory at a time.
 
 A block is embedded while the one before is searched. The engine is used by the calling thread
 alone; the other one only computes, and is done within a block.
@@ -8,15 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, Protocol
 
 import numpy as np
 
 from evalsuite.engines.protocols import Vectors
 from evalsuite.schema import Similarity
-from evalsuite.search.corpus import Corpus, Rows
 from evalsuite.search.similarity import compared, compared_pairs, readied
-from evalsuite.search.topk import TopK, keys_of, scores_and_places
+from evalsuite.search.topk import Places, Rows, TopK, keys_of, scores_and_places
 
 DOCUMENT_BLOCK: Final = 8192
 """Documents that are embedded and searched at once: 16 shards, 128 MiB at 4,096 dimensions."""
@@ -31,8 +30,24 @@ Embed = Callable[[list[str]], Vectors]
 """From the texts of a block to its vectors, shape ``(m, d)``."""
 
 
+class Corpus(Protocol):
+    """Documents by row: ``evalsuite.search.corpus.Corpus`` or ``evalsuite.search.texts.Texts``."""
+
+    places: Places
+    """Row → position in the order in which documents of equal scores are ranked."""
+
+    def __len__(self) -> int:
+        """Number of documents."""
+
+    def texts(self, start: int, end: int) -> list[str]:
+        """What is embedded of some rows."""
+
+    def rows_at(self, places: Places) -> Rows:
+        """From places to rows."""
+
+
 class Hits(NamedTuple):
-    """What was found for a query: the best first, equal scores by descending id."""
+    """What was found for a query: the best first, equal scores in the order of the places."""
 
     rows: Rows
     """Of the corpus, shape ``(n,)``."""
@@ -58,7 +73,7 @@ def search(
         embed: Gives a block's vectors.
         k: Documents found for each query at most.
         excluded: Row that each query must not get, or ``None``.
-        similarity: How a query and a document are compared.
+        similarity: Of the vectors of a query and a document.
 
     Returns:
         One for each query.
@@ -66,7 +81,8 @@ def search(
     asked, best = readied(queries, similarity), TopK(len(queries), k)
     barred = [(query, row) for query, row in enumerate(excluded or ()) if row is not None]
 
-    def take(documents: Vectors, start: int) -> None:
+    def take(vectors: Vectors, start: int) -> None:
+        documents = readied(vectors, similarity)
         places = corpus.places[start : start + len(documents)]
         here = [(q, row - start) for q, row in barred if 0 <= row - start < len(documents)]
         for first in range(0, len(asked), QUERY_BLOCK):
@@ -76,7 +92,7 @@ def search(
                     scores[query - first, column] = np.nan
             best.add(scores, places, first)
 
-    _go_through(corpus, embed, take, similarity)
+    _go_through(corpus, embed, take)
     found = (best.best(query) for query in range(len(asked)))
     return [Hits(corpus.rows_at(places), scores) for scores, places in found]
 
@@ -99,7 +115,7 @@ def rank(
         embed: Gives a block's vectors.
         k: Documents kept of each query at most.
         candidates: Rows of each query's candidates.
-        similarity: How a query and a document are compared.
+        similarity: Of the vectors of a query and a document.
 
     Returns:
         One for each query.
@@ -112,14 +128,15 @@ def rank(
     sorted_rows = rows[order]
     scores: Vectors = np.empty(len(rows), dtype=np.float32)
 
-    def take(documents: Vectors, start: int) -> None:
+    def take(vectors: Vectors, start: int) -> None:
+        documents = readied(vectors, similarity)
         first, end = np.searchsorted(sorted_rows, [start, start + len(documents)])
         for at in range(first, end, PAIR_BLOCK):
             pairs = order[at : min(at + PAIR_BLOCK, end)]
             sides = asked[owners[pairs]], documents[rows[pairs] - start]
             scores[pairs] = compared_pairs(*sides, similarity)
 
-    _go_through(corpus, embed, take, similarity)
+    _go_through(corpus, embed, take)
     hits = []
     for begin, count in zip(np.cumsum([0, *counts]), counts, strict=False):
         mine = slice(begin, begin + count)
@@ -129,23 +146,14 @@ def rank(
     return hits
 
 
-def _go_through(
-    corpus: Corpus,
-    embed: Embed,
-    take: Callable[[Vectors, int], None],
-    similarity: Similarity,
-) -> None:
+def _go_through(corpus: Corpus, embed: Embed, take: Callable[[Vectors, int], None]) -> None:
     """Have each block embedded, and taken in while the next one is."""
-
-    def scaled(vectors: Vectors, start: int) -> None:
-        take(readied(vectors, similarity), start)
-
     with ThreadPoolExecutor(max_workers=1) as other:
         taken: Future[None] | None = None
         for start in range(0, len(corpus), DOCUMENT_BLOCK):
             vectors = embed(corpus.texts(start, start + DOCUMENT_BLOCK))
             if taken is not None:
                 taken.result()
-            taken = other.submit(scaled, vectors, start)
+            taken = other.submit(take, vectors, start)
         if taken is not None:
             taken.result()

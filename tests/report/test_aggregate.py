@@ -9,16 +9,15 @@ from pathlib import Path
 
 import pytest
 
-from evalsuite.registry.models import Column, Section, SubtaskMean, Suite
-from evalsuite.report.aggregate import build_table
-from evalsuite.report.model import Cell, Table
-from evalsuite.report.text import cell_text
+from evalsuite.registry.suites import Column, Section, SubtaskMean, Suite
+from evalsuite.results.tables.build import build_table
+from evalsuite.results.tables.model import Cell, Table
 from evalsuite.schema import Record
 from helpers.report_records import MakeRecord
 
 
 def shown(table: Table, row: int = 0) -> list[str]:
-    return [cell_text(cell, table.decimals) for cell in table.rows[row].cells]
+    return [cell.shown(table.decimals) for cell in table.rows[row].cells]
 
 
 def notes(table: Table) -> str:
@@ -57,7 +56,7 @@ def test_standard_error_of_means(make: MakeRecord) -> None:
     )
     # sqrt(3² + 4²) / 2 = 2.5
     assert ab.stderr == pytest.approx(2.5)
-    assert cell_text(ab, 1, stderr=True) == "50.0 ± 2.5"
+    assert ab.shown(1, stderr=True) == "50.0 ± 2.5"
     assert c.stderr is None
     assert average.stderr is None
 
@@ -157,7 +156,7 @@ def test_worlds_pair_by_limit(make: MakeRecord) -> None:
     assert [shown(table, row) for row in (0, 1)] == [["10.0", "30.0"], ["20.0", "40.0"]]
     assert not any(cell.best for row in table.rows for cell in row.cells)  # not comparable
     assert all(head.mark == "†" for head in table.heads)
-    assert "†: rows differ in limit or split (e, g)" in notes(table)
+    assert "†: rows differ in limit, split or subsets (e, g)" in notes(table)
 
 
 def test_same_name_is_told_apart_by_fingerprint(make: MakeRecord) -> None:

@@ -1,4 +1,4 @@
-"""Embedding with a sentence-transformers model: its own modules, in our batches."""
+"""Embedding with a sentence-transformers model: its own modules, in evalsuite's batches."""
 
 from __future__ import annotations
 
@@ -8,14 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 from evalsuite.checkpoint.folder import read_json, read_object
 from evalsuite.checkpoint.models import split_route
-from evalsuite.checkpoint.tokenizer import append_eos
-from evalsuite.engines.batched import BatchedEncoder, Prepared
-from evalsuite.engines.batching import TOKENS, Batcher
-from evalsuite.engines.device import engine_version, resolve_device, resolve_dtype
-from evalsuite.engines.encoders import LONGEST, loading
+from evalsuite.checkpoint.special_tokens import append_eos
+from evalsuite.engines.batched_encoder import BatchedEncoder, PreparedTexts
+from evalsuite.engines.device import DeviceName, DTypeName, engine_version
+from evalsuite.engines.length_batches import TOKENS, LengthBatcher
+from evalsuite.engines.load_errors import loading
 from evalsuite.engines.neighbours import check_neighbours
-from evalsuite.engines.protocols import Device, DType, Rendered, Vectors
-from evalsuite.engines.transformers.streams import Streams
+from evalsuite.engines.parallel_batches import ParallelBatches
+from evalsuite.engines.protocols import Rendered, Vectors
+from evalsuite.engines.text_tokens import NO_LIMIT, load_tokenizer
 from evalsuite.errors import UsageError
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
 
 class SentenceTransformersEncoder(BatchedEncoder):
-    """An encoder that is all sentence-transformers but for the composition of batches.
+    """An encoder that leaves all to sentence-transformers but the choice of batches.
 
     The prefix is given as ``prompt``, so that a model's own rule about pooling the prompt
     (``include_prompt``) holds; the route in front of it is given as ``task``. An empty prefix
@@ -47,23 +48,23 @@ class SentenceTransformersEncoder(BatchedEncoder):
         checkpoint: Checkpoint,
         protocol: EmbeddingProtocol,
         *,
-        device: Device,
-        dtype: DType,
+        device: DeviceName,
+        dtype: DTypeName,
         weights: bool,
     ) -> None:
         self._protocol = protocol
         self._checkpoint = checkpoint
-        self._device = resolve_device(device)
-        self._dtype = resolve_dtype(dtype, self._device, "embedding")
+        self._device = device
+        self._dtype = dtype
         self._modules: list[dict[str, Any]] = read_json(checkpoint.path / "modules.json") or []
-        # A module that is no Transformer is small, and has its own way to read its tokenizer.
+        # Other modules than Transformer are small, and read their tokenizers in their own ways.
         whole = weights or self._folder_of("Transformer") is None or self._lowers()
         self._model: Any = self._load() if whole else None
         model = self._model
         self._tokenizer: Any = model.tokenizer if model is not None else self._load_tokenizer()
         self._by_rows = model is not None and self._has_rows()
-        streams = Streams.of(model, self._device) if self._by_rows else Streams()
-        self._batcher = Batcher(TOKENS[self._device], streams=streams)
+        parallel = ParallelBatches.of(model, self._device) if self._by_rows else ParallelBatches()
+        self._batcher = LengthBatcher(TOKENS[self._device], parallel=parallel)
         if weights:
             check_neighbours(self, self._forward, checkpoint.name, self._dtype)
 
@@ -97,7 +98,7 @@ class SentenceTransformersEncoder(BatchedEncoder):
         import torch
         from sentence_transformers import SentenceTransformer
 
-        from evalsuite.engines.transformers.packed import pack_linear_layers
+        from evalsuite.engines.transformers.packed_linear import pack_linear_layers
 
         dtype = getattr(torch, self._dtype)
         with loading(self._checkpoint, "model"):
@@ -140,19 +141,14 @@ class SentenceTransformersEncoder(BatchedEncoder):
                 )
         elif wanted is not None:
             model.max_seq_length = wanted
-        elif positions and (model.max_seq_length or LONGEST) > positions:
+        elif positions and (model.max_seq_length or NO_LIMIT) > positions:
             # The library would fail on longer texts.
             model.max_seq_length = positions
 
     def _load_tokenizer(self) -> Any:
         """The tokenizer alone, with the settings that the model would give it."""
-        from transformers import AutoTokenizer
-
         folder = self._checkpoint.tokenizer or self._folder_of("Transformer")
-        with loading(self._checkpoint, "tokenizer"):
-            tokenizer = AutoTokenizer.from_pretrained(
-                folder, trust_remote_code=self._checkpoint.trust_remote_code
-            )
+        tokenizer = load_tokenizer(self._checkpoint, folder)
         if self._protocol.append_eos and self._model is None:
             append_eos(tokenizer)
         return tokenizer
@@ -183,7 +179,7 @@ class SentenceTransformersEncoder(BatchedEncoder):
         features = self._preprocess(list(texts), prefix, route)
         return features["attention_mask"].sum(dim=1).tolist(), (route, features)
 
-    def _forward(self, prepared: Prepared, batch: Sequence[int]) -> Vectors:
+    def _forward(self, prepared: PreparedTexts, batch: Sequence[int]) -> Vectors:
         import numpy as np
         import torch
 
@@ -220,9 +216,9 @@ class SentenceTransformersEncoder(BatchedEncoder):
         folder = self._folder_of("Transformer")
         stored = read_object(folder / "sentence_bert_config.json") if folder else {}
         own = stored.get("max_seq_length") or min(
-            self._checkpoint.max_positions or LONGEST, self._tokenizer.model_max_length
+            self._checkpoint.max_positions or NO_LIMIT, self._tokenizer.model_max_length
         )
-        return int(min(self._protocol.max_length or own, LONGEST))
+        return int(min(self._protocol.max_length or own, NO_LIMIT))
 
     def _has_rows(self) -> bool:
         """Whether the first module makes one row of tokens a text, so that rows can be chosen.

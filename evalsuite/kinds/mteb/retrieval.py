@@ -19,8 +19,9 @@ from evalsuite.kinds.mteb.encoder import (
     model_meta,
     protocol_of,
 )
-from evalsuite.search.corpus import Corpus, Rows
+from evalsuite.search.corpus import Corpus
 from evalsuite.search.exact import rank, search
+from evalsuite.search.topk import Rows
 
 
 class MtebSearch:

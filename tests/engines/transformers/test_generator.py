@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 
 from evalsuite.checkpoint.models import Checkpoint
-from evalsuite.engines.generators import context_length, cut_at_stop, load_generator
+from evalsuite.engines.choice import context_length
+from evalsuite.engines.generation import cut_at_stop
+from evalsuite.engines.load import load_generator
 from evalsuite.engines.protocols import GenerationRequest, Generator, ScoreRequest
 from evalsuite.errors import EngineError
 from helpers.tiny_lm import make_tiny_lm
@@ -97,6 +99,15 @@ def test_greedy_generation_equals_decoding_by_hand(generator: Generator, referen
         assert answer.text == tokenizer.decode(kept)
         assert answer.tokens == len(kept)
         assert answer.finish == ("stop" if ended else "length")
+
+
+def test_a_stop_string_does_not_begin_in_the_prompt(generator: Generator, reference: Any) -> None:
+    tokenizer, _ = reference
+    free = GenerationRequest(encode(tokenizer, CONTEXTS[0]), max_tokens=12)
+    whole = generator.generate([free])[0]
+    across = CONTEXTS[0][-1] + whole.text[0]
+    assert across not in whole.text
+    assert generator.generate([replace(free, stop=(across,))])[0] == whole
 
 
 def test_text_ends_before_the_first_stop_string(generator: Generator, reference: Any) -> None:
