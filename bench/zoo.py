@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evalsuite.checkpoint import Checkpoint, CheckpointOptions, resolve
-from evalsuite.engines.encoders import load_encoder
+from evalsuite.engines.load import load_encoder
 from evalsuite.errors import EvalsuiteError
 from zoo_parts import TEXTS
 
