@@ -79,7 +79,7 @@ class Clock:
         del group
         self.group = time.time()
 
-    def heard(self, group: Group, event: Event) -> None:
+    def on_event(self, group: Group, event: Event) -> None:
         """Take the time of what counts."""
         if isinstance(event, EngineReady):
             self.ready = time.time()

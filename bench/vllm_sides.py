@@ -75,7 +75,7 @@ class Clock:
     def group_started(self, group: Group) -> None:
         """The engine's start is not counted."""
 
-    def heard(self, group: Group, event: Event) -> None:  # noqa: ARG002 - a listener's
+    def on_event(self, group: Group, event: Event) -> None:  # noqa: ARG002 - a listener's
         """Take the time of what counts."""
         if isinstance(event, EngineReady):
             self.up = _now()

@@ -202,8 +202,8 @@ def _evaluate(prepared: Prepared, request: RunRequest, console: Console) -> RunR
     store_skips(plan, store)
     say(console, _summary(plan))
     _warn_outside(plan, console)
-    with listener(console, plan) as hear:
-        return execute(plan, store, LocalExecutor(), hear)
+    with listener(console, plan) as display:
+        return execute(plan, store, LocalExecutor(), display)
 
 
 def _plan(prepared: Prepared, request: RunRequest) -> Plan:

@@ -27,7 +27,7 @@ def table_view(
     """The suite that a table is about, and how the table is to look.
 
     Raises:
-        UsageError: If published rows are wanted where there are none.
+        UsageError: If published rows are asked for and the suite has none.
     """
     from evalsuite.results.published import published_for
     from evalsuite.results.tables.layouts import LAYOUTS

@@ -10,9 +10,9 @@ from evalsuite.console import say
 from evalsuite.errors import StoreError
 from evalsuite.registry.load import Registry
 from evalsuite.results.stale import with_stale
-from evalsuite.results.suspicions import said
 from evalsuite.schema import Record
 from evalsuite.store import Store
+from evalsuite.suspicions import said
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -28,10 +28,10 @@ def stored_records(
     Args:
         results: The store.
         registry: The tasks as they are now; marks what is stale.
-        needed: Whether it is an error if there is none.
+        needed: Whether an empty store is an error.
 
     Raises:
-        StoreError: If there is none but some are needed, or a file in it is not a record.
+        StoreError: If the store is empty and records are needed, or a file in it is not a record.
     """
     store = Store(results)
     records = store.records()

@@ -25,7 +25,7 @@ class Judge(Frozen):
     """The judge that a person chose; an endpoint's key comes from the environment alone.
 
     Raises:
-        UsageError: If the address is none, or carries a secret.
+        UsageError: If the address is not valid, or carries a secret.
     """
 
     model: Annotated[
@@ -74,9 +74,9 @@ class Judge(Frozen):
             parts = urlsplit(self.url)
             host, _ = parts.hostname, parts.port
         except ValueError:
-            raise UsageError("--judge-url is no address", hint) from None
+            raise UsageError("--judge-url is not a valid URL", hint) from None
         if parts.scheme not in ("http", "https") or not host:
-            raise UsageError("--judge-url is no http or https address", hint)
+            raise UsageError("--judge-url is not an http or https URL", hint)
         if "@" in parts.netloc or parts.query or parts.fragment:
             # Not repeated in the message: it may hold a secret.
             raise UsageError("--judge-url has more than scheme, host, port and path", hint)
@@ -106,7 +106,7 @@ class JudgeEngine(Protocol):
         Args:
             prompts: One conversation a judgement.
             log: Where replies are kept as they come.
-            progress: Told ``(done, total)``.
+            progress: Called with ``(done, total)``.
 
         Returns:
             The replies, in the order of ``prompts``.

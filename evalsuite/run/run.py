@@ -41,12 +41,12 @@ def store_skips(plan: Plan, store: Store) -> None:
             store.put(skipped_record(job.checkpoint, job.task, job.signature, job.skip))
 
 
-def execute(plan: Plan, store: Store, executor: Executor, hear: Listener) -> RunResult:
+def execute(plan: Plan, store: Store, executor: Executor, listener: Listener) -> RunResult:
     """Run what is left to do, and collect the records of all jobs."""
     for job in plan.jobs:
         if job.record:
             store.clear_finished(job.checkpoint.ref, job.signature.plan_key)
-    executor.run(plan.groups, plan.options, store, hear)
+    executor.run(plan.groups, plan.options, store, listener)
     return RunResult(
         records=tuple(_outcome(job, plan.options, store) for job in plan.jobs),
         missing=tuple(job for job in plan.jobs if job.missing),

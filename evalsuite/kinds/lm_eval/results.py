@@ -12,9 +12,9 @@ from evalsuite.errors import EngineError, UsageError, did_you_mean
 from evalsuite.kinds.lm_eval.grit.rows import GROUP, ID
 from evalsuite.kinds.lm_eval.task import MAIN_METRIC, LmEvalTask
 from evalsuite.kinds.lm_eval.tasks import LoadedTasks
-from evalsuite.results.suspicions import UNPARSED_SHARE
 from evalsuite.schema import Estimator
 from evalsuite.stats import mean_with_error
+from evalsuite.suspicions import UNPARSED_SHARE
 
 Metrics = Mapping[str, Any]
 

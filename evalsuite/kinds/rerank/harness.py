@@ -20,10 +20,9 @@ from evalsuite.kinds.rerank.ranking import Ranked, listwise, pointwise
 from evalsuite.kinds.rerank.result import BEFORE_SUFFIX, DETAIL
 from evalsuite.kinds.rerank.scores import CUT, difference, ndcg
 from evalsuite.kinds.rerank.task import RerankTask
-from evalsuite.kinds.shared.client import client_for
+from evalsuite.kinds.shared.client import client_for, decoding_of
 from evalsuite.kinds.shared.examples import chat_example, kept, kept_examples
 from evalsuite.prompting.client import Client
-from evalsuite.prompting.decoding import Decoding
 from evalsuite.prompting.prompter import Prompter
 
 if TYPE_CHECKING:
@@ -126,7 +125,7 @@ def _rank(
     assert settings is not None
     asked = [(q.text, _texts(q, found, writer, settings.k)) for q in found.queries]
     if settings.method == "listwise":
-        return listwise(asked, writer, client, settings, Decoding.of(task.generation))
+        return listwise(asked, writer, client, settings, decoding_of(task.generation))
     return pointwise(asked, writer, client)
 
 

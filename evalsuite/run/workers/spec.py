@@ -1,4 +1,4 @@
-"""What the processes of a run are told."""
+"""Messages to the processes of a run."""
 
 from __future__ import annotations
 
@@ -35,12 +35,12 @@ class JobSpec(Frozen):
 
     @property
     def last(self) -> bool:
-        """Whether a score comes of the stage."""
+        """Whether this is the last stage, which gives the score."""
         return self.stage == len(kind_of(self.task).stages) - 1
 
 
 class WorkerSpec(Frozen):
-    """All that a worker is told."""
+    """Everything that a worker needs to know."""
 
     checkpoint: Checkpoint
     needs: Need
@@ -57,7 +57,7 @@ class WorkerSpec(Frozen):
     def of(
         cls, group: Group, options: Resolved, store: Path, log: Path, *, in_turn: bool = False
     ) -> WorkerSpec:
-        """What the worker of a group is told."""
+        """The message to the worker of a group."""
         return cls(
             checkpoint=group.checkpoint,
             needs=group.needs,

@@ -220,7 +220,7 @@ def test_no_server_and_no_chat_completion_are_told_apart(tmp_path: Path) -> None
     for kind, body in (("text/html", "<html>"), ("application/json", "{"), ("text/plain", "")):
         with serving(always=(200, body), content_type=kind) as server:
             judge = Judge(model="m", url=server.url)
-            with pytest.raises(EngineError, match="sends what is no chat completion"):
+            with pytest.raises(EngineError, match="did not return a chat completion"):
                 judged(tmp_path, judge, PAIRS)
 
 

@@ -73,7 +73,7 @@ class Heard:
     def group_started(self, group: Group) -> None:
         """Nothing to note."""
 
-    def heard(self, group: Group, event: events.Event) -> None:
+    def on_event(self, group: Group, event: events.Event) -> None:
         self.events.append(event)
 
 
