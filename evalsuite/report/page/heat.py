@@ -70,6 +70,10 @@ def _cell(score: DisplayScore, low: float, high: float) -> str:
     if score.value is None:
         return f'<td class="{score.status}">{text}</td>'
     # Without a percent scale there is no place between 0 and 100.
-    absolute = round(LEVELS * min(1.0, max(0.0, score.value / 100))) if score.percent else 0
+    absolute = (
+        round(LEVELS * min(1.0, max(0.0, score.value / 100)))
+        if score.metric.unit == "fraction"
+        else 0
+    )
     within = round(LEVELS * (score.value - low) / (high - low)) if high > low else LEVELS // 2
     return f'<td class="h{absolute} r{within}">{text}</td>'
