@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from evalsuite.results.suspicions import said
 from evalsuite.schema import Record, Signature
+from evalsuite.suspicions import said
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -17,8 +17,8 @@ from evalsuite.kinds.task import Task
 from evalsuite.metrics import metric_named
 from evalsuite.redact import redact
 from evalsuite.results.sampled import sampled
-from evalsuite.results.suspicions import nothing_parsed
 from evalsuite.schema import Record, Signature, Status, Timings
+from evalsuite.suspicions import nothing_parsed
 
 PACKAGES = (
     "evalsuite",

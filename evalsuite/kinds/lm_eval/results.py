@@ -13,9 +13,9 @@ from evalsuite.kinds.lm_eval.grit.rows import GROUP, ID
 from evalsuite.kinds.lm_eval.task import MAIN_METRIC, LmEvalTask
 from evalsuite.kinds.lm_eval.tasks import LoadedTasks
 from evalsuite.metrics import Metric, metric_named
-from evalsuite.results.suspicions import UNPARSED_SHARE
 from evalsuite.schema import Direction, Estimator
 from evalsuite.stats import mean_with_error
+from evalsuite.suspicions import UNPARSED_SHARE
 
 Metrics = Mapping[str, Any]
 

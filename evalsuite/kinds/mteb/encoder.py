@@ -21,7 +21,7 @@ from evalsuite.checkpoint.models import Checkpoint, EmbeddingProtocol
 from evalsuite.engines.protocols import Encoder, Vectors
 from evalsuite.errors import CheckpointError
 from evalsuite.kinds.task import Instruction
-from evalsuite.results.suspicions import refused
+from evalsuite.suspicions import refused
 
 _ALIKE = 1e-6
 """Vectors count as equal below this difference, relative to their largest entry."""

@@ -14,7 +14,7 @@ missing
     One of the two has no score.
 suspect
     The candidate's score must not be trusted without a look
-    (``evalsuite.results.suspicions``); what it says of a drop counts all the same.
+    (``evalsuite.suspicions``); what it says of a drop counts all the same.
 """
 
 from __future__ import annotations

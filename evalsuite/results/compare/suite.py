@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from evalsuite.results.columns import Layout, SectionPlan
 from evalsuite.results.compare.pair import Comparison, compare
-from evalsuite.results.layout import Layout, SectionPlan
 from evalsuite.results.sampled import Sampled
 from evalsuite.schema import Record, World
 from evalsuite.stats import Difference, equivalence_p, holm, mean_with_error

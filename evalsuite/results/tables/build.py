@@ -8,7 +8,7 @@ from dataclasses import replace
 from evalsuite.kinds.reports import rows_maker, table_maker
 from evalsuite.layouts import Convention, LayoutName
 from evalsuite.registry.suites import Suite
-from evalsuite.results.layout import ColumnPlan, Layout, SectionPlan
+from evalsuite.results.columns import ColumnPlan, Layout, SectionPlan
 from evalsuite.results.means import DisplayScore
 from evalsuite.results.published import PublishedTable
 from evalsuite.results.rows import RowPlan
