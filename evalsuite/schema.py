@@ -28,6 +28,11 @@ World = Literal["embedding", "generative"]
 Estimator = Literal["mean", "spearman", "average_precision", "other"]
 """How a score comes from its samples: the mean of their scores (of all, or over parts of the task),
 Spearman's correlation, average precision, or a way that no statistic of samples here covers."""
+Direction = Literal["higher", "lower"]
+"""Which values of a metric are better."""
+Unit = Literal["fraction", "percent", "other"]
+"""Of a metric: ``fraction`` (within 0 and 1, correlations -1 and 1; shown times 100), ``percent``
+(from 0 to 100 already, as BLEU) or ``other`` (seconds, bits, perplexity; shown as it is)."""
 SuspicionCode = Literal[
     "not-finite",
     "collapsed-embeddings",
@@ -343,6 +348,10 @@ class Record(Frozen):
     for their belonging together; ``None`` where they count as independent."""
     percent: bool = True
     """Whether tables show ``100 × score``."""
+    direction: Direction | None = None
+    """Which scores are better, as the harness states it; ``None`` where nothing stated it."""
+    unit: Unit | None = None
+    """Unit of ``score``; ``None`` in records from before it was kept."""
     estimator: Estimator | None = None
     """How ``score`` comes from the samples; ``None`` in records from before this was stored."""
     metrics: dict[str, float] = Field(default_factory=dict)

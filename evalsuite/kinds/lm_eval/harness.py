@@ -63,7 +63,7 @@ class LmEvalHarness:
             estimator=summary.estimator,
             stderr=summary.stderr,
             n=summary.n,
-            percent=summary.percent,
+            metric=summary.metric,
             metrics=summary.metrics,
             samples=summary.samples,
             data=loaded.data,
