@@ -73,9 +73,8 @@ def resolve(
     packed = quantization(folder)
     detection = detect(folder, origin.located.names, options.kind)
     embedding = embedding_protocol(detection.kind, folder, options)
-    chat = None
-    if "generative" not in detection.cannot:
-        chat = chat_protocol(folder.model_path, options.chat_template)
+    chats = "generative" not in detection.cannot
+    chat = chat_protocol(folder.model_path, options.chat_template) if chats else None
     conversion = changes_of(folder.path) if origin.located.form != "folder" else None
     evidence = (*detection.evidence, *_further_evidence(packed, chat, conversion, options))
     cannot = dict(detection.cannot)
@@ -83,10 +82,8 @@ def resolve(
         cannot.setdefault("embedding", reason)
     # Late, as hashing a large model takes longest.
     fingerprint = _fingerprint(origin, cache)
-    trusted = options.trust_remote_code
-    tokens, tokenizer = examine(folder, fingerprint, cache, trusted=trusted)
-    if tokens.why is not None:
-        evidence += (tokens.why,)
+    tokens, tokenizer = examine(folder, fingerprint, cache, trusted=options.trust_remote_code)
+    evidence += tuple(filter(None, (tokens.why,)))
     if embedding is not None and tokens.append_eos:
         embedding = embedding.model_copy(update={"append_eos": True})
     return Checkpoint(
