@@ -158,7 +158,7 @@ def load_records(results: str | Path = "results") -> pd.DataFrame:
         :func:`table` and :func:`plot` take what is left.
 
     Raises:
-        StoreError: If there is no record, or a file that is none.
+        StoreError: If there is no record, or a file is not a record.
     """
     import pandas as pd
 

@@ -38,7 +38,7 @@ def difference_lines(comparisons: Sequence[SuiteComparison]) -> list[DifferenceL
         for line in comparison.tasks:
             one = line.comparison
             if one.difference:
-                factor = 100.0 if one.percent else 1.0
+                factor = one.metric.factor
                 ends = one.difference.interval()
                 at = found.setdefault((False, one.task), [None] * len(comparisons))
                 at[index] = (factor * one.delta, factor * ends.low, factor * ends.high)

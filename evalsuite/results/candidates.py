@@ -42,7 +42,7 @@ class Finder:
     """Scores by store: reading a store of a hundred checkpoints takes a second."""
 
     def find(self, text: str, *, baseline: bool = False) -> Side:
-        """The records that a name, a store or a checkpoint stands for.
+        """The records of a name, a store or a checkpoint.
 
         Args:
             text: What was typed.

@@ -73,6 +73,10 @@ def _cell(score: DisplayScore, low: float, high: float) -> HeatCell:
     if score.value is None:
         return HeatCell(text=text, classes=score.status)
     # Without a percent scale there is no place between 0 and 100.
-    absolute = round(LEVELS * min(1.0, max(0.0, score.value / 100))) if score.percent else 0
+    absolute = (
+        round(LEVELS * min(1.0, max(0.0, score.value / 100)))
+        if score.metric.unit == "fraction"
+        else 0
+    )
     within = round(LEVELS * (score.value - low) / (high - low)) if high > low else LEVELS // 2
     return HeatCell(text=text, classes=f"h{absolute} r{within}")

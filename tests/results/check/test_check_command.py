@@ -182,7 +182,7 @@ def test_a_baseline_that_was_changed_is_refused(results: Path, tmp_path: Path) -
             2,
             "did you mean smoke",
         ),
-        (("baseline", "set", "../x", "good"), 2, "is no name of a baseline"),
+        (("baseline", "set", "../x", "good"), 2, "is not a valid name of a baseline"),
         (("baseline", "set", "x", "nobody"), 2, "no scores of 'nobody' are stored here"),
         (("baseline", "show", "x"), 2, "no baseline is called 'x'"),
     ],
