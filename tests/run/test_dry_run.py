@@ -14,7 +14,8 @@ from rich.console import Console
 
 from evalsuite.checkpoint.models import CheckpointOptions
 from evalsuite.cli.app import application
-from evalsuite.commands.run import RunRequest, prepare, run_command
+from evalsuite.commands.requests import RunRequest
+from evalsuite.commands.run import prepare, run_command
 from evalsuite.errors import ExitCode, UsageError
 from evalsuite.judging.judge import Judge
 from evalsuite.run.options import RunOptions
