@@ -63,6 +63,7 @@ def test_a_dry_run_that_cannot_show_a_task_fails(model: str, tasks: Path) -> Non
 def test_a_dry_run_that_shows_all_is_fine(model: str, tasks: Path) -> None:
     code, text = dry_run(model, "mapped", tasks_dirs=(tasks,), options=CPU)
     assert (code, "cannot be shown" in text) == (ExitCode.OK, False)
+    assert text.count("taken as causal (architecture LlamaForCausalLM") == 1
 
 
 def test_a_dry_run_says_by_its_code_that_data_is_missing(model: str, tmp_path: Path) -> None:
