@@ -44,6 +44,8 @@ WORDS = tuple(
     for second in "aeiou"
     for end in ("ber", "lom")
 )
+VALUES = ((0, 1), (1, 2), ("0", "1"), ("a", "b", "c"))
+"""Labels that are tried where others do not fit."""
 SPLITS = frozenset({"train", "test", "validation", "dev", "val", "eval", "full"})
 
 
@@ -152,9 +154,10 @@ def first_layout(task: Any) -> Layout:
         splits.append(task.train_split)
     renamed = _renamings(type(task))
     back = {new: old for old, new in renamed.items()}
-    values = [0, 1] if task.metadata.type == "PairClassification" else [0, 1, 2]
     columns = {back.get(name, name): kind for name, kind in final.items()}
-    return Layout(columns, splits, renamed, values)
+    pairs = task.metadata.type == "PairClassification"
+    own = "dataset_transform" in vars(type(task))
+    return Layout(columns, splits, renamed, [0, 1] if pairs and not own else [0, 1, 2])
 
 
 def _renamings(kind: type[Any]) -> dict[str, str]:
@@ -183,6 +186,7 @@ class Hub:
         self.layout = (
             first_layout(task) if not isinstance(task, AbsTaskRetrieval) else Layout({}, [])
         )
+        self._values = [list(values) for values in VALUES if [*values] != self.layout.values]
         self.retrieval = isinstance(task, AbsTaskRetrieval)
 
     def load_dataset(
@@ -244,8 +248,15 @@ class Hub:
                 layout.splits.append(name)
                 return True
         if name is None or name in layout.columns or " " in name:
-            return False
+            return self._other_values()
         layout.columns[name] = _guess(name, layout)
+        return True
+
+    def _other_values(self) -> bool:
+        """Try the next labels; whether there were any."""
+        if not self._values:
+            return False
+        self.layout.values = self._values.pop(0)
         return True
 
 
