@@ -166,7 +166,7 @@ def checkpoint_of(name: str) -> Any:
 
 def ours(options: argparse.Namespace) -> Iterator[tuple[str, Answers]]:
     """Answers through evalsuite's harness and engine."""
-    from evalsuite.engines.generators import load_generator
+    from evalsuite.engines.load import load_generator
     from evalsuite.kinds.base import Context
     from evalsuite.kinds.lm_eval.harness import LmEvalHarness
     from evalsuite.registry.models import Task
@@ -205,7 +205,7 @@ def theirs(options: argparse.Namespace) -> Iterator[tuple[str, Answers]]:
     from lm_eval.models.vllm_causallms import VLLM
     from lm_eval.tasks import TaskManager
 
-    from evalsuite.engines.generators import context_length
+    from evalsuite.engines.choice import context_length
 
     checkpoint = checkpoint_of(options.ckpt)
     model = VLLM(

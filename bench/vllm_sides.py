@@ -147,7 +147,8 @@ def rows(path: Path) -> list[dict[str, Any]]:
 
 def bare(job: dict[str, Any], work: Path) -> dict[str, Any]:
     """``vllm.LLM.generate`` on the same requests, in an engine that is set up as evalsuite's."""
-    from evalsuite.engines.generators import cut_at_stop, load_generator
+    from evalsuite.engines.generation import cut_at_stop
+    from evalsuite.engines.load import load_generator
 
     asked = json.loads((work / "requests.json").read_text())
     generator = load_generator(resolve(job["checkpoint"]), engine="vllm", dtype=job["dtype"])

@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from evalsuite.checkpoint.models import Checkpoint
 from evalsuite.engines.protocols import Encoder, Generator
-from evalsuite.engines.vectors.cache import ShardedEncoder
-from evalsuite.engines.vectors.files import VectorFiles
+from evalsuite.engines.vectors.cached_encoder import CachedEncoder
+from evalsuite.engines.vectors.vector_files import VectorFiles
 from evalsuite.judging.judge import Judge, JudgeEngine
 from evalsuite.registry.models import Instruction, Task
 from evalsuite.schema import DataInfo, Estimator, Suspicion
 
 if TYPE_CHECKING:
-    from evalsuite.engines.transformers.cached import CachedModel
+    from evalsuite.engines.transformers.unified_model import UnifiedModel
 
 ProgressEvent = Callable[[int, int, str], None]
 """Called as ``progress(done, total, unit)``; ``unit`` is ``texts``,
@@ -58,9 +58,9 @@ class Context:
     """Of the same: tokens after which a text to embed is cut; ``None``: all positions."""
     progress: ProgressEvent = _silent
 
-    def sharded(self, encoder: Encoder) -> ShardedEncoder:
+    def sharded(self, encoder: Encoder) -> CachedEncoder:
         """The encoder, with its vectors kept."""
-        return ShardedEncoder(encoder, self.vectors or VectorFiles(self.workdir, "embeddings"))
+        return CachedEncoder(encoder, self.vectors or VectorFiles(self.workdir, "embeddings"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,7 +144,7 @@ class RetrievingHarness(Protocol):
 class CachedHarness(Protocol):
     """Adapter for tasks of one model that embeds and generates."""
 
-    def evaluate(self, task: Task, model: CachedModel, context: Context) -> Evaluation:
+    def evaluate(self, task: Task, model: UnifiedModel, context: Context) -> Evaluation:
         """Evaluate one task."""
 
     def preview(self, task: Task, context: Context) -> list[Preview]:

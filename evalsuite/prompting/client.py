@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from evalsuite.engines.generators import cut_at_stop
+from evalsuite.engines.generation import cut_at_stop
 from evalsuite.engines.protocols import (
     Completion,
     GenerationRequest,

@@ -14,10 +14,13 @@ from typing import Any, Literal
 from evalsuite.checkpoint.models import Checkpoint, EmbeddingProtocol
 from evalsuite.checkpoint.protocols import unusual_bare
 from evalsuite.data import dataset_folder
-from evalsuite.engines.choice import generator_engine, with_encoder_engine
+from evalsuite.engines.choice import (
+    context_length,
+    generator_engine,
+    why_not_unified,
+    with_encoder_engine,
+)
 from evalsuite.engines.device import engine_version, resolve_device, resolve_dtype
-from evalsuite.engines.generators import context_length
-from evalsuite.engines.transformers.cacheable import why_not_cached
 from evalsuite.errors import DataError, EngineError, UsageError
 from evalsuite.judging.judge import NEEDED, describe, find_checkpoint
 from evalsuite.kinds.mteb.scope import signed_splits
@@ -224,7 +227,7 @@ def _cannot(checkpoint: Checkpoint, task: Task, options: RunOptions) -> str | No
     if task.retrieves:
         return checkpoint.cannot.get("embedding")
     if task.cached:
-        return why_not_cached(checkpoint)
+        return why_not_unified(checkpoint)
     return _no_judgement(checkpoint, task, options) if task.judged else None
 
 

@@ -77,7 +77,7 @@ def _examples(job: Job, options: RunOptions, judge: Checkpoint | None) -> list[P
             return judged_harness(job.task).preview(job.task, context)
         if job.task.world == "generative" and not job.task.retrieves:
             return generative_harness(job.task).preview(job.task, context)
-        from evalsuite.engines.encoders import load_encoder
+        from evalsuite.engines.load import load_encoder
 
         encoder = load_encoder(job.checkpoint, weights=False)
         if job.task.retrieves:

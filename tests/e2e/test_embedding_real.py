@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from evalsuite.checkpoint.models import Checkpoint, EmbeddingProtocol
-from evalsuite.engines.encoders import load_encoder
+from evalsuite.engines.load import load_encoder
 from evalsuite.errors import DataError
 from evalsuite.kinds.base import Context
 from evalsuite.kinds.mteb.harness import MtebHarness

@@ -18,7 +18,7 @@ import pytest
 
 from evalsuite.checkpoint import CheckpointOptions, resolve
 from evalsuite.checkpoint.models import Checkpoint
-from evalsuite.engines.generators import load_generator
+from evalsuite.engines.load import load_generator
 from evalsuite.engines.protocols import GenerationRequest, ScoreRequest
 
 pytestmark = pytest.mark.e2e
@@ -28,7 +28,7 @@ ASK = """
 import json, sys
 from evalsuite.checkpoint.models import Checkpoint
 from evalsuite.engines.protocols import GenerationRequest, ScoreRequest
-from evalsuite.engines.generators import load_generator
+from evalsuite.engines.load import load_generator
 
 if __name__ == "__main__":
     job = json.load(sys.stdin)
@@ -56,7 +56,7 @@ CHOOSE = """
 import json, sys
 from evalsuite.checkpoint.models import Checkpoint
 from evalsuite.engines.protocols import ScoreRequest
-from evalsuite.engines.generators import load_generator
+from evalsuite.engines.load import load_generator
 
 if __name__ == "__main__":
     job = json.load(sys.stdin)
@@ -77,7 +77,7 @@ EVALUATE = """
 import json, sys
 from pathlib import Path
 from evalsuite.checkpoint.models import Checkpoint
-from evalsuite.engines.generators import load_generator
+from evalsuite.engines.load import load_generator
 from evalsuite.kinds.base import Context
 from evalsuite.kinds.lm_eval.harness import LmEvalHarness
 from evalsuite.registry.models import Task

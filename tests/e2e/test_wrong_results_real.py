@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from evalsuite.checkpoint import CheckpointOptions, resolve
-from evalsuite.engines.encoders import load_encoder
+from evalsuite.engines.load import load_encoder
 from evalsuite.kinds.base import Context
 from evalsuite.kinds.mteb.harness import MtebHarness
 from evalsuite.registry.load import Registry

@@ -16,7 +16,7 @@ from pathlib import Path
 sys.modules["lm_eval"] = None  # from here on, an import of lm_eval or of a part of it fails
 
 from evalsuite.checkpoint.models import Checkpoint
-from evalsuite.engines.generators import load_generator
+from evalsuite.engines.load import load_generator
 from evalsuite.judging.local import LocalJudge
 from evalsuite.judging.prompt import JudgePrompt
 from evalsuite.kinds.alpaca_eval.harness import AlpacaEvalHarness

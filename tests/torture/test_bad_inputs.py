@@ -10,7 +10,7 @@ import pytest
 from bad_checkpoints import good
 from bad_inputs import CASES, KINDS, CommandLine, command_line, run, write
 from evalsuite.checkpoint import resolve
-from evalsuite.engines.generators import load_generator
+from evalsuite.engines.load import load_generator
 from evalsuite.engines.protocols import GenerationRequest
 
 SHARE = 2

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from importlib import metadata
 from typing import Any
 
-from evalsuite.engines.vectors.files import VectorFiles
+from evalsuite.engines.vectors.vector_files import VectorFiles
 from evalsuite.paths import cache_dir
 from evalsuite.schema import CODE_VERSION, digest
 

@@ -18,7 +18,7 @@ import numpy as np
 from datasets import Dataset
 
 from evalsuite.data import hash_file, require_in_row, stream_rows
-from evalsuite.engines.vectors.files import trim
+from evalsuite.engines.vectors.vector_files import trim
 from evalsuite.errors import DataError
 from evalsuite.files import replacing
 from evalsuite.paths import cache_dir

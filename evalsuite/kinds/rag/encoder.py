@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from evalsuite.engines.protocols import Encoder, Progress, Rendered, Vectors
-from evalsuite.engines.transformers.cached import CachedModel
+from evalsuite.engines.transformers.unified_model import UnifiedModel
 
 
 class OwnEncoder(Encoder):
@@ -15,7 +15,7 @@ class OwnEncoder(Encoder):
         model: The model.
     """
 
-    def __init__(self, model: CachedModel) -> None:
+    def __init__(self, model: UnifiedModel) -> None:
         self._model = model
 
     @property

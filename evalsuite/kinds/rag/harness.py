@@ -8,8 +8,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from evalsuite.engines.protocols import Completion, GenerationRequest
-from evalsuite.engines.transformers.cached import CachedModel, CachedTexts
 from evalsuite.engines.transformers.key_values import KeyValues
+from evalsuite.engines.transformers.unified_model import UnifiedModel
+from evalsuite.engines.transformers.unified_texts import UnifiedTexts
 from evalsuite.errors import UsageError, did_you_mean
 from evalsuite.kinds.base import Context, Evaluation, Preview
 from evalsuite.kinds.rag.data import Question, World, load_world
@@ -27,7 +28,7 @@ from evalsuite.stats import mean_se
 class RagHarness:
     """Evaluates tasks of kind ``rag``."""
 
-    def evaluate(self, task: Task, model: CachedModel, context: Context) -> Evaluation:
+    def evaluate(self, task: Task, model: UnifiedModel, context: Context) -> Evaluation:
         assert task.rag is not None
         if task.rag.latency is not None:
             return measure(task, task.rag.latency, model, context)
@@ -45,7 +46,7 @@ class RagHarness:
     def preview(self, task: Task, context: Context) -> list[Preview]:
         assert task.rag is not None
         world = load_world(task, context.data_root, 1)
-        texts = CachedTexts(context.checkpoint, context.embed_length)
+        texts = UnifiedTexts(context.checkpoint, context.embed_length)
         prompts = prompts_for(task, context.checkpoint, texts)
         document, question = whole(world.documents[0]), world.questions[0].text
         given = prompts.build(task.rag.method or "doc-cache", question, document)
@@ -68,7 +69,7 @@ def main_metric(task: Task) -> str:
     return main
 
 
-def states_of(parts: Sequence[Sequence[int]], model: CachedModel) -> KeyValues | None:
+def states_of(parts: Sequence[Sequence[int]], model: UnifiedModel) -> KeyValues | None:
     """The caches of texts, one after the other; each from a pass of its own."""
     states: KeyValues | None = None
     for part in parts:
@@ -81,7 +82,7 @@ class _Run:
     """One method on one corpus."""
 
     def __init__(
-        self, task: Task, method: Method, world: World, model: CachedModel, context: Context
+        self, task: Task, method: Method, world: World, model: UnifiedModel, context: Context
     ) -> None:
         self.method = method
         self.world = world

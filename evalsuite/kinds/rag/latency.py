@@ -7,7 +7,7 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from evalsuite.engines.transformers.cached import CachedModel
+from evalsuite.engines.transformers.unified_model import UnifiedModel
 from evalsuite.errors import TaskSkipped
 from evalsuite.kinds.base import Context, Evaluation
 from evalsuite.kinds.rag.data import load_world
@@ -42,7 +42,7 @@ WORDS = 20_000
 """Characters of the corpus that questions and documents are made of."""
 
 
-def measure(task: Task, settings: Latency, model: CachedModel, context: Context) -> Evaluation:
+def measure(task: Task, settings: Latency, model: UnifiedModel, context: Context) -> Evaluation:
     """Time all methods on the grid, in one run and in turn.
 
     Raises:
@@ -136,7 +136,7 @@ def savings(repetitions: Sequence[Repetition], longest: int) -> dict[str, Saving
     return found
 
 
-def storage(bench: Bench, model: CachedModel, corpus: Corpus) -> Storage:
+def storage(bench: Bench, model: UnifiedModel, corpus: Corpus) -> Storage:
     """Bytes of index and caches: of a token, of the documents measured, of a stated corpus."""
     tokens, size = max(bench.cache_bytes.items())
     per_token = model.bytes_per_token

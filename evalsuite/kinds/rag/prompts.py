@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from evalsuite.checkpoint.models import Checkpoint
-from evalsuite.engines.transformers.cached import CachedTexts
+from evalsuite.engines.transformers.unified_texts import UnifiedTexts
 from evalsuite.kinds.rag.data import Document
 from evalsuite.kinds.rag.settings import Method
 from evalsuite.prompting.chat_template import ChatTemplate
@@ -86,7 +86,7 @@ class Prompts:
         prefix: What each answer is made to begin with.
     """
 
-    def __init__(self, checkpoint: Checkpoint, texts: CachedTexts, prefix: str) -> None:
+    def __init__(self, checkpoint: Checkpoint, texts: UnifiedTexts, prefix: str) -> None:
         self._texts = texts
         self._prefix = prefix
         self._chat: ChatTemplate | None = None
@@ -152,7 +152,7 @@ class Prompts:
         return texts.embedding_ids(query if name == "query" else document)
 
 
-def prompts_for(task: Task, checkpoint: Checkpoint, texts: CachedTexts) -> Prompts:
+def prompts_for(task: Task, checkpoint: Checkpoint, texts: UnifiedTexts) -> Prompts:
     """The prompts of a task."""
     prefix = PREFIX if task.answer_prefix is None else task.answer_prefix
     return Prompts(checkpoint, texts, prefix)

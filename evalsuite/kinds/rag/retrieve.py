@@ -11,12 +11,12 @@ from typing import NamedTuple
 from pydantic import TypeAdapter, ValidationError
 
 from evalsuite.checkpoint.models import Checkpoint
-from evalsuite.engines.device import resolve_dtype
-from evalsuite.engines.protocols import Device, Encoder, Vectors
-from evalsuite.engines.transformers.cached import CachedModel
-from evalsuite.engines.vectors.cache import ShardedEncoder
-from evalsuite.engines.vectors.files import VectorFiles
+from evalsuite.engines.device import DeviceName, resolve_dtype
+from evalsuite.engines.protocols import Encoder, Vectors
+from evalsuite.engines.transformers.unified_model import UnifiedModel
+from evalsuite.engines.vectors.cached_encoder import CachedEncoder
 from evalsuite.engines.vectors.shared import shared_vectors
+from evalsuite.engines.vectors.vector_files import VectorFiles
 from evalsuite.files import write_atomically
 from evalsuite.kinds.base import Context
 from evalsuite.kinds.rag.data import World
@@ -38,7 +38,7 @@ class Retrieved(NamedTuple):
 _FILE = TypeAdapter(list[Retrieved])
 
 
-def retrieve(world: World, model: CachedModel, context: Context) -> list[Retrieved]:
+def retrieve(world: World, model: UnifiedModel, context: Context) -> list[Retrieved]:
     """Find the best document for each question, of equal ones the first.
 
     Neither side has an instruction (GRIT paper, section 4). Where a method keeps a question's
@@ -97,7 +97,7 @@ def find(
     kept = files.folder / f"found-{_hash(prefix, texts, questions)}.json"
     found = _read(kept) if files.read else None
     if found is None:
-        cached, done = ShardedEncoder(encoder, files), 0
+        cached, done = CachedEncoder(encoder, files), 0
 
         def progress(count: int) -> None:
             nonlocal done
@@ -116,10 +116,10 @@ def find(
 
 
 def _by_other(
-    world: World, retriever: Checkpoint, device: Device, report: Callable[[int], None]
+    world: World, retriever: Checkpoint, device: DeviceName, report: Callable[[int], None]
 ) -> list[Retrieved]:
     """Search with another checkpoint, which is loaded for it beside the model that answers."""
-    from evalsuite.engines.encoders import load_encoder
+    from evalsuite.engines.load import load_encoder
 
     protocol = retriever.embedding
     assert protocol is not None

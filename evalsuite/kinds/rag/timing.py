@@ -13,13 +13,13 @@ from typing import Final
 import numpy as np
 
 from evalsuite.engines.protocols import Vectors
-from evalsuite.engines.transformers.cached import CachedModel
 from evalsuite.engines.transformers.key_values import (
     KeyValues,
     forget_file,
     read_key_values,
     write_key_values,
 )
+from evalsuite.engines.transformers.unified_model import UnifiedModel
 from evalsuite.kinds.rag.prompts import CACHED, PARTS, Prompts
 from evalsuite.kinds.rag.result import TimedCell, measured
 from evalsuite.kinds.rag.settings import Latency, Method
@@ -72,7 +72,7 @@ class Bench:
     """
 
     def __init__(
-        self, model: CachedModel, prompts: Prompts, words: str, settings: Latency, folder: Path
+        self, model: UnifiedModel, prompts: Prompts, words: str, settings: Latency, folder: Path
     ) -> None:
         self._model = model
         self._prompts = prompts

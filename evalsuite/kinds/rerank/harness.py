@@ -96,7 +96,7 @@ class RerankHarness:
         The prompt has the first documents of the corpus in the place of those that a search
         would find.
         """
-        from evalsuite.engines.generators import context_length
+        from evalsuite.engines.choice import context_length
         from evalsuite.kinds.rerank.retrieve import first_candidates
 
         found = first_candidates(task, encoder, context)

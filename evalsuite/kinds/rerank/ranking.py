@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from evalsuite.engines.generators import not_finite
+from evalsuite.engines.generation import not_finite
 from evalsuite.kinds.rerank.permutation import parse_permutation
 from evalsuite.kinds.rerank.prompts import PromptWriter
 from evalsuite.kinds.rerank.settings import Rerank

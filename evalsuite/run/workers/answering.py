@@ -13,10 +13,10 @@ from multiprocessing.connection import Connection
 from queue import PriorityQueue
 from typing import Any
 
-from evalsuite.engines.batched import BatchedEncoder, Prepared
+from evalsuite.engines.batched_encoder import BatchedEncoder, PreparedTexts
+from evalsuite.engines.call_scheduler import OngoingCall
 from evalsuite.engines.protocols import Encoder, Generator, SharedGenerator
 from evalsuite.engines.remote import Answer, Ask, Failure, Part
-from evalsuite.engines.vllm.window import Ongoing
 from evalsuite.errors import EngineError, EvalsuiteError
 from evalsuite.run.workers.events import EngineBusy, Event
 
@@ -57,7 +57,7 @@ class Call:
     harness: Harness | None = field(compare=False, default=None)
     ask: Ask | None = field(compare=False, default=None)
     """``None``: all jobs are done."""
-    prepared: Prepared | None = field(compare=False, default=None)
+    prepared: PreparedTexts | None = field(compare=False, default=None)
 
 
 Calls = PriorityQueue[Call]
@@ -109,7 +109,7 @@ class _Begun:
     job: int
     harness: Harness
     number: int
-    ongoing: Ongoing[Any]
+    ongoing: OngoingCall[Any]
     news: _News
 
     def tell(self) -> None:
@@ -134,7 +134,7 @@ def _begin(engine: SharedGenerator, call: Call) -> _Begun | None:
     (requests,), rank = call.ask.arguments, (call.job, call.arrival)
     news = _News(call.harness, call.ask.number)
     try:
-        ongoing: Ongoing[Any] = (
+        ongoing: OngoingCall[Any] = (
             engine.start_scoring(requests, rank)
             if call.ask.kind == "score"
             else engine.start_generating(requests, news.add, rank)
@@ -146,7 +146,7 @@ def _begin(engine: SharedGenerator, call: Call) -> _Begun | None:
 
 
 def _answer(
-    engine: Encoder | Generator, harness: Harness, ask: Ask, prepared: Prepared | None
+    engine: Encoder | Generator, harness: Harness, ask: Ask, prepared: PreparedTexts | None
 ) -> None:
     """Answer a call."""
     started = time.perf_counter()
@@ -161,7 +161,7 @@ def _answer(
 
 
 def _call(
-    engine: Encoder | Generator, ask: Ask, prepared: Prepared | None, news: Callable[..., None]
+    engine: Encoder | Generator, ask: Ask, prepared: PreparedTexts | None, news: Callable[..., None]
 ) -> Any:
     if prepared is not None:
         assert isinstance(engine, BatchedEncoder)

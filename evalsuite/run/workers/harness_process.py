@@ -13,7 +13,7 @@ from multiprocessing.connection import Connection
 from typing import NoReturn
 
 from evalsuite.engines.choice import generator_engine
-from evalsuite.engines.generators import wave_of
+from evalsuite.engines.load import wave_of
 from evalsuite.engines.remote import RemoteEncoder, RemoteGenerator
 from evalsuite.run.workers.jobs import JobRunner
 from evalsuite.run.workers.process import (

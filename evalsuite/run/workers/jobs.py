@@ -11,9 +11,9 @@ from dataclasses import dataclass, replace
 from evalsuite.engines.device import engine_version, resolve_device, resolve_dtype
 from evalsuite.engines.protocols import Encoder, Generator
 from evalsuite.engines.remote import RemoteEngine
-from evalsuite.engines.transformers.cached import CachedModel
-from evalsuite.engines.vectors.files import VectorFiles
+from evalsuite.engines.transformers.unified_model import UnifiedModel
 from evalsuite.engines.vectors.shared import shared_vectors
+from evalsuite.engines.vectors.vector_files import VectorFiles
 from evalsuite.errors import EvalsuiteError, TaskSkipped
 from evalsuite.judging.judge import JudgeEngine
 from evalsuite.kinds import table as dispatch
@@ -25,7 +25,7 @@ from evalsuite.run.workers import events
 from evalsuite.run.workers.spec import JobSpec, WorkerSpec, context_of
 from evalsuite.store import Store
 
-Engine = Encoder | Generator | JudgeEngine | CachedModel
+Engine = Encoder | Generator | JudgeEngine | UnifiedModel
 
 
 @dataclass(slots=True)
@@ -167,7 +167,7 @@ class JobRunner:
         task, context = job.task, self._context(index, job)
         if isinstance(engine, RemoteEngine):
             return _evaluate_remotely(task, engine, context)
-        if isinstance(engine, CachedModel):
+        if isinstance(engine, UnifiedModel):
             return dispatch.cached_harness(task).evaluate(task, engine, context)
         if isinstance(engine, Encoder):
             if task.retrieves:

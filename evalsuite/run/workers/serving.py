@@ -20,7 +20,7 @@ from multiprocessing.connection import Connection, wait
 from queue import PriorityQueue
 from typing import Any
 
-from evalsuite.engines.batched import BatchedEncoder
+from evalsuite.engines.batched_encoder import BatchedEncoder
 from evalsuite.engines.protocols import Encoder, Generator, SharedGenerator
 from evalsuite.engines.remote import Answer, Ask, Failure
 from evalsuite.run.workers.answering import (

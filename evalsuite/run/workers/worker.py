@@ -17,7 +17,6 @@ from dataclasses import dataclass
 
 from evalsuite.engines.choice import generator_engine
 from evalsuite.engines.protocols import Encoder, Generator
-from evalsuite.engines.transformers.cached import CachedModel
 from evalsuite.errors import EvalsuiteError
 from evalsuite.run.workers import events
 from evalsuite.run.workers.jobs import Engine, JobRunner
@@ -99,18 +98,20 @@ def load_engine(spec: WorkerSpec) -> Engine:
         )
     first = spec.jobs[0].signature
     if spec.cached:
-        return CachedModel(
+        from evalsuite.engines.load import load_unified
+
+        return load_unified(
             checkpoint,
             device=options.device,
             dtype=options.dtype,
             embed_length=options.embed_length,
         )
     if spec.world == "embedding":
-        from evalsuite.engines.encoders import load_encoder
+        from evalsuite.engines.load import load_encoder
 
         return load_encoder(checkpoint, device=options.device, dtype=options.dtype)
-    from evalsuite.engines.encoders import loading
-    from evalsuite.engines.generators import load_generator
+    from evalsuite.engines.load import load_generator
+    from evalsuite.engines.load_errors import loading
 
     with loading(checkpoint, "model"):
         return load_generator(

@@ -13,7 +13,7 @@ import pytest
 
 from evalsuite.checkpoint.models import ChatProtocol, Checkpoint
 from evalsuite.data import local_info
-from evalsuite.engines.generators import load_generator
+from evalsuite.engines.load import load_generator
 from evalsuite.errors import DataError, EngineError, UsageError
 from evalsuite.judging.judge import Judge, describe, load_judge
 from evalsuite.judging.prompt import load_prompt

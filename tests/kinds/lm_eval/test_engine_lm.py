@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from evalsuite.checkpoint.models import ChatProtocol, Checkpoint
-from evalsuite.engines.generators import load_generator
+from evalsuite.engines.load import load_generator
 from evalsuite.engines.protocols import (
     Completion,
     Ended,

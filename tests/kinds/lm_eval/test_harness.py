@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from evalsuite.checkpoint.models import Checkpoint
-from evalsuite.engines.generators import load_generator
+from evalsuite.engines.load import load_generator
 from evalsuite.errors import DataError, TaskSkipped, UsageError
 from evalsuite.kinds.base import Context, Evaluation
 from evalsuite.kinds.lm_eval.harness import LmEvalHarness

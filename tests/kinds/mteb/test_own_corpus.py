@@ -15,7 +15,7 @@ import pytest
 import evalsuite.kinds.mteb.own_corpus as module
 import evalsuite.search.exact as searching
 from evalsuite.engines.protocols import Progress, Vectors
-from evalsuite.engines.vectors.cache import SHARD_TEXTS
+from evalsuite.engines.vectors.cached_encoder import SHARD_TEXTS
 from evalsuite.errors import DataError, EngineError
 from evalsuite.kinds.base import Context, Evaluation
 from evalsuite.kinds.mteb.harness import MtebHarness

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from evalsuite.checkpoint.models import Checkpoint, EmbeddingProtocol, Wrapper
-from evalsuite.engines.transformers.cached import CachedModel
-from evalsuite.engines.vectors.files import VectorFiles
+from evalsuite.engines.transformers.unified_model import UnifiedModel
+from evalsuite.engines.vectors.vector_files import VectorFiles
 from evalsuite.errors import DataError
 from evalsuite.kinds.base import Context
 from evalsuite.kinds.rag.data import Document, Question, World, load_world
@@ -46,8 +46,10 @@ def write(path: Path, rows: list[dict[str, Any]]) -> Path:
 
 
 @pytest.fixture(scope="module")
-def model(tmp_path_factory: pytest.TempPathFactory) -> CachedModel:
-    return CachedModel(checkpoint_at(tmp_path_factory.mktemp("rag")), dtype="float32", device="cpu")
+def model(tmp_path_factory: pytest.TempPathFactory) -> UnifiedModel:
+    return UnifiedModel(
+        checkpoint_at(tmp_path_factory.mktemp("rag")), dtype="float32", device="cpu"
+    )
 
 
 def checkpoint_at(path: Path) -> Checkpoint:
@@ -87,7 +89,7 @@ def task(tmp_path: Path, **rag: Any) -> Task:
 
 
 def test_a_causal_cache_answers_as_the_same_tokens_without_a_cache(
-    model: CachedModel, context: Context, tmp_path: Path
+    model: UnifiedModel, context: Context, tmp_path: Path
 ) -> None:
     found = {}
     for number, method in enumerate(
@@ -104,7 +106,7 @@ def test_a_causal_cache_answers_as_the_same_tokens_without_a_cache(
 
 
 def test_one_row_a_question_and_nothing_is_asked_twice(
-    model: CachedModel, context: Context, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    model: UnifiedModel, context: Context, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made = task(tmp_path, method="doc-cache")
     first = RagHarness().evaluate(made, model, context)
@@ -127,7 +129,7 @@ def test_one_row_a_question_and_nothing_is_asked_twice(
 
 
 def test_the_documents_found_are_those_of_brute_force(
-    model: CachedModel, context: Context, monkeypatch: pytest.MonkeyPatch
+    model: UnifiedModel, context: Context, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Over several blocks, with equal documents: the first of them is found."""
     monkeypatch.setattr("evalsuite.search.exact.DOCUMENT_BLOCK", 7)
@@ -165,7 +167,7 @@ def kept(folder: Path) -> set[Path]:
 
 @pytest.mark.parametrize("changed", ["code", "torch", "precision", "device", "engine", "corpus"])
 def test_vectors_and_finds_of_something_else_are_not_used(
-    model: CachedModel, context: Context, tmp_path: Path, changed: str
+    model: UnifiedModel, context: Context, tmp_path: Path, changed: str
 ) -> None:
     """What a run left is used again by the same, and by nothing that differs in any way."""
     world = world_of(["clock tower", "slate"], ["clock"])
@@ -185,7 +187,7 @@ def test_vectors_and_finds_of_something_else_are_not_used(
         elif changed == "device":
             patch.setattr(model, "device", "cuda")
         elif changed == "engine":
-            patch.setattr(CachedModel, "version", "another 1.0")
+            patch.setattr(UnifiedModel, "version", "another 1.0")
         else:
             world = world_of(["clock tower", "slates"], ["clock"])
         patch.setattr(model, "embed_many", refuse)
@@ -194,7 +196,7 @@ def test_vectors_and_finds_of_something_else_are_not_used(
 
 
 def test_vectors_of_another_retriever_belong_to_the_precision_it_ran_in(
-    model: CachedModel, context: Context, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    model: UnifiedModel, context: Context, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """``auto`` is bfloat16 on a machine that multiplies it and float32 on another one."""
     world = world_of(["clock tower", "slate"], ["clock"])
@@ -271,7 +273,7 @@ def test_two_documents_of_one_id_are_refused(tmp_path: Path) -> None:
 
 
 def test_latency_times_every_phase_of_every_cell(
-    model: CachedModel, context: Context, tmp_path: Path
+    model: UnifiedModel, context: Context, tmp_path: Path
 ) -> None:
     latency = {"lengths": [20, 60, 5000], "least": 2, "most": 2, "new_tokens": 3, "searched": 10}
     found = RagHarness().evaluate(task(tmp_path, latency=latency), model, context)

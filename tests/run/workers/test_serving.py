@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from evalsuite.checkpoint.models import Checkpoint
-from evalsuite.engines.encoders import load_encoder
+from evalsuite.engines.load import load_encoder
 from evalsuite.engines.protocols import Encoder
 from evalsuite.registry.load import Registry
 from evalsuite.run.options import RunOptions

@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from evalsuite.engines.batching import Batcher, distinct, embed_distinct
+from evalsuite.engines.length_batches import LengthBatcher, distinct, embed_distinct
 from evalsuite.engines.protocols import Progress, Rendered, Vectors
 from evalsuite.errors import EngineError
 
 
 @dataclass(frozen=True, slots=True)
-class Prepared:
+class PreparedTexts:
     """Texts as an encoder needs them: all that can be done without the model is done."""
 
     texts: tuple[str, ...]
@@ -35,7 +35,7 @@ class BatchedEncoder(ABC):
     The first step may run in another thread, while the model is busy with other texts.
     """
 
-    _batcher: Batcher
+    _batcher: LengthBatcher
     _model: Any
 
     @property
@@ -67,7 +67,7 @@ class BatchedEncoder(ABC):
         """See :class:`~evalsuite.engines.protocols.Encoder`."""
         return self.embed(self.prepare(texts, prefix), progress)
 
-    def prepare(self, texts: Sequence[str], prefix: str = "") -> Prepared:
+    def prepare(self, texts: Sequence[str], prefix: str = "") -> PreparedTexts:
         """Leave out repetitions and tokenise.
 
         Args:
@@ -76,9 +76,9 @@ class BatchedEncoder(ABC):
         """
         kept, index = distinct(texts)
         lengths, model_input = self._tokenise(kept, prefix) if kept else ([], None)
-        return Prepared(tuple(kept), index, tuple(lengths), model_input)
+        return PreparedTexts(tuple(kept), index, tuple(lengths), model_input)
 
-    def embed(self, prepared: Prepared, progress: Progress | None = None) -> Vectors:
+    def embed(self, prepared: PreparedTexts, progress: Progress | None = None) -> Vectors:
         """Run the model.
 
         Args:
@@ -109,5 +109,5 @@ class BatchedEncoder(ABC):
         """Tokens of each text, and what :meth:`_forward` needs."""
 
     @abstractmethod
-    def _forward(self, prepared: Prepared, batch: Sequence[int]) -> Vectors:
+    def _forward(self, prepared: PreparedTexts, batch: Sequence[int]) -> Vectors:
         """Embed the distinct texts at these indices; shape ``(len(batch), d)``."""

@@ -10,11 +10,11 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM
 
-from evalsuite.engines.encoders import load_encoder
-from evalsuite.engines.transformers.cached import CachedModel, equal_lengths
+from evalsuite.engines.load import load_encoder, load_unified
 from evalsuite.engines.transformers.key_values import read_key_values, write_key_values
+from evalsuite.engines.transformers.unified_model import UnifiedModel
 from evalsuite.errors import CheckpointError, EngineError, UsageError
-from helpers.tiny_cached import FAMILIES, make_tiny_cached
+from helpers.tiny_unified import FAMILIES, make_tiny_unified
 
 DOCUMENT = "The Ossel rises at the Three Kettles and flows to the Bay of Lorn."
 PROMPT = "\n<|user|>\nWhere does it rise?\n<|assistant|>\nThe answer is"
@@ -26,10 +26,10 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("cached")
 
 
-def load(folder: Path, family: str, attention: str, **options: Any) -> tuple[CachedModel, Path]:
+def load(folder: Path, family: str, attention: str, **options: Any) -> tuple[UnifiedModel, Path]:
     path = folder / f"{family}-{attention}"
-    checkpoint = make_tiny_cached(path, family, attention)
-    return CachedModel(checkpoint, device="cpu", dtype="float32", **options), path
+    checkpoint = make_tiny_unified(path, family, attention)
+    return load_unified(checkpoint, device="cpu", dtype="float32", **options), path
 
 
 def naive_logits(path: Path, ids: list[int], both_ways: int) -> torch.Tensor:
@@ -90,7 +90,7 @@ def test_a_bidirectional_cache_is_the_masked_pass(folder: Path, family: str) -> 
 @pytest.mark.parametrize("attention", ["bidirectional", "causal"])
 def test_vectors_are_the_encoders_normalised(folder: Path, attention: str) -> None:
     model, path = load(folder, "mistral-window", attention)
-    checkpoint = make_tiny_cached(path, "mistral-window", attention)
+    checkpoint = make_tiny_unified(path, "mistral-window", attention)
     expected = load_encoder(checkpoint, device="cpu", dtype="float32").encode(
         [DOCUMENT, "Pell"], checkpoint.embedding.prefix("")
     )
@@ -135,9 +135,9 @@ def test_two_caches_side_by_side(folder: Path) -> None:
 
 
 def test_a_cache_survives_the_disk_bit_by_bit(folder: Path, tmp_path: Path) -> None:
-    checkpoint = make_tiny_cached(tmp_path / "model", "llama", "bidirectional")
+    checkpoint = make_tiny_unified(tmp_path / "model", "llama", "bidirectional")
     for dtype, width in (("float32", 4), ("bfloat16", 2)):
-        model = CachedModel(checkpoint, device="cpu", dtype=dtype)  # type: ignore[arg-type]
+        model = load_unified(checkpoint, device="cpu", dtype=dtype)  # type: ignore[arg-type]
         states = model.key_values(model.texts.embedding_ids(DOCUMENT))
         path = tmp_path / f"{dtype}.safetensors"
         write_key_values(states, path)
@@ -164,11 +164,6 @@ def test_no_end_of_text_comes_first_and_stop_can_be_left_out(folder: Path) -> No
     assert len(model.generate(None, prompt, STEPS, stop=False).token_ids) == STEPS
 
 
-def test_texts_of_one_length_share_a_batch_and_no_others() -> None:
-    batches = list(equal_lengths([3, 5, 3, 5, 3, 9], 6))
-    assert sorted(map(sorted, batches)) == [[0, 2], [1], [3], [4], [5]]
-
-
 def test_embed_length_cuts_the_text(folder: Path) -> None:
     model, _ = load(folder, "llama", "bidirectional", embed_length=20)
     assert len(model.texts.embedding_ids(DOCUMENT)) == 20
@@ -178,8 +173,8 @@ def test_what_does_not_fit_is_said(folder: Path) -> None:
     model, path = load(folder, "llama", "bidirectional")
     with pytest.raises(EngineError, match="more than the model's 1024 positions"):
         model.generate(None, (5,) * 1020, 5)
-    checkpoint = make_tiny_cached(path, "llama", "bidirectional")
+    checkpoint = make_tiny_unified(path, "llama", "bidirectional")
     with pytest.raises(UsageError, match="--embed-length 2000 is beyond the 1024 positions"):
-        CachedModel(checkpoint, embed_length=2000)
+        load_unified(checkpoint, embed_length=2000)
     with pytest.raises(CheckpointError, match="--as grit or causal"):
-        CachedModel(checkpoint.model_copy(update={"embedding": None}))
+        load_unified(checkpoint.model_copy(update={"embedding": None}))

@@ -18,17 +18,19 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from evalsuite.engines.device import engine_version, resolve_device, resolve_dtype
-from evalsuite.engines.encoders import loading
-from evalsuite.engines.protocols import Device, DType, Vectors
-from evalsuite.engines.transformers.cacheable import why_not_cached
-from evalsuite.engines.transformers.encoder import NO_WINDOW, TextTokenizer
+from evalsuite.engines import attention_probe
+from evalsuite.engines.device import DeviceName, DTypeName, engine_version
+from evalsuite.engines.length_batches import pack
+from evalsuite.engines.load_errors import loading
+from evalsuite.engines.protocols import Vectors
+from evalsuite.engines.transformers.encoder import NO_WINDOW
 from evalsuite.engines.transformers.key_values import KeyValues
-from evalsuite.errors import CheckpointError, EngineError, UsageError
+from evalsuite.engines.transformers.unified_texts import UnifiedTexts
+from evalsuite.errors import EngineError
 from evalsuite.results.suspicions import refused
 
 if TYPE_CHECKING:
-    from evalsuite.checkpoint.models import Checkpoint, EmbeddingProtocol
+    from evalsuite.checkpoint.models import Checkpoint
 
 ENGINE = "transformers-cached"
 BATCH_TOKENS = {"cpu": 4096, "cuda": 32768}
@@ -57,13 +59,13 @@ class Generated:
     """Seconds for the other tokens."""
 
 
-class CachedModel:
+class UnifiedModel:
     """A causal language model that embeds and generates.
 
     Args:
         checkpoint: With an embedding protocol on the weights alone (not sentence-transformers).
         device: Where to run.
-        dtype: Precision of weights, activations and caches; ``auto`` as in generation.
+        dtype: Precision of weights, activations and caches.
         embed_length: Tokens after which a text to embed is cut; ``None`` for all positions.
 
     Raises:
@@ -76,17 +78,17 @@ class CachedModel:
         self,
         checkpoint: Checkpoint,
         *,
-        device: Device = "auto",
-        dtype: DType = "auto",
+        device: DeviceName,
+        dtype: DTypeName,
         embed_length: int | None = None,
     ) -> None:
         import torch
         from transformers import AutoModelForCausalLM
 
-        self.texts = CachedTexts(checkpoint, embed_length)
+        self.texts = UnifiedTexts(checkpoint, embed_length)
         self._protocol = self.texts.protocol
-        self.device = resolve_device(device)
-        self.dtype = resolve_dtype(dtype, self.device, "generative")
+        self.device = device
+        self.dtype = dtype
         with loading(checkpoint, "model"):
             model: Any = AutoModelForCausalLM.from_pretrained(
                 checkpoint.path,
@@ -158,8 +160,9 @@ class CachedModel:
         """
         import torch
 
+        lengths = [len(row) for row in rows]
         vectors = np.empty((len(rows), self.size), dtype=np.float32)
-        for batch in equal_lengths([len(row) for row in rows], BATCH_TOKENS[self.device]):
+        for batch in pack(lengths, BATCH_TOKENS[self.device], equal=True):
             with torch.inference_mode():
                 hidden, _ = self._embedding_pass([rows[i] for i in batch], use_cache=False)
                 vectors[batch] = self._pool(hidden, pooled_from)
@@ -308,93 +311,17 @@ class CachedModel:
         return vectors
 
     def _verify_attention(self) -> None:
-        """Check by what the model does that the switch works, in both positions.
+        """Check by what the model does that the attention is switched for embedding.
 
         Raises:
-            EngineError: If the first token's states depend on the last token and should not, or
-                the reverse.
+            EngineError: If hidden states depend on later tokens and should not, or the reverse.
         """
         import torch
 
-        one = [5, 12, 19, 26, 33, 40, 47, 54]
+        vocabulary = int(self._config.vocab_size)
+        before = slice(attention_probe.TOKENS - 1)
         with torch.inference_mode():
-            first, _ = self._embedding_pass([one], use_cache=False)
-            other, _ = self._embedding_pass([[*one[:-1], 55]], use_cache=False)
-        change = float((first - other)[0, 0].norm() / first[0, 0].norm())
-        sees_later = change > (1e-5 if self.dtype == "float32" else 5e-3)
-        if sees_later != (self._protocol.attention == "bidirectional"):
-            raise EngineError(
-                f"{type(self._model).__name__} does not embed with the "
-                f"{self._protocol.attention} attention that the protocol asks for",
-                "caching needs a decoder whose attention transformers can switch",
-            )
-
-
-class CachedTexts:
-    """The tokens of texts, for embedding and for generation; loads no weights.
-
-    Vectors are scaled to length 1: the authors' ``rag/eval.py`` leaves ``GritLM.encode`` at its
-    default, other than their script for MTEB.
-
-    Args:
-        checkpoint: With an embedding protocol on the weights alone.
-        embed_length: Tokens after which a text to embed is cut; ``None`` for all positions.
-
-    Raises:
-        CheckpointError: If the checkpoint has no such protocol, or no tokenizer that loads.
-        UsageError: If ``embed_length`` is beyond the model's positions.
-    """
-
-    def __init__(self, checkpoint: Checkpoint, embed_length: int | None = None) -> None:
-        from transformers import AutoTokenizer
-
-        if reason := why_not_cached(checkpoint):
-            raise CheckpointError(f"{checkpoint.name}: {reason}")
-        assert checkpoint.embedding is not None
-        self.positions = checkpoint.max_positions or 2048
-        if embed_length and embed_length > self.positions:
-            raise UsageError(
-                f"--embed-length {embed_length} is beyond the {self.positions} positions of "
-                f"{checkpoint.name}",
-                f"pass {self.positions} or less",
-            )
-        length = embed_length or self.positions
-        self.protocol: EmbeddingProtocol = checkpoint.embedding.model_copy(
-            update={"max_length": length, "normalize": True}
-        )
-        self._embedding = TextTokenizer(checkpoint, self.protocol)
-        with loading(checkpoint, "tokenizer"):
-            self.tokenizer: Any = AutoTokenizer.from_pretrained(
-                checkpoint.path, trust_remote_code=checkpoint.trust_remote_code
-            )
-        self.end_id: int | None = self.tokenizer.eos_token_id
-
-    def embedding_ids(self, text: str) -> tuple[int, ...]:
-        """A text in the format for embedding without an instruction, BOS included."""
-        return tuple(self._embedding.rows([text], self.protocol.prefix(""))[0])
-
-    @property
-    def pooled_from(self) -> int:
-        """First position of :meth:`embedding_ids` that enters the pooling."""
-        return self._embedding.instruction_length(self.protocol.prefix(""))
-
-    def ids(self, text: str, *, bos: bool) -> tuple[int, ...]:
-        """A text as it is, with or without the special tokens that the tokenizer adds."""
-        return tuple(self.tokenizer(text, add_special_tokens=bos)["input_ids"])
-
-    def text(self, ids: Sequence[int]) -> str:
-        """The text of generated tokens."""
-        return str(self.tokenizer.decode(list(ids), skip_special_tokens=True))
-
-
-def equal_lengths(lengths: Sequence[int], tokens: int) -> Iterator[list[int]]:
-    """Indices of texts of one length, in batches of ``tokens`` at most (or one text)."""
-    batch: list[int] = []
-    for index in sorted(range(len(lengths)), key=lambda i: -lengths[i]):
-        same = bool(batch) and lengths[index] == lengths[batch[0]]
-        if batch and not (same and (len(batch) + 1) * lengths[index] <= tokens):
-            yield batch
-            batch = []
-        batch.append(index)
-    if batch:
-        yield batch
+            hidden, _ = self._embedding_pass(attention_probe.probes(vocabulary), use_cache=False)
+        one, other = hidden[:, before].float()
+        shown = attention_probe.shown_attention(one, other, self.dtype)
+        attention_probe.check(type(self._model).__name__, shown, self._protocol.attention)

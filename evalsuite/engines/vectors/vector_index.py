@@ -20,7 +20,7 @@ class _Run(NamedTuple):
     rows: NDArray[np.uint16]
 
 
-class Places:
+class VectorIndex:
     """From the key of a text to a file and a row in it.
 
     Texts lie in a few sorted runs, each more than twice as long as the next: adding many calls'

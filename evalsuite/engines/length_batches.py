@@ -8,8 +8,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from evalsuite.engines.parallel_batches import ParallelBatches
 from evalsuite.engines.protocols import Progress, Vectors
-from evalsuite.engines.transformers.streams import Streams
 from evalsuite.errors import EngineError
 from evalsuite.results.suspicions import refused
 
@@ -40,8 +40,10 @@ def distinct(texts: Sequence[str]) -> tuple[list[str], NDArray[np.intp]]:
     return list(position), index
 
 
-def pack(lengths: Sequence[int], tokens: int, rows: int = MAX_ROWS) -> list[list[int]]:
-    """Put texts of like length together, the longest first.
+def pack(
+    lengths: Sequence[int], tokens: int, rows: int | None = None, *, equal: bool = False
+) -> list[list[int]]:
+    """Put texts of similar length together, the longest first.
 
     Starting with the longest shows at once whether the memory suffices.
 
@@ -49,17 +51,20 @@ def pack(lengths: Sequence[int], tokens: int, rows: int = MAX_ROWS) -> list[list
         lengths: Tokens of each text.
         tokens: Padded tokens of a batch: its rows times its longest text. A single text may
             have more.
-        rows: Texts in a batch at most.
+        rows: Texts in a batch at most; ``None`` for no limit.
+        equal: Whether all texts of a batch must have the same length, so that none is padded.
 
     Returns:
         Indices of the texts of each batch. Texts of the same length keep their order.
     """
     batches: list[list[int]] = []
-    room = 0
+    longest = room = 0
     for index in sorted(range(len(lengths)), key=lambda index: -lengths[index]):
-        if room == 0:
+        if room == 0 or (equal and lengths[index] != longest):
+            longest = lengths[index]
+            room = max(1, tokens // max(1, longest))
+            room = room if rows is None else min(rows, room)
             batches.append([])
-            room = min(rows, max(1, tokens // max(1, lengths[index])))
         batches[-1].append(index)
         room -= 1
     return batches
@@ -71,23 +76,25 @@ def is_out_of_memory(error: BaseException) -> bool:
     return isinstance(error, MemoryError) or any(sign in message for sign in _OUT_OF_MEMORY)
 
 
-class Batcher:
+class LengthBatcher:
     """Embeds in batches, with fewer at a time and smaller ones once the memory did not suffice.
 
     Args:
         tokens: Padded tokens of a batch at first.
         rows: Texts of a batch at most.
-        streams: Runs the batches; without, one after the other.
+        parallel: Runs several batches at a time; without it, one after the other.
 
     Attributes:
         tokens: Padded tokens of a batch.
-        streams: What runs the batches.
+        parallel: What runs the batches.
     """
 
-    def __init__(self, tokens: int, rows: int = MAX_ROWS, streams: Streams | None = None) -> None:
+    def __init__(
+        self, tokens: int, rows: int = MAX_ROWS, parallel: ParallelBatches | None = None
+    ) -> None:
         self.tokens = tokens
         self._rows = rows
-        self.streams = streams or Streams()
+        self.parallel = parallel or ParallelBatches()
 
     def run(
         self, lengths: Sequence[int], forward: Forward, done: Callable[[Sequence[int]], None]
@@ -96,8 +103,8 @@ class Batcher:
 
         Args:
             lengths: Tokens of each text.
-            forward: Embeds some of them; called from several threads at once where there are
-                several streams.
+            forward: Embeds some of them; called from several threads at once where
+                batches run in parallel.
             done: Told the indices of each finished batch, in the calling thread.
 
         Returns:
@@ -114,7 +121,7 @@ class Batcher:
             batches = [[rest[place] for place in places] for places in packed]
             finished: set[int] = set()
             errors: dict[int, Exception] = {}
-            for place, outcome in self.streams.run(forward, batches):
+            for place, outcome in self.parallel.run(forward, batches):
                 if isinstance(outcome, Exception):
                     errors[place] = outcome
                     continue
@@ -137,8 +144,8 @@ class Batcher:
     def _shrink(self, lengths: Sequence[int]) -> None:
         """Ask for half as much memory after a batch of texts of these lengths did not fit."""
         longest = max(lengths)
-        if self.streams.count > 1:
-            self.streams.count //= 2
+        if self.parallel.count > 1:
+            self.parallel.count //= 2
         elif len(lengths) == 1:
             raise EngineError(
                 f"out of memory with a single text of {longest} tokens",
@@ -153,7 +160,7 @@ def embed_distinct(
     lengths: Sequence[int],
     index: NDArray[np.intp],
     forward: Forward,
-    batcher: Batcher,
+    batcher: LengthBatcher,
     progress: Progress | None,
 ) -> Vectors:
     """Embed distinct texts, and give each text of the call its vector.

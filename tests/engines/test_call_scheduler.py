@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from evalsuite.engines.vllm.window import Ongoing, Pass, Window
+from evalsuite.engines.call_scheduler import CallScheduler, OngoingCall, Pass
 
 
 @dataclass
@@ -49,7 +49,7 @@ class Script:
             del self.inside[name]
 
 
-def call(rank: int, *prompts: tuple[int, int], broken: int | None = None) -> Ongoing[int]:
+def call(rank: int, *prompts: tuple[int, int], broken: int | None = None) -> OngoingCall[int]:
     answers: dict[int, int] = {}
 
     def heard(index: int, answer: int) -> None:
@@ -57,7 +57,7 @@ def call(rank: int, *prompts: tuple[int, int], broken: int | None = None) -> Ong
             raise ArithmeticError("no number")
         answers[index] = answer
 
-    return Ongoing(
+    return OngoingCall(
         len(prompts),
         lambda index: Pass(prompts[index], None),
         heard,
@@ -66,13 +66,13 @@ def call(rank: int, *prompts: tuple[int, int], broken: int | None = None) -> Ong
     )
 
 
-def run(window: Window, *calls: Ongoing[int]) -> None:
+def run(scheduler: CallScheduler, *calls: OngoingCall[int]) -> None:
     for one in calls:
-        window.open(one)
+        scheduler.open(one)
     for _ in range(100):
         if all(one.done for one in calls):
             return
-        window.step()
+        scheduler.step()
     raise AssertionError("it does not end")
 
 
@@ -80,7 +80,7 @@ def test_the_room_that_the_earliest_leaves_is_filled_from_the_next() -> None:
     engine = Script()
     late = call(2, (20, 1), (21, 1))
     early = call(1, (10, 5), (11, 1), (12, 1))
-    run(Window(engine, 2), late, early)
+    run(CallScheduler(engine, 2), late, early)
     assert engine.added == [10, 11, 12, 20, 21]
     assert engine.together == [{10, 11}, {10, 12}, {10, 20}, {10, 21}, {10}]
     assert (early.result(), late.result()) == ([10, 11, 12], [20, 21])
@@ -90,20 +90,20 @@ def test_the_room_that_the_earliest_leaves_is_filled_from_the_next() -> None:
 
 def test_a_call_that_begins_while_a_later_one_runs_comes_next() -> None:
     engine = Script()
-    window = Window(engine, 1)
+    scheduler = CallScheduler(engine, 1)
     late, early = call(2, (20, 1), (21, 1)), call(1, (10, 1))
-    window.open(late)
-    window.step()
-    run(window, early)
-    run(window)
+    scheduler.open(late)
+    scheduler.step()
+    run(scheduler, early)
+    run(scheduler)
     assert engine.added == [20, 10]
-    run(window, call(3, (30, 1)))
+    run(scheduler, call(3, (30, 1)))
     assert engine.added == [20, 10, 21, 30]
 
 
 def test_a_call_without_requests_is_done() -> None:
     nothing = call(1)
-    Window(Script(), 1).open(nothing)
+    CallScheduler(Script(), 1).open(nothing)
     assert nothing.done
     assert nothing.result() == []
 
@@ -111,7 +111,7 @@ def test_a_call_without_requests_is_done() -> None:
 def test_a_request_that_is_not_taken_fails_its_call_alone() -> None:
     engine = Script(refused=11)
     first, second = call(1, (10, 9), (11, 1)), call(2, (20, 2))
-    run(Window(engine, 4), first, second)
+    run(CallScheduler(engine, 4), first, second)
     with pytest.raises(ValueError, match="too long"):
         first.result()
     assert second.result() == [20]
@@ -123,7 +123,7 @@ def test_an_answer_that_is_none_fails_its_call_alone() -> None:
     engine = Script()
     first = call(1, (10, 1), (11, 1), (12, 9), broken=10)
     second = call(2, (20, 1))
-    run(Window(engine, 4), first, second)
+    run(CallScheduler(engine, 4), first, second)
     with pytest.raises(ArithmeticError, match="no number"):
         first.result()
     assert second.result() == [20]
@@ -133,31 +133,31 @@ def test_an_answer_that_is_none_fails_its_call_alone() -> None:
 def test_a_step_that_fails_is_told_apart_by_running_the_calls_alone() -> None:
     engine = Script(bad=20)
     first, second, third = call(1, (10, 2), (11, 1)), call(2, (20, 1)), call(3, (30, 1))
-    window = Window(engine, 4)
-    run(window, first, second, third)
+    scheduler = CallScheduler(engine, 4)
+    run(scheduler, first, second, third)
     assert first.result() == [10, 11]
     with pytest.raises(RuntimeError, match="NaN"):
         second.result()
     assert third.result() == [30]
     assert engine.together == [{10, 11}, {10}, {30}]
     assert engine.added == [10, 11, 20, 30, 10, 11, 20, 30]
-    run(window, call(4, (40, 1)), call(5, (50, 1)))
+    run(scheduler, call(4, (40, 1)), call(5, (50, 1)))
     assert engine.together[-1] == {40, 50}
 
 
 def test_a_cancelled_call_leaves_the_engine() -> None:
     engine = Script()
-    window = Window(engine, 2)
+    scheduler = CallScheduler(engine, 2)
     first, second = call(1, (10, 9), (11, 9), (12, 9)), call(2, (20, 1))
-    window.open(first)
-    window.open(second)
-    window.step()
-    window.cancel(first)
+    scheduler.open(first)
+    scheduler.open(second)
+    scheduler.step()
+    scheduler.cancel(first)
     assert engine.inside == {}
     assert first.done
-    run(window, second)
+    run(scheduler, second)
     assert engine.added == [10, 11, 20]
-    window.cancel(second)
+    scheduler.cancel(second)
     assert second.result() == [20]
 
 
@@ -170,8 +170,8 @@ def test_a_call_goes_on_where_the_last_of_several_answers_asks_for_more() -> Non
             one.waiting.append(3)
 
     prompts = [(0, 1), (1, 1), (2, 1), (3, 1)]
-    one = Ongoing(3, lambda index: Pass(prompts[index], None), heard, lambda: answers)
+    one = OngoingCall(3, lambda index: Pass(prompts[index], None), heard, lambda: answers)
     engine = Script()
-    run(Window(engine, 10), one)
+    run(CallScheduler(engine, 10), one)
     assert engine.together == [{0, 1, 2}, {3}]
     assert one.result() == [0, 1, 2, 3]

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from evalsuite.engines.device import DTypeName
 from evalsuite.errors import EngineError
 from evalsuite.schema import Attention
 
 TOKENS: Final = 8
 """Tokens of a probe."""
 
-_CHANGE: Final = {"float32": 1e-5, "bfloat16": 5e-3, "float16": 5e-3}
+_CHANGE: Final[dict[DTypeName, float]] = {"float32": 1e-5, "bfloat16": 5e-3, "float16": 5e-3}
 """Relative change of a hidden state that is more than rounding. Causal models show 0, or rounding
 in a mixture of experts, where the tokens of an expert share a product of matrices."""
 
@@ -25,8 +26,8 @@ def probes(vocabulary: int) -> tuple[list[int], list[int]]:
     return one, [*one[:-1], (one[-1] + 1) % vocabulary]
 
 
-def changed(first: Any, second: Any, dtype: str) -> Any:
-    """Which positions before the last token saw it.
+def shown_attention(first: Any, second: Any, dtype: DTypeName) -> Attention | None:
+    """How a model attends, by the positions before the last token whose states it changed.
 
     Args:
         first: Hidden states of the one probe before its last token, shape ``(…, d)``, float32.
@@ -34,9 +35,12 @@ def changed(first: Any, second: Any, dtype: str) -> Any:
         dtype: Precision that they were computed in.
 
     Returns:
-        Booleans of the shape ``(…)``.
+        ``causal`` where no position changed, ``bidirectional`` where all did, else ``None``.
     """
-    return (first - second).norm(dim=-1) / first.norm(dim=-1) > _CHANGE[dtype]
+    changed = (first - second).norm(dim=-1) / first.norm(dim=-1) > _CHANGE[dtype]
+    if changed.all():
+        return "bidirectional"
+    return None if changed.any() else "causal"
 
 
 def check(model: str, observed: Attention | None, wanted: Attention | None) -> None:

@@ -15,9 +15,9 @@ import pytest
 import torch
 from transformers import AutoConfig, AutoModel
 
-from evalsuite.engines.batching import Batcher
-from evalsuite.engines.encoders import load_encoder
-from evalsuite.engines.transformers.streams import FAMILIES, Streams, can_run_side_by_side
+from evalsuite.engines.length_batches import LengthBatcher
+from evalsuite.engines.load import load_encoder
+from evalsuite.engines.parallel_batches import FAMILIES, ParallelBatches, can_run_side_by_side
 from evalsuite.errors import EngineError
 from helpers.tiny_encoders import checkpoint, save_model
 
@@ -51,7 +51,7 @@ def test_batches_run_at_once_and_share_the_threads(count: int, each: int) -> Non
         return constant(batch)
 
     batches = [[3 * place] for place in range(2 * count)]
-    found: dict[int, Any] = dict(Streams(count).run(forward, batches))
+    found: dict[int, Any] = dict(ParallelBatches(count).run(forward, batches))
     assert [found[place].ravel().tolist() for place in range(2 * count)] == batches
     assert threads == [each] * 2 * count
     assert torch.get_num_threads() == 4
@@ -70,7 +70,7 @@ def test_a_lone_batch_has_all_threads() -> None:
         callers.append((torch.get_num_threads(), threading.current_thread()))
         return constant(batch)
 
-    assert len(list(Streams(4).run(forward, [[0, 1]]))) == 1
+    assert len(list(ParallelBatches(4).run(forward, [[0, 1]]))) == 1
     assert callers == [(4, threading.current_thread())]
 
 
@@ -89,14 +89,14 @@ def test_the_first_batch_that_fails_is_told_and_later_ones_are_not_begun(count: 
         second_failed.set()
         raise ValueError("later")
 
-    found = list(Streams(count).run(forward, [[place] for place in range(50)]))
+    found = list(ParallelBatches(count).run(forward, [[place] for place in range(50)]))
     assert str(dict(found)[0]) == "first"
     assert len(begun) < 50
     with pytest.raises(ValueError, match="first"):
-        Batcher(1, streams=Streams(count)).run([1] * 50, forward, lambda _: None)
+        LengthBatcher(1, parallel=ParallelBatches(count)).run([1] * 50, forward, lambda _: None)
 
 
-def test_an_interrupt_ends_the_streams() -> None:
+def test_an_interrupt_ends_the_batches_that_run() -> None:
     begun: list[int] = []
 
     def forward(batch: Sequence[int]) -> np.ndarray:
@@ -108,7 +108,7 @@ def test_an_interrupt_ends_the_streams() -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        Batcher(1, streams=Streams(3)).run([1] * 50, forward, interrupted)
+        LengthBatcher(1, parallel=ParallelBatches(3)).run([1] * 50, forward, interrupted)
     assert len(begun) < 50
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("stream")]
 
@@ -131,23 +131,23 @@ def test_lack_of_memory_means_fewer_at_a_time_before_smaller_ones() -> None:
             with lock:
                 used[0] -= len(batch)
 
-    streams = Streams(4)
-    batcher = Batcher(20, streams=streams)
+    parallel = ParallelBatches(4)
+    batcher = LengthBatcher(20, parallel=parallel)
     done: list[int] = []
     vectors = batcher.run([10] * 30, forward, done.extend)
     assert vectors[:, 0].tolist() == list(range(30))
     assert sorted(done) == list(range(30))
-    assert streams.count == 1
+    assert parallel.count == 1
     assert batcher.tokens == 20
     assert set(seen) == {2}
 
 
-def test_one_text_that_does_not_fit_alone_is_an_error_with_streams_too() -> None:
+def test_one_text_that_does_not_fit_alone_is_an_error_in_parallel_too() -> None:
     def forward(batch: Sequence[int]) -> np.ndarray:
         raise MemoryError
 
     with pytest.raises(EngineError, match="10 tokens"):
-        Batcher(20, streams=Streams(4)).run([10] * 8, forward, lambda _: None)
+        LengthBatcher(20, parallel=ParallelBatches(4)).run([10] * 8, forward, lambda _: None)
 
 
 @pytest.mark.parametrize("family", sorted(FAMILIES))
@@ -208,7 +208,7 @@ def test_other_models_run_one_batch_at_a_time(tmp_path: Path, changed: dict[str,
     path = save_model(tmp_path, changed.pop("family", "llama"), **changed)
     assert not can_run_side_by_side(AutoModel.from_pretrained(path))
     encoder: Any = load_encoder(checkpoint(path), device="cpu", dtype="float32")
-    assert encoder._batcher.streams.count == 1
+    assert encoder._batcher.parallel.count == 1
 
 
 def test_code_of_the_checkpoint_runs_one_batch_at_a_time(tmp_path: Path) -> None:
@@ -225,10 +225,10 @@ def test_vectors_do_not_depend_on_how_many_run_at_once(tmp_path: Path, family: s
     attention = None if family == "bert" else "bidirectional"
     encoder: Any = load_encoder(checkpoint(path, attention=attention), dtype="float32")
     texts = [f"{'word ' * (place % 11)}{place}" for place in range(200)]
-    encoder._batcher = Batcher(64)
+    encoder._batcher = LengthBatcher(64)
     alone = encoder.encode(texts)
-    streams = Streams.of(encoder._model, "cpu")
-    assert streams.count == 4
-    encoder._batcher = Batcher(64, streams=streams)
+    parallel = ParallelBatches.of(encoder._model, "cpu")
+    assert parallel.count == 4
+    encoder._batcher = LengthBatcher(64, parallel=parallel)
     for _ in range(3):
         np.testing.assert_allclose(encoder.encode(texts), alone, rtol=0, atol=1e-6)

@@ -7,7 +7,7 @@ import hashlib
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evalsuite.engines.vectors.index import KEY_BYTES, Places
+from evalsuite.engines.vectors.vector_index import KEY_BYTES, VectorIndex
 
 # Keys that agree in all but a byte or two, so that a comparison of a part would mix them up;
 # zeros at the end are where strings of bytes are cut.
@@ -17,29 +17,29 @@ KEY = st.tuples(BYTE, BYTE, BYTE).map(
 )
 
 
-def looked_up(places: Places, keys: list[bytes]) -> dict[bytes, tuple[str, int]]:
+def looked_up(vectors: VectorIndex, keys: list[bytes]) -> dict[bytes, tuple[str, int]]:
     return {
         keys[index]: (name, row)
-        for name, (indices, rows) in places.find(keys).items()
+        for name, (indices, rows) in vectors.find(keys).items()
         for index, row in zip(indices, rows, strict=True)
     }
 
 
 @given(st.lists(st.lists(KEY, min_size=1, max_size=9, unique=True), max_size=12))
 def test_places_are_those_of_a_dict(calls: list[list[bytes]]) -> None:
-    places, expected = Places(), dict[bytes, tuple[str, int]]()
+    index, expected = VectorIndex(), dict[bytes, tuple[str, int]]()
     everything = sorted({key for call in calls for key in call} | {bytes(KEY_BYTES), b"x" * 16})
     for number, call in enumerate(calls):
-        places.add(call, f"file {number}")
+        index.add(call, f"file {number}")
         expected |= {key: (f"file {number}", row) for row, key in enumerate(call)}
-        assert looked_up(places, everything) == expected
+        assert looked_up(index, everything) == expected
 
 
 def test_a_text_takes_some_bytes_however_many_there_are() -> None:
-    places = Places()
+    index = VectorIndex()
     keys = [hashlib.sha256(str(n).encode()).digest()[:KEY_BYTES] for n in range(50_000)]
     for first in range(0, len(keys), 500):
-        places.add(keys[first : first + 500], f"file {first}")
-    assert places.nbytes <= 22 * len(keys)
-    found = looked_up(places, keys)
+        index.add(keys[first : first + 500], f"file {first}")
+    assert index.nbytes <= 22 * len(keys)
+    found = looked_up(index, keys)
     assert found == {key: (f"file {n - n % 500}", n % 500) for n, key in enumerate(keys)}

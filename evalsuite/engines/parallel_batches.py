@@ -4,7 +4,7 @@ Cores that share a batch wait for each other after each of its some hundred oper
 Python in between. With a batch each they do not.
 
 Only for models whose forward pass changes nothing in the model: two passes at once must not see
-each other. ``test_streams.py`` checks this for the models of :data:`FAMILIES` (it
+each other. ``test_parallel_batches.py`` checks this for the models of :data:`FAMILIES` (it
 reads their source).
 """
 
@@ -64,7 +64,7 @@ def can_run_side_by_side(model: Any) -> bool:
     return found
 
 
-class Streams:
+class ParallelBatches:
     """Runs a function on batches, some at a time.
 
     Attributes:
@@ -75,7 +75,7 @@ class Streams:
         self.count = count
 
     @classmethod
-    def of(cls, model: Any, device: str) -> Streams:
+    def of(cls, model: Any, device: str) -> ParallelBatches:
         """As many as torch has threads, where model and device allow more than one."""
         import torch
 

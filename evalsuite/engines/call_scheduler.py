@@ -44,7 +44,7 @@ class Stepping(Protocol):
 
 
 @dataclass(eq=False, slots=True)
-class Ongoing(Generic[Result]):
+class OngoingCall(Generic[Result]):
     """A call that an engine works at."""
 
     passes: InitVar[int]
@@ -82,7 +82,7 @@ class Ongoing(Generic[Result]):
         return self.together()
 
 
-class Window:
+class CallScheduler:
     """Keeps an engine filled with the requests of the earliest calls.
 
     Where the engine fails with requests of several calls, these are run again one call after the
@@ -96,16 +96,16 @@ class Window:
     def __init__(self, engine: Stepping, size: int) -> None:
         self._engine = engine
         self._size = size
-        self._calls: list[Ongoing[Any]] = []
-        self._owners: dict[str, Ongoing[Any]] = {}
+        self._calls: list[OngoingCall[Any]] = []
+        self._owners: dict[str, OngoingCall[Any]] = {}
         self._names = count()
 
-    def open(self, call: Ongoing[Any]) -> None:
+    def open(self, call: OngoingCall[Any]) -> None:
         """Begin a call; it goes on with each :meth:`step`."""
         if not call.done:
             insort(self._calls, call, key=lambda one: one.rank)
 
-    def finish(self, call: Ongoing[Result]) -> list[Result]:
+    def finish(self, call: OngoingCall[Result]) -> list[Result]:
         """Work until a call that was opened is done; what it gives."""
         try:
             while not call.done:
@@ -114,7 +114,7 @@ class Window:
             self.cancel(call)
         return call.result()
 
-    def cancel(self, call: Ongoing[Any]) -> None:
+    def cancel(self, call: OngoingCall[Any]) -> None:
         """Give a call up; nothing, if it is done."""
         self._withdraw([call])
         call.waiting.clear()
@@ -155,7 +155,7 @@ class Window:
             except Exception as error:  # noqa: BLE001 - likewise
                 self._fail(call, error)
 
-    def _add(self, call: Ongoing[Any], index: int) -> None:
+    def _add(self, call: OngoingCall[Any], index: int) -> None:
         name = str(next(self._names))
         self._engine.add(name, call.build(index))
         self._owners[name] = call
@@ -171,17 +171,17 @@ class Window:
             call.waiting.extendleft(sorted(call.inside.values(), reverse=True))
         self._withdraw(concerned)
 
-    def _fail(self, call: Ongoing[Any], error: Exception) -> None:
+    def _fail(self, call: OngoingCall[Any], error: Exception) -> None:
         call.error = error
         self.cancel(call)
 
-    def _withdraw(self, calls: Iterable[Ongoing[Any]]) -> None:
+    def _withdraw(self, calls: Iterable[OngoingCall[Any]]) -> None:
         names = [name for call in calls for name in call.inside]
         if names:
             self._engine.abort(names)
         for name in names:
             self._owners.pop(name).inside.pop(name)
 
-    def _close(self, call: Ongoing[Any]) -> None:
+    def _close(self, call: OngoingCall[Any]) -> None:
         if call in self._calls:
             self._calls.remove(call)

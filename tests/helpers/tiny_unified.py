@@ -12,7 +12,7 @@ FAMILIES = ("llama", "mistral", "mistral-window", "qwen2", "qwen3")
 GRIT = Wrapper(template="<|user|>\n{instruction}\n<|embed|>\n", bare="<|embed|>\n")
 
 
-def make_tiny_cached(path: Path, family: str, attention: str, kind: str = "grit") -> Checkpoint:
+def make_tiny_unified(path: Path, family: str, attention: str, kind: str = "grit") -> Checkpoint:
     """Write a decoder of two layers with a byte-level tokenizer that adds a BOS."""
     import torch
     from transformers import AutoModelForCausalLM, MistralConfig, Qwen2Config, Qwen3Config

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from evalsuite.engines.vectors.files import VectorFiles, trim
+from evalsuite.engines.vectors.vector_files import VectorFiles, trim
 from evalsuite.errors import UsageError
 
 VECTORS = np.arange(6, dtype=np.float32).reshape(2, 3)

@@ -10,17 +10,17 @@ from typing import Any
 import numpy as np
 import pytest
 
-from evalsuite.engines.encoders import load_encoder
+from evalsuite.engines.load import load_encoder
 from evalsuite.engines.protocols import Encoder, Progress, Rendered, Vectors
-from evalsuite.engines.vectors.cache import (
+from evalsuite.engines.vectors.cached_encoder import (
     SHARD_CHARACTERS,
     SHARD_LEAST,
     SHARD_TEXTS,
-    ShardedEncoder,
+    CachedEncoder,
     _hash,
     _shards,
 )
-from evalsuite.engines.vectors.files import VectorFiles
+from evalsuite.engines.vectors.vector_files import VectorFiles
 from evalsuite.errors import EngineError
 from helpers.tiny_encoders import checkpoint, save_model
 
@@ -67,9 +67,9 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Encoder:
     return in_float32(checkpoint(path))
 
 
-def sharded(tiny: Encoder, folder: Path, **options: Any) -> tuple[ShardedEncoder, Counting]:
+def sharded(tiny: Encoder, folder: Path, **options: Any) -> tuple[CachedEncoder, Counting]:
     counting = Counting(tiny, **options)
-    return ShardedEncoder(counting, VectorFiles(folder, "scope")), counting
+    return CachedEncoder(counting, VectorFiles(folder, "scope")), counting
 
 
 def test_vectors_are_those_of_the_encoder_in_the_order_of_the_call(
@@ -139,15 +139,15 @@ def test_a_damaged_shard_alone_is_computed_again(
 def test_shards_of_another_scope_or_prefix_are_not_used(
     tiny: Encoder, tmp_path: Path, scope: str, prefix: str, reused: bool
 ) -> None:
-    ShardedEncoder(tiny, VectorFiles(tmp_path, "scope")).encode(["a", "b"])
+    CachedEncoder(tiny, VectorFiles(tmp_path, "scope")).encode(["a", "b"])
     counting = Counting(tiny)
-    ShardedEncoder(counting, VectorFiles(tmp_path, scope)).encode(["b", "a"], prefix)
+    CachedEncoder(counting, VectorFiles(tmp_path, scope)).encode(["b", "a"], prefix)
     assert (counting.calls == []) is reused
 
 
 def test_names_tell_where_one_text_ends(tiny: Encoder, tmp_path: Path) -> None:
     for texts, prefix in ([["ab", "cd"], ""], [["abc", "d"], ""], [["b", "cd"], "a"]):
-        ShardedEncoder(tiny, VectorFiles(tmp_path, "scope")).encode(texts, prefix)
+        CachedEncoder(tiny, VectorFiles(tmp_path, "scope")).encode(texts, prefix)
     assert len(list(tmp_path.glob("*/*.npy"))) == 3
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 import torch
 
-from evalsuite.engines.transformers.packed import PackedLinear, can_pack, pack_linear_layers
+from evalsuite.engines.transformers.packed_linear import PackedLinear, can_pack, pack_linear_layers
 
 pytestmark = pytest.mark.skipif(not can_pack(), reason="this torch has no oneDNN")
 

@@ -9,11 +9,11 @@ from typing import Final
 
 import numpy as np
 
-from evalsuite.engines.batching import distinct
+from evalsuite.engines.length_batches import distinct
 from evalsuite.engines.protocols import Encoder, Progress, Rendered, Vectors
 from evalsuite.engines.remote import RemoteEncoder
-from evalsuite.engines.vectors.files import VectorFiles
-from evalsuite.engines.vectors.index import KEY_BYTES, Places
+from evalsuite.engines.vectors.vector_files import VectorFiles
+from evalsuite.engines.vectors.vector_index import KEY_BYTES, VectorIndex
 
 SHARD_TEXTS: Final = 1024
 """Texts in one shard at most."""
@@ -29,7 +29,7 @@ ENDS_ONE_IN: Final = 256
 """How many texts there are for each that ends a shard."""
 
 
-class ShardedEncoder:
+class CachedEncoder:
     """An encoder that keeps in files what another one computes.
 
     A text is embedded once in the life of this object. The texts of a call that are new are
@@ -52,7 +52,7 @@ class ShardedEncoder:
     def __init__(self, inner: Encoder, files: VectorFiles) -> None:
         self._inner = inner
         self._files = files
-        self._places = Places()
+        self._places = VectorIndex()
         self.seconds = 0.0
 
     @property
