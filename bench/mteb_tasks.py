@@ -44,17 +44,14 @@ SUBSETS = 3
 """Subsets that are scored at most."""
 SAME = 1e-5
 DIMENSIONS = 64
-ATTEMPTS = 40
 
 
 def embed(text: str) -> np.ndarray:
-    """Counts of hashed words and letter pairs, and a little of the length."""
-    vector = np.zeros(DIMENSIONS, dtype=np.float32)
+    """Counts of hashed words, and something of each text's own: no two similarities are alike."""
+    vector = np.random.default_rng(zlib.crc32(text.encode())).normal(0, 0.3, DIMENSIONS)
     for word in text.lower().split():
         vector[zlib.crc32(word.encode()) % DIMENSIONS] += 1
-        vector[zlib.crc32(word[:2].encode()) % DIMENSIONS] += 0.25
-    vector[0] += 0.01 * (1 + len(text))
-    return vector
+    return vector.astype(np.float32)
 
 
 class Words:
@@ -156,6 +153,8 @@ def compare(kind: type[Any]) -> dict[str, Any]:
 def _through_the_loader(
     kind: type[Any], chosen: tuple[str, ...], hub: Any
 ) -> tuple[float | None, str]:
+    from made_up_mteb import ATTEMPTS
+
     why = ""
     for _ in range(ATTEMPTS):
         try:

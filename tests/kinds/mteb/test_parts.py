@@ -110,7 +110,7 @@ def test_a_score_over_two_splits_its_samples_and_its_error(
         ]
         found.append(spearmanr(rows.score, cosines).statistic)
         errors.append(spearman_se(list(rows.score), cosines))
-    assert abs(found[0] - found[1]) > 0.02, "or one split would do for both"
+    assert abs(found[0] - found[1]) > 0.005, "or one split would do for both"
     assert result.score == pytest.approx(np.mean(found), abs=1e-6)
     assert result.stderr == pytest.approx(math.hypot(*errors) / 2, rel=1e-5)
     assert (result.n, result.warnings) == (50, ())
@@ -229,7 +229,7 @@ def test_a_job_that_is_taken_up_again_gives_the_same_score(tmp_path: Path) -> No
         context = Context(checkpoint=checkpoint(), workdir=folder)
         return MtebHarness().evaluate(task, encoder, context).score
 
-    with served(Hub(kind())):
+    with served(Hub(kind()).follow(kind)):
         whole = attempt(BagOfWords(), tmp_path / "whole")
         with pytest.raises(KeyboardInterrupt):
             attempt(Killed(), tmp_path / "killed")
