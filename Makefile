@@ -5,7 +5,10 @@ READY := $(VENV)/.ready
 
 DATA ?= ../shared/data
 
-.PHONY: demo test check bench fidelity torture lock clean
+.PHONY: help demo test check bench fidelity torture lock clean
+
+help:  ## this list
+	@sed -n 's/^\([a-z]*\):.*  ## \(.*\)/  make \1	\2/p' $(MAKEFILE_LIST) | expand -t 20
 
 demo: $(READY)  ## evaluate the two built-in checkpoints on the built-in suite
 	$(BIN)/evalsuite run --ckpt demo:minilm --ckpt demo:smollm2 --suite smoke
@@ -52,7 +55,7 @@ torture: $(READY)  ## kills, faults, hostile programs and inputs: about two hour
 lock: $(READY)  ## resolve the CPU environment anew
 	$(BIN)/python requirements/lock.py
 
-clean:
+clean:  ## remove the environment
 	rm -rf $(VENV)
 
 # torch comes first and with what it depends on; the rest of the lock is complete by itself.

@@ -39,7 +39,7 @@ from common import (
     timed,
     versions,
 )
-from evalsuite.run.plan import Group
+from evalsuite.run.job import Group
 from evalsuite.run.workers.events import EngineReady, Event, JobEnded
 from mteb_peer import TASKS
 
@@ -79,13 +79,13 @@ class Clock:
         del group
         self.group = time.time()
 
-    def heard(self, group: Group, event: Event) -> None:
+    def on_event(self, group: Group, event: Event) -> None:
         """Take the time of what counts."""
         if isinstance(event, EngineReady):
             self.ready = time.time()
         elif isinstance(event, JobEnded):
             self.last = time.time()
-            self.order.append(str(group.jobs[event.index].task.source))
+            self.order.append(str(group.job(event.job).task.source))
 
 
 def main() -> int:
@@ -145,7 +145,7 @@ def run(options: argparse.Namespace, tasks: tuple[str, ...]) -> Moments:
     asked = prepare(request)
     plan = make_plan(asked.checkpoints, asked.tasks, chosen, asked.registry, store)
     clock = Clock()
-    result = execute(plan, chosen, store, LocalExecutor(), clock)
+    result = execute(plan, store, LocalExecutor(), clock)
     if result.failed:
         raise SystemExit(f"not scored: {result.failed[0].reason}")
     timings = {r.signature.task: r.timings for r in result.records if r.timings}

@@ -169,18 +169,19 @@ def ours(options: argparse.Namespace) -> Iterator[tuple[str, Answers]]:
     from evalsuite.engines.load import load_generator
     from evalsuite.kinds.base import Context
     from evalsuite.kinds.lm_eval.harness import LmEvalHarness
-    from evalsuite.registry.models import Task
+    from evalsuite.kinds.table import make_task
+    from evalsuite.run.options import Resolved
 
     checkpoint = checkpoint_of(options.ckpt)
     generator = load_generator(checkpoint, engine="vllm", dtype=options.dtype[0])
     for name in options.task:
         source, limit = TASKS[name]
-        task = Task(name=name, kind="lm_eval", source=source, main_metric=METRIC[name])
+        task = make_task(name=name, kind="lm_eval", source=source, main_metric=METRIC[name])
         with tempfile.TemporaryDirectory() as work:
             context = Context(
                 checkpoint=checkpoint,
                 workdir=Path(work),
-                data_root=options.data,
+                options=Resolved(data_root=options.data),
                 limit=options.limit or limit,
             )
             evaluation = LmEvalHarness().evaluate(task, generator, context)

@@ -38,7 +38,7 @@ from evalsuite.checkpoint.models import Checkpoint, EmbeddingProtocol
 from evalsuite.engines.protocols import Progress, Rendered, Vectors
 from evalsuite.errors import EvalsuiteError
 from evalsuite.kinds.base import Context
-from evalsuite.registry.models import Task
+from evalsuite.kinds.table import make_task
 
 SUBSETS = 3
 """Subsets that are scored at most."""
@@ -118,7 +118,7 @@ def our_score(name: str, subsets: tuple[str, ...]) -> tuple[float, int, str]:
         embedding=EmbeddingProtocol(engine="transformers"),
         chat=None,
     )
-    task = Task(name=f"mteb:{name}", kind="mteb", source=name, subsets=subsets)
+    task = make_task(name=f"mteb:{name}", kind="mteb", source=name, subsets=subsets)
     with tempfile.TemporaryDirectory() as work:
         context = Context(checkpoint=checkpoint, workdir=Path(work))
         found = MtebHarness().evaluate(task, Words(), context)

@@ -29,7 +29,7 @@ from evalsuite.engines.load import load_unified
 from evalsuite.kinds.rag.data import load_world
 from evalsuite.kinds.rag.latency import WORDS
 from evalsuite.kinds.rag.prompts import prompts_for, whole
-from evalsuite.kinds.rag.settings import Latency, Method
+from evalsuite.kinds.rag.task import Latency, Method
 from evalsuite.kinds.rag.timing import PHASES, Bench, Cell, Timed, saving, summarise
 from evalsuite.registry.load import Registry
 

@@ -101,7 +101,7 @@ class Signature(Frozen):
     template: str | None = None
     """Text around the instruction, with ``{instruction}`` in its place."""
     bare: str | None = None
-    """Text before texts without an instruction, where the template does not tell."""
+    """What precedes texts without an instruction, where the template does not say it."""
     attention: Attention | None = None
     pooling: Pooling | Literal["model"] | None = None
     pool_instruction: bool | None = None
@@ -121,6 +121,10 @@ class Signature(Frozen):
     retriever: str | None = None
     """How a task that reranks embeds and searches: engine, precision and embedding protocol."""
 
+    libraries: str | None = None
+    """Libraries besides harness and engine whose versions can move the score, with these versions:
+    ``scikit-learn 1.8.0, tokenizers 0.22.1``. ``None`` in records from before it was kept."""
+
     code: int = CODE_VERSION
     data: str | None = None
     """Hash of the data that was read; ``None`` while planning."""
@@ -129,6 +133,11 @@ class Signature(Frozen):
     def plan_key(self) -> str:
         """Hash of everything but the data: 64 hex digits."""
         return _plan_key(self)
+
+    @property
+    def before_libraries(self) -> Signature:
+        """The signature as it was stored before :attr:`libraries` was part of it."""
+        return self.model_copy(update={"libraries": None})
 
     @property
     def protocol(self) -> dict[str, Any]:
@@ -146,6 +155,7 @@ class Signature(Frozen):
             "harness",
             "judge",
             "retriever",
+            "libraries",
         }
         return self.model_dump(mode="json", exclude=per_task, exclude_none=True)
 
@@ -172,6 +182,7 @@ class Signature(Frozen):
             ("retriever", self.retriever and self.retriever + own_text),
             ("dev", self.device),
             ("harness", self.harness.replace(" ", "-")),
+            ("libs", self.libraries and self.libraries.replace(", ", "+").replace(" ", "-")),
             ("splits", self.splits),
             ("subsets", self.subsets),
             ("limit", self.limit),
@@ -180,9 +191,17 @@ class Signature(Frozen):
         return [(key, str(value)) for key, value in parts if value is not None]
 
 
-LATER_FIELDS = ("retriever", "outside_set", "bare", "pool_instruction", "splits", "subsets")
-"""Fields that did not exist from the first; where they say nothing they are no part of the key, so
-that what was stored before them keeps its own."""
+LATER_FIELDS = (
+    "retriever",
+    "outside_set",
+    "bare",
+    "pool_instruction",
+    "splits",
+    "subsets",
+    "libraries",
+)
+"""Fields that were added later. Where such a field is ``None`` it does not enter the key, so that
+records stored before it existed keep theirs."""
 
 
 @cache

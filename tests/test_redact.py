@@ -17,6 +17,7 @@ from evalsuite.errors import EngineError
 from evalsuite.judging.endpoint import EndpointJudge
 from evalsuite.judging.judge import Judge
 from evalsuite.judging.prompt import load_prompt
+from evalsuite.kinds.table import kind_of
 from evalsuite.prompting.response_log import ResponseLog
 from evalsuite.redact import MOST_LETTERS, RedactingFormatter, redact, shown
 from evalsuite.registry.load import Registry
@@ -81,7 +82,7 @@ def test_a_failure_that_repeats_a_secret_is_stored_without_it(tmp_path: Path) ->
     checkpoint = resolve("demo:minilm", cache=tmp_path / "cache")
     task = Registry.load().task("smoke-sts")
     signature = Signature(
-        task=task.name, task_hash=task.hash, world=task.world, harness="h", engine="e",
+        task=task.name, task_hash=task.hash, world=kind_of(task).world, harness="h", engine="e",
         device="cpu", dtype="float32",
     )  # fmt: skip
     reason = f"401 for {SECRET}, {OWN}, {TOKEN} at https://user:password@host"

@@ -40,6 +40,7 @@ FULL: dict[str, Any] = {
     "prefix_caching": False,
     "judge": "gpt-4@api.example.com/alpaca_eval_gpt4#1a2b3c4d/t0/random",
     "retriever": "transformers-5.19.0/float32/bidirectional/mean/len512/e5#1a2b3c",
+    "libraries": "scikit-learn 1.8.0, tokenizers 0.22.1",
     "code": 1,
     "data": "feedfacecafebeef",
 }
@@ -73,7 +74,9 @@ def test_short_is_one_readable_line() -> None:
         "dtype:float32|engine:transformers-5.19.0|prefix-cache:no|"
         "judge:gpt-4@api.example.com/alpaca_eval_gpt4#1a2b3c4d/t0/random|"
         "retriever:transformers-5.19.0/float32/bidirectional/mean/len512/e5#1a2b3c(task)|"
-        "dev:cpu|harness:mteb-2.26.24|splits:validation+test|subsets:2 of 3: de, en|limit:8|"
+        "dev:cpu|harness:mteb-2.26.24|"
+        "libs:scikit-learn-1.8.0+tokenizers-0.22.1|splits:validation+test|subsets:2 of 3: de, en|"
+        "limit:8|"
         "data:feedface"
     )
 
@@ -99,6 +102,9 @@ def test_two_tasks_of_one_row_share_their_protocol() -> None:
         "harness": "mteb 3",
         "judge": None,
         "retriever": None,
+        "splits": None,
+        "subsets": None,
+        "libraries": "scikit-learn 1.9.0",
     }
     assert Signature(**{**FULL, **per_task}).protocol == Signature(**FULL).protocol
     for field in sorted(set(FULL) - set(per_task)):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from evalsuite.console import say
 from evalsuite.data.needs import Need, needs
 from evalsuite.errors import DataError, ExitCode, StoreError, UsageError
-from evalsuite.kinds.table import datasets_of
+from evalsuite.kinds.table import kind_of
 from evalsuite.redact import redact
 from evalsuite.registry.load import Registry
 
@@ -33,7 +33,7 @@ def needed(registry: Registry, names: Sequence[str]) -> tuple[Need, ...]:
         raise _unknown(registry, names[0])
     else:
         tasks = [registry.task(name) for name in names]
-    return needs(tasks, datasets_of)
+    return needs(tasks, lambda task: kind_of(task).datasets(task))
 
 
 def _unknown(registry: Registry, name: str) -> UsageError:

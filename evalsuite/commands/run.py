@@ -13,11 +13,15 @@ from evalsuite.checkpoint.models import Checkpoint
 from evalsuite.commands.stored import categories_of, show_suspect
 from evalsuite.console import say
 from evalsuite.errors import ExitCode, Interrupted, UsageError
+from evalsuite.kinds.shared.instruction_sets import NO_SETS
+from evalsuite.kinds.table import kind_of, users_of
+from evalsuite.kinds.task import Task
 from evalsuite.options import Option, names
-from evalsuite.registry.load import NO_SETS, Registry
-from evalsuite.registry.models import Suite, Task
+from evalsuite.registry.load import Registry
+from evalsuite.registry.suites import Suite
+from evalsuite.run.job import Job
 from evalsuite.run.options import Request
-from evalsuite.run.plan import Job, Plan
+from evalsuite.run.plan import Plan
 from evalsuite.run.run import RunResult
 from evalsuite.schema import Frozen, Record
 from evalsuite.store import Store, slug
@@ -106,17 +110,14 @@ def _refuse_unused(request: RunRequest, tasks: Sequence[Task]) -> None:
     Raises:
         UsageError: For the first such option.
     """
-    options = request.options
-    unused = [
-        (options.embed_length is not None, any(t.cached for t in tasks), "--embed-length", "rag"),
-        (options.retriever is not None, any(t.cached for t in tasks), "--retriever", "rag"),
-        (options.judge is not None, any(t.judged for t in tasks), "--judge", "alpaca_eval"),
-        (options.shots > 0, any(t.world == "embedding" for t in tasks), "--shots", "mteb"),
-    ]
-    for given, used, option, kind in unused:
-        if given and not used:
+    used = frozenset[str]().union(*(kind_of(task).options for task in tasks))
+    for option in sorted(request.options.model_fields_set - used):
+        default = type(request.options).model_fields[option].default
+        given = getattr(request.options, option) != default
+        if given and (users := users_of(option)):
             raise UsageError(
-                f"{option} changes nothing: none of the tasks is of kind {kind}",
+                f"--{option.replace('_', '-')} changes nothing: none of the tasks is of kind "
+                f"{' or '.join(users)}",
                 "leave it out, or choose such tasks: evalsuite tasks list",
             )
     if request.quick and not any(task.quick for task in tasks):
@@ -145,7 +146,7 @@ def run_command(
         from evalsuite.run import preview
 
         plan = _plan(prepared, request)
-        shown = preview.dry_run(plan, request.options)
+        shown = preview.dry_run(plan)
         say(console, shown.text)
         _warn_outside(plan, console)
         return shown.exit_code
@@ -201,8 +202,8 @@ def _evaluate(prepared: Prepared, request: RunRequest, console: Console) -> RunR
     store_skips(plan, store)
     say(console, _summary(plan))
     _warn_outside(plan, console)
-    with listener(console, plan) as hear:
-        return execute(plan, request.options, store, LocalExecutor(), hear)
+    with listener(console, plan) as display:
+        return execute(plan, store, LocalExecutor(), display)
 
 
 def _plan(prepared: Prepared, request: RunRequest) -> Plan:
@@ -219,7 +220,7 @@ def _plan(prepared: Prepared, request: RunRequest) -> Plan:
 
 def _warn_outside(plan: Plan, console: Console) -> None:
     """Say which tasks an instruction set has no entry for, a line a set."""
-    from evalsuite.run.instructions import outside_set_line
+    from evalsuite.kinds.shared.instructions import outside_set_line
 
     lacking: dict[str, dict[str, None]] = {}
     for job in plan.jobs:
@@ -247,9 +248,9 @@ def _report(
     console: Console,
     reports: Path,
 ) -> list[Path]:
-    from evalsuite.report.aggregate import build_table
     from evalsuite.report.render import to_terminal
     from evalsuite.report.write import write_all
+    from evalsuite.results.tables.build import build_table
 
     found = list(records)
     categories = categories_of(prepared.registry)

@@ -7,9 +7,9 @@ from typing import Any
 import yaml
 
 from evalsuite.errors import UsageError, did_you_mean
-from evalsuite.kinds.table import source_facts
+from evalsuite.kinds.table import kind_of
+from evalsuite.kinds.task import Task
 from evalsuite.registry.load import Registry
-from evalsuite.registry.models import Task
 
 
 def overview(registry: Registry) -> str:
@@ -22,7 +22,7 @@ def overview(registry: Registry) -> str:
     ]
     lines += ["", "Tasks"]
     lines += [
-        f"  {task.name:<{width}}  {_what(task):<28}  {task.description}".rstrip()
+        f"  {task.name:<{width}}  {f'{task.kind} {task.about}':<28}  {task.description}".rstrip()
         for task in registry.tasks.values()
     ]
     lines += [
@@ -43,7 +43,7 @@ def show(registry: Registry, name: str) -> str:
     its direction, number of samples.
 
     Raises:
-        UsageError: If there is none of that name, here or in the harness.
+        UsageError: If neither the registry nor the harness has that name.
     """
     for word, known in (
         ("task", registry.tasks),
@@ -64,16 +64,11 @@ def show(registry: Registry, name: str) -> str:
 
 def _facts(task: Task) -> str:
     """What the harness says of a task, as comments below its YAML."""
-    facts = source_facts(task)
+    facts = kind_of(task).facts(task) if task.source else {}
     if not facts:
         return ""
     lines = [f"what the harness says of {task.source}:", *_yaml(facts).splitlines()]
     return "".join(f"\n# {line}" for line in lines)
-
-
-def _what(task: Task) -> str:
-    what = (task.rag.method or "latency") if task.rag else task.type or task.source
-    return f"{task.kind} {what}"
 
 
 def _yaml(plain: dict[str, Any]) -> str:

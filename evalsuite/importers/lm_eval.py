@@ -20,10 +20,11 @@ from evalsuite.importers.records import (
     check_once,
     to_record,
 )
+from evalsuite.kinds.lm_eval.task import LmEvalTask
+from evalsuite.kinds.task import Task
 from evalsuite.registry.load import Registry
-from evalsuite.registry.models import Task
-from evalsuite.report.text import plain
 from evalsuite.schema import Origin
+from evalsuite.text import plain
 
 Metrics = Mapping[str, Any]
 INVALID = "[invalid]"
@@ -118,7 +119,7 @@ def _task(entry: str, registry: Registry, path: Path) -> Task:
     known = [
         task
         for task in registry.tasks.values()
-        if task.kind == "lm_eval" and entry in (task.source, task.base_source)
+        if isinstance(task, LmEvalTask) and entry in (task.source, task.base_source)
     ]
     if known:
         return known[0]

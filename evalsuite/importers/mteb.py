@@ -19,10 +19,10 @@ from evalsuite.importers.records import (
     check_once,
     to_record,
 )
+from evalsuite.kinds.task import Task
 from evalsuite.registry.load import Registry
-from evalsuite.registry.models import Task
-from evalsuite.report.text import listed, plain
 from evalsuite.schema import LEADERBOARD_METRIC, Origin, Record
+from evalsuite.text import listed, plain
 
 META = "model_meta.json"
 NO_REVISION = frozenset({"external", "no_revision_available", "no_revision", "None"})

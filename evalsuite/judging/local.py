@@ -1,4 +1,4 @@
-"""A judge that is a checkpoint of one's own."""
+"""A judge that is a checkpoint on this machine."""
 
 from __future__ import annotations
 

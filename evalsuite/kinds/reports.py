@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from evalsuite.registry.models import Suite
-    from evalsuite.report.model import Note, Table
+    from evalsuite.registry.suites import Suite
     from evalsuite.results.claims import Claim
     from evalsuite.results.rows import RowPlan
+    from evalsuite.results.tables.model import Note, Table
     from evalsuite.schema import Record
 
     MakeTable = Callable[[Sequence[Record], Suite], Table]

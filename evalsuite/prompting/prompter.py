@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from evalsuite.checkpoint.models import Checkpoint
+from evalsuite.engines.text_tokens import load_tokenizer
 from evalsuite.errors import EngineError, UsageError
 from evalsuite.prompting.chat_template import ChatTemplate
 from evalsuite.prompting.checks import Message, check_single_bos
@@ -18,7 +19,7 @@ class Prompter:
         checkpoint: For its tokenizer and chat template.
 
     Raises:
-        EngineError: If the tokenizer cannot be loaded.
+        CheckpointError: If the tokenizer cannot be loaded.
     """
 
     def __init__(self, checkpoint: Checkpoint) -> None:
@@ -102,21 +103,3 @@ class Prompter:
     def decode(self, ids: Sequence[int]) -> str:
         """The text of token ids."""
         return str(self.tokenizer.decode(ids))
-
-
-def load_tokenizer(checkpoint: Checkpoint) -> Any:
-    """The checkpoint's tokenizer.
-
-    Raises:
-        EngineError: If it cannot be loaded.
-    """
-    from transformers import AutoTokenizer
-
-    try:
-        return AutoTokenizer.from_pretrained(
-            checkpoint.path, trust_remote_code=checkpoint.trust_remote_code
-        )
-    except (ValueError, OSError) as error:
-        raise EngineError(
-            f"the tokenizer of {checkpoint.name} cannot be loaded: {error}"
-        ) from error

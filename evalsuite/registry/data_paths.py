@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from evalsuite.errors import UsageError
-from evalsuite.registry.yaml_file import YamlFile
 from evalsuite.settings import TASK_DATA, paths
+from evalsuite.yaml_file import YamlFile
 
 
 def data_paths(
@@ -25,8 +25,8 @@ def data_paths(
         folder: The tasks folder that the file is in.
 
     Raises:
-        UsageError: If one is no path, or leads out of the tasks folder and the folders that
-            ``EVALSUITE_TASK_DATA`` names.
+        UsageError: If one is not a valid path, or leads out of the tasks folder and the folders
+            that ``EVALSUITE_TASK_DATA`` names.
     """
     found: dict[str, Path] = {}
     for role, path in data.items():

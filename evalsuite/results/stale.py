@@ -11,9 +11,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from evalsuite.data import files_info
-from evalsuite.errors import DataError
-from evalsuite.kinds.mteb.scope import signed_splits
-from evalsuite.registry.models import Task
+from evalsuite.errors import DataError, UsageError
+from evalsuite.kinds.table import harness_task, kind_of
+from evalsuite.kinds.task import Task
 from evalsuite.schema import CODE_VERSION, Record, Suspicion
 
 
@@ -55,15 +55,16 @@ class _Now:
     """Hashes of the task, and as ``--quick`` runs it."""
     data: str | None
     """Hash of its own files; ``None`` where it has none, or they are not there."""
-    splits: str | None
-    """The splits that are scored, as signatures state them."""
+    task: Task
 
 
 def _named_task(record: Record) -> Task | None:
     """The task of a record that was named as ``mteb:NAME``, without a file."""
     name = record.signature.task
-    kind, _, source = name.partition(":")
-    return Task(name=name, kind="mteb", source=source) if kind == "mteb" and source else None
+    try:
+        return harness_task(name)
+    except UsageError:
+        return None  # of a harness that this installation does not know
 
 
 def _now(task: Task) -> _Now:
@@ -71,8 +72,7 @@ def _now(task: Task) -> _Now:
     if task.data is not None:
         with suppress(DataError):
             data = files_info(task.data).hash
-    splits = signed_splits(task) if task.kind == "mteb" else None
-    return _Now(frozenset((task.hash, task.quickened().hash)), data, splits)
+    return _Now(frozenset((task.hash, task.quickened().hash)), data, task)
 
 
 def _changed(record: Record, now: _Now) -> Iterator[str]:
@@ -83,5 +83,5 @@ def _changed(record: Record, now: _Now) -> Iterator[str]:
         yield "the task's definition"
     elif record.data is not None and now.data not in (None, record.data.hash):
         yield "the task's data"
-    if signature.splits != now.splits:
-        yield "the splits that are scored"
+    if changed := kind_of(now.task).stale(now.task, signature):
+        yield changed

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
-from evalsuite.checkpoint.models import Checkpoint, CheckpointOptions
-from evalsuite.engines.choice import EngineChoice
+from evalsuite.checkpoint.models import Checkpoint, CheckpointOptions, GeneratorEngine
+from evalsuite.engines.choice import EngineChoice, generator_engine
+from evalsuite.engines.device import DeviceName, resolve_device, resolve_dtype
 from evalsuite.engines.protocols import Device, DType
 from evalsuite.errors import UsageError
 from evalsuite.judging.judge import Judge
+from evalsuite.judging.load import find_checkpoint
 from evalsuite.options import DATA_ROOT, RESULTS, TASKS_DIRS, Option
 from evalsuite.schema import Frozen
+
+Precision = Literal["float32", "bfloat16", "float16"]
 
 
 def _retriever(source: Any) -> Any:
@@ -72,6 +76,53 @@ class RunOptions(Frozen):
         DType,
         Option("auto: bfloat16; float32 to embed on a CPU without bfloat16 instructions."),
     ] = "auto"
+
+
+class Resolved(RunOptions):
+    """The options of a run on this machine, with nothing left to choose.
+
+    Made once while planning (:func:`resolve`) and handed down to whatever runs.
+    """
+
+    device: DeviceName = "cpu"
+    embedding_dtype: Precision = "float32"
+    """Precision of weights and activations where texts are embedded."""
+    generative_dtype: Precision = "bfloat16"
+    """The same where texts are generated."""
+    generator: GeneratorEngine = "vllm"
+    """The engine that generates."""
+    judge_checkpoint: Checkpoint | None = None
+    """The judge's checkpoint; ``None`` for an endpoint."""
+
+
+def resolve(options: RunOptions, *, judged: bool = False) -> Resolved:
+    """Choose what was left to evalsuite: device, precision, engine, the judge's checkpoint.
+
+    Args:
+        options: As a person gave them.
+        judged: Whether a task needs the judge.
+
+    Raises:
+        UsageError: For a device that this machine lacks, a combination that does not exist, or a
+            judge that cannot judge.
+        CheckpointError: If the judge's checkpoint is not there.
+    """
+    if isinstance(options, Resolved):
+        return options
+    generator = generator_engine(options.engine)
+    if options.prefix_caching and generator != "vllm":
+        raise UsageError(
+            f"--engine {options.engine} has no prefix caching", "leave out --prefix-caching"
+        )
+    judge = find_checkpoint(options.judge) if judged and options.judge else None
+    device = resolve_device(options.device)
+    return Resolved(
+        **dict(options) | {"device": device},
+        embedding_dtype=resolve_dtype(options.dtype, device, "embedding"),
+        generative_dtype=resolve_dtype(options.dtype, device, "generative"),
+        generator=generator,
+        judge_checkpoint=judge,
+    )
 
 
 class Request(Frozen):

@@ -12,7 +12,7 @@ from evalsuite.kinds.rag.result import (
     Storage,
     TimedCell,
 )
-from evalsuite.kinds.rag.settings import Method
+from evalsuite.kinds.rag.task import Method
 from evalsuite.schema import Record
 
 

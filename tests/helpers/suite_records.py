@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+from evalsuite.kinds.table import kind_of
 from evalsuite.registry.load import Registry
 from evalsuite.schema import CheckpointRef, Record, Signature, digest
 
@@ -20,7 +21,7 @@ def make_suite_records() -> list[Record]:
             signature=Signature(
                 task=task.name,
                 task_hash=task.hash,
-                world=task.world,
+                world=kind_of(task).world,
                 harness="h 1",
                 engine="e 1",
                 device="cpu",

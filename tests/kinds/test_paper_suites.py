@@ -11,8 +11,9 @@ import pytest
 
 from evalsuite.kinds.mteb.scope import scope_of
 from evalsuite.kinds.mteb.tasks import find
+from evalsuite.kinds.table import kind_of
 from evalsuite.registry.load import Registry
-from evalsuite.registry.models import Suite
+from evalsuite.registry.suites import Suite
 
 REGISTRY = Registry.load()
 CATEGORIES = {
@@ -86,7 +87,7 @@ GENERATIVE = ["MMLU", "GSM8K", "BBH", "TyDiQA", "HumanEvalSynthesize", "AlpacaEv
 def worlds(suite: Suite) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {"embedding": [], "generative": []}
     for task in REGISTRY.suite_tasks(suite):
-        found[task.world].append(task.name)
+        found[kind_of(task).world].append(task.name)
     return found
 
 

@@ -31,8 +31,9 @@ from evalsuite.kinds.base import Context
 from evalsuite.kinds.lm_eval.harness import LmEvalHarness
 from evalsuite.kinds.rerank.candidates import Candidates, save_candidates
 from evalsuite.kinds.rerank.harness import RerankHarness
+from evalsuite.kinds.table import make_task
 from evalsuite.prompting.response_log import ResponseLog
-from evalsuite.registry.models import Task
+from helpers.contexts import make_context
 from helpers.tiny_lm import TEMPLATE, make_tiny_lm
 
 MINE = "own/data"
@@ -103,7 +104,7 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Checkpoint:
 def context(tiny: Checkpoint, tmp_path: Path) -> Context:
     work = tmp_path / "work"
     work.mkdir()
-    return Context(checkpoint=tiny, workdir=work, data_root=tmp_path, seed=7)
+    return make_context(checkpoint=tiny, workdir=work, data_root=tmp_path, seed=7)
 
 
 def table(path: Path, rows: list[dict[str, Any]]) -> Path:
@@ -117,22 +118,20 @@ def check(name: str, log: Path, recorder: Recorder) -> None:
 
 
 def test_lm_evals_sampled_answers(context: Context, tmp_path: Path) -> None:
-    task = Task.model_validate(
-        {
-            "name": "mine",
-            "kind": "lm_eval",
-            "type": "generate",
-            "data": {"test": table(tmp_path / "t.jsonl", [{"q": "1+1?", "a": 2}])},
-            "prompt": "{{q}}",
-            "target": "{{a}}",
-            "generation": {
-                "samples": 2,
-                "temperature": 0.7,
-                "top_p": 0.9,
-                "max_tokens": 8,
-                "stop": ["\n\n"],
-            },
-        }
+    task = make_task(
+        name="mine",
+        kind="lm_eval",
+        type="generate",
+        data={"test": table(tmp_path / "t.jsonl", [{"q": "1+1?", "a": 2}])},
+        prompt="{{q}}",
+        target="{{a}}",
+        generation={
+            "samples": 2,
+            "temperature": 0.7,
+            "top_p": 0.9,
+            "max_tokens": 8,
+            "stop": ["\n\n"],
+        },
     )
     recorder = Recorder()
     found = LmEvalHarness().evaluate(task, recorder, context)
@@ -148,16 +147,14 @@ def test_lm_evals_sampled_answers(context: Context, tmp_path: Path) -> None:
 
 def test_lm_evals_choices(context: Context, tmp_path: Path) -> None:
     rows = [{"q": "Sky? ", "c": ["blue", "green"], "a": 0}]
-    task = Task.model_validate(
-        {
-            "name": "mine",
-            "kind": "lm_eval",
-            "type": "multiple_choice",
-            "data": {"test": table(tmp_path / "t.jsonl", rows)},
-            "prompt": "{{q}}",
-            "choices": "{{c}}",
-            "target": "{{a}}",
-        }
+    task = make_task(
+        name="mine",
+        kind="lm_eval",
+        type="multiple_choice",
+        data={"test": table(tmp_path / "t.jsonl", rows)},
+        prompt="{{q}}",
+        choices="{{c}}",
+        target="{{a}}",
     )
     LmEvalHarness().evaluate(task, Recorder(), context)
     check("lm_eval choices", context.workdir / "responses.jsonl", Recorder())
@@ -168,14 +165,12 @@ def test_answers_to_alpaca_eval_cut_on_the_left(context: Context, tmp_path: Path
     folder.mkdir(parents=True)
     rows = [{"instruction": "Say " + "a" * 99, "output": "a"}]
     (folder / "alpaca_eval.json").write_text(json.dumps(rows))
-    task = Task.model_validate(
-        {
-            "name": "mine",
-            "kind": "alpaca_eval",
-            "source": "alpaca_eval",
-            "datasets": {MINE: "0" * 40},
-            "generation": {"max_tokens": 8, "temperature": 0.5},
-        }
+    task = make_task(
+        name="mine",
+        kind="alpaca_eval",
+        source="alpaca_eval",
+        datasets={MINE: "0" * 40},
+        generation={"max_tokens": 8, "temperature": 0.5},
     )
     recorder = Recorder()
     AlpacaEvalHarness().answer(task, recorder, context)
@@ -207,19 +202,17 @@ def test_a_local_judge(tiny: Checkpoint, tmp_path: Path, temperature: float) -> 
 
 @pytest.mark.parametrize("method", ["listwise", "pointwise"])
 def test_reranking(context: Context, tmp_path: Path, method: str) -> None:
-    task = Task.model_validate(
-        {
-            "name": "mine",
-            "kind": "rerank",
-            "type": "retrieval",
-            "data": {name: tmp_path / name for name in ("corpus", "queries", "qrels")},
-            "rerank": {"method": method, "k": 2},
-            "prompt": "{{query}} {{document}}"
-            if method == "pointwise"
-            else "{{query}}{% for d in documents %} [{{d.id}}] {{d.text}}{% endfor %}",
-            "answer_prefix": "Answer: " if method == "pointwise" else None,
-            "generation": {"max_tokens": 8},
-        }
+    task = make_task(
+        name="mine",
+        kind="rerank",
+        type="retrieval",
+        data={name: tmp_path / name for name in ("corpus", "queries", "qrels")},
+        rerank={"method": method, "k": 2},
+        prompt="{{query}} {{document}}"
+        if method == "pointwise"
+        else "{{query}}{% for d in documents %} [{{d.id}}] {{d.text}}{% endfor %}",
+        answer_prefix="Answer: " if method == "pointwise" else None,
+        generation={"max_tokens": 8},
     )
     save_candidates(
         context.workdir,

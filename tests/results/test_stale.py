@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from evalsuite.data import files_info
+from evalsuite.kinds.task import Task
 from evalsuite.registry.load import Registry
-from evalsuite.registry.models import Task
 from evalsuite.results.stale import with_stale
 from evalsuite.schema import DataInfo, Origin, Record, Suspicion
 from helpers.suite_records import make_suite_records

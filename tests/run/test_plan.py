@@ -13,10 +13,13 @@ from evalsuite.checkpoint.models import ChatProtocol, Wrapper
 from evalsuite.data import files_info, local_info
 from evalsuite.engines.device import resolve_dtype
 from evalsuite.errors import DataError, UsageError
+from evalsuite.kinds.lm_eval.kind import LmEvalKind
+from evalsuite.kinds.mteb.kind import MtebKind
+from evalsuite.kinds.shared import signatures
 from evalsuite.registry.load import Registry
-from evalsuite.run import plan as planning
-from evalsuite.run.options import RunOptions
-from evalsuite.run.plan import Job, Plan, make_plan
+from evalsuite.run.job import Job
+from evalsuite.run.options import Resolved, RunOptions
+from evalsuite.run.plan import Plan, make_plan
 from evalsuite.run.run import execute, store_skips
 from evalsuite.schema import DataInfo, Record
 from evalsuite.store import Store
@@ -49,7 +52,7 @@ def test_what_is_stored_is_not_done_again(registry: Registry, store: Store, task
     again = plan_one(registry, store, task)
     assert not again.todo
     assert again.record == record
-    assert Plan((again,)).groups == []
+    assert Plan((again,), Resolved()).groups == []
 
 
 @pytest.mark.parametrize(
@@ -155,7 +158,8 @@ def test_a_stored_score_counts_where_this_machine_could_not_measure_it(
     registry: Registry, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     record = finish(plan_one(registry, store), store)
-    monkeypatch.setattr(planning, "blocker", lambda task: "no sandbox")
+    for kind in (MtebKind, LmEvalKind):
+        monkeypatch.setattr(kind, "blocker", lambda self, task: "no sandbox")
     stored, other = plan_one(registry, store), plan_one(registry, store, "talk")
     assert (stored.skip, stored.record, stored.todo) == (None, record, False)
     assert (other.skip, other.record, other.todo) == ("no sandbox", None, False)
@@ -168,7 +172,8 @@ def test_a_score_takes_the_place_of_an_earlier_skip(
     registry: Registry, store: Store, monkeypatch: pytest.MonkeyPatch, task: str
 ) -> None:
     with monkeypatch.context() as patch:
-        patch.setattr(planning, "blocker", lambda task: "no sandbox")
+        for kind in (MtebKind, LmEvalKind):
+            patch.setattr(kind, "blocker", lambda self, task: "no sandbox")
         plan = make_plan([CHECKPOINT], [registry.task(task)], OPTIONS, registry, store)
         store_skips(plan, store)
     assert [record.status for record in store.records()] == ["skipped"]
@@ -190,7 +195,7 @@ def test_a_skip_is_stored_with_its_reason(registry: Registry, store: Store) -> N
     store_skips(plan, store)
     [kept] = store.records()
     assert (kept.status, kept.reason) == ("skipped", "no hidden states")
-    result = execute(plan, OPTIONS, store, NoExecutor(), hear=None)  # type: ignore[arg-type]
+    result = execute(plan, store, NoExecutor(), listener=None)  # type: ignore[arg-type]
     assert [record.status for record in result.records] == ["skipped"]
     assert result.failed == []
 
@@ -198,7 +203,7 @@ def test_a_skip_is_stored_with_its_reason(registry: Registry, store: Store) -> N
 def test_vllm_embeds_where_it_is_asked_for(
     registry: Registry, store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(planning, "engine_version", lambda name: f"{name} 1.0")
+    monkeypatch.setattr(signatures, "engine_version", lambda name: f"{name} 1.0")
     config = {"architectures": ["MistralForCausalLM"], "model_type": "mistral"}
     (tmp_path / "config.json").write_text(json.dumps(config))
     mistral = CHECKPOINT.model_copy(update={"path": tmp_path})
@@ -218,7 +223,7 @@ def test_vllm_embeds_where_it_is_asked_for(
 def test_vllm_is_refused_where_it_cannot_embed_and_has_to(
     registry: Registry, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(planning, "engine_version", lambda name: f"{name} 1.0")
+    monkeypatch.setattr(signatures, "engine_version", lambda name: f"{name} 1.0")
     own = GRIT.model_copy(update={"engine": "sentence-transformers"})
     checkpoint = CHECKPOINT.model_copy(update={"embedding": own})
     options = OPTIONS.model_copy(update={"engine": "vllm"})
@@ -284,8 +289,9 @@ def test_what_a_score_is_a_mean_over_is_in_its_signature(registry: Registry, sto
 def test_planning_imports_no_mteb() -> None:
     code = (
         "import sys; from evalsuite.kinds.mteb.scope import scope_of;"
-        "from evalsuite.registry.models import Task;"
-        "print(scope_of(Task(name='s', kind='mteb', source='STSB')).splits, 'mteb' in sys.modules)"
+        "from evalsuite.kinds.table import make_task;"
+        "task = make_task(name='s', kind='mteb', source='STSB');"
+        "print(scope_of(task).splits, 'mteb' in sys.modules)"
     )
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert ran.stdout.split("\n")[0] == "('validation', 'test') False"

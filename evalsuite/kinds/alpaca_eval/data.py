@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from evalsuite.data import dataset_folder, hub_info, local_info, read_rows, rows_hash
 from evalsuite.errors import DataError, first_line
 from evalsuite.files import write_atomically
-from evalsuite.registry.models import Task
+from evalsuite.kinds.alpaca_eval.task import AlpacaEvalTask
 from evalsuite.schema import DataInfo, Frozen, Suspicion
 
 LISTED = "alpaca_eval.json"
@@ -49,7 +49,9 @@ class Answers(Frozen):
     seconds: float
 
 
-def load_rows(task: Task, root: Path | None, limit: int | None) -> tuple[list[Row], DataInfo]:
+def load_rows(
+    task: AlpacaEvalTask, root: Path | None, limit: int | None
+) -> tuple[list[Row], DataInfo]:
     """Read instructions (column ``instruction``) and references (``output``).
 
     Args:

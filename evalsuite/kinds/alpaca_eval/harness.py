@@ -10,7 +10,8 @@ import time
 from evalsuite.data import still_matches
 from evalsuite.engines.protocols import Generator
 from evalsuite.errors import EngineError
-from evalsuite.judging.judge import Judge, JudgeEngine, load_judge
+from evalsuite.judging.judge import Judge, JudgeEngine
+from evalsuite.judging.load import load_judge
 from evalsuite.judging.prompt import load_prompt
 from evalsuite.kinds.alpaca_eval.data import (
     Answer,
@@ -20,13 +21,12 @@ from evalsuite.kinds.alpaca_eval.data import (
     save_answers,
 )
 from evalsuite.kinds.alpaca_eval.scores import Sample, orders, summarise
+from evalsuite.kinds.alpaca_eval.task import AlpacaEvalTask
 from evalsuite.kinds.base import Context, Evaluation, Preview
-from evalsuite.kinds.shared.client import client_for
+from evalsuite.kinds.shared.client import client_for, decoding_of
 from evalsuite.kinds.shared.examples import chat_example, kept
-from evalsuite.prompting.decoding import Decoding
 from evalsuite.prompting.prompter import Prompter
 from evalsuite.prompting.response_log import ResponseLog
-from evalsuite.registry.models import Task
 from evalsuite.text import storable
 
 JUDGEMENTS = "judgements.jsonl"
@@ -39,14 +39,14 @@ PLACEHOLDER = "⟨the candidate's answer⟩"
 class AlpacaEvalHarness:
     """Adapter for AlpacaEval."""
 
-    def answered(self, task: Task, context: Context) -> bool:
+    def answered(self, task: AlpacaEvalTask, context: Context) -> bool:
         """Whether the answers of an earlier run are all there, to the data as it is now."""
         found = load_answers(context.workdir)
         return found is not None and still_matches(
             found.data, context.data_root, task.data, task.datasets
         )
 
-    def answer(self, task: Task, generator: Generator, context: Context) -> None:
+    def answer(self, task: AlpacaEvalTask, generator: Generator, context: Context) -> None:
         """First stage: leave the candidate's answers in ``context.workdir``.
 
         Raises:
@@ -59,7 +59,7 @@ class AlpacaEvalHarness:
         loading = time.perf_counter() - started
         with client_for(generator, context, "answers") as client:
             prompts = [_prompt(client.prompter, row["instruction"]) for row in rows]
-            texts = client.generate(prompts, Decoding.of(task.generation))
+            texts = client.generate(prompts, decoding_of(task.generation))
         example = chat_example(client.prompter, prompts[0])
         suspicions, cut = client.truncation()
         answers = Answers(
@@ -82,7 +82,7 @@ class AlpacaEvalHarness:
         )
         save_answers(context.workdir, answers)
 
-    def judge(self, task: Task, engine: JudgeEngine, context: Context) -> Evaluation:  # noqa: ARG002
+    def judge(self, task: AlpacaEvalTask, engine: JudgeEngine, context: Context) -> Evaluation:  # noqa: ARG002
         """Second stage: have the answers compared with the references.
 
         Replies are kept in ``context.workdir`` as they come: none is asked for twice.
@@ -91,10 +91,10 @@ class AlpacaEvalHarness:
             EngineError: If the judge cannot be asked, or gives no verdict at all.
         """
         found = load_answers(context.workdir)
-        if found is None or context.judge is None:
+        if found is None or context.options.judge is None:
             raise EngineError("the answers to judge are gone", "run again")
         started = time.perf_counter()
-        samples = _judged(found, engine, context, context.judge)
+        samples = _judged(found, engine, context, context.options.judge)
         seconds = time.perf_counter() - started
         summary = summarise(samples)
         if summary is None:
@@ -121,22 +121,22 @@ class AlpacaEvalHarness:
             earlier_seconds=found.seconds,
         )
 
-    def preview(self, task: Task, context: Context) -> list[Preview]:
+    def preview(self, task: AlpacaEvalTask, context: Context) -> list[Preview]:
         """Render the first prompt of the candidate and, with one chosen, of the judge."""
         [row], _ = load_rows(task, context.data_root, 1)
         prompter = Prompter(context.checkpoint)
         shown = [chat_example(prompter, _prompt(prompter, row["instruction"]))]
-        if context.judge is None:
+        if context.options.judge is None:
             return shown
         engine = load_judge(
-            context.judge,
-            context.judge_checkpoint,
+            context.options.judge,
+            context.options.judge_checkpoint,
             engine="transformers",
             device="cpu",
             dtype="auto",
             weights=False,
         )
-        [order, *_] = orders(row["instruction"], context.judge.order, context.seed)
+        [order, *_] = orders(row["instruction"], context.options.judge.order, context.seed)
         pair = (PLACEHOLDER, row["output"])
         first, second = pair if order == "candidate-first" else pair[::-1]
         asked, ids = engine.show(load_prompt().fill(row["instruction"], first, second))

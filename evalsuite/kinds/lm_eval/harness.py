@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any
 from evalsuite.engines.protocols import Generator
 from evalsuite.errors import DataError, EngineError
 from evalsuite.kinds.base import Context, Evaluation, Preview
+from evalsuite.kinds.lm_eval.task import LmEvalTask
 from evalsuite.kinds.shared.client import client_for
 from evalsuite.kinds.shared.examples import chat_example, kept
 from evalsuite.prompting.prompter import Prompter
 from evalsuite.prompting.response_log import ResponseLog
-from evalsuite.registry.models import Task
 from evalsuite.results.sampled import MEAN_OVER_GROUPS
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ BOOTSTRAP = 1000
 class LmEvalHarness:
     """Adapter for generative tasks: lm-eval's tasks by name, and tasks on one's own files."""
 
-    def evaluate(self, task: Task, generator: Generator, context: Context) -> Evaluation:
+    def evaluate(self, task: LmEvalTask, generator: Generator, context: Context) -> Evaluation:
         """Evaluate one task.
 
         Answers are kept in ``context.workdir`` as they come: an evaluation that was killed
@@ -76,7 +76,7 @@ class LmEvalHarness:
             load_seconds=loading,
         )
 
-    def preview(self, task: Task, context: Context) -> list[Preview]:
+    def preview(self, task: LmEvalTask, context: Context) -> list[Preview]:
         """Render the first test item as the model would see it, without an engine."""
         _prepare_environment(context)
         with _silence():
@@ -87,7 +87,7 @@ class LmEvalHarness:
         return [chat_example(prompter, str(first.instances[0].args[0]))]
 
 
-def _load(task: Task, context: Context, *, chat: bool) -> LoadedTasks:
+def _load(task: LmEvalTask, context: Context, *, chat: bool) -> LoadedTasks:
     if task.source is not None:
         from evalsuite.kinds.lm_eval.tasks import load_source
 
@@ -95,12 +95,12 @@ def _load(task: Task, context: Context, *, chat: bool) -> LoadedTasks:
             task.source if chat else task.base_source or task.source,
             tokenizer=context.checkpoint.path,
             data_root=context.data_root,
-            shots=context.shots,
+            shots=task.shots,
             seed=context.seed,
         )
     from evalsuite.kinds.lm_eval.own_data import load_own
 
-    return load_own(task, chat=chat, shots=context.shots, seed=context.seed)
+    return load_own(task, chat=chat, shots=task.shots, seed=context.seed)
 
 
 def _run(lm: EngineLM, loaded: LoadedTasks, context: Context, *, chat: bool) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from evalsuite.engines.protocols import Encoder, Rendered
 from evalsuite.errors import EngineError, UsageError, did_you_mean
 from evalsuite.kinds.base import Context, Evaluation, Preview
 from evalsuite.kinds.mteb.checked_encoder import WatchedEncoder, check_rendered
-from evalsuite.registry.models import MAIN_METRIC, Task
+from evalsuite.kinds.mteb.task import MAIN_METRIC, OwnEmbeddingTask
 from evalsuite.schema import LEADERBOARD_METRIC
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ _ALIASES = {("reranking", "map"): "map_at_1000"}
 class MtebHarness:
     """Adapter for embedding tasks: mteb's tasks by name, and tasks on one's own files."""
 
-    def evaluate(self, task: Task, encoder: Encoder, context: Context) -> Evaluation:
+    def evaluate(self, task: OwnEmbeddingTask, encoder: Encoder, context: Context) -> Evaluation:
         """Evaluate one task.
 
         See :func:`evalsuite.kinds.mteb.tasks.prepare` for what ``context.limit`` keeps and
@@ -95,7 +95,7 @@ class MtebHarness:
             load_seconds=prepared.load_seconds,
         )
 
-    def preview(self, task: Task, encoder: Encoder, context: Context) -> list[Preview]:
+    def preview(self, task: OwnEmbeddingTask, encoder: Encoder, context: Context) -> list[Preview]:
         """Render the first test item of each side; loads the data, embeds nothing."""
         from evalsuite.kinds.mteb.encoder import quiet
 
@@ -106,7 +106,9 @@ class MtebHarness:
             return _show(task, prepared, encoder, context)
 
 
-def _show(task: Task, prepared: Prepared, encoder: Encoder, context: Context) -> list[Preview]:
+def _show(
+    task: OwnEmbeddingTask, prepared: Prepared, encoder: Encoder, context: Context
+) -> list[Preview]:
     """The first test item of each side as the model is given it."""
     from evalsuite.kinds.mteb.encoder import side_of
 
@@ -118,20 +120,24 @@ def _show(task: Task, prepared: Prepared, encoder: Encoder, context: Context) ->
     return shown
 
 
-def _rendered(task: Task, prepared: Prepared, encoder: Encoder, context: Context) -> list[Rendered]:
+def _rendered(
+    task: OwnEmbeddingTask, prepared: Prepared, encoder: Encoder, context: Context
+) -> list[Rendered]:
     """The first test item of each side, with all of its token ids."""
     prompts = _prompts(prepared, context)
     firsts = _first_texts(task, prepared)
     return [encoder.render(text, prompts(side).prefix) for side, text in firsts]
 
 
-def _first_texts(task: Task, prepared: Prepared) -> list[tuple[PromptType | None, str]]:
+def _first_texts(task: OwnEmbeddingTask, prepared: Prepared) -> list[tuple[PromptType | None, str]]:
     from evalsuite.kinds.mteb.tasks import first_texts, readable
 
     return readable(task, lambda: first_texts(prepared))
 
 
-def _details(task: Task, prepared: Prepared, encoder: Encoder, context: Context) -> dict[str, Any]:
+def _details(
+    task: OwnEmbeddingTask, prepared: Prepared, encoder: Encoder, context: Context
+) -> dict[str, Any]:
     from evalsuite.kinds.mteb.encoder import side_of
 
     prompts, scope = _prompts(prepared, context), prepared.scope
@@ -210,7 +216,7 @@ def _run(
     return result.to_dict(), predictions
 
 
-def _main_metric(task: Task, default: str, scores: Mapping[str, Any]) -> str:
+def _main_metric(task: OwnEmbeddingTask, default: str, scores: Mapping[str, Any]) -> str:
     wanted = task.main_metric or (MAIN_METRIC[task.type] if task.type else default)
     metric = _ALIASES.get((task.type or "", wanted), wanted)
     if not isinstance(scores.get(metric), (int, float)):

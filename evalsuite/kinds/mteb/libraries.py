@@ -20,7 +20,7 @@ from __future__ import annotations
 from typing import Final
 
 from evalsuite.kinds.mteb.facts import installed
-from evalsuite.registry.models import Task
+from evalsuite.kinds.mteb.task import OwnEmbeddingTask
 
 _BY_TYPE: Final[dict[str, tuple[str, ...]]] = {
     "Classification": ("scikit-learn", "scipy"),
@@ -31,7 +31,7 @@ _BY_TYPE: Final[dict[str, tuple[str, ...]]] = {
 _OWN_TYPES: Final = {"classification": "Classification", "clustering": "Clustering"}
 
 
-def scoring_libraries(task: Task) -> tuple[str, ...]:
+def scoring_libraries(task: OwnEmbeddingTask) -> tuple[str, ...]:
     """Distributions whose versions can move a task's score.
 
     Args:

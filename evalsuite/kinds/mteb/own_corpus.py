@@ -21,8 +21,8 @@ from evalsuite.data import hash_file, require_in_row, stream_rows
 from evalsuite.engines.vectors.vector_files import trim
 from evalsuite.errors import DataError
 from evalsuite.files import replacing
+from evalsuite.kinds.mteb.task import COLUMNS
 from evalsuite.paths import cache_dir
-from evalsuite.registry.models import COLUMNS
 from evalsuite.schema import digest
 
 LAYOUT: Final = 1

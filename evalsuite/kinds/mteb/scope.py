@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from evalsuite.errors import UsageError, did_you_mean
 from evalsuite.kinds.mteb.facts import TaskFacts, facts_of, installed
-from evalsuite.registry.models import Task
+from evalsuite.kinds.mteb.task import OwnEmbeddingTask
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +49,7 @@ class Scope:
         return f"{', '.join(self.splits)} × {first} ({self.count} of {self.of} parts)"
 
 
-def signed_splits(task: Task) -> str | None:
+def signed_splits(task: OwnEmbeddingTask) -> str | None:
     """The splits of a task as a signature states them, for example ``validation+test``.
 
     ``None`` where that adds nothing: for a task on own data, for one whose file names its one
@@ -65,7 +65,7 @@ def signed_splits(task: Task) -> str | None:
     return None if splits == (first,) else "+".join(splits)
 
 
-def scope_of(task: Task) -> Scope:
+def scope_of(task: OwnEmbeddingTask) -> Scope:
     """What of a task of the installed mteb is scored.
 
     Args:
@@ -98,7 +98,7 @@ def _in_order(splits: Sequence[str], known: Sequence[str]) -> tuple[str, ...]:
     return (*(split for split in known if split in splits), *others)
 
 
-def _subsets(task: Task, facts: TaskFacts) -> tuple[str, ...]:
+def _subsets(task: OwnEmbeddingTask, facts: TaskFacts) -> tuple[str, ...]:
     known = set(facts.subsets)
     unknown = [subset for subset in task.subsets if subset not in known]
     if unknown:

@@ -1,4 +1,4 @@
-"""From a Task to an mteb task with its data loaded, hashed and limited."""
+"""From a task of a task file to an mteb task with its data loaded, hashed and limited."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from evalsuite.kinds.mteb.limits import check_part, is_parallel, reduce, split_o
 from evalsuite.kinds.mteb.own_data import build_own_task, own_groups
 from evalsuite.kinds.mteb.scope import Scope, scope_of
 from evalsuite.kinds.mteb.speed import with_fast_labels
-from evalsuite.registry.models import Task
+from evalsuite.kinds.mteb.task import OwnEmbeddingTask
 from evalsuite.schema import DataInfo
 
 T = TypeVar("T")
@@ -64,7 +64,7 @@ class Prepared:
         return split_of(self.task, part.subset, part.split)
 
 
-def prepare(task: Task, root: Path | None, limit: int | None, seed: int) -> Prepared:
+def prepare(task: OwnEmbeddingTask, root: Path | None, limit: int | None, seed: int) -> Prepared:
     """Find the mteb task, load and hash its data, and reduce each part to ``limit`` items.
 
     The limit keeps the first ``limit`` of a permutation of the test items drawn with ``seed``:
@@ -102,7 +102,7 @@ def prepare(task: Task, root: Path | None, limit: int | None, seed: int) -> Prep
     )
 
 
-def find(task: Task, scope: Scope, seed: int) -> Any:
+def find(task: OwnEmbeddingTask, scope: Scope, seed: int) -> Any:
     """A new object of the mteb task with its splits and subsets chosen, data not loaded.
 
     Tasks draw from generators that they hold (clustering and multilabel classification): a new
@@ -113,7 +113,9 @@ def find(task: Task, scope: Scope, seed: int) -> Any:
     return chosen.filter_eval_splits(list(scope.splits))
 
 
-def _parts(loaded: Any, task: Task, scope: Scope, limit: int | None, seed: int) -> Iterator[Part]:
+def _parts(
+    loaded: Any, task: OwnEmbeddingTask, scope: Scope, limit: int | None, seed: int
+) -> Iterator[Part]:
     named = {task.split, *task.splits}
     for split in scope.splits:
         shared: list[str] | None = None
@@ -125,7 +127,7 @@ def _parts(loaded: Any, task: Task, scope: Scope, limit: int | None, seed: int) 
             yield Part(name, split, subset, shared)
 
 
-def readable(task: Task, read: Callable[[], T]) -> T:
+def readable(task: OwnEmbeddingTask, read: Callable[[], T]) -> T:
     """What ``read`` gives; an error of its own becomes one line about the task's data.
 
     Raises:
@@ -149,7 +151,7 @@ def _reason(error: BaseException) -> str:
     return line if plain else f"{kind}: {line}"
 
 
-def _load(loaded: Any, task: Task, root: Path | None) -> DataInfo:
+def _load(loaded: Any, task: OwnEmbeddingTask, root: Path | None) -> DataInfo:
     """Load the data of a harness task, from ``root`` alone if it is given."""
     name = loaded.metadata.dataset["path"]
     revision = str(task.datasets.get(name) or loaded.metadata.dataset.get("revision", "main"))

@@ -19,16 +19,15 @@ from evalsuite.kinds.rag.prompts import CACHED, Input, prompts_for, whole
 from evalsuite.kinds.rag.result import QualityResult
 from evalsuite.kinds.rag.retrieve import Retrieved, retrieve
 from evalsuite.kinds.rag.scores import METRICS, score
-from evalsuite.kinds.rag.settings import Method
+from evalsuite.kinds.rag.task import Method, RagTask
 from evalsuite.prompting.response_log import FILE_NAME, ResponseLog, request_key
-from evalsuite.registry.models import Task
 from evalsuite.stats import mean_se
 
 
 class RagHarness:
     """Evaluates tasks of kind ``rag``."""
 
-    def evaluate(self, task: Task, model: UnifiedModel, context: Context) -> Evaluation:
+    def evaluate(self, task: RagTask, model: UnifiedModel, context: Context) -> Evaluation:
         assert task.rag is not None
         if task.rag.latency is not None:
             return measure(task, task.rag.latency, model, context)
@@ -43,10 +42,10 @@ class RagHarness:
         rows = run.answer(found)
         return _evaluation(task, run, rows, loaded - started, time.perf_counter() - loaded)
 
-    def preview(self, task: Task, context: Context) -> list[Preview]:
+    def preview(self, task: RagTask, context: Context) -> list[Preview]:
         assert task.rag is not None
         world = load_world(task, context.data_root, 1)
-        texts = UnifiedTexts(context.checkpoint, context.embed_length)
+        texts = UnifiedTexts(context.checkpoint, context.options.embed_length)
         prompts = prompts_for(task, context.checkpoint, texts)
         document, question = whole(world.documents[0]), world.questions[0].text
         given = prompts.build(task.rag.method or "doc-cache", question, document)
@@ -57,7 +56,7 @@ class RagHarness:
         return [*sides, Preview(side="chat", text=given.text, token_ids=given.ids)]
 
 
-def main_metric(task: Task) -> str:
+def main_metric(task: RagTask) -> str:
     """The metric that is the task's score.
 
     Raises:
@@ -82,7 +81,7 @@ class _Run:
     """One method on one corpus."""
 
     def __init__(
-        self, task: Task, method: Method, world: World, model: UnifiedModel, context: Context
+        self, task: RagTask, method: Method, world: World, model: UnifiedModel, context: Context
     ) -> None:
         self.method = method
         self.world = world
@@ -156,7 +155,7 @@ class _Run:
 
 
 def _evaluation(
-    task: Task, run: _Run, rows: list[dict[str, Any]], loading: float, engine: float
+    task: RagTask, run: _Run, rows: list[dict[str, Any]], loading: float, engine: float
 ) -> Evaluation:
     kept = [*METRICS, *(["found"] if rows[0]["found"] is not None else [])]
     means = {name: math.fsum(row[name] for row in rows) / len(rows) for name in kept}

@@ -13,9 +13,8 @@ from evalsuite.kinds.base import Context, Evaluation
 from evalsuite.kinds.rag.data import load_world
 from evalsuite.kinds.rag.prompts import prompts_for, whole
 from evalsuite.kinds.rag.result import LatencyResult, Saving, Storage, measured
-from evalsuite.kinds.rag.settings import BASELINES, SPEED_METHODS, Corpus, Latency, Method
+from evalsuite.kinds.rag.task import BASELINES, SPEED_METHODS, Corpus, Latency, Method, RagTask
 from evalsuite.kinds.rag.timing import Bench, Cell, Repetition, saving, summarise
-from evalsuite.registry.models import Task
 from evalsuite.stats.medians import Median
 
 QUERY_PANEL: tuple[Method, ...] = (
@@ -42,7 +41,7 @@ WORDS = 20_000
 """Characters of the corpus that questions and documents are made of."""
 
 
-def measure(task: Task, settings: Latency, model: UnifiedModel, context: Context) -> Evaluation:
+def measure(task: RagTask, settings: Latency, model: UnifiedModel, context: Context) -> Evaluation:
     """Time all methods on the grid, in one run and in turn.
 
     Raises:

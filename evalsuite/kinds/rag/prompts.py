@@ -1,12 +1,12 @@
 """What a model is given in each row of Table 7 of the GRIT paper, as tokens.
 
-The texts are those of the authors' ``rag/eval.py``. A prompt without a cache has a BOS. A cache
-brings one along, so that the prompt after it has none. Of two cached texts, the query and then the
-document: the document has no BOS; the document and then the query: both have one (the paper finds
-18.39 with it and 14.13 without).
+The texts are those of the authors' ``rag/eval.py``. A prompt without a cache begins with a BOS. A
+prompt after a cache has none, because the cached text begins with one. Where the query and then the
+document are cached, the document has no BOS. Where the document and then the query are cached, both
+have one (the paper finds 18.39 with it and 14.13 without).
 
-Where a checkpoint has a chat template of its own that is not GRIT's, the user's turn is put into
-that; what the user says is the same.
+A checkpoint that is not a GRIT model has its own chat template: the user's message is the same, the
+template around it is the checkpoint's.
 """
 
 from __future__ import annotations
@@ -17,9 +17,8 @@ from typing import Final
 from evalsuite.checkpoint.models import Checkpoint
 from evalsuite.engines.transformers.unified_texts import UnifiedTexts
 from evalsuite.kinds.rag.data import Document
-from evalsuite.kinds.rag.settings import Method
+from evalsuite.kinds.rag.task import Method, RagTask
 from evalsuite.prompting.chat_template import ChatTemplate
-from evalsuite.registry.models import Task
 
 AFTER_QUERY: Final = "Optionally using the prior context answer the query prior to it"
 AFTER_DOCUMENT: Final = "Answer the prior query while optionally using the context prior to it"
@@ -81,8 +80,8 @@ class Prompts:
     """Writes prompts for one checkpoint.
 
     Args:
-        checkpoint: Its chat template, if it has one and is not GRIT's, makes the user's turn.
-        texts: Its tokens.
+        checkpoint: Its chat template renders the user's turn, unless it is a GRIT model.
+        texts: Its tokenizer.
         prefix: What each answer is made to begin with.
     """
 
@@ -152,7 +151,7 @@ class Prompts:
         return texts.embedding_ids(query if name == "query" else document)
 
 
-def prompts_for(task: Task, checkpoint: Checkpoint, texts: UnifiedTexts) -> Prompts:
+def prompts_for(task: RagTask, checkpoint: Checkpoint, texts: UnifiedTexts) -> Prompts:
     """The prompts of a task."""
     prefix = PREFIX if task.answer_prefix is None else task.answer_prefix
     return Prompts(checkpoint, texts, prefix)

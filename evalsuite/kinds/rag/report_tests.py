@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from evalsuite.kinds.rag.result import quality_result
-from evalsuite.kinds.rag.settings import BASELINES, CACHELESS, Method
+from evalsuite.kinds.rag.task import BASELINES, CACHELESS, Method
 from evalsuite.schema import Record
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from typing import Literal, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from evalsuite.errors import StoreError
-from evalsuite.kinds.rag.settings import Method
+from evalsuite.kinds.rag.task import Method
 from evalsuite.schema import Record
 from evalsuite.stats.medians import Median
 

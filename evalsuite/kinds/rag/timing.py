@@ -22,7 +22,7 @@ from evalsuite.engines.transformers.key_values import (
 from evalsuite.engines.transformers.unified_model import UnifiedModel
 from evalsuite.kinds.rag.prompts import CACHED, PARTS, Prompts
 from evalsuite.kinds.rag.result import TimedCell, measured
-from evalsuite.kinds.rag.settings import Latency, Method
+from evalsuite.kinds.rag.task import Latency, Method
 from evalsuite.stats.medians import Median, median
 
 PHASES: Final = ("embed", "search", "load", "prompt", "prefill", "decode")

@@ -19,12 +19,11 @@ from evalsuite.kinds.rerank.candidates import (
 from evalsuite.kinds.rerank.ranking import Ranked, listwise, pointwise
 from evalsuite.kinds.rerank.result import BEFORE_SUFFIX, DETAIL
 from evalsuite.kinds.rerank.scores import CUT, difference, ndcg
-from evalsuite.kinds.shared.client import client_for
+from evalsuite.kinds.rerank.task import RerankTask
+from evalsuite.kinds.shared.client import client_for, decoding_of
 from evalsuite.kinds.shared.examples import chat_example, kept, kept_examples
 from evalsuite.prompting.client import Client
-from evalsuite.prompting.decoding import Decoding
 from evalsuite.prompting.prompter import Prompter
-from evalsuite.registry.models import Task
 
 if TYPE_CHECKING:
     from evalsuite.kinds.rerank.prompts import PromptWriter
@@ -37,14 +36,14 @@ BEFORE = f"{METRIC}{BEFORE_SUFFIX}"
 class RerankHarness:
     """Adapter for kind ``rerank``."""
 
-    def retrieved(self, task: Task, context: Context) -> bool:
+    def retrieved(self, task: RerankTask, context: Context) -> bool:
         """Whether an earlier run has searched for all queries, in the data as it is now."""
         found = load_candidates(context.workdir)
         return found is not None and still_matches(
             found.data, context.data_root, task.data, task.datasets
         )
 
-    def retrieve(self, task: Task, encoder: Encoder, context: Context) -> None:
+    def retrieve(self, task: RerankTask, encoder: Encoder, context: Context) -> None:
         """First stage: leave the best documents of each query in ``context.workdir``.
 
         Raises:
@@ -54,7 +53,7 @@ class RerankHarness:
 
         save_candidates(context.workdir, retrieve(task, encoder, context))
 
-    def evaluate(self, task: Task, generator: Generator, context: Context) -> Evaluation:
+    def evaluate(self, task: RerankTask, generator: Generator, context: Context) -> Evaluation:
         """Second stage: reorder and score.
 
         Replies are kept in ``context.workdir`` as they come: none is asked for twice.
@@ -90,7 +89,7 @@ class RerankHarness:
             earlier_seconds=found.seconds,
         )
 
-    def preview(self, task: Task, encoder: Encoder, context: Context) -> list[Preview]:
+    def preview(self, task: RerankTask, encoder: Encoder, context: Context) -> list[Preview]:
         """Render the first query and document, and a prompt; nothing is embedded.
 
         The prompt has the first documents of the corpus in the place of those that a search
@@ -106,7 +105,7 @@ class RerankHarness:
         return [*kept_examples(found.details["rendered"]), chat_example(prompter, prompt)]
 
 
-def _writer(task: Task, prompter: Prompter, context_tokens: int) -> PromptWriter:
+def _writer(task: RerankTask, prompter: Prompter, context_tokens: int) -> PromptWriter:
     from evalsuite.kinds.rerank.prompts import PromptWriter
 
     assert task.rerank is not None
@@ -119,16 +118,18 @@ def _texts(query: Query, found: Candidates, writer: PromptWriter, k: int) -> lis
     return [writer.text(found.documents[name]) for name in query.documents[:k]]
 
 
-def _rank(task: Task, found: Candidates, writer: PromptWriter, client: Client) -> list[Ranked]:
+def _rank(
+    task: RerankTask, found: Candidates, writer: PromptWriter, client: Client
+) -> list[Ranked]:
     settings = task.rerank
     assert settings is not None
     asked = [(q.text, _texts(q, found, writer, settings.k)) for q in found.queries]
     if settings.method == "listwise":
-        return listwise(asked, writer, client, settings, Decoding.of(task.generation))
+        return listwise(asked, writer, client, settings, decoding_of(task.generation))
     return pointwise(asked, writer, client)
 
 
-def _prompt(task: Task, writer: PromptWriter, query: Query, found: Candidates) -> str:
+def _prompt(task: RerankTask, writer: PromptWriter, query: Query, found: Candidates) -> str:
     """The prompt of a query before any document has moved."""
     settings = task.rerank
     assert settings is not None

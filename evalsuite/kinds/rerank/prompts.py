@@ -1,4 +1,4 @@
-"""From a query and its documents to the exact prompt, cut to the room there is."""
+"""From a query and its documents to the prompt, cut to the tokens it may have."""
 
 from __future__ import annotations
 
@@ -6,10 +6,9 @@ from collections.abc import Sequence
 
 from evalsuite.errors import UsageError
 from evalsuite.kinds.rerank.candidates import Document
-from evalsuite.kinds.rerank.settings import Rerank
+from evalsuite.kinds.rerank.task import Rerank, RerankTask
 from evalsuite.prompting.checks import Message
 from evalsuite.prompting.prompter import Prompter
-from evalsuite.registry.models import Task
 from evalsuite.templates.renderer import BadTemplateError, Renderer
 
 
@@ -26,7 +25,7 @@ class PromptWriter:
         UsageError: If the template is wrong.
     """
 
-    def __init__(self, task: Task, prompter: Prompter, room: int) -> None:
+    def __init__(self, task: RerankTask, prompter: Prompter, room: int) -> None:
         assert task.rerank is not None
         assert task.prompt is not None
         self._task = task
@@ -45,10 +44,10 @@ class PromptWriter:
         return self._cut(joined, self._settings.doc_tokens)
 
     def listwise(self, query: str, documents: Sequence[str]) -> tuple[str, int]:
-        """The prompt over as many of the first documents as there is room for.
+        """A prompt with as many of the first documents as fit.
 
         Returns:
-            The prompt, and how many documents it shows; none if not even two fit.
+            The prompt and the number of documents in it; ``("", 0)`` if not even two fit.
         """
         low, high = 1, len(documents)
         while low < high:  # the most that fit; one always counts as fitting
@@ -60,7 +59,7 @@ class PromptWriter:
         return (self._list_prompt(query, documents[:low]), low) if low > 1 else ("", 0)
 
     def pointwise(self, query: str, document: str) -> str:
-        """The prompt about one document, which is cut to the room there is."""
+        """A prompt with one document, which is cut so that the prompt fits."""
         prompt = self._point_prompt(query, document)
         over = self._tokens(prompt) - self.room
         if over <= 0:

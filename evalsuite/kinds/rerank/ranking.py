@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from evalsuite.engines.generation import not_finite
 from evalsuite.kinds.rerank.permutation import parse_permutation
 from evalsuite.kinds.rerank.prompts import PromptWriter
-from evalsuite.kinds.rerank.settings import Rerank
+from evalsuite.kinds.rerank.task import Rerank
 from evalsuite.prompting.client import Client
 from evalsuite.prompting.decoding import Decoding
 from evalsuite.text import storable
@@ -30,9 +30,9 @@ class Ranked:
     parsed: bool = True
     """Whether there was an order in every reply."""
     left_out: int = 0
-    """Documents that no prompt had room for."""
+    """Documents that did not fit into any prompt."""
     probabilities: list[float] | None = None
-    """Pointwise: of *yes* against *no*, in the old order."""
+    """Pointwise: probability of *yes* against *no* for each document, in the old order."""
 
 
 Texts = tuple[str, Sequence[str]]
@@ -48,8 +48,8 @@ def listwise(
 ) -> list[Ranked]:
     """Have the model write permutations, in windows from the last documents to the first.
 
-    All queries take a step together, so that the engine has work. A window whose reply holds no
-    order keeps its own.
+    All queries move to their next window together, so that the engine has many prompts at a time.
+    A window keeps its order if the reply states none.
     """
     ranked = [Ranked(order=list(range(len(documents)))) for _, documents in asked]
     spans = [list(windows(len(documents), settings)) for _, documents in asked]

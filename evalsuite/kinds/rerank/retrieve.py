@@ -24,13 +24,13 @@ from evalsuite.kinds.mteb.retrieval import candidate_rows, query_texts
 from evalsuite.kinds.mteb.tasks import Prepared, prepare
 from evalsuite.kinds.rerank.candidates import Candidates, Document, Query
 from evalsuite.kinds.rerank.scores import CUT
-from evalsuite.registry.models import Task
+from evalsuite.kinds.rerank.task import RerankTask
 from evalsuite.search.corpus import Corpus
 from evalsuite.search.exact import Hits, rank, search
 from evalsuite.search.topk import Rows
 
 
-def retrieve(task: Task, encoder: Encoder, context: Context) -> Candidates:
+def retrieve(task: RerankTask, encoder: Encoder, context: Context) -> Candidates:
     """Search for all queries of a task.
 
     Similarity is the cosine in float32, as in mteb. Vectors are kept shard
@@ -88,7 +88,7 @@ def retrieve(task: Task, encoder: Encoder, context: Context) -> Candidates:
     )
 
 
-def first_candidates(task: Task, encoder: Encoder, context: Context) -> Candidates:
+def first_candidates(task: RerankTask, encoder: Encoder, context: Context) -> Candidates:
     """The first query with the first documents of the corpus, for a preview: no search."""
     assert task.rerank is not None
     with quiet():
@@ -113,7 +113,7 @@ def first_candidates(task: Task, encoder: Encoder, context: Context) -> Candidat
     )
 
 
-def load(task: Task, context: Context) -> Prepared:
+def load(task: RerankTask, context: Context) -> Prepared:
     """The task's data.
 
     Raises:
@@ -151,7 +151,7 @@ def _documents(corpus: Corpus, rows: Rows) -> dict[str, Document]:
 
 
 def _search(
-    task: Task,
+    task: RerankTask,
     encoder: Encoder,
     prepared: Prepared,
     corpus: Corpus,

@@ -12,7 +12,6 @@ import sys
 from multiprocessing.connection import Connection
 from typing import NoReturn
 
-from evalsuite.engines.choice import generator_engine
 from evalsuite.engines.load import wave_of
 from evalsuite.engines.remote import RemoteEncoder, RemoteGenerator
 from evalsuite.run.workers.jobs import JobRunner
@@ -39,7 +38,7 @@ def main() -> NoReturn:
     set_library_environment(offline=spec.options.data_root is not None)
 
     engine = _engine(spec, channel)
-    runner = JobRunner(spec, Store(spec.store), engine.tell)
+    runner = JobRunner(spec, Store(spec.store), engine.send)
     try:
         _serve(runner, engine)
     except SystemExit:
@@ -50,18 +49,18 @@ def main() -> NoReturn:
 
 def _engine(spec: WorkerSpec, channel: Connection) -> RemoteEncoder | RemoteGenerator:
     signature = spec.jobs[0].signature
-    if spec.world == "embedding":
+    if spec.needs == "encoder":
         return RemoteEncoder(channel, signature.engine)
     assert signature.max_length is not None
-    wave = wave_of(generator_engine(spec.options.engine))
+    wave = wave_of(spec.options.generator)
     return RemoteGenerator(channel, signature.engine, max_length=signature.max_length, wave=wave)
 
 
 def _serve(runner: JobRunner, engine: RemoteEncoder | RemoteGenerator) -> None:
     while True:
         match engine.receive():
-            case Do(index=index, wait=wait):
-                engine.tell(Free(held=not runner.attempt(index, engine, wait=wait)))
+            case Do(job=job, wait=wait):
+                engine.send(Free(held=not runner.attempt(job, engine, wait=wait)))
             case None:
                 return
             case _:

@@ -15,14 +15,16 @@ from evalsuite.checkpoint.models import ChatProtocol, Checkpoint
 from evalsuite.data import local_info
 from evalsuite.engines.load import load_generator
 from evalsuite.errors import DataError, EngineError, UsageError
-from evalsuite.judging.judge import Judge, describe, load_judge
+from evalsuite.judging.judge import Judge
+from evalsuite.judging.load import describe, load_judge
 from evalsuite.judging.prompt import load_prompt
 from evalsuite.kinds.alpaca_eval.data import Answer, Answers, load_answers, load_rows, save_answers
 from evalsuite.kinds.alpaca_eval.harness import AlpacaEvalHarness
 from evalsuite.kinds.alpaca_eval.scores import orders
 from evalsuite.kinds.base import Context, Evaluation
+from evalsuite.kinds.table import make_task
 from evalsuite.registry.load import Registry
-from evalsuite.registry.models import Task
+from helpers.contexts import make_context
 from helpers.fake_judge import SECRET, ranking, serving
 from helpers.tiny_lm import TEMPLATE, make_tiny_lm
 
@@ -37,14 +39,12 @@ CHECKPOINT = Checkpoint(
     embedding=None,
     chat=ChatProtocol(template=TEMPLATE, template_hash="tiny"),
 )
-TASK = Task.model_validate(
-    {
-        "name": "mine",
-        "kind": "alpaca_eval",
-        "source": "alpaca_eval",
-        "datasets": {DATA: "0" * 40},
-        "generation": {"max_tokens": 8},
-    }
+TASK = make_task(
+    name="mine",
+    kind="alpaca_eval",
+    source="alpaca_eval",
+    datasets={DATA: "0" * 40},
+    generation={"max_tokens": 8},
 )
 PAIRS = [
     # candidate, reference
@@ -71,7 +71,7 @@ def mirror(root: Path, count: int) -> Path:
 
 def context(folder: Path, judge: Judge, **changes: Any) -> Context:
     folder.mkdir(parents=True, exist_ok=True)
-    return Context(checkpoint=CHECKPOINT, workdir=folder, judge=judge, **changes)
+    return make_context(checkpoint=CHECKPOINT, workdir=folder, judge=judge, **changes)
 
 
 def leave_answers(folder: Path, pairs: list[tuple[str, str]]) -> None:
@@ -220,7 +220,7 @@ def test_no_server_and_no_chat_completion_are_told_apart(tmp_path: Path) -> None
     for kind, body in (("text/html", "<html>"), ("application/json", "{"), ("text/plain", "")):
         with serving(always=(200, body), content_type=kind) as server:
             judge = Judge(model="m", url=server.url)
-            with pytest.raises(EngineError, match="sends what is no chat completion"):
+            with pytest.raises(EngineError, match="did not return a chat completion"):
                 judged(tmp_path, judge, PAIRS)
 
 
@@ -288,7 +288,7 @@ def test_answers_are_greedy_in_the_chat_template_and_found_again(
     root = mirror(tmp_path / "data", 5)
     harness, work = AlpacaEvalHarness(), tmp_path / "work"
     work.mkdir()
-    about = Context(checkpoint=tiny, workdir=work, data_root=root, limit=3)
+    about = make_context(checkpoint=tiny, workdir=work, data_root=root, limit=3)
     assert not harness.answered(TASK, about)
     generator = load_generator(tiny, engine="transformers", device="cpu", dtype="float32")
     harness.answer(TASK, generator, about)
@@ -327,7 +327,7 @@ def test_a_checkpoint_judges_through_its_own_template(tiny: Checkpoint, tmp_path
 def test_the_preview_shows_both_prompts(tiny: Checkpoint, tmp_path: Path) -> None:
     root = mirror(tmp_path / "data", 2)
     judge = Judge(model="m", url="http://localhost:1/v1")
-    about = Context(checkpoint=tiny, workdir=tmp_path, data_root=root, judge=judge)
+    about = make_context(checkpoint=tiny, workdir=tmp_path, data_root=root, judge=judge)
     chat, asked = AlpacaEvalHarness().preview(TASK, about)
     assert chat.text == "<s><|user|>\nSay 0.\n<|assistant|>\n"
     assert asked.side == "judge"
@@ -367,7 +367,7 @@ def shared_layout(tmp_path: Path) -> Path:
 def test_the_shipped_tasks_say_what_the_paper_does() -> None:
     registry = Registry.load()
     full, quick = registry.task("AlpacaEval"), registry.task("AlpacaEval-quick")
-    assert (full.world, full.judged, full.category) == ("generative", True, "AlpacaEval")
+    assert (full.kind, full.category) == ("alpaca_eval", "AlpacaEval")
     assert (full.generation.max_tokens, full.generation.temperature) == (6144, 0)
     assert (full.limit, quick.limit) == (None, 40)
     assert list(full.datasets) == [DATA]

@@ -15,7 +15,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import accuracy_score, average_precision_score, v_measure_score
 
 from evalsuite.kinds.base import Evaluation
-from evalsuite.registry.models import Task
+from evalsuite.kinds.task import Task
 from evalsuite.stats import average_precision_se, mean_se, spearman_se
 from helpers.bag_of_words import embed
 from helpers.own_tasks import WORDS, own, run, sentence, write

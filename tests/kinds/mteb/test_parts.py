@@ -21,7 +21,7 @@ from scipy.stats import spearmanr
 from evalsuite.errors import DataError
 from evalsuite.kinds.base import Context, Evaluation
 from evalsuite.kinds.mteb.harness import MtebHarness
-from evalsuite.registry.models import Task
+from evalsuite.kinds.table import make_task
 from evalsuite.results.sampled import sampled
 from evalsuite.stats import spearman_se
 from helpers.bag_of_words import BagOfWords, checkpoint, embed
@@ -90,7 +90,7 @@ def two_splits(tmp_path: Path) -> Path:
 
 def stsb(root: Path, tmp_path: Path, **more: Any) -> Evaluation:
     context = Context(checkpoint=checkpoint(), workdir=tmp_path, data_root=root)
-    task = Task(name="STSB", kind="mteb", source="STSB", **more)
+    task = make_task(name="STSB", kind="mteb", source="STSB", **more)
     return MtebHarness().evaluate(task, BagOfWords(), context)
 
 
@@ -154,7 +154,7 @@ def test_data_without_training_texts_is_one_line(tmp_path: Path) -> None:
     rows = [{"text": f"text {i}", "label": i % 2} for i in range(8)]
     pd.DataFrame(rows).to_parquet(folder / "test-00000-of-00001.parquet")
     context = Context(checkpoint=checkpoint(), workdir=tmp_path, data_root=tmp_path / "hub")
-    task = Task(name="b", kind="mteb", source="Banking77Classification")
+    task = make_task(name="b", kind="mteb", source="Banking77Classification")
     for act in (MtebHarness().evaluate, MtebHarness().preview):
         with pytest.raises(DataError, match=r"task b has no split 'train'; there is test"):
             act(task, BagOfWords(), context)
@@ -180,7 +180,9 @@ def test_a_loader_that_fails_is_one_line(
     monkeypatch.setattr(kind_of("STSB"), "load_data", fail, raising=False)
     context = Context(checkpoint=checkpoint(), workdir=tmp_path)
     with pytest.raises(DataError) as caught:
-        MtebHarness().preview(Task(name="s", kind="mteb", source="STSB"), BagOfWords(), context)
+        MtebHarness().preview(
+            make_task(name="s", kind="mteb", source="STSB"), BagOfWords(), context
+        )
     assert said in caught.value.line
 
 
@@ -216,7 +218,7 @@ def test_a_job_that_is_taken_up_again_gives_the_same_score(tmp_path: Path) -> No
     """The vectors of the first attempt are found; everything is drawn anew."""
     kind = kind_of("SIB200ClusteringS2S")
     subsets = tuple(kind.metadata.hf_subsets[:2])
-    task = Task(name="c", kind="mteb", source="SIB200ClusteringS2S", subsets=subsets)
+    task = make_task(name="c", kind="mteb", source="SIB200ClusteringS2S", subsets=subsets)
 
     class Killed(BagOfWords):
         def encode(self, texts: Any, prefix: str = "", progress: Any = None) -> Any:

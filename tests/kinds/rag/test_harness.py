@@ -21,11 +21,13 @@ from evalsuite.kinds.rag.harness import RagHarness
 from evalsuite.kinds.rag.latency import grid
 from evalsuite.kinds.rag.retrieve import find, retrieve
 from evalsuite.kinds.rag.timing import PHASES, Cell, Repetition, saving
+from evalsuite.kinds.table import make_task
+from evalsuite.kinds.task import Task
 from evalsuite.registry.load import Registry
-from evalsuite.registry.models import Task
 from evalsuite.schema import DataInfo
 from evalsuite.stats.medians import median
 from helpers.bag_of_words import BagOfWords, embed
+from helpers.contexts import make_context, with_options
 from helpers.tiny_lm import make_tiny_lm
 
 DOCUMENTS = [
@@ -64,7 +66,7 @@ def checkpoint_at(path: Path) -> Checkpoint:
 def context(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Context:
     monkeypatch.setenv("EVALSUITE_CACHE", str(tmp_path / "cache"))
     (tmp_path / "work").mkdir()
-    return Context(checkpoint=checkpoint_at(tmp_path / "model"), workdir=tmp_path / "work")
+    return make_context(checkpoint=checkpoint_at(tmp_path / "model"), workdir=tmp_path / "work")
 
 
 def refuse(*_: Any, **__: Any) -> None:
@@ -85,7 +87,7 @@ def task(tmp_path: Path, **rag: Any) -> Task:
         "questions": write(tmp_path / "questions.jsonl", QUESTIONS),
     }
     generation = {"max_tokens": 6}
-    return Task(name="t", kind="rag", data=data, rag=rag, generation=generation)  # type: ignore[arg-type]
+    return make_task(name="t", kind="rag", data=data, rag=rag, generation=generation)  # type: ignore[arg-type]
 
 
 def test_a_causal_cache_answers_as_the_same_tokens_without_a_cache(
@@ -165,11 +167,13 @@ def kept(folder: Path) -> set[Path]:
     return {path for path in folder.rglob("*") if path.is_file()}
 
 
-@pytest.mark.parametrize("changed", ["code", "torch", "precision", "device", "engine", "corpus"])
+@pytest.mark.parametrize(
+    "changed", ["code", "torch", "precision", "device", "engine", "corpus", "fresh"]
+)
 def test_vectors_and_finds_of_something_else_are_not_used(
     model: UnifiedModel, context: Context, tmp_path: Path, changed: str
 ) -> None:
-    """What a run left is used again by the same, and by nothing that differs in any way."""
+    """What a run left is used again by an equal one, and by none that differs or is ``fresh``."""
     world = world_of(["clock tower", "slate"], ["clock"])
     retrieve(world, model, context)
     first = kept(tmp_path / "cache")
@@ -188,8 +192,10 @@ def test_vectors_and_finds_of_something_else_are_not_used(
             patch.setattr(model, "device", "cuda")
         elif changed == "engine":
             patch.setattr(UnifiedModel, "version", "another 1.0")
-        else:
+        elif changed == "corpus":
             world = world_of(["clock tower", "slates"], ["clock"])
+        else:
+            context = with_options(context, fresh=True)
         patch.setattr(model, "embed_many", refuse)
         with pytest.raises(AssertionError, match="asked again"):
             retrieve(world, model, context)
@@ -200,7 +206,7 @@ def test_vectors_of_another_retriever_belong_to_the_precision_it_ran_in(
 ) -> None:
     """``auto`` is bfloat16 on a machine that multiplies it and float32 on another one."""
     world = world_of(["clock tower", "slate"], ["clock"])
-    other = replace(context, retriever=checkpoint_at(tmp_path / "other"))
+    other = with_options(context, retriever=checkpoint_at(tmp_path / "other"))
     folders = []
     for capable in (False, True):
         monkeypatch.setattr(

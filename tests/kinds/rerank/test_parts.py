@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from evalsuite.kinds.rerank.permutation import parse_permutation
 from evalsuite.kinds.rerank.ranking import preference, windows
 from evalsuite.kinds.rerank.scores import difference, ndcg
-from evalsuite.kinds.rerank.settings import Rerank
+from evalsuite.kinds.rerank.task import Rerank
 
 LISTWISE = Rerank(method="listwise")
 

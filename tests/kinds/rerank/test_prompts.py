@@ -14,11 +14,11 @@ from evalsuite.errors import UsageError
 from evalsuite.kinds.rerank.candidates import Document
 from evalsuite.kinds.rerank.prompts import PromptWriter
 from evalsuite.kinds.rerank.ranking import pointwise
+from evalsuite.kinds.table import make_task
 from evalsuite.prompting.client import Client
 from evalsuite.prompting.prompter import Prompter
 from evalsuite.prompting.response_log import ResponseLog
 from evalsuite.registry.load import Registry
-from evalsuite.registry.models import Task
 from helpers.tiny_lm import make_tiny_lm
 
 REGISTRY = Registry.load()
@@ -139,7 +139,7 @@ def test_documents_that_do_not_fit_are_left_out(tiny: Checkpoint) -> None:
 
 def test_a_template_that_names_something_else_is_refused(tiny: Checkpoint) -> None:
     raw = REGISTRY.task("SciFact-rerank").model_dump() | {"prompt": "{{ passages }}"}
-    bad = PromptWriter(Task.model_validate(raw), Prompter(tiny), 500)
+    bad = PromptWriter(make_task(**raw), Prompter(tiny), 500)
     with pytest.raises(UsageError, match="'passages' is undefined"):
         bad.listwise("q", ["a", "b"])
 

@@ -12,6 +12,7 @@ from xml.etree import ElementTree as ET
 import numpy as np
 import pytest
 
+from evalsuite.kinds.table import kind_of
 from evalsuite.registry.load import Registry
 from evalsuite.store import Store
 from helpers.scored_records import record, scored
@@ -45,7 +46,7 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
     }.items():
         for task, column in scores.items():
             known = REGISTRY.task(task)
-            about = {"task": task, "task_hash": known.hash, "world": known.world}
+            about = {"task": task, "task_hash": known.hash, "world": kind_of(known).world}
             made = record(name, float(column.mean()), n=400, **about)
             store.put(made, scored(column))
     return folder
@@ -142,7 +143,7 @@ def test_a_baseline_outlives_its_store(results: Path, tmp_path: Path) -> None:
     store.prepare()
     for task, column in values(0.05).items():
         known = REGISTRY.task(task)
-        about = {"task": task, "task_hash": known.hash, "world": known.world}
+        about = {"task": task, "task_hash": known.hash, "world": kind_of(known).world}
         made = record("new", float(column.mean()), n=400, **about)
         store.put(made, scored(column))
     done = evalsuite(

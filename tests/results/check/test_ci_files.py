@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
+from evalsuite.kinds.table import kind_of
 from evalsuite.registry.load import Registry
 from evalsuite.store import Store
 from helpers.scored_records import record, scored
@@ -27,7 +28,7 @@ def folder(tmp_path: Path) -> Path:
     registry = Registry.load()
     for task in registry.suite("smoke").tasks:
         known = registry.task(task)
-        about = {"task": task, "task_hash": known.hash, "world": known.world}
+        about = {"task": task, "task_hash": known.hash, "world": kind_of(known).world}
         store.put(record("good", 0.5, n=100, **about), scored(SCORES))
         store.put(record("bad", 0.0, n=100, **about), scored([0.0] * 100))
     return tmp_path

@@ -21,9 +21,9 @@ from evalsuite.run.workers.watch import BUSY_FACTOR, LOOKS, Watch
 
 PATIENCE = 1.0
 READY = '{"event": "engine_ready", "engine": "e 1", "seconds": 1}'
-STARTED = '{"event": "job_started", "index": 0}'
-ENDED = '{"event": "job_ended", "index": 0, "status": "scored", "record": null}'
-WAITING = '{"event": "job_waiting", "index": 0}'
+STARTED = '{"event": "job_started", "job": "0"}'
+ENDED = '{"event": "job_ended", "job": "0", "status": "scored", "record": null}'
+WAITING = '{"event": "job_waiting", "job": "0"}'
 
 
 @pytest.fixture
@@ -58,7 +58,7 @@ def test_a_worker_that_sleeps_has_stalled(family: list[subprocess.Popen[bytes]])
     outcome, seconds = listen(f"say('{READY}'); say('{STARTED}'); time.sleep(60)", family)
     assert outcome.stall is not None
     assert "nothing for 1 s" in outcome.stall
-    assert outcome.current == 0
+    assert outcome.current == "0"
     assert PATIENCE <= seconds < 60 * PATIENCE
 
 
@@ -76,7 +76,7 @@ def test_a_silent_worker_that_computes_has_not(family: list[subprocess.Popen[byt
     code = f"say('{STARTED}')\n{below}\nsay('{ENDED}')"
     outcome, seconds = listen(code, family)
     assert outcome.stall is None
-    assert outcome.ended == {0}
+    assert outcome.ended == {"0"}
     assert seconds > 2 * PATIENCE
 
 
@@ -91,11 +91,11 @@ def test_waiting_for_another_run_may_take_long(family: list[subprocess.Popen[byt
     code = f"say('{WAITING}'); time.sleep({2 * PATIENCE}); say('{STARTED}'); say('{ENDED}')"
     outcome, _ = listen(code, family)
     assert outcome.stall is None
-    assert outcome.ended == {0}
+    assert outcome.ended == {"0"}
 
 
 def test_progress_is_a_sign_of_life(family: list[subprocess.Popen[bytes]]) -> None:
-    line = '{"event": "job_progress", "index": 0, "done": 1, "total": 9, "unit": "texts"}'
+    line = '{"event": "job_progress", "job": "0", "done": 1, "total": 9, "unit": "texts"}'
     code = f"for _ in range(5):\n    say('{line}')\n    time.sleep({PATIENCE / 2})"
     assert listen(code, family)[0].stall is None
 

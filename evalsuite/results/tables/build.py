@@ -1,0 +1,299 @@
+"""From records to a table: pure, and strict about what may share a row, a column or a mean."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+
+from evalsuite.kinds.reports import rows_maker, table_maker
+from evalsuite.layouts import Convention, LayoutName
+from evalsuite.registry.suites import Suite
+from evalsuite.results.layout import ColumnPlan, Layout, SectionPlan
+from evalsuite.results.means import DisplayScore
+from evalsuite.results.published import PublishedTable
+from evalsuite.results.rows import RowPlan
+from evalsuite.results.scores import Scores
+from evalsuite.results.tables.layouts import LAYOUTS
+from evalsuite.results.tables.model import Cell, Head, Note, Row, Table, TableSection
+from evalsuite.results.tables.notes import (
+    Marks,
+    convention_note,
+    incomplete_note,
+    legend_note,
+    metric_note,
+    no_answer_notes,
+    published_notes,
+    signature_notes,
+    warning_notes,
+)
+from evalsuite.results.tables.unranked_rows import (
+    TableMarks,
+    UnrankedCell,
+    UnrankedRow,
+    measured_row,
+    published_rows,
+)
+from evalsuite.results.view import View
+from evalsuite.schema import Record
+from evalsuite.text import listed, plain
+
+DEFAULT_VIEW = View()
+
+
+def build_table(
+    records: Iterable[Record],
+    suite: Suite | None = None,
+    *,
+    categories: Mapping[str, str | None] | None = None,
+    decimals: int = 1,
+    view: View = DEFAULT_VIEW,
+) -> Table:
+    """Make a table of a suite's scores; without a suite, of all tasks found.
+
+    A cell or an average is empty unless all its tasks are scored. Records of one checkpoint
+    under different protocols get rows of their own. Best and second are not marked in columns
+    whose rows were scored on different data or definitions, nor where the unit is not percent
+    (it is not known there which direction is better).
+
+    Args:
+        records: What the store holds; those of other tasks than the table's are left out.
+        suite: Columns, averages and subtask means.
+        categories: Task → category, from the registry. Without it, the category of a task
+            comes from its records, and a category column stays empty while any task of the
+            suite has none.
+        decimals: Decimals shown; scores that look the same tie.
+        view: Which of the columns, in which convention, and beside which published rows.
+    """
+    scores = Scores.of(records, suite, categories or {})
+    name = view.layout or (suite.layout if suite else None)
+    if suite is not None and (make_table := table_maker(name)):
+        return make_table(scores.records, suite)
+    arrangement = LAYOUTS[name] if name else None
+    stored = scores.settled(arrangement.columns if arrangement else None)
+    convention = view.convention_for(suite)
+    plans, notes = _rows(stored.under(convention), name)
+    if view.published:
+        plans = sorted(plans, key=lambda plan: not plan.imported)
+    title = suite.name if suite else "All tasks"
+    table = _table(
+        plain(f"{title}, {arrangement.title}" if arrangement else title),
+        stored.layout,
+        plans,
+        [*notes, *convention_note(stored.records, convention, always=view.published is not None)],
+        decimals,
+        convention,
+        view.published,
+    )
+    if arrangement and arrangement.row_per_dataset:
+        return transposed(table, stored.layout)
+    return table
+
+
+def _rows(scores: Scores, name: LayoutName | None) -> tuple[list[RowPlan], list[Note]]:
+    """The rows of a layout, and notes about how they differ."""
+    if make_rows := rows_maker(name):
+        return make_rows(scores.records, scores.layout.means)
+    return scores.rows, []
+
+
+def _table(
+    title: str,
+    layout: Layout,
+    plans: Sequence[RowPlan],
+    shown: Sequence[Note],
+    decimals: int,
+    convention: Convention,
+    published: PublishedTable | None,
+) -> Table:
+    marks = TableMarks()
+    sections = tuple(
+        _section(section, layout, plans, marks, published=published is not None)
+        for section in layout.sections
+    )
+    heads = [head for section in sections for head in section.columns]
+    above = published_rows(published, layout, marks, convention) if published else []
+    own = [
+        measured_row(plan, layout, marks, convention, grouped=published is not None)
+        for plan in plans
+    ]
+    lines = [*above, *own]
+    ranks = [
+        _ranks([line.cells[index] for line in lines], decimals, comparable=not head.mark)
+        for index, head in enumerate(heads)
+    ]
+    rows = tuple(
+        _row(line, heads, [ranks[column][index] for column in range(len(heads))])
+        for index, line in enumerate(lines)
+    )
+    names = [f"{line.name} ({line.mark})" if line.mark else line.name for line in own]
+    notes = [
+        *shown,
+        *(note for given in (marks.rows, marks.cells, marks.columns) for note in given.notes),
+        *(published_notes(published) if published else []),
+        *_unknown_note(layout),
+        *incomplete_note(_incomplete(names, heads, own)),
+        *no_answer_notes(rows, [head.label for head in heads]),
+        *warning_notes(plans),
+        *signature_notes(plans, names, layout.scored_tasks),
+        *metric_note(layout, plans),
+        *legend_note(rows, layout, _not_percent(heads, lines)),
+    ]
+    return Table(
+        title=title,
+        sections=sections,
+        rows=rows,
+        notes=tuple(replace(note, text=plain(note.text)) for note in notes),
+        decimals=decimals,
+    )
+
+
+def transposed(table: Table, layout: Layout) -> Table:
+    """One line a task, one column a checkpoint; the groups of rows become sections.
+
+    Args:
+        table: A table with a column a task.
+        layout: Its columns.
+    """
+    section, *_ = [*table.sections, None]
+    groups = [column.group for s in layout.sections for column in s.columns]
+    rows = tuple(
+        Row(
+            name="Average" if head.average else head.label,
+            fingerprint="",
+            mark=head.mark,
+            cells=tuple(row.cells[index] for row in table.rows),
+            group=f"all {len(groups)}" if head.average else groups[index],
+        )
+        for index, head in enumerate(table.heads)
+    )
+    sections = tuple(
+        TableSection(
+            world=section.world if section else "embedding",
+            title=title or "Checkpoints",
+            columns=tuple(Head(label=row.name, mark=row.mark) for row in members),
+        )
+        for title, members in table.groups
+    )
+    return replace(table, sections=sections, rows=rows, corner="Data set")
+
+
+def _section(
+    plan: SectionPlan,
+    layout: Layout,
+    rows: Sequence[RowPlan],
+    marks: TableMarks,
+    *,
+    published: bool,
+) -> TableSection:
+    heads = [
+        Head(
+            label=plain(column.label),
+            mark=_column_mark(column, layout, rows, marks.columns, published=published),
+        )
+        for column in plan.columns
+    ]
+    if plan.average:
+        inherited = dict.fromkeys(mark for head in heads for mark in head.mark.split(",") if mark)
+        heads.append(Head(label="Avg", average=True, mark=",".join(inherited)))
+    return TableSection(world=plan.world, title=plain(plan.title), columns=tuple(heads))
+
+
+def _column_mark(
+    column: ColumnPlan, layout: Layout, rows: Sequence[RowPlan], marks: Marks, *, published: bool
+) -> str:
+    """Marks of a column in which rows cannot be compared, and why."""
+    found: dict[str, None] = {}
+    for task in layout.leaves(column.tasks):
+        records = [
+            record for row in rows if (record := row.records.get(task)) and record.score is not None
+        ]
+        # A result file of others says neither how its task is defined nor what was read.
+        own = [record.signature for record in records if record.origin is None]
+        limits = {
+            (s.limit, s.split, s.splits, s.subsets)
+            for s in (record.signature for record in records)
+        }
+        if len({s.data for s in own if s.data}) > 1:
+            found[marks.mark("rows differ in data", task)] = None
+        if len(limits) > 1:
+            found[marks.mark("rows differ in limit, split or subsets", task)] = None
+        elif published and any(limit is not None for limit, *_ in limits):
+            found[marks.mark("rows differ in limit: published ones have none", task)] = None
+        if len({(s.task_hash, s.shots) for s in own}) > 1:
+            found[marks.mark("rows differ in the task's definition or shots", task)] = None
+        judges = {s.judge for s in own}
+        if len(judges) > 1:
+            found[marks.mark("rows differ in judge", task)] = None
+        elif published and any(judges):
+            found[marks.mark("rows differ in judge: the published ones have the paper's", task)] = (
+                None
+            )
+    return ",".join(found)
+
+
+def _ranks(cells: Sequence[UnrankedCell], decimals: int, *, comparable: bool) -> list[int | None]:
+    """0 for the best, 1 for the second and so on, by what is shown."""
+    shown = [
+        None if cell.score.value is None or not cell.ranked else round(cell.score.value, decimals)
+        for cell in cells
+    ]
+    values = [value for value in shown if value is not None]
+    percent = all(cell.score.percent for cell in cells if cell.score.value is not None)
+    if len(values) < 2 or not comparable or not percent:
+        return [None] * len(shown)
+    order = sorted(set(values), reverse=True)
+    return [None if value is None else order.index(value) for value in shown]
+
+
+def _row(line: UnrankedRow, heads: Sequence[Head], ranks: Sequence[int | None]) -> Row:
+    return Row(
+        name=line.name,
+        fingerprint=line.fingerprint,
+        mark=line.mark,
+        cells=tuple(map(_cell, line.cells, heads, ranks)),
+        protocol=line.protocol,
+        group=line.group,
+    )
+
+
+def _cell(cell: UnrankedCell, head: Head, rank: int | None) -> Cell:
+    score = cell.score
+    # What failed stands in its own column; an average either exists or does not.
+    empty_average = head.average and score.value is None
+    return Cell(
+        status="missing" if empty_average else score.status,
+        value=score.value,
+        stderr=score.stderr,
+        score=score,
+        mark=cell.mark,
+        best=rank == 0,
+        second=rank == 1,
+        no_answer=cell.no_answer,
+        suspect=cell.suspect,
+    )
+
+
+def _incomplete(
+    names: Sequence[str], heads: Sequence[Head], lines: Sequence[UnrankedRow]
+) -> list[tuple[str, str, DisplayScore]]:
+    return [
+        (name, head.label, cell.score)
+        for name, line in zip(names, lines, strict=True)
+        for head, cell in zip(heads, line.cells, strict=True)
+        if cell.score.status == "missing" and not head.average
+    ]
+
+
+def _not_percent(heads: Sequence[Head], lines: Sequence[UnrankedRow]) -> list[str]:
+    return [
+        head.label
+        for index, head in enumerate(heads)
+        if any(not line.cells[index].score.percent for line in lines)
+    ]
+
+
+def _unknown_note(layout: Layout) -> list[Note]:
+    if not layout.unknown:
+        return []
+    text = f"category not known, so category columns are empty: {listed(layout.unknown)}"
+    return [Note(text=text)]
