@@ -94,8 +94,6 @@ def test_two_tasks_of_one_row_share_their_protocol() -> None:
         "task_hash": "f" * 64,
         "data": None,
         "split": "dev",
-        "splits": None,
-        "subsets": None,
         "shots": 5,
         "instruction": "x",
         "outside_set": None,
