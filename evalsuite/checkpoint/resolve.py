@@ -5,25 +5,30 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from evalsuite.checkpoint.adapters import merge_adapter
 from evalsuite.checkpoint.chat import chat_protocol
 from evalsuite.checkpoint.detect import detect
 from evalsuite.checkpoint.fingerprint import combined, file_digests, folder_fingerprint
 from evalsuite.checkpoint.folder import (
     CODE_FILES,
     CONFIG_FILES,
+    OWN_VOCABULARY,
     TOKENIZER_FILES,
     VOCABULARY_FILES,
     Folder,
+    class_name,
     read_folder,
     read_object,
 )
 from evalsuite.checkpoint.integrity import weight_files, weights_in
-from evalsuite.checkpoint.materialise import dequantise, made_once, merge_adapter
+from evalsuite.checkpoint.materialise import changes_of, dequantise, made_once
 from evalsuite.checkpoint.models import Checkpoint, CheckpointOptions
 from evalsuite.checkpoint.protocols import embedding_protocol
+from evalsuite.checkpoint.quantised import quantization, stated_method, why_not_embedded
 from evalsuite.checkpoint.safety import check_attention, check_code, check_vocabulary
 from evalsuite.checkpoint.shapes import check_shapes, check_tokenizer
 from evalsuite.checkpoint.sources import Located, demo_of, locate
+from evalsuite.checkpoint.tokenizer import examine
 from evalsuite.errors import CheckpointError
 from evalsuite.paths import cache_dir
 
@@ -64,29 +69,50 @@ def resolve(
     check_code(folder, trusted=options.trust_remote_code)
     check_vocabulary(folder)
     check_tokenizer(folder)
+    packed = quantization(folder)
     detection = detect(folder, origin.located.names, options.kind)
     embedding = embedding_protocol(detection.kind, folder, options)
     chat = None
-    evidence = detection.evidence
+    evidence, cannot = detection.evidence, dict(detection.cannot)
+    if packed is not None:
+        evidence += (f"weights quantised with {packed}",)
+        if reason := why_not_embedded(packed):
+            cannot.setdefault("embedding", reason)
     if "generative" not in detection.cannot:
         chat = chat_protocol(folder.model_path, options.chat_template)
         if chat.template is None and options.chat_template is None:
             evidence += ("no chat template: prompts are given as they are (--chat-template FILE)",)
+        if chat.name is not None:
+            evidence += (f"chat template {chat.name!r} of several",)
+    conversion = changes_of(folder.path) if origin.located.form != "folder" else None
+    if conversion is not None:
+        evidence += (f"made with what the libraries leave out: {conversion}",)
+    # Late, as hashing a large model takes longest.
+    fingerprint = _fingerprint(origin, cache)
+    trusted = options.trust_remote_code
+    tokens, tokenizer = examine(folder, fingerprint, cache, trusted=trusted)
+    if tokens.why is not None:
+        evidence += (tokens.why,)
+    if embedding is not None and tokens.append_eos:
+        embedding = embedding.model_copy(update={"append_eos": True})
     return Checkpoint(
         name=origin.located.name,
         source=source,
         path=folder.path,
-        # Last, as hashing a large model takes longest.
-        fingerprint=_fingerprint(origin, cache),
+        fingerprint=fingerprint,
         kind=detection.kind,
         evidence=evidence,
         embedding=embedding,
         chat=chat,
-        cannot=detection.cannot,
+        cannot=cannot,
         base=origin.base_name,
         step=origin.located.step,
         max_positions=folder.max_positions,
         trust_remote_code=options.trust_remote_code,
+        quantization=packed,
+        tokenizer=tokenizer,
+        tokenizer_change=tokens.change,
+        conversion=conversion,
     )
 
 
@@ -117,6 +143,12 @@ def _trace_adapter(located: Located, options: CheckpointOptions) -> _Origin:
             "if it is still being written, wait until it is complete",
         )
     base_name, base = _locate_base(located, options)
+    if base.form == "folder" and stated_method(read_folder(base.path)):
+        raise CheckpointError(
+            f"the base {base_name!r} of the adapter {located.path} has quantised weights, which an "
+            "adapter cannot be merged into exactly",
+            "pass the base in plain weights: --base PATH",
+        )
     files = (*weights, *_small_files(read_folder(located.path)))
     return _Origin(located, files, _trace_model(base, options), base_name)
 
@@ -179,10 +211,13 @@ def _ready(origin: _Origin, options: CheckpointOptions, cache: Path) -> Path:
                 trust_remote_code=options.trust_remote_code,
             )
 
-    return made_once(cache, _fingerprint(origin, cache), make)
+    # What an earlier version made of the same files may lack what is carried over now.
+    return made_once(cache, combined("made:2", _fingerprint(origin, cache)), make)
 
 
 def _require_tokenizer(folder: Folder) -> None:
+    if any(class_name(module.get("type")) in OWN_VOCABULARY for module in folder.modules):
+        return
     if not any(folder.files(*VOCABULARY_FILES)):
         raise CheckpointError(
             f"{folder.path} has no tokenizer (no tokenizer.json, tokenizer.model or vocabulary)",

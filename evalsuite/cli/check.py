@@ -68,10 +68,11 @@ def show(
     baselines: Baselines = Path("baselines"),
 ) -> None:
     """Show a baseline's scores and how they came to be; checks that no file has changed."""
+    from evalsuite.metrics import metric_of
     from evalsuite.results.check.baselines import load_baseline
 
     baseline, _, records = load_baseline(baselines, name)
     typer.echo(f"{baseline.checkpoint} {baseline.fingerprint[:16]}, set {baseline.created:%F %R}")
     for record in records:
-        shown = (100 if record.percent else 1) * (record.score or 0.0)
+        shown = metric_of(record).factor * (record.score or 0.0)
         typer.echo(f"{shown:8.2f}  {record.signature.short()}")

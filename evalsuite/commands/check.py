@@ -24,11 +24,11 @@ from evalsuite.results.check.policy import Policy, load_policy
 from evalsuite.results.check.verdicts import CheckResult, Verdict, verdicts_of
 from evalsuite.results.scores import Scores
 from evalsuite.results.stale import with_stale
-from evalsuite.results.suspicions import said
 from evalsuite.run.options import Request
 from evalsuite.schema import Record, World
 from evalsuite.settings import STEP_SUMMARY
 from evalsuite.store import Store
+from evalsuite.suspicions import said
 
 if TYPE_CHECKING:
     from rich.console import Console

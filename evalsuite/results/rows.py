@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass
 
-from evalsuite.results.layout import WORLDS, natural
+from evalsuite.results.columns import WORLDS, natural
 from evalsuite.results.signatures import PER_TASK, Parts, differences, parts, without
 from evalsuite.schema import Record, World, digest
 

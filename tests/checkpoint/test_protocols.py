@@ -9,10 +9,10 @@ import pytest
 from evalsuite.checkpoint import CheckpointOptions, EmbeddingProtocol, resolve
 from evalsuite.checkpoint.protocols import WRAPPERS, parse_wrapper, unusual_bare
 from evalsuite.errors import UsageError
+from helpers.st_folder import ROOT_MODULE
 
 LLAMA = {"architectures": ["LlamaForCausalLM"], "max_position_embeddings": 4096}
 BERT = {"architectures": ["BertModel"], "max_position_embeddings": 256}
-ROOT_MODULE = {"modules.json": [{"type": "sentence_transformers.models.Transformer", "path": ""}]}
 PROMPTS = {
     **ROOT_MODULE,
     "config_sentence_transformers.json": {"prompts": {"query": "query: "}},
@@ -209,7 +209,6 @@ NAMED = [{"name": "tool_use", "template": "T"}, {"name": "default", "template": 
         ({"tokenizer_config.json": {"chat_template": NAMED}}, "D"),
         ({"tokenizer_config.json": {"chat_template": "S"}, "chat_template.jinja": JINJA}, JINJA),
         ({"chat_template.json": {"chat_template": "P"}}, "P"),
-        ({"tokenizer_config.json": {"chat_template": NAMED[:1]}}, None),
         ({}, None),
     ],
 )

@@ -203,7 +203,10 @@ GOOD = json.dumps(newer("Sts", {"test": [{"hf_subset": "default", "main_score": 
         (b'{"x": "\\ud800"}', "not valid JSON"),
         (b'{"name": "someone", "revision": "r"}', "no result file of mteb: scores: Field required"),
         (b'{"task_name": "Sts", "scores": {"test": 1}}', "no result file of mteb: scores.test"),
-        (b'{"task_name": "../x", "scores": {"test": [{"main_score": 1}]}}', "is no name of a task"),
+        (
+            b'{"task_name": "../x", "scores": {"test": [{"main_score": 1}]}}',
+            "is not a valid task name",
+        ),
         (b'{"task_name": "Sts", "scores": {"test": [{"f": 1}]}}', "no score that mteb has"),
         (b'{"task_name": "Sts", "scores": {"test": [{"main_score": NaN}]}}', "no score that mteb"),
         (b'{"task_name": "Sts", "scores": {"test": [{"main_score": 1e999}]}}', "no score that"),

@@ -11,7 +11,7 @@ from typing import Any, get_args
 
 from evalsuite.errors import DataError, UsageError
 from evalsuite.kinds.lm_eval.task import Extract, LmEvalTask
-from evalsuite.templates.renderer import MOST_IN_ALL, BadTemplateError, Renderer
+from evalsuite.templates.renderer import MAX_CHARACTERS, BadTemplateError, Renderer
 
 _TEMPLATES = ("prompt", "answer_prefix", "target", "shot_target")
 
@@ -60,10 +60,10 @@ def render_all(
                 for row, found in zip(examples, renderer.texts(examples), strict=True):
                     texts.add(row, {given[key]: text for key, text in found.items()})
                     letters += sum(map(len, found.values()))
-                    if letters > MOST_IN_ALL:
+                    if letters > MAX_CHARACTERS:
                         raise UsageError(
                             f"task {task.name}: its templates make more than "
-                            f"{MOST_IN_ALL >> 20} Mi characters",
+                            f"{MAX_CHARACTERS >> 20} Mi characters",
                             "use fewer rows, or shorter texts",
                         )
         except BadTemplateError as problem:

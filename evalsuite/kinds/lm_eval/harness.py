@@ -63,7 +63,7 @@ class LmEvalHarness:
             estimator=summary.estimator,
             stderr=summary.stderr,
             n=summary.n,
-            percent=summary.percent,
+            metric=summary.metric,
             metrics=summary.metrics,
             samples=summary.samples,
             data=loaded.data,
@@ -93,7 +93,7 @@ def _load(task: LmEvalTask, context: Context, *, chat: bool) -> LoadedTasks:
 
         return load_source(
             task.source if chat else task.base_source or task.source,
-            tokenizer=context.checkpoint.path,
+            tokenizer=context.checkpoint.tokenizer_path,
             data_root=context.data_root,
             shots=task.shots,
             seed=context.seed,

@@ -10,8 +10,8 @@ import numpy as np
 from evalsuite.checkpoint.folder import read_object
 from evalsuite.checkpoint.models import Checkpoint
 from evalsuite.engines.protocols import Encoder, Progress, Rendered, Vectors
-from evalsuite.results.suspicions import collapsed, refused
 from evalsuite.schema import Suspicion
+from evalsuite.suspicions import collapsed, refused
 
 SAMPLE: Final = 512
 """Vectors that are kept for each prefix: a few MB, and milliseconds to compare."""

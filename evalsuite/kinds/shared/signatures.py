@@ -88,6 +88,8 @@ def embedding_signature(
         pool_instruction=protocol.pool_instruction or None,
         normalize=protocol.normalize,
         libraries=with_versions((*libraries, *ENGINE_LIBRARIES[protocol.engine])),
+        **protocol.traits,
+        **planning.checkpoint.traits,
     )
 
 
@@ -137,6 +139,7 @@ def generative_signature(
         shots=shots,
         sampling="task",
         prefix_caching=options.prefix_caching,
+        **checkpoint.traits,
     )
 
 

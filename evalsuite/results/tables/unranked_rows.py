@@ -8,16 +8,16 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from evalsuite.layouts import Convention
+from evalsuite.results.columns import WORLDS, ColumnPlan, Layout
 from evalsuite.results.conventions import substitution
-from evalsuite.results.layout import WORLDS, ColumnPlan, Layout
 from evalsuite.results.means import DisplayScore, mean, task_score
 from evalsuite.results.published import PublishedRow, PublishedTable
 from evalsuite.results.rows import RowPlan
 from evalsuite.results.signatures import differences
-from evalsuite.results.suspicions import codes, said
 from evalsuite.results.tables.model import NO_ANSWER
 from evalsuite.results.tables.notes import Marks, letter, number, parts_of, row_protocol, symbol
 from evalsuite.schema import Record, SuspicionCode, World
+from evalsuite.suspicions import codes, said
 from evalsuite.text import listed, plain
 
 LONGEST_REASON = 160
