@@ -12,7 +12,7 @@ import pytest
 
 from evalsuite.errors import ExitCode
 from evalsuite.store import Store
-from helpers.suite_records import make_suite_records
+from helpers.records import suite_records
 
 
 def command(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
@@ -49,7 +49,7 @@ def tasks(tmp_path: Path) -> Path:
 @pytest.fixture
 def results(tmp_path: Path) -> Path:
     store = Store(tmp_path / "results")
-    for record in make_suite_records():
+    for record in suite_records():
         store.put(record)
     return store.root
 

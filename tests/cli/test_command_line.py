@@ -12,7 +12,7 @@ import evalsuite
 from evalsuite.cli.app import COMMANDS, application
 from evalsuite.errors import ExitCode
 from evalsuite.store import Store
-from helpers.suite_records import make_suite_records
+from helpers.records import suite_records
 
 HEAVY = ("torch", "transformers", "mteb", "lm_eval", "vllm", "pandas", "numpy", "matplotlib")
 
@@ -97,7 +97,7 @@ def test_what_is_wrong_is_one_line_with_a_next_step(
 @pytest.fixture
 def results(tmp_path: Path) -> Path:
     store = Store(tmp_path / "results")
-    for record in make_suite_records():
+    for record in suite_records():
         store.put(record)
     return store.root
 

@@ -14,31 +14,16 @@ import pytest
 from scipy.stats import spearmanr
 from sklearn.metrics import average_precision_score
 
-from evalsuite.checkpoint.models import Checkpoint
-from evalsuite.kinds.base import Context, Evaluation
+from evalsuite.kinds.base import Context
 from evalsuite.kinds.mteb.harness import MtebHarness
 from evalsuite.registry.models import Task
-from evalsuite.run.records import scored_record
-from evalsuite.schema import Record, Signature
 from helpers.bag_of_words import BagOfWords, checkpoint
 from helpers.grit_world import LANGUAGES, hub_dataset, tydiqa
 from helpers.grit_world import checkpoint as speaker
 from helpers.grit_world import run as ask
+from helpers.records import evaluated
 
 WORDS = ["river", "stone", "cloud", "market", "engine", "violin", "harbour", "pepper"]
-
-
-def stored(evaluation: Evaluation, task: Task, of: Checkpoint) -> Record:
-    signature = Signature(
-        task=task.name,
-        task_hash=task.hash,
-        world=task.world,
-        harness="h 1",
-        engine="e 1",
-        device="cpu",
-        dtype="float32",
-    )
-    return scored_record(of, task, signature, evaluation, 1.0)
 
 
 def sentence(rng: np.random.Generator, n: int = 4) -> str:
@@ -123,7 +108,7 @@ def test_embedding_records_carry_the_error_of_their_samples(kind: str, tmp_path:
     (tmp_path / "work").mkdir()
     context = Context(checkpoint=checkpoint(), workdir=tmp_path / "work")
     evaluation = MtebHarness().evaluate(task, BagOfWords(), context)
-    record = stored(evaluation, task, checkpoint())
+    record = evaluated(evaluation, task, checkpoint())
     exact = kind != "sts"  # the infinitesimal jackknife, not the one that leaves items out
     expected = jackknife(kind, evaluation.samples)
     assert expected > 0
@@ -146,7 +131,7 @@ def test_experiments_that_draw_from_the_same_texts_claim_no_error(tmp_path: Path
     task = Task(name="m", kind="mteb", source="MedrxivClusteringS2S.v2")
     evaluation = MtebHarness().evaluate(task, BagOfWords(), context)
     assert len(evaluation.samples) == 10
-    assert stored(evaluation, task, checkpoint()).stderr is None
+    assert evaluated(evaluation, task, checkpoint()).stderr is None
 
 
 def told(prompt: str, _: int) -> str:
@@ -158,7 +143,7 @@ def test_languages_of_one_size_are_fixed_parts_of_tydiqa(tmp_path: Path) -> None
     tydiqa(tmp_path, dict.fromkeys(LANGUAGES, 4))
     of = speaker(tmp_path / "lm", chat=True)
     evaluation, _ = ask("TyDiQA", of, tmp_path / "w", tmp_path, told)
-    record = stored(evaluation, Task(name="t", kind="lm_eval", source="t"), of)
+    record = evaluated(evaluation, Task(name="t", kind="lm_eval", source="t"), of)
     parts = [
         np.array([row["score"] for row in evaluation.samples if row["group"] == language])
         for language in LANGUAGES
@@ -184,7 +169,7 @@ def test_questions_of_a_subject_count_together_in_mmlu(tmp_path: Path) -> None:
         return "B" if any(f"about  subject {s}." in prompt for s in (0, 2, 3)) else "A"
 
     evaluation, _ = ask("MMLU", of, tmp_path / "w", tmp_path, answer)
-    record = stored(evaluation, Task(name="t", kind="lm_eval", source="t"), of)
+    record = evaluated(evaluation, Task(name="t", kind="lm_eval", source="t"), of)
     means = np.array([1, 0, 1, 1, 0, 0])
     assert record.score == pytest.approx(0.5)
     assert record.stderr == pytest.approx(means.std(ddof=1) / math.sqrt(6))

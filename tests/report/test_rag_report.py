@@ -23,7 +23,7 @@ from evalsuite.stats import (
     paired,
     sign_flip_p,
 )
-from helpers.report_records import record
+from helpers.records import record
 
 SUITE = Registry.load().suite("grit-rag")
 
@@ -41,9 +41,9 @@ def quality(
     each = {"match": scores, "exact_match": exact or scores, "f1": f1 or scores}
     share = sum(scores) / len(scores)
     made = record(
-        "tiny",
         f"rag-{method}",
         share,
+        checkpoint="tiny",
         world="generative",
         metric="match",
         data=data,
@@ -77,7 +77,9 @@ def latency() -> Record:
     lines = {"none", "doc-query", "doc-cache", "query-doc-cache", "doc-query-cache"}
     cells = [timed(m, 1, n, n / 1000) for m in sorted(lines) for n in (250, 4000)]
     cells += [timed("doc-query", 4000, 1, 9.0)]
-    made = record("tiny", "rag-latency", 4.0, world="generative", percent=False, metric="s")
+    made = record(
+        "rag-latency", 4.0, checkpoint="tiny", world="generative", percent=False, metric="s"
+    )
     raw = {
         "cells": cells,
         "lengths": [250, 4000],

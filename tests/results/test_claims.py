@@ -23,7 +23,7 @@ from evalsuite.results.compare.suite import AverageLine, SuiteComparison
 from evalsuite.results.published import published_for
 from evalsuite.schema import Suspicion, World, digest
 from evalsuite.stats import Difference
-from helpers.scored_records import record
+from helpers.records import record
 
 TABLE_1 = published_for("table1", "grit")
 TABLE_2 = published_for("table2", "grit")
@@ -112,7 +112,7 @@ def latency(low: float, high: float, longest: int = 4000, embedded: int = 8192) 
     saving = {"median": (low + high) / 2, "low": low, "high": high, "n": 9}
     raw = {"lengths": [250, longest], "savings": {"doc-cache A": saving}}
     details = {"embed_length": embedded}
-    return record("m", 1.0).model_copy(update={"raw": raw, "details": details})
+    return record("t", 1.0).model_copy(update={"raw": raw, "details": details})
 
 
 @pytest.mark.parametrize(
@@ -141,7 +141,7 @@ def test_a_cache_of_part_of_the_document_decides_nothing() -> None:
 
 
 def test_limited_and_suspect_scores_carry_no_claim() -> None:
-    plain = record("m", 0.7)
+    plain = record("t", 0.7)
     short = plain.signature.model_copy(update={"limit": 8})
     limited = plain.model_copy(update={"signature": short})
     (reason,) = reservations([plain, limited], limit=True)
@@ -162,7 +162,7 @@ def test_limited_and_suspect_scores_carry_no_claim() -> None:
 
 
 def test_the_newest_latency_of_the_checkpoint_counts() -> None:
-    old, other = latency(0.1, 0.2), record("m", 0.5)
+    old, other = latency(0.1, 0.2), record("t", 0.5)
     new = latency(0.7, 0.8).model_copy(update={"created": old.created + timedelta(days=1)})
     assert latency_of(digest("m"), [new, old, other]) is new
     assert latency_of(digest("x"), [new, old]) is None

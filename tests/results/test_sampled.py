@@ -9,7 +9,7 @@ import pytest
 
 from evalsuite.results.sampled import MEAN_OVER_GROUPS, sampled
 from evalsuite.schema import Record
-from helpers.scored_records import Rows, record, scored
+from helpers.records import Rows, record, scored
 
 RNG = np.random.default_rng(23)
 
@@ -35,7 +35,7 @@ def languages() -> tuple[list[np.ndarray], Rows, float]:
 def test_groups_of_one_size_are_fixed_parts_where_the_score_is_their_mean() -> None:
     """The mean over items and over groups is the same number: the definition decides."""
     parts, rows, score = languages()
-    fixed = sampled(with_details(record("a", score)), rows)
+    fixed = sampled(with_details(record("t", score)), rows)
     assert fixed is not None
     assert fixed.stderr == pytest.approx(stratified(parts))
     assert (fixed.groups, fixed.parts, fixed.independent) == (None, 9, 36)
@@ -44,7 +44,7 @@ def test_groups_of_one_size_are_fixed_parts_where_the_score_is_their_mean() -> N
 
 def test_groups_of_one_size_are_drawn_where_the_score_is_a_mean_over_items() -> None:
     parts, rows, score = languages()
-    drawn = sampled(record("a", score), rows)
+    drawn = sampled(record("t", score), rows)
     assert drawn is not None
     means = np.array([part.mean() for part in parts])
     assert drawn.stderr == pytest.approx(means.std(ddof=1) / 3)
@@ -55,7 +55,7 @@ def test_groups_of_one_size_are_drawn_where_the_score_is_a_mean_over_items() -> 
 def test_subsets_of_one_size_are_fixed_parts() -> None:
     easy, hard = RNG.random(20) / 2 + 0.5, RNG.random(20) / 2
     rows = scored(np.concatenate([easy, hard]), subset=["en"] * 20 + ["de"] * 20)
-    found = sampled(record("a", float((easy.mean() + hard.mean()) / 2)), rows)
+    found = sampled(record("t", float((easy.mean() + hard.mean()) / 2)), rows)
     assert found is not None
     assert found.stderr == pytest.approx(stratified([easy, hard]))
 
@@ -65,7 +65,7 @@ def test_groups_within_subsets_are_clusters_of_their_subset() -> None:
     pages = [f"{number // 4}" for number in range(40)]
     subsets = ["en"] * 20 + ["de"] * 20
     rows = scored(values, subset=subsets, group=pages)
-    found = sampled(record("a", float(values.mean())), rows)
+    found = sampled(record("t", float(values.mean())), rows)
     assert found is not None
     means = values.reshape(10, 4).mean(axis=1)
     assert found.stderr == pytest.approx(stratified([means[:5], means[5:]]))
@@ -74,7 +74,7 @@ def test_groups_within_subsets_are_clusters_of_their_subset() -> None:
 
 def test_one_subset_is_no_part() -> None:
     values = RNG.random(30)
-    found = sampled(record("a", float(values.mean())), scored(values, subset=["default"] * 30))
+    found = sampled(record("t", float(values.mean())), scored(values, subset=["default"] * 30))
     assert found is not None
     assert found.stderr == pytest.approx(values.std(ddof=1) / math.sqrt(30))
     assert found.how == "spread of 30 samples"
@@ -91,8 +91,8 @@ def test_the_best_of_four_similarities_is_found_again() -> None:
     ]
     scores = {side: float(average_precision_score(labels, x)) for side, x in sides.items()}
     best = max(scores, key=lambda side: scores[side])
-    found = sampled(record("a", scores[best], "max_ap"), rows)
-    same = sampled(record("a", scores[best], f"{best}_ap"), rows)
+    found = sampled(record("t", scores[best], metric="max_ap"), rows)
+    same = sampled(record("t", scores[best], metric=f"{best}_ap"), rows)
     assert found is not None
     assert same is not None
     assert found.stderr == same.stderr

@@ -13,7 +13,7 @@ import pytest
 
 from evalsuite.store import Store
 from fault_scenarios import CASES
-from helpers.suite_records import make_suite_records
+from helpers.records import suite_records
 from kill_report import Finding, Kill, read, write
 from kills import EMBEDDING, VLLM, _kill_one, play_all, schedule
 from real_runs import contents
@@ -37,14 +37,14 @@ def test_the_schedule_has_both_engines() -> None:
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
     store = Store(tmp_path / "results")
-    for record in make_suite_records():
+    for record in suite_records():
         store.put(record, [{"sample": "1", "score": 1.0}])
     return store.root
 
 
 def test_a_whole_store_is_found_whole(root: Path) -> None:
     found = contents(root)
-    assert len(found.records) == len(make_suite_records())
+    assert len(found.records) == len(suite_records())
     assert set(found.jobs.values()) == {1}
     assert (found.unreadable, found.leavings) == ((), ())
 

@@ -14,7 +14,7 @@ import pytest
 
 from evalsuite.registry.load import Registry
 from evalsuite.store import Store
-from helpers.scored_records import record, scored
+from helpers.records import record, scored
 
 REGISTRY = Registry.load()
 TASKS = REGISTRY.suite("smoke").tasks
@@ -46,7 +46,7 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for task, column in scores.items():
             known = REGISTRY.task(task)
             about = {"task": task, "task_hash": known.hash, "world": known.world}
-            made = record(name, float(column.mean()), n=400, **about)
+            made = record(score=float(column.mean()), checkpoint=name, n=400, **about)
             store.put(made, scored(column))
     return folder
 
@@ -143,7 +143,7 @@ def test_a_baseline_outlives_its_store(results: Path, tmp_path: Path) -> None:
     for task, column in values(0.05).items():
         known = REGISTRY.task(task)
         about = {"task": task, "task_hash": known.hash, "world": known.world}
-        made = record("new", float(column.mean()), n=400, **about)
+        made = record(score=float(column.mean()), checkpoint="new", n=400, **about)
         store.put(made, scored(column))
     done = evalsuite(
         "check", "--baseline", "main", "--candidate", other, "--out", "nowhere", cwd=tmp_path

@@ -13,7 +13,7 @@ import yaml
 
 from evalsuite.registry.load import Registry
 from evalsuite.store import Store
-from helpers.scored_records import record, scored
+from helpers.records import record, scored
 
 ROOT = Path(__file__).parents[3]
 SCORES = [0.0, 1.0] * 50
@@ -28,8 +28,8 @@ def folder(tmp_path: Path) -> Path:
     for task in registry.suite("smoke").tasks:
         known = registry.task(task)
         about = {"task": task, "task_hash": known.hash, "world": known.world}
-        store.put(record("good", 0.5, n=100, **about), scored(SCORES))
-        store.put(record("bad", 0.0, n=100, **about), scored([0.0] * 100))
+        store.put(record(score=0.5, checkpoint="good", n=100, **about), scored(SCORES))
+        store.put(record(score=0.0, checkpoint="bad", n=100, **about), scored([0.0] * 100))
     return tmp_path
 
 

@@ -18,7 +18,7 @@ from evalsuite.results.compare.choose import choose
 from evalsuite.results.rows import plan_rows
 from evalsuite.schema import digest
 from evalsuite.store import Store
-from helpers.scored_records import record, scored
+from helpers.records import record, scored
 
 RNG = np.random.default_rng(31)
 BASE = RNG.random(60)
@@ -39,7 +39,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     }
     for name, values in tasks.items():
         for task, scores in values.items():
-            made.put(record(name, float(scores.mean()), n=60, task=task), scored(scores))
+            made.put(record(task, float(scores.mean()), checkpoint=name, n=60), scored(scores))
     return folder
 
 
@@ -113,8 +113,8 @@ def test_what_is_wrong_is_one_line(store: Path, arguments: tuple[str, ...], mess
 
 def test_protocols_of_one_checkpoint_have_to_be_told_apart() -> None:
     records = [
-        record("m", 0.5, attention="causal"),
-        record("m", 0.6, attention="bidirectional"),
+        record("t", 0.5, attention="causal"),
+        record("t", 0.6, attention="bidirectional"),
     ]
     rows = plan_rows(records)
     assert choose(rows, "m/attn:causal").records["t"].score == 0.5
