@@ -104,7 +104,7 @@ def machine() -> Found:
 
 def decode(dtype: str, requests: int, tokens: int) -> Found:
     """Time and profile steps in which every request gets a token."""
-    from evalsuite.engines.generators import load_generator
+    from evalsuite.engines.load import load_generator
 
     generator = load_generator(resolve("demo:smollm2"), engine="vllm", dtype=dtype)
     # Not before: OpenMP reads how its threads are to wait, which evalsuite sets, as it is loaded.

@@ -85,7 +85,7 @@ class Clock:
             self.ready = time.time()
         elif isinstance(event, JobEnded):
             self.last = time.time()
-            self.order.append(str(group.jobs[event.index].task.source))
+            self.order.append(str(group.job(event.job).task.source))
 
 
 def main() -> int:
@@ -145,7 +145,7 @@ def run(options: argparse.Namespace, tasks: tuple[str, ...]) -> Moments:
     asked = prepare(request)
     plan = make_plan(asked.checkpoints, asked.tasks, chosen, asked.registry, store)
     clock = Clock()
-    result = execute(plan, chosen, store, LocalExecutor(), clock)
+    result = execute(plan, store, LocalExecutor(), clock)
     if result.failed:
         raise SystemExit(f"not scored: {result.failed[0].reason}")
     timings = {r.signature.task: r.timings for r in result.records if r.timings}
@@ -164,8 +164,8 @@ def engine(options: argparse.Namespace, tasks: tuple[str, ...]) -> Moments:
     Passes that run side by side count as the mean over their streams.
     """
     from evalsuite.checkpoint import resolve
-    from evalsuite.engines.batched import BatchedEncoder
-    from evalsuite.engines.encoders import load_encoder
+    from evalsuite.engines.batched_encoder import BatchedEncoder
+    from evalsuite.engines.load import load_encoder
 
     encoder = load_encoder(resolve("demo:minilm"), device="cpu", dtype=options.dtype)
     assert isinstance(encoder, BatchedEncoder)
@@ -196,7 +196,7 @@ def engine(options: argparse.Namespace, tasks: tuple[str, ...]) -> Moments:
         encoder.embed(prepared)
         prepare += between - started
         embed += time.perf_counter() - between
-    forward /= encoder._batcher.streams.count  # noqa: SLF001 - measured, not used
+    forward /= encoder._batcher.parallel.count  # noqa: SLF001 - measured, not used
     return {"texts": len(texts), "prepare": prepare, "embed": embed, "forward": forward}
 
 

@@ -46,10 +46,10 @@ from common import (
 from encoder_operators import Operators, one_at_a_time, operators
 from evalsuite.checkpoint import resolve
 from evalsuite.checkpoint.models import Checkpoint, CheckpointOptions
-from evalsuite.engines.batched import BatchedEncoder
-from evalsuite.engines.encoders import load_encoder
+from evalsuite.engines.batched_encoder import BatchedEncoder
+from evalsuite.engines.load import load_encoder
 from evalsuite.engines.protocols import Encoder
-from evalsuite.engines.transformers.packed import PackedLinear, can_pack
+from evalsuite.engines.transformers.packed_linear import PackedLinear, can_pack
 
 GOAL = 0.75
 MODELS = {"SmolLM2": "demo:smollm2", "MiniLM": "demo:minilm"}

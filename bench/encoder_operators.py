@@ -15,8 +15,8 @@ from dataclasses import dataclass
 import torch
 from torch.profiler import ProfilerActivity, profile
 
-from evalsuite.engines.batched import BatchedEncoder
-from evalsuite.engines.transformers.streams import Streams
+from evalsuite.engines.batched_encoder import BatchedEncoder
+from evalsuite.engines.parallel_batches import ParallelBatches
 
 LINEAR = ("mkldnn::_linear_pointwise", "aten::mm", "aten::addmm")
 """Beginnings of the names of the operators of linear layers, with packed weights and without."""
@@ -38,13 +38,13 @@ class Operators:
 def one_at_a_time(encoder: BatchedEncoder, threads: int) -> Iterator[None]:
     """One batch after the other, with so many threads for each."""
     batcher = encoder._batcher  # noqa: SLF001 - measured, not used
-    streams, before = batcher.streams, torch.get_num_threads()
-    batcher.streams = Streams()
+    parallel, before = batcher.parallel, torch.get_num_threads()
+    batcher.parallel = ParallelBatches()
     torch.set_num_threads(threads)
     try:
         yield
     finally:
-        batcher.streams = streams
+        batcher.parallel = parallel
         torch.set_num_threads(before)
 
 

@@ -182,7 +182,7 @@ def theirs(checkpoint: Path) -> Encode:
 
 def ours(checkpoint: Path) -> Encode:
     """The transformers engine, under the same protocol."""
-    from evalsuite.engines.encoders import load_encoder
+    from evalsuite.engines.load import load_encoder
 
     protocol = CheckpointOptions(
         kind="grit", attention="causal", pooling="mean", normalize=True, max_length=512

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
+from evalsuite.kinds.table import kind_of
+from evalsuite.kinds.task import Task
 from evalsuite.registry.load import Registry
-from evalsuite.registry.models import Task
 from evalsuite.schema import CheckpointRef, Record, Signature, digest
 from evalsuite.store import Store, slug
 
@@ -58,8 +59,8 @@ def _record(ref: CheckpointRef, task: Task, score: float) -> Record:
         signature=Signature(
             task=task.name,
             task_hash=task.hash,
-            world=task.world,
-            harness="mteb 2.26" if task.world == "embedding" else "lm-eval 0.4",
+            world=kind_of(task).world,
+            harness="mteb 2.26" if kind_of(task).world == "embedding" else "lm-eval 0.4",
             engine="transformers 5",
             device="cpu",
             dtype="float32",

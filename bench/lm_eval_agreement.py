@@ -166,21 +166,22 @@ def checkpoint_of(name: str) -> Any:
 
 def ours(options: argparse.Namespace) -> Iterator[tuple[str, Answers]]:
     """Answers through evalsuite's harness and engine."""
-    from evalsuite.engines.generators import load_generator
+    from evalsuite.engines.load import load_generator
     from evalsuite.kinds.base import Context
     from evalsuite.kinds.lm_eval.harness import LmEvalHarness
-    from evalsuite.registry.models import Task
+    from evalsuite.kinds.table import make_task
+    from evalsuite.run.options import Resolved
 
     checkpoint = checkpoint_of(options.ckpt)
     generator = load_generator(checkpoint, engine="vllm", dtype=options.dtype[0])
     for name in options.task:
         source, limit = TASKS[name]
-        task = Task(name=name, kind="lm_eval", source=source, main_metric=METRIC[name])
+        task = make_task(name=name, kind="lm_eval", source=source, main_metric=METRIC[name])
         with tempfile.TemporaryDirectory() as work:
             context = Context(
                 checkpoint=checkpoint,
                 workdir=Path(work),
-                data_root=options.data,
+                options=Resolved(data_root=options.data),
                 limit=options.limit or limit,
             )
             evaluation = LmEvalHarness().evaluate(task, generator, context)
@@ -205,7 +206,7 @@ def theirs(options: argparse.Namespace) -> Iterator[tuple[str, Answers]]:
     from lm_eval.models.vllm_causallms import VLLM
     from lm_eval.tasks import TaskManager
 
-    from evalsuite.engines.generators import context_length
+    from evalsuite.engines.choice import context_length
 
     checkpoint = checkpoint_of(options.ckpt)
     model = VLLM(

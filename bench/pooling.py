@@ -23,7 +23,7 @@ from common import REPORTS, machine_line, write_json
 from evalsuite.checkpoint import resolve
 from evalsuite.checkpoint.models import CheckpointOptions
 from evalsuite.data import read_rows
-from evalsuite.engines.encoders import load_encoder
+from evalsuite.engines.load import load_encoder
 
 GOAL = 0.9999
 INSTRUCTION = "Given a scientific claim, retrieve documents that support or refute the claim"

@@ -25,11 +25,11 @@ from typing import Any
 from common import REPORTS, machine_line, write_json
 from evalsuite.checkpoint import resolve
 from evalsuite.checkpoint.models import Checkpoint
-from evalsuite.engines.transformers.cached import CachedModel
+from evalsuite.engines.load import load_unified
 from evalsuite.kinds.rag.data import load_world
 from evalsuite.kinds.rag.latency import WORDS
 from evalsuite.kinds.rag.prompts import prompts_for, whole
-from evalsuite.kinds.rag.settings import Latency, Method
+from evalsuite.kinds.rag.task import Latency, Method
 from evalsuite.kinds.rag.timing import PHASES, Bench, Cell, Timed, saving, summarise
 from evalsuite.registry.load import Registry
 
@@ -85,7 +85,7 @@ def main() -> int:
     for pairs, cut in ((FULL, None), (CUT, AUTHORS_LENGTH)):
         timed, saved, facts = measure(checkpoint, pairs, cut, options)
         about |= facts
-        rows += [{"embed_length": cut, **one.plain()} for one in timed]
+        rows += [{"embed_length": cut, **one.result().model_dump(mode="json")} for one in timed]
         savings += saved
     text = markdown(about, rows, savings)
     print(text)
@@ -101,7 +101,7 @@ def measure(
     count = options.repetitions
     settings = Latency(lengths=(options.length,), least=count, most=count, seconds=10**6)
     task = Registry.load().task("rag-latency")
-    model = CachedModel(checkpoint, dtype=options.dtype, embed_length=cut)
+    model = load_unified(checkpoint, dtype=options.dtype, embed_length=cut)
     words = " ".join(map(whole, load_world(task, None, None).documents))[:WORDS]
     sides = {
         pair: (options.length, 1) if pair.long_query else (1, options.length) for pair in pairs

@@ -25,8 +25,9 @@ from playwright.sync_api import Browser, sync_playwright
 
 from common import REPORTS, machine_line, write_json
 from evalsuite.commands.report import report_command
+from evalsuite.kinds.table import kind_of, make_task
+from evalsuite.kinds.task import Task
 from evalsuite.registry.load import Registry
-from evalsuite.registry.models import Task
 from evalsuite.schema import CheckpointRef, Record, Signature, digest
 from evalsuite.store import Store
 
@@ -73,7 +74,7 @@ class Words:
 def rows(task: Task, category: str, checkpoint: int) -> list[dict[str, Any]]:
     """Samples with the columns that runs write for tasks of this kind."""
     shared, own = Words(task.name), Words((task.name, checkpoint))
-    if task.world == "generative":
+    if kind_of(task).world == "generative":
         shots = shared.text(600)
         return [_answer(task, shots, shared, own, number) for number in range(SAMPLES)]
     found = []
@@ -117,7 +118,7 @@ def fill(store: Store) -> int:
     tasks = [task for task in registry.suite_tasks(suite) if task.name not in parts]
     # One record stands for the mean over subtasks, as in mteb's own result files.
     tasks += [
-        Task(name=mean.name, kind="mteb", source=mean.name, category=mean.category)
+        make_task(name=mean.name, kind="mteb", source=mean.name, category=mean.category)
         for mean in suite.subtask_means
     ]
     for number in range(CHECKPOINTS):
@@ -143,9 +144,9 @@ def _record(task: Task, number: int, index: int) -> Record:
         signature=Signature(
             task=task.name,
             task_hash=task.hash,
-            world=task.world,
-            harness="mteb 2.26.24" if task.world == "embedding" else "lm-eval 0.4.13",
-            engine="transformers 5.19.0" if task.world == "embedding" else "vllm 0.32.0",
+            world=kind_of(task).world,
+            harness="mteb 2.26.24" if kind_of(task).world == "embedding" else "lm-eval 0.4.13",
+            engine="transformers 5.19.0" if kind_of(task).world == "embedding" else "vllm 0.32.0",
             device="cuda",
             dtype="bfloat16",
             max_length=512,

@@ -22,7 +22,7 @@ from typing import Any
 from evalsuite.checkpoint import resolve
 from evalsuite.engines.protocols import Completion, Ended, GenerationRequest, Score, ScoreRequest
 from evalsuite.registry.load import Registry
-from evalsuite.run.options import RunOptions
+from evalsuite.run.options import Resolved, RunOptions
 from evalsuite.run.plan import Group, make_plan
 from evalsuite.run.workers.events import EngineReady, Event, JobEnded
 from evalsuite.run.workers.watch import processor_work
@@ -100,7 +100,7 @@ def requests(job: dict[str, Any], work: Path) -> dict[str, Any]:
         context = Context(
             checkpoint=resolve(job["checkpoint"]),
             workdir=folder,
-            data_root=Path(job["data"]),
+            options=Resolved(data_root=Path(job["data"])),
             limit=job["samples"],
         )
         LmEvalHarness().evaluate(registry.task(f"lm_eval:{name}"), recorder, context)
@@ -121,7 +121,7 @@ def evalsuite(job: dict[str, Any], work: Path) -> dict[str, Any]:
     tasks = [registry.task(f"lm_eval:{name}") for name in job["tasks"]]
     plan = make_plan([resolve(job["checkpoint"])], tasks, options, registry, store)
     clock = Clock()
-    result = execute(plan, options, store, LocalExecutor(), clock)
+    result = execute(plan, store, LocalExecutor(), clock)
     if result.failed:
         raise SystemExit(f"not scored: {result.failed[0].reason}")
     answers: dict[str, str] = {}
@@ -147,7 +147,8 @@ def rows(path: Path) -> list[dict[str, Any]]:
 
 def bare(job: dict[str, Any], work: Path) -> dict[str, Any]:
     """``vllm.LLM.generate`` on the same requests, in an engine that is set up as evalsuite's."""
-    from evalsuite.engines.generators import cut_at_stop, load_generator
+    from evalsuite.engines.generation import cut_at_stop
+    from evalsuite.engines.load import load_generator
 
     asked = json.loads((work / "requests.json").read_text())
     generator = load_generator(resolve(job["checkpoint"]), engine="vllm", dtype=job["dtype"])

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from evalsuite.api import evaluate, load_records, plot, table
-    from evalsuite.checkpoint.models import CheckpointOptions
     from evalsuite.errors import EvalsuiteError
     from evalsuite.judging.judge import Judge
     from evalsuite.schema import Record, Signature
@@ -20,7 +19,6 @@ _HOMES = {
     "load_records": "evalsuite.api",
     "table": "evalsuite.api",
     "plot": "evalsuite.api",
-    "CheckpointOptions": "evalsuite.checkpoint.models",
     "Judge": "evalsuite.judging.judge",
     "EvalsuiteError": "evalsuite.errors",
     "Record": "evalsuite.schema",
@@ -28,7 +26,6 @@ _HOMES = {
 }
 
 __all__ = [
-    "CheckpointOptions",
     "EvalsuiteError",
     "Judge",
     "Record",

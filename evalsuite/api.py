@@ -13,20 +13,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypedDict, Unpack
 
-from evalsuite.checkpoint.models import CheckpointOptions
+from evalsuite.checkpoint.models import Checkpoint, CheckpointKind
 from evalsuite.commands.run import RunRequest, evaluate_request
 from evalsuite.commands.show import table_view
 from evalsuite.commands.stored import stored_records
+from evalsuite.engines.choice import EngineChoice
 from evalsuite.engines.protocols import Device, DType
 from evalsuite.judging.judge import Judge
+from evalsuite.options import from_options
 from evalsuite.registry.load import Registry
-from evalsuite.registry.models import Convention
+from evalsuite.registry.suites import Convention
 from evalsuite.results.view import LayoutName, View
-from evalsuite.run.options import RunOptions
 from evalsuite.run.run import RunResult
-from evalsuite.schema import Record
+from evalsuite.schema import Attention, Pooling, Record
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -39,24 +40,83 @@ RECORD = "record"
 """Column of a frame from :func:`load_records` that holds the record itself."""
 
 
+class Options(TypedDict, total=False):
+    """Options of :func:`evaluate`: those of ``evalsuite run``, by the same names.
+
+    ``results`` is ``--out``, ``tasks_dirs`` is ``--tasks-dir``, and ``kind`` is ``--as``.
+    """
+
+    suite: str
+    """Suite to run; ``smoke`` unless ``tasks`` are given."""
+    tasks: Sequence[str]
+    """Task names instead of a suite."""
+    tasks_dirs: Sequence[str | Path]
+    """Folders with further task files."""
+    quick: bool
+    """Run tasks as their files say under ``quick``."""
+    results: str | Path
+    """Folder of the store; ``results`` unless given."""
+    data: str | Path | None
+    """Folder of data sets in Hugging Face layout; no network is used then."""
+    limit: int | None
+    """Test items of each task."""
+    seed: int
+    """Of all that is drawn at random while running; 42 unless given."""
+    embed_length: int | None
+    """Kind ``rag``: tokens after which a text to embed is cut."""
+    retriever: str | Checkpoint | None
+    """Kind ``rag``: checkpoint that finds the documents, if it is another one."""
+    shots: int
+    """Examples in the instruction of embedding tasks: 0 or 1."""
+    fresh: bool
+    """Evaluate again what is stored."""
+    engine: EngineChoice
+    """``auto``: vLLM to generate, and to embed on a GPU where it can."""
+    prefix_caching: bool
+    """Let vLLM reuse common beginnings of prompts; may change answers."""
+    judge: str | Judge | None
+    """Who compares the answers of AlpacaEval: a model at ``judge_url``, a checkpoint, or an
+    :class:`evalsuite.Judge`, which holds all three."""
+    judge_url: str | None
+    """OpenAI-compatible endpoint of the judge."""
+    judge_order: Literal["random", "both"] | None
+    """Order in which the judge sees two answers; ``random`` unless given."""
+    device: Device
+    """Where to run."""
+    dtype: DType
+    """Precision."""
+    kind: CheckpointKind | None
+    """What the checkpoint is, where detection errs."""
+    base: str | None
+    """Base of an adapter, if not its own."""
+    protocol: Literal["grit", "raw-llm", "sentence-transformers"] | None
+    """Preset for the options below."""
+    instructions: str | None
+    """Instruction set, ``task``, ``none`` or a YAML file."""
+    wrapper: str | None
+    """Name of a wrapper, or a template with ``{instruction}``."""
+    bare_wrapper: str | None
+    """What the wrapper puts before texts without an instruction."""
+    attention: Attention | None
+    """Attention when embedding."""
+    pooling: Pooling | None
+    """Pooling of token vectors."""
+    pool_instruction: bool | None
+    """Let wrapper and instruction enter the mean."""
+    normalize: bool | None
+    """L2-normalise embeddings."""
+    max_length: int | None
+    """Tokens after which a text to embed is cut."""
+    chat_template: str | None
+    """Jinja file, or ``none`` for base-model prompts."""
+    allow_pickle: bool
+    """Load pickle weights: they can run code."""
+    trust_remote_code: bool
+    """Run code that the checkpoint brings."""
+
+
 def evaluate(
-    ckpt: str | Path | Sequence[str | Path],
-    *,
-    suite: str = "smoke",
-    tasks: Sequence[str] = (),
-    limit: int | None = None,
-    results: str | Path = "results",
-    data: str | Path | None = None,
-    tasks_dirs: Sequence[str | Path] = (),
-    engine: Literal["auto", "vllm", "transformers"] = "auto",
-    prefix_caching: bool = False,
-    device: Device = "auto",
-    dtype: DType = "auto",
-    fresh: bool = False,
-    seed: int = 42,
-    judge: Judge | None = None,
-    checkpoint_options: CheckpointOptions | None = None,
-    quiet: bool = True,
+    ckpt: str | Path | Sequence[str | Path], *, quiet: bool = True, **options: Unpack[Options]
 ) -> RunResult:
     """Evaluate checkpoints; what the store already holds is not evaluated again.
 
@@ -64,53 +124,25 @@ def evaluate(
 
     Args:
         ckpt: One or more checkpoints, as after ``--ckpt``.
-        suite: Suite to run, unless ``tasks`` is given.
-        tasks: Task names instead of a suite.
-        limit: Test items of each task.
-        results: Folder of the store.
-        data: Folder of datasets in Hugging Face layout; no network is used then.
-        tasks_dirs: Folders with further task files.
-        engine: ``vllm`` or ``transformers``; ``auto``: vLLM to generate, and to embed on a GPU
-            where it can.
-        prefix_caching: Whether vLLM reuses what prompts begin with in common; may change answers.
-        device: Where to run.
-        dtype: Precision.
-        fresh: Evaluate again what is stored.
-        seed: Of all that is drawn: samples, shots, the judge's order.
-        judge: Who compares the answers of AlpacaEval: ``evalsuite.Judge(model=…, url=…)``, or
-            without ``url`` a checkpoint.
-        checkpoint_options: What overrides detection.
         quiet: Show no progress.
+        **options: See :class:`Options`.
 
     Returns:
         The records, one a checkpoint and task; failed and skipped ones carry a reason.
 
     Raises:
-        EvalsuiteError: If something named does not exist or cannot be written.
+        EvalsuiteError: If something named does not exist or cannot be written, or an option is
+            unknown or not valid.
     """
     from rich.console import Console
 
     sources = [ckpt] if isinstance(ckpt, str | Path) else list(ckpt)
-    request = RunRequest(
-        checkpoints=tuple(map(str, sources)),
-        suite=None if tasks else suite,
-        tasks=tuple(tasks),
-        tasks_dirs=tuple(map(Path, tasks_dirs)),
-        results=Path(results),
-        checkpoint_options=checkpoint_options or CheckpointOptions(),
-        options=RunOptions(
-            limit=limit,
-            device=device,
-            dtype=dtype,
-            engine=engine,
-            prefix_caching=prefix_caching,
-            data_root=Path(data).absolute() if data is not None else None,
-            fresh=fresh,
-            seed=seed,
-            judge=judge,
-        ),
-    )
-    return evaluate_request(request, Console(quiet=quiet))
+    given: dict[str, Any] = {**options, "ckpt": tuple(map(str, sources))}
+    judge = options.get("judge")
+    if isinstance(judge, Judge):
+        whole = {"judge": judge.model, "judge_url": judge.url, "judge_order": judge.order}
+        given = whole | {name: value for name, value in given.items() if name != "judge"}
+    return evaluate_request(from_options(RunRequest, given), Console(quiet=quiet))
 
 
 def load_records(results: str | Path = "results") -> pd.DataFrame:

@@ -109,6 +109,11 @@ class TaskSkipped(EvalsuiteError):  # noqa: N818 - an outcome, not an error
     exit_code = ExitCode.OK
 
 
+def first_line(error: BaseException) -> str:
+    """The first line of an error's message; its type and arguments where it has no message."""
+    return next((line for part in str(error).splitlines() if (line := part.strip())), repr(error))
+
+
 def did_you_mean(name: str, known: Iterable[str], *, many: int = 3) -> str:
     """Name the nearest known names for a typo.
 

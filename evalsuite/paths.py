@@ -7,6 +7,8 @@ from pathlib import Path
 
 import platformdirs
 
+from evalsuite.settings import CACHE
+
 _PACKAGE = Path(__file__).parent
 
 
@@ -24,5 +26,5 @@ def shipped_published() -> Path:
 
 def cache_dir() -> Path:
     """The user's cache folder; ``EVALSUITE_CACHE`` overrides it. Safe to delete."""
-    override = os.environ.get("EVALSUITE_CACHE")
+    override = os.environ.get(CACHE)
     return Path(override).expanduser() if override else platformdirs.user_cache_path("evalsuite")

@@ -10,9 +10,10 @@ import threading
 import traceback
 from typing import Final
 
+from evalsuite.settings import JUDGE_KEYS
+
 SECRETS: Final = (
-    "EVALSUITE_JUDGE_KEY",
-    "OPENAI_API_KEY",
+    *JUDGE_KEYS,
     "HF_TOKEN",
     "HUGGING_FACE_HUB_TOKEN",
     "HUGGINGFACEHUB_API_TOKEN",

@@ -24,9 +24,13 @@ Attention = Literal["bidirectional", "causal"]
 Pooling = Literal["mean", "weighted_mean", "last", "cls"]
 Status = Literal["scored", "failed", "skipped"]
 World = Literal["embedding", "generative"]
+Estimator = Literal["mean", "spearman", "average_precision", "other"]
+"""How a score comes from its samples: the mean of their scores (of all, or over parts of the task),
+Spearman's correlation, average precision, or a way that no statistic of samples here covers."""
 SuspicionCode = Literal[
     "not-finite",
     "collapsed-embeddings",
+    "zero-embeddings",
     "double-bos",
     "prompt-dropped",
     "nothing-parsed",
@@ -35,6 +39,10 @@ SuspicionCode = Literal[
     "stale",
 ]
 """What a wrong result is called; see ``docs/wrong-results.md``."""
+
+
+LEADERBOARD_METRIC = "leaderboard_metric"
+"""Key of a record's details, see :attr:`Record.leaderboard_metric`."""
 
 
 class Frozen(BaseModel):
@@ -70,6 +78,13 @@ class Signature(Frozen):
     """``cpu`` or ``cuda``."""
     dtype: str
     split: str | None = None
+    """The split that the task file names."""
+    splits: str | None = None
+    """The splits of an mteb task, ``validation+test``, where they are not the one that a score had
+    before it could have several."""
+    subsets: str | None = None
+    """The subsets that were scored, where they are fewer than the task names: of an imported score
+    whose file lacks some."""
     limit: int | None = None
     """The run's ``--limit``; a limit in the task's definition is part of ``task_hash``."""
     seed: int = 42
@@ -123,6 +138,8 @@ class Signature(Frozen):
             "task_hash",
             "data",
             "split",
+            "splits",
+            "subsets",
             "shots",
             "instruction",
             "outside_set",
@@ -155,13 +172,15 @@ class Signature(Frozen):
             ("retriever", self.retriever and self.retriever + own_text),
             ("dev", self.device),
             ("harness", self.harness.replace(" ", "-")),
+            ("splits", self.splits),
+            ("subsets", self.subsets),
             ("limit", self.limit),
             ("data", self.data[:8] if self.data else None),
         ]
         return [(key, str(value)) for key, value in parts if value is not None]
 
 
-LATER_FIELDS = ("retriever", "outside_set", "bare", "pool_instruction")
+LATER_FIELDS = ("retriever", "outside_set", "bare", "pool_instruction", "splits", "subsets")
 """Fields that did not exist from the first; where they say nothing they are no part of the key, so
 that what was stored before them keeps its own."""
 
@@ -269,6 +288,8 @@ class Record(Frozen):
     for their belonging together; ``None`` where they count as independent."""
     percent: bool = True
     """Whether tables show ``100 × score``."""
+    estimator: Estimator | None = None
+    """How ``score`` comes from the samples; ``None`` in records from before this was stored."""
     metrics: dict[str, float] = Field(default_factory=dict)
     reason: str | None = None
     """Why it failed or was skipped."""
@@ -286,6 +307,12 @@ class Record(Frozen):
     raw: dict[str, Any] = Field(default_factory=dict)
     """The harness's own result, untouched."""
     created: datetime
+
+    @property
+    def leaderboard_metric(self) -> str | None:
+        """The harness's own main metric, which its leaderboard shows; ``None`` if not known."""
+        found: str | None = self.details.get(LEADERBOARD_METRIC)
+        return found
 
     @model_validator(mode="after")
     def _scored_has_score(self) -> Self:

@@ -21,8 +21,6 @@ import json
 import os
 import re
 import shutil
-import socket
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import timedelta
@@ -32,6 +30,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 
 from evalsuite.errors import StoreError
+from evalsuite.files import flush, is_left_over, temporary, write_atomically
 from evalsuite.schema import SCHEMA_VERSION, CheckpointRef, Record, SamplesRef, Signature
 
 if TYPE_CHECKING:
@@ -197,9 +196,8 @@ class Store:
         """
         with self._writing(self.root):
             self.root.mkdir(parents=True, exist_ok=True)
-            probe = self.root / f".probe{_temp_suffix()}"
-            probe.write_bytes(b"")
-            probe.unlink()
+            with temporary(self.root / "probe") as probe:
+                probe.write_bytes(b"")
             free = shutil.disk_usage(self.root).free
         if free < MIN_FREE_BYTES:
             raise StoreError(
@@ -207,7 +205,7 @@ class Store:
                 "free some space or choose another folder with --out",
             )
         for path in self.root.glob("*/.*.tmp"):
-            if _owner_is_gone(path.name):
+            if is_left_over(path):
                 path.unlink(missing_ok=True)
 
     def _folder(self, checkpoint: CheckpointRef) -> Path:
@@ -293,8 +291,9 @@ def _write_samples(folder: Path, stem: str, samples: list[dict[str, Any]]) -> Sa
 
 
 def _link_next(folder: Path, stem: str, content: bytes) -> Path:
-    temp = _write_temp(folder, stem, content)
-    try:
+    with temporary(folder / stem) as temp:
+        temp.write_bytes(content)
+        flush(temp)
         revision = max((_revision(p) for p in folder.glob(f"{stem}.r*.json")), default=0) + 1
         while True:
             path = folder / f"{stem}.r{revision}.json"
@@ -303,58 +302,13 @@ def _link_next(folder: Path, stem: str, content: bytes) -> Path:
             except FileExistsError:
                 revision += 1
             else:
-                _sync_folder(folder)
+                flush(folder)
                 return path
-    finally:
-        temp.unlink(missing_ok=True)
 
 
 def _replace(path: Path, content: bytes) -> None:
-    temp = _write_temp(path.parent, path.name, content)
-    try:
-        temp.replace(path)
-        _sync_folder(path.parent)
-    finally:
-        temp.unlink(missing_ok=True)
-
-
-def _write_temp(folder: Path, name: str, content: bytes) -> Path:
-    # Two threads of one process may write at once.
-    temp = folder / f".{name}.{threading.get_ident()}{_temp_suffix()}"
-    try:
-        with temp.open("wb") as stream:
-            stream.write(content)
-            stream.flush()
-            os.fsync(stream.fileno())
-    except OSError:
-        temp.unlink(missing_ok=True)
-        raise
-    return temp
-
-
-def _sync_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
-def _temp_suffix() -> str:
-    return f".{socket.gethostname()}.{os.getpid()}.tmp"
-
-
-def _owner_is_gone(name: str) -> bool:
-    host, pid, _ = name.rsplit(".", 3)[-3:]
-    if not name.endswith(_temp_suffix().replace(f".{os.getpid()}.", f".{pid}.")) or not host:
-        return False  # another machine's: it may still be writing
-    try:
-        os.kill(int(pid), 0)
-    except ProcessLookupError:
-        return True
-    except (PermissionError, ValueError):
-        return False
-    return False
+    write_atomically(path, content, sync=True)
+    flush(path.parent)
 
 
 def _why_invalid(content: bytes, error: ValidationError) -> str:

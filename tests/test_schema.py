@@ -20,6 +20,8 @@ FULL: dict[str, Any] = {
     "device": "cpu",
     "dtype": "float32",
     "split": "test",
+    "splits": "validation+test",
+    "subsets": "2 of 3: de, en",
     "limit": 8,
     "seed": 42,
     "max_length": 512,
@@ -71,7 +73,8 @@ def test_short_is_one_readable_line() -> None:
         "dtype:float32|engine:transformers-5.19.0|prefix-cache:no|"
         "judge:gpt-4@api.example.com/alpaca_eval_gpt4#1a2b3c4d/t0/random|"
         "retriever:transformers-5.19.0/float32/bidirectional/mean/len512/e5#1a2b3c(task)|"
-        "dev:cpu|harness:mteb-2.26.24|limit:8|data:feedface"
+        "dev:cpu|harness:mteb-2.26.24|splits:validation+test|subsets:2 of 3: de, en|limit:8|"
+        "data:feedface"
     )
 
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
+from evalsuite.options import Option
 from evalsuite.schema import Attention, CheckpointRef, Frozen, Pooling, World
 
 CheckpointKind = Literal["sentence-transformers", "grit", "causal", "encoder", "generative"]
@@ -124,21 +125,37 @@ class Checkpoint(Frozen):
 class CheckpointOptions(Frozen):
     """What a person may override; ``None`` leaves the choice to detection."""
 
-    kind: CheckpointKind | None = None
-    base: str | None = None
-    """Path or hub id of an adapter's base."""
-    protocol: Literal["grit", "raw-llm", "sentence-transformers"] | None = None
-    wrapper: str | None = None
-    """``gritlm``, ``raw`` … or a template with ``{instruction}``."""
-    bare_wrapper: str | None = None
-    """What the wrapper puts before texts without an instruction."""
-    instructions: str | None = None
-    attention: Attention | None = None
-    pooling: Pooling | None = None
-    pool_instruction: bool | None = None
-    normalize: bool | None = None
-    max_length: int | None = Field(default=None, ge=8)
-    chat_template: str | None = None
-    """``none``, or the path of a Jinja file."""
-    allow_pickle: bool = False
-    trust_remote_code: bool = False
+    kind: Annotated[
+        CheckpointKind | None,
+        Option("What the checkpoint is, where detection errs.", flags=("--as",)),
+    ] = None
+    base: Annotated[str | None, Option("Base of an adapter, if not its own.")] = None
+    """Path or hub id."""
+    protocol: Annotated[
+        Literal["grit", "raw-llm", "sentence-transformers"] | None,
+        Option("Preset for the embedding options below."),
+    ] = None
+    instructions: Annotated[
+        str | None, Option("Instruction set: e5, medi2 …, task, none or a YAML file.")
+    ] = None
+    wrapper: Annotated[
+        str | None,
+        Option("gritlm, zephyr, tulu, mistral, raw, or a template with {instruction}."),
+    ] = None
+    bare_wrapper: Annotated[
+        str | None, Option("What the wrapper puts before texts without an instruction.")
+    ] = None
+    attention: Annotated[Attention | None, Option("Attention when embedding.")] = None
+    pooling: Annotated[Pooling | None, Option("Pooling.")] = None
+    pool_instruction: Annotated[
+        bool | None, Option("Let wrapper and instruction enter the mean.")
+    ] = None
+    normalize: Annotated[bool | None, Option("L2-normalise embeddings.")] = None
+    max_length: Annotated[
+        int | None, Field(ge=8), Option("Tokens after which a text to embed is cut.")
+    ] = None
+    chat_template: Annotated[str | None, Option("Jinja file, or none for base-model prompts.")] = (
+        None
+    )
+    allow_pickle: Annotated[bool, Option("Load pickle weights: they can run code.")] = False
+    trust_remote_code: Annotated[bool, Option("Run code that the checkpoint brings.")] = False

@@ -14,6 +14,7 @@ from typing import Annotated, Final, NoReturn
 import typer
 
 from evalsuite.cli.interrupts import INTERRUPTS
+from evalsuite.cli.options import built, summary
 from evalsuite.errors import EvalsuiteError, ExitCode
 from evalsuite.redact import (
     RedactingFormatter,
@@ -39,13 +40,14 @@ COMMANDS: Final = {
 """Module of this package, and name there, of each command and group of commands, as in the help."""
 
 
-def application(words: Sequence[str] = ()) -> typer.Typer:
+def application(words: Sequence[str] | None = None) -> typer.Typer:
     """The command line that ``words`` need.
 
     Args:
-        words: The arguments. Where they begin with a command, it is the only one to be imported
-            and built: all of them are a tenth of the time of ``tasks list``. Else, for the help
-            and for what is no command, all are there.
+        words: The arguments; ``None`` for all commands. Where they begin with a command, it is
+            the only one to be imported and built: all of them are a tenth of the time of
+            ``tasks list``. Otherwise all are there, with their help and without their options:
+            that is all that the list of commands and ``No such command`` need.
     """
     app = typer.Typer(
         help="Evaluate checkpoints on embedding and generative tasks with one command.",
@@ -55,14 +57,16 @@ def application(words: Sequence[str] = ()) -> typer.Typer:
         rich_markup_mode=None,
     )
     app.callback()(options)
-    first = next((word for word in words if word != "--debug"), None)
-    for name in [first] if first in COMMANDS else COMMANDS:
+    first = next((word for word in words or () if word not in ("--debug", "--")), None)
+    wanted = [first] if first in COMMANDS else COMMANDS
+    complete = words is None or first in COMMANDS
+    for name in wanted:
         module, attribute = COMMANDS[name]
         command = getattr(import_module(f"evalsuite.cli.{module}"), attribute)
         if isinstance(command, typer.Typer):
             app.add_typer(command, name=name)
         else:
-            app.command(name)(command)
+            app.command(name)(built(command) if complete else summary(command))
     return app
 
 

@@ -3,26 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from evalsuite.cli.options import (
-    Data,
-    Device,
-    Engine,
-    Limit,
-    Precision,
-    PrefixCaching,
-    Results,
-    Seed,
-    SuiteName,
-    TasksDir,
-    console,
-)
+from evalsuite.cli.options import Results, SuiteName, TasksDir, console, takes, typed_option
 from evalsuite.cli.options import registry as load_registry
+from evalsuite.options import BASELINES
 
-Baselines = Annotated[Path, typer.Option("--baselines", help="Folder of the baselines.")]
+if TYPE_CHECKING:
+    from evalsuite.commands.check import CheckRequest
+
+Baselines = Annotated[Path, typed_option(BASELINES)]
 
 baseline_app = typer.Typer(
     help="Set aside scores that later checkpoints are checked against.",
@@ -31,59 +23,11 @@ baseline_app = typer.Typer(
 )
 
 
-def check(
-    candidate: Annotated[
-        str,
-        typer.Option(help="Checkpoint, as after run --ckpt; a store; or a name in --out."),
-    ],
-    baseline: Annotated[
-        str,
-        typer.Option(help="Name of a baseline; or as --candidate."),
-    ],
-    policy: Annotated[
-        str | None, typer.Option(help="YAML file, or a shipped policy: smoke.")
-    ] = None,
-    suite: Annotated[
-        str | None, typer.Option("--suite", help="Suite, instead of the policy's.")
-    ] = None,
-    data: Data = None,
-    limit: Limit = None,
-    engine: Engine = "auto",
-    prefix_caching: PrefixCaching = False,
-    seed: Seed = 42,
-    device: Device = "auto",
-    dtype: Precision = "auto",
-    out: Results = Path("results"),
-    baselines: Baselines = Path("baselines"),
-    reports: Annotated[
-        Path, typer.Option(help="Folder for check/check.json, check.md and check.xml.")
-    ] = Path("reports"),
-    tasks_dir: TasksDir = None,
-) -> None:
+@takes("evalsuite.commands.check:CheckRequest")
+def check(request: CheckRequest) -> None:
     """Say whether a checkpoint regressed; the exit code is the verdict."""
-    from evalsuite.commands.check import CheckRequest, check_command
-    from evalsuite.results.check.policy import load_policy
-    from evalsuite.run.options import RunOptions
+    from evalsuite.commands.check import check_command
 
-    chosen = load_policy(policy)
-    request = CheckRequest(
-        candidate=candidate,
-        baseline=baseline,
-        policy=chosen.model_copy(update={"suite": suite}) if suite else chosen,
-        tasks_dirs=tuple(tasks_dir or ()),
-        results=out,
-        baselines=baselines,
-        reports=reports,
-        options=RunOptions(
-            limit=limit,
-            seed=seed,
-            device=device,
-            dtype=dtype,
-            engine=engine,
-            prefix_caching=prefix_caching,
-            data_root=data.resolve() if data else None,
-        ),
-    )
     raise typer.Exit(int(check_command(request, console())))
 
 

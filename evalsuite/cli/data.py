@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from evalsuite.cli.options import TasksDir, console, names, registry
+from evalsuite.cli.options import TasksDir, console, registry
+from evalsuite.options import names
 
 data_app = typer.Typer(help="Fetch, list and verify data sets.", no_args_is_help=True)
 

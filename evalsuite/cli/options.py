@@ -1,55 +1,115 @@
-"""Options that several commands share, and what the commands get from them."""
+"""Options of commands, made from the models that declare them, and what commands share."""
 
 from __future__ import annotations
 
+import functools
+import inspect
+from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, get_args, get_origin
 
 import typer
+
+from evalsuite.options import RESULTS, TASKS_DIRS, Declared, Option, declared, from_options
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from evalsuite.registry.load import Registry
 
-Results = Annotated[
-    Path, typer.Option("--out", "--results", help="Folder of the store.", show_default=True)
-]
-TasksDir = Annotated[
-    list[Path] | None,
-    typer.Option("--tasks-dir", help="Folder with further task files. May be repeated."),
-]
-Data = Annotated[
-    Path | None,
-    typer.Option(
-        "--data",
-        envvar="EVALSUITE_DATA",
-        help="Folder with datasets in Hugging Face layout; no network is used then.",
-    ),
-]
-Limit = Annotated[int | None, typer.Option(min=1, help="Test items of each task.")]
-Engine = Annotated[
-    Literal["auto", "vllm", "transformers"],
-    typer.Option(help="Engine; auto: vllm to generate, and to embed on a GPU where it can."),
-]
-PrefixCaching = Annotated[
-    bool,
-    typer.Option("--prefix-caching", help="vLLM reuses common beginnings; may change answers."),
-]
-Device = Annotated[Literal["auto", "cpu", "cuda"], typer.Option(help="Device.")]
-Precision = Annotated[
-    Literal["auto", "float32", "bfloat16", "float16"],
-    typer.Option(help="auto: bfloat16; float32 to embed on a CPU without bfloat16 instructions."),
-]
-Seed = Annotated[
-    int, typer.Option(min=0, max=2**32 - 1, help="Of all that is drawn at random while running.")
-]
+Command = Callable[..., None]
+
+_MODEL = "_options_of"
+
+
+def takes(model: str) -> Callable[[Command], Command]:
+    """Give a command the options of a model; its first argument is then such a model.
+
+    Args:
+        model: ``module:class``. It is imported only where the command is built.
+    """
+
+    def mark(command: Command) -> Command:
+        setattr(command, _MODEL, model)
+        return command
+
+    return mark
+
+
+def summary(command: Command) -> Command:
+    """A command with the same help but without options, for the list of all commands."""
+
+    def shown() -> None:
+        """Do nothing."""
+
+    shown.__doc__ = command.__doc__
+    return shown
+
+
+def built(command: Command) -> Command:
+    """A command as typer wants it: one parameter for each option."""
+    if not hasattr(command, _MODEL):
+        return command
+    module, _, name = getattr(command, _MODEL).partition(":")
+    model = getattr(import_module(module), name)
+    options = {one.name: one for one in declared(model)}
+    _, *own = inspect.signature(command, eval_str=True, locals={name: model}).parameters.values()
+
+    @functools.wraps(command)
+    def call(**given: Any) -> None:
+        mine = {name: given.pop(name) for name in [*given] if name not in options}
+        command(from_options(model, given), **mine)
+
+    direct = [_parameter(one) for one in options.values() if len(one.path) == 1]
+    parts = [_parameter(one) for one in options.values() if len(one.path) > 1]
+    parameters = [*direct, *own, *parts]
+    call.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    call.__annotations__ = {one.name: one.annotation for one in parameters}
+    return call
+
+
+def _parameter(one: Declared) -> inspect.Parameter:
+    type_, default = _type_and_default(one)
+    limits = {
+        name: getattr(limit, bound)
+        for name, bound in (("min", "ge"), ("max", "le"))
+        for limit in one.field.metadata
+        if hasattr(limit, bound)
+    }
+    flags = one.option.flags
+    if not flags and type_ is bool:  # without --no-…
+        flags = (f"--{one.name.replace('_', '-')}",)
+    return inspect.Parameter(
+        one.name,
+        inspect.Parameter.KEYWORD_ONLY,
+        annotation=Annotated[type_, typed_option(one.option, *flags, **limits)],
+        default=inspect.Parameter.empty if default is ... else default,
+    )
+
+
+def _type_and_default(one: Declared) -> tuple[Any, Any]:
+    """Type and default on the command line; the default is ``...`` where there is none."""
+    type_: Any = one.option.typed or one.field.annotation
+    if get_origin(type_) is tuple:
+        type_ = list[get_args(type_)[0]]  # type: ignore[misc]
+    if one.field.is_required() and not one.in_optional_part:
+        return type_, ...
+    if one.in_optional_part or one.option.typed or get_origin(type_) is list:
+        return type_ | None, None
+    return type_, one.field.default
+
+
+def typed_option(option: Option, *flags: str, **limits: Any) -> Any:
+    """An option as typer declares it."""
+    return typer.Option(
+        *(flags or option.flags), help=option.help, envvar=option.variable, **limits
+    )
+
+
+Results = Annotated[Path, typed_option(RESULTS)]
+TasksDir = Annotated[list[Path] | None, typed_option(TASKS_DIRS)]
 SuiteName = Annotated[str | None, typer.Option("--suite", help="Suite; the default is smoke.")]
-
-
-def names(text: str | None) -> tuple[str, ...]:
-    """The names in a list separated by commas."""
-    return tuple(name for part in (text or "").split(",") if (name := part.strip()))
 
 
 def registry(folders: list[Path] | None) -> Registry:

@@ -4,23 +4,28 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated, Any
+
+from pydantic import model_validator
 
 from evalsuite.commands.run import RunRequest
 from evalsuite.commands.sides import Finder, is_store, only_row, stored_rows
 from evalsuite.commands.stored import categories_of
+from evalsuite.console import say
 from evalsuite.errors import ExitCode, StoreError
+from evalsuite.options import BASELINES, Option
 from evalsuite.registry.load import Registry
-from evalsuite.registry.models import Suite
+from evalsuite.registry.suites import Suite
 from evalsuite.report.files import write_whole
 from evalsuite.results.check.baselines import Baseline, set_baseline
-from evalsuite.results.check.policy import Policy
+from evalsuite.results.check.policy import Policy, load_policy
 from evalsuite.results.check.verdicts import CheckResult, Verdict, judge
 from evalsuite.results.compare.choose import choose
 from evalsuite.results.stale import with_stale
 from evalsuite.results.suspicions import said
-from evalsuite.run.options import RunOptions
-from evalsuite.schema import Frozen, Record, World
+from evalsuite.run.options import Request
+from evalsuite.schema import Record, World
+from evalsuite.settings import STEP_SUMMARY
 from evalsuite.store import Store
 
 if TYPE_CHECKING:
@@ -33,21 +38,33 @@ EXIT: dict[Verdict, ExitCode] = {
     "inconclusive": ExitCode.INCONCLUSIVE,
     "suspect": ExitCode.SUSPECT,
 }
-SUMMARY_VARIABLE = "GITHUB_STEP_SUMMARY"
-"""Names a file to which a job of GitHub Actions appends Markdown for its summary page."""
 
 
-class CheckRequest(Frozen):
+class CheckRequest(Request):
     """Everything that ``evalsuite check`` was asked for."""
 
-    candidate: str
-    baseline: str
-    policy: Policy = Policy()
-    tasks_dirs: tuple[Path, ...] = ()
-    results: Path = Path("results")
-    baselines: Path = Path("baselines")
-    reports: Path = Path("reports")
-    options: RunOptions = RunOptions()
+    candidate: Annotated[
+        str, Option("Checkpoint, as after run --ckpt; a store; or a name in --out.")
+    ]
+    baseline: Annotated[str, Option("Name of a baseline; or as --candidate.")]
+    policy: Annotated[Policy, Option("YAML file, or a shipped policy: smoke.", typed=str)] = (
+        Policy()
+    )
+    suite: Annotated[str | None, Option("Suite, instead of the policy's.")] = None
+    baselines: Annotated[Path, BASELINES] = Path("baselines")
+    reports: Annotated[Path, Option("Folder for check/check.json, check.md and check.xml.")] = Path(
+        "reports"
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _with_suite(cls, given: dict[str, Any]) -> dict[str, Any]:
+        policy, suite = given.get("policy"), given.get("suite")
+        if not isinstance(policy, Policy):
+            policy = load_policy(policy)
+        if suite is not None:
+            policy = policy.model_copy(update={"suite": suite})
+        return {**given, "policy": policy}
 
 
 def check_command(request: CheckRequest, console: Console) -> ExitCode:
@@ -76,8 +93,8 @@ def check_command(request: CheckRequest, console: Console) -> ExitCode:
     console.print()
     console.print(to_terminal(verdict_table(result)))
     style = "bold red" if result.blocking else "bold green"
-    console.print(f"\n{headline(result)}", style=style, markup=False, soft_wrap=True)
-    console.print(f"check.json  check.md  check.xml in {folder}", highlight=False, soft_wrap=True)
+    say(console, f"\n{headline(result)}", style)
+    say(console, f"check.json  check.md  check.xml in {folder}")
     return code
 
 
@@ -99,8 +116,10 @@ def check(request: CheckRequest, console: Console) -> CheckResult:
     run = RunRequest(
         checkpoints=(),
         tasks_dirs=request.tasks_dirs,
+        quick=request.quick,
         results=request.results,
         options=request.options,
+        checkpoint_options=request.checkpoint_options,
     )
     finder = Finder(suite, run, request.baselines, console)
     baseline = finder.find(request.baseline, baseline=True)
@@ -175,7 +194,7 @@ def _differences(one: dict[str, Record], two: dict[str, Record]) -> list[str]:
 
 
 def _append_summary(text: str) -> None:
-    path = os.environ.get(SUMMARY_VARIABLE)
+    path = os.environ.get(STEP_SUMMARY)
     if not path:
         return
     try:
@@ -183,5 +202,5 @@ def _append_summary(text: str) -> None:
             stream.write(text)
     except OSError as error:
         raise StoreError(
-            f"cannot write {path}: {error.strerror}", f"check or unset {SUMMARY_VARIABLE}"
+            f"cannot write {path}: {error.strerror}", f"check or unset {STEP_SUMMARY}"
         ) from error

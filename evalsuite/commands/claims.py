@@ -7,13 +7,11 @@ from typing import TYPE_CHECKING
 
 from evalsuite.commands.stored import categories_of, store_samples, stored_records
 from evalsuite.registry.load import Registry
-from evalsuite.registry.models import Suite
+from evalsuite.registry.suites import Suite
 from evalsuite.report.text import plain
 from evalsuite.results.claims import (
     Average,
     Claim,
-    faster_rag,
-    latency_of,
     no_loss,
     reservations,
     strength,
@@ -84,6 +82,7 @@ def find_claims(
     margin: float,
 ) -> list[Claim]:
     """The four claims for a stored checkpoint; arguments as of :func:`claims_command`."""
+    from evalsuite.kinds.reports import claim_makers
     from evalsuite.results.layout import plan_layout
     from evalsuite.results.rows import plan_rows
 
@@ -114,7 +113,7 @@ def find_claims(
             for world, layout_name in tables.items()
         ),
         no_loss(comparisons, margin, doubted),
-        faster_rag(latency_of(row.fingerprint, records)),
+        *(make(row.fingerprint, records) for make in claim_makers()),
     ]
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from evalsuite.commands.stored import categories_of, show_table, store_samples, stored_records
 from evalsuite.errors import ExitCode, UsageError
 from evalsuite.registry.load import Registry
-from evalsuite.registry.models import Suite
+from evalsuite.registry.suites import Suite
 from evalsuite.store import Store
 
 if TYPE_CHECKING:

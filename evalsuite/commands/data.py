@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from evalsuite.console import say
 from evalsuite.data.needs import Need, needs
 from evalsuite.errors import DataError, ExitCode, StoreError, UsageError
-from evalsuite.kinds.table import datasets_of
+from evalsuite.kinds.table import kind_of
 from evalsuite.redact import redact
 from evalsuite.registry.load import Registry
 
@@ -32,7 +33,7 @@ def needed(registry: Registry, names: Sequence[str]) -> tuple[Need, ...]:
         raise _unknown(registry, names[0])
     else:
         tasks = [registry.task(name) for name in names]
-    return needs(tasks, datasets_of)
+    return needs(tasks, lambda task: kind_of(task).datasets(task))
 
 
 def _unknown(registry: Registry, name: str) -> UsageError:
@@ -52,22 +53,22 @@ def fetch_command(
 
     wanted = needed(registry, names)
     if not wanted:
-        _say(console, "nothing to fetch: these tasks bring their data along")
+        say(console, "nothing to fetch: these tasks bring their data along")
         return ExitCode.OK
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with FileLock(folder / ".fetch.lock", timeout=0):
             open_ = [need for need in wanted if not complete(folder, need)]
             there = len(wanted) - len(open_)
-            _say(console, f"{len(wanted)} data sets: {there} there, {len(open_)} to fetch")
+            say(console, f"{len(wanted)} data sets: {there} there, {len(open_)} to fetch")
             failed = _fetch_all(open_, folder, console)
     except Timeout:
         raise StoreError(f"another fetch into {folder} is running", "wait for its end") from None
     except OSError as error:
         raise StoreError(f"{folder} cannot be written: {error.strerror or error}") from None
     for refusal in failed:
-        _warn(console, f"not fetched: {redact(refusal.line)}")
-    _say(console, f"{len(wanted) - len(failed)} of {len(wanted)} data sets are in {folder}")
+        say(console, f"not fetched: {redact(refusal.line)}", "red")
+    say(console, f"{len(wanted) - len(failed)} of {len(wanted)} data sets are in {folder}")
     return ExitCode.DATA if failed else ExitCode.OK
 
 
@@ -86,7 +87,7 @@ def _fetch_all(open_: Sequence[Need], folder: Path, console: Console) -> list[Da
     if not remotes:
         return failed
     total = sum(remote.size for remote in remotes)
-    _say(console, f"{_bytes(total)} on the hub")
+    say(console, f"{_bytes(total)} on the hub")
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn())
     with Progress(
         *columns,
@@ -103,7 +104,7 @@ def _fetch_all(open_: Sequence[Need], folder: Path, console: Console) -> list[Da
             except DataError as error:
                 failed.append(error)
                 continue
-            _say(
+            say(
                 console,
                 f"[{number}/{len(remotes)}] {entry.name} {entry.revision[:12]}: "
                 f"{len(entry.files)} files, {_bytes(entry.size)}, licence {entry.licence}",
@@ -123,10 +124,10 @@ def list_command(
         found = need.held(folder) if folder else None
         missing += found is None
         state = "" if folder is None else ("there    " if found else "missing  ")
-        _say(console, f"{state}{need.name} {need.revision[:12]}  {_some(need.tasks)}")
+        say(console, f"{state}{need.name} {need.revision[:12]}  {_some(need.tasks)}")
     if folder is None:
         return ExitCode.OK
-    _say(console, f"{len(wanted) - missing} of {len(wanted)} data sets are in {folder}")
+    say(console, f"{len(wanted) - missing} of {len(wanted)} data sets are in {folder}")
     return ExitCode.DATA if missing else ExitCode.OK
 
 
@@ -145,26 +146,18 @@ def verify_command(folder: Path, console: Console) -> ExitCode:
         )
     for dataset in checked:
         state = "changed" if dataset.problems else "ok"
-        _say(
+        say(
             console,
             f"{state:8}{dataset.folder} {dataset.revision[:12]}: {dataset.files} files, "
             f"{_bytes(dataset.size)}, licence {dataset.licence}",
         )
         for problem in dataset.problems:
-            _warn(console, f"        {problem.state}: {problem.file}")
+            say(console, f"        {problem.state}: {problem.file}", "red")
     for name in others:
-        _say(console, f"unknown {name}: not in the manifest")
+        say(console, f"unknown {name}: not in the manifest")
     bad = sum(bool(dataset.problems) for dataset in checked)
-    _say(console, f"{len(checked) - bad} of {len(checked)} data sets are as they were fetched")
+    say(console, f"{len(checked) - bad} of {len(checked)} data sets are as they were fetched")
     return ExitCode.DATA if bad else ExitCode.OK
-
-
-def _say(console: Console, text: str) -> None:
-    console.print(text, markup=False, highlight=False, soft_wrap=True)
-
-
-def _warn(console: Console, text: str) -> None:
-    console.print(text, style="red", markup=False, highlight=False, soft_wrap=True)
 
 
 def _some(tasks: Sequence[str]) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 from evalsuite.commands.stored import categories_of, stored_records
 from evalsuite.errors import StoreError
 from evalsuite.registry.load import Registry
-from evalsuite.registry.models import Suite
+from evalsuite.registry.suites import Suite
 from evalsuite.schema import Record
 from evalsuite.store import Store, slug
 

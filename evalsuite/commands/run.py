@@ -5,14 +5,21 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated, Any
 
-from evalsuite.checkpoint.models import Checkpoint, CheckpointOptions
+from pydantic import BeforeValidator, model_validator
+
+from evalsuite.checkpoint.models import Checkpoint
 from evalsuite.commands.stored import categories_of, show_suspect
+from evalsuite.console import say
 from evalsuite.errors import ExitCode, Interrupted, UsageError
-from evalsuite.registry.load import NO_SETS, Registry
-from evalsuite.registry.models import Suite, Task
-from evalsuite.run.options import RunOptions
+from evalsuite.kinds.shared.instruction_sets import NO_SETS
+from evalsuite.kinds.table import kind_of, users_of
+from evalsuite.kinds.task import Task
+from evalsuite.options import Option, names
+from evalsuite.registry.load import Registry
+from evalsuite.registry.suites import Suite
+from evalsuite.run.options import Request
 from evalsuite.run.plan import Job, Plan
 from evalsuite.run.run import RunResult
 from evalsuite.schema import Frozen, Record
@@ -21,24 +28,36 @@ from evalsuite.store import Store, slug
 if TYPE_CHECKING:
     from rich.console import Console
 
+REPORTS = Path("reports")
 AD_HOC = "tasks"
 """Name of the reports folder of a run that names its tasks instead of a suite."""
 
 
-class RunRequest(Frozen):
+class RunRequest(Request):
     """Everything that ``evalsuite run`` was asked for."""
 
-    checkpoints: tuple[str, ...]
-    suite: str | None = "smoke"
-    tasks: tuple[str, ...] = ()
-    """Instead of a suite."""
-    quick: bool = False
-    """Whether tasks run with what their files say under ``quick``."""
-    tasks_dirs: tuple[Path, ...] = ()
-    results: Path = Path("results")
-    reports: Path = Path("reports")
-    checkpoint_options: CheckpointOptions = CheckpointOptions()
-    options: RunOptions = RunOptions()
+    checkpoints: Annotated[
+        tuple[str, ...],
+        Option(
+            "Folder, adapter, GGUF file, hub id, demo:minilm or demo:smollm2. Repeatable.",
+            name="ckpt",
+        ),
+    ]
+    suite: Annotated[str | None, Option("Suite; the default is smoke.")] = None
+    """``None`` only where ``tasks`` are given."""
+    tasks: Annotated[
+        tuple[str, ...],
+        BeforeValidator(names),
+        Option("Tasks instead of a suite: a,mteb:STSBenchmark,lm_eval:NAME.", typed=str),
+    ] = ()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _suite_or_tasks(cls, given: dict[str, Any]) -> dict[str, Any]:
+        suite, tasks = given.get("suite"), given.get("tasks")
+        if suite is not None and tasks is not None:
+            raise UsageError("--suite and --tasks exclude each other", "give one of them")
+        return {**given, "suite": "smoke"} if suite is None and tasks is None else given
 
 
 class Prepared(Frozen):
@@ -62,10 +81,10 @@ def prepare(request: RunRequest) -> Prepared:
 
     registry = Registry.load(request.tasks_dirs)
     suite = registry.suite(request.suite) if request.suite else None
-    names = suite.tasks if suite else request.tasks
-    if not names:
+    wanted = suite.tasks if suite else request.tasks
+    if not wanted:
         raise UsageError("--tasks names no task", "see: evalsuite tasks list")
-    tasks = tuple(registry.task(name) for name in dict.fromkeys(names))
+    tasks = tuple(registry.task(name) for name in dict.fromkeys(wanted))
     _refuse_unused(request, tasks)
     if request.quick:
         tasks = tuple(task.quickened() for task in tasks)
@@ -90,17 +109,14 @@ def _refuse_unused(request: RunRequest, tasks: Sequence[Task]) -> None:
     Raises:
         UsageError: For the first such option.
     """
-    options = request.options
-    unused = [
-        (options.embed_length is not None, any(t.cached for t in tasks), "--embed-length", "rag"),
-        (options.retriever is not None, any(t.cached for t in tasks), "--retriever", "rag"),
-        (options.judge is not None, any(t.judged for t in tasks), "--judge", "alpaca_eval"),
-        (options.shots > 0, any(t.world == "embedding" for t in tasks), "--shots", "mteb"),
-    ]
-    for given, used, option, kind in unused:
-        if given and not used:
+    used = frozenset[str]().union(*(kind_of(task).options for task in tasks))
+    for option in sorted(request.options.model_fields_set - used):
+        default = type(request.options).model_fields[option].default
+        given = getattr(request.options, option) != default
+        if given and (users := users_of(option)):
             raise UsageError(
-                f"{option} changes nothing: none of the tasks is of kind {kind}",
+                f"--{option.replace('_', '-')} changes nothing: none of the tasks is of kind "
+                f"{' or '.join(users)}",
                 "leave it out, or choose such tasks: evalsuite tasks list",
             )
     if request.quick and not any(task.quick for task in tasks):
@@ -110,8 +126,17 @@ def _refuse_unused(request: RunRequest, tasks: Sequence[Task]) -> None:
         )
 
 
-def run_command(request: RunRequest, console: Console, *, dry_run: bool = False) -> ExitCode:
-    """``evalsuite run``: evaluate, then show and write the table and the figure."""
+def run_command(
+    request: RunRequest, console: Console, reports: Path = REPORTS, *, dry_run: bool = False
+) -> ExitCode:
+    """``evalsuite run``: evaluate, then show and write the table and the figure.
+
+    Args:
+        request: What to evaluate.
+        console: Where to show progress and results.
+        reports: Folder for the table and the figure.
+        dry_run: Whether to show the plan and the prompts instead.
+    """
     from evalsuite.run.progress import duration
 
     started = time.monotonic()
@@ -120,8 +145,8 @@ def run_command(request: RunRequest, console: Console, *, dry_run: bool = False)
         from evalsuite.run import preview
 
         plan = _plan(prepared, request)
-        shown = preview.dry_run(plan, request.options)
-        console.print(shown.text, markup=False, soft_wrap=True)
+        shown = preview.dry_run(plan)
+        say(console, shown.text)
         _warn_outside(plan, console)
         return shown.exit_code
     try:
@@ -131,32 +156,19 @@ def run_command(request: RunRequest, console: Console, *, dry_run: bool = False)
             f"interrupted; what is finished is kept in {request.results}",
             "the same command goes on from there",
         ) from None
-    written = _report(result.records, prepared, request, console)
+    written = _report(result.records, prepared, request.suite, console, reports)
     scored = sum(record.status == "scored" for record in result.records)
-    console.print(
+    say(
+        console,
         f"\n{scored} of {len(result.records)} scored in {duration(time.monotonic() - started)}; "
         f"records in {request.results}, table and figure in {written[0].parent}:",
-        markup=False,
-        highlight=False,
-        soft_wrap=True,
     )
-    console.print("  " + "  ".join(path.name for path in written), highlight=False, soft_wrap=True)
+    say(console, "  " + "  ".join(path.name for path in written))
     for record in result.failed:
-        console.print(
-            f"failed: {record.checkpoint.name} {record.signature.task}: {record.reason}",
-            style="red",
-            markup=False,
-            highlight=False,
-            soft_wrap=True,
-        )
+        line = f"failed: {record.checkpoint.name} {record.signature.task}: {record.reason}"
+        say(console, line, "red")
     if result.missing:
-        console.print(
-            _missing_data(result.missing, request),
-            style="yellow",
-            markup=False,
-            highlight=False,
-            soft_wrap=True,
-        )
+        say(console, _missing_data(result.missing, request), "yellow")
     show_suspect(result.suspect, console)
     if result.failed:
         return ExitCode.TASK_FAILED
@@ -166,10 +178,10 @@ def run_command(request: RunRequest, console: Console, *, dry_run: bool = False)
 
 
 def _missing_data(jobs: Sequence[Job], request: RunRequest) -> str:
-    names = sorted({name for job in jobs for name in job.missing})
+    lacking = sorted({name for job in jobs for name in job.missing})
     tasks = len({job.task.name for job in jobs})
     root = request.options.data_root
-    line = f"no data for {tasks} tasks: {root} lacks {', '.join(names)}"
+    line = f"no data for {tasks} tasks: {root} lacks {', '.join(lacking)}"
     return f"{line}; get it: evalsuite data fetch {request.suite} {root}" if request.suite else line
 
 
@@ -187,10 +199,10 @@ def _evaluate(prepared: Prepared, request: RunRequest, console: Console) -> RunR
     plan = _plan(prepared, request)
     store.prepare()
     store_skips(plan, store)
-    console.print(_summary(plan), highlight=False, soft_wrap=True)
+    say(console, _summary(plan))
     _warn_outside(plan, console)
     with listener(console, plan) as hear:
-        return execute(plan, request.options, store, LocalExecutor(), hear)
+        return execute(plan, store, LocalExecutor(), hear)
 
 
 def _plan(prepared: Prepared, request: RunRequest) -> Plan:
@@ -207,15 +219,14 @@ def _plan(prepared: Prepared, request: RunRequest) -> Plan:
 
 def _warn_outside(plan: Plan, console: Console) -> None:
     """Say which tasks an instruction set has no entry for, a line a set."""
-    from evalsuite.run.instructions import outside_set_line
+    from evalsuite.kinds.shared.instructions import outside_set_line
 
     lacking: dict[str, dict[str, None]] = {}
     for job in plan.jobs:
         if job.outside and not job.skip:
             lacking.setdefault(job.outside, {})[job.task.name] = None
     for set_, tasks in lacking.items():
-        line = outside_set_line(set_, list(tasks))
-        console.print(line, style="yellow", markup=False, highlight=False, soft_wrap=True)
+        say(console, outside_set_line(set_, list(tasks)), "yellow")
 
 
 def _summary(plan: Plan) -> str:
@@ -230,7 +241,11 @@ def _summary(plan: Plan) -> str:
 
 
 def _report(
-    records: Iterable[Record], prepared: Prepared, request: RunRequest, console: Console
+    records: Iterable[Record],
+    prepared: Prepared,
+    suite: str | None,
+    console: Console,
+    reports: Path,
 ) -> list[Path]:
     from evalsuite.report.aggregate import build_table
     from evalsuite.report.render import to_terminal
@@ -240,5 +255,5 @@ def _report(
     categories = categories_of(prepared.registry)
     console.print()
     console.print(to_terminal(build_table(found, prepared.suite, categories=categories)))
-    folder = request.reports / slug(request.suite or AD_HOC)
+    folder = reports / slug(suite or AD_HOC)
     return write_all(found, prepared.suite, folder, categories=categories)

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 from evalsuite.commands.stored import categories_of, show_table, stored_records
 from evalsuite.errors import ExitCode, UsageError
 from evalsuite.registry.load import Registry
-from evalsuite.registry.models import Suite
+from evalsuite.registry.suites import Suite
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from evalsuite.registry.models import Convention
+    from evalsuite.registry.suites import Convention
     from evalsuite.results.view import LayoutName, View
 
 

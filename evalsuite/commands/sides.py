@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from evalsuite.commands.run import RunRequest, evaluate_request
 from evalsuite.commands.stored import store_samples
 from evalsuite.errors import CheckpointError, Interrupted, StoreError, UsageError
-from evalsuite.registry.models import Suite
+from evalsuite.registry.suites import Suite
 from evalsuite.results.check.baselines import is_baseline, load_baseline
 from evalsuite.results.compare.choose import choose
 from evalsuite.results.rows import RowPlan, plan_rows

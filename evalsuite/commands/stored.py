@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from evalsuite.console import say
 from evalsuite.errors import StoreError
 from evalsuite.registry.load import Registry
 from evalsuite.results.stale import with_stale
@@ -62,13 +63,8 @@ def show_suspect(records: Iterable[Record], console: Console) -> None:
     """Name the scores that must not be trusted without a look."""
     for record in records:
         for suspicion in record.suspicions:
-            console.print(
-                f"suspect: {record.checkpoint.name} {record.signature.task}: {said(suspicion)}",
-                style="yellow",
-                markup=False,
-                highlight=False,
-                soft_wrap=True,
-            )
+            name = f"{record.checkpoint.name} {record.signature.task}"
+            say(console, f"suspect: {name}: {said(suspicion)}", "yellow")
 
 
 def show_table(table: Table, form: str, console: Console, *, stderr: bool = False) -> None:

@@ -7,8 +7,9 @@ from typing import Any
 import yaml
 
 from evalsuite.errors import UsageError, did_you_mean
+from evalsuite.kinds.table import kind_of
+from evalsuite.kinds.task import Task
 from evalsuite.registry.load import Registry
-from evalsuite.registry.models import Task
 
 
 def overview(registry: Registry) -> str:
@@ -21,7 +22,7 @@ def overview(registry: Registry) -> str:
     ]
     lines += ["", "Tasks"]
     lines += [
-        f"  {task.name:<{width}}  {_what(task):<28}  {task.description}".rstrip()
+        f"  {task.name:<{width}}  {f'{task.kind} {task.about}':<28}  {task.description}".rstrip()
         for task in registry.tasks.values()
     ]
     lines += [
@@ -38,8 +39,11 @@ def overview(registry: Registry) -> str:
 def show(registry: Registry, name: str) -> str:
     """A task, suite or instruction set as YAML, with the file it stands in.
 
+    What the harness says of a task follows as comments: data set, splits, subsets, main metric and
+    its direction, number of samples.
+
     Raises:
-        UsageError: If there is none of that name.
+        UsageError: If there is none of that name, here or in the harness.
     """
     for word, known in (
         ("task", registry.tasks),
@@ -48,17 +52,23 @@ def show(registry: Registry, name: str) -> str:
     ):
         if name in known:
             plain = known[name].model_dump(mode="json", exclude_defaults=True)
-            return f"# {word} in {registry.files[f'{word} {name}']}\n{_yaml(plain)}"
+            text = f"# {word} in {registry.files[f'{word} {name}']}\n{_yaml(plain)}"
+            return text + (_facts(registry.tasks[name]) if word == "task" else "")
     if ":" in name:
         task = registry.task(name)
-        return f"# {task.kind} task without a file\n{_yaml(task.model_dump(exclude_defaults=True))}"
+        text = _yaml(task.model_dump(exclude_defaults=True))
+        return f"# {task.kind} task without a file\n{text}{_facts(task)}"
     known_names = [*registry.tasks, *registry.suites, *registry.instruction_sets]
     raise UsageError(f"nothing is called {name!r}", did_you_mean(name, known_names))
 
 
-def _what(task: Task) -> str:
-    what = (task.rag.method or "latency") if task.rag else task.type or task.source
-    return f"{task.kind} {what}"
+def _facts(task: Task) -> str:
+    """What the harness says of a task, as comments below its YAML."""
+    facts = kind_of(task).facts(task) if task.source else {}
+    if not facts:
+        return ""
+    lines = [f"what the harness says of {task.source}:", *_yaml(facts).splitlines()]
+    return "".join(f"\n# {line}" for line in lines)
 
 
 def _yaml(plain: dict[str, Any]) -> str:

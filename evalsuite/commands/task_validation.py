@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from evalsuite.data import read_rows, require_columns
+from evalsuite.kinds.table import kind_of
+from evalsuite.kinds.task import Task
 from evalsuite.paths import shipped_tasks
-from evalsuite.registry.expressions import check_expressions, read_as
 from evalsuite.registry.load import Registry
-from evalsuite.registry.models import COLUMNS, Task
 
 
 def validate(folder: Path | None) -> str:
@@ -39,13 +39,10 @@ def _check_data(task: Task) -> int:
     tables = {}
     for role, path in (task.data or {}).items():
         rows = read_rows(path)
-        columns = COLUMNS[task.type or task.kind].get(role, ())
-        require_columns(rows, columns, task.columns, path)
+        require_columns(rows, task.required_columns(role), task.columns, path)
         tables[role] = rows
-    if task.kind == "lm_eval" and tables:
-        check_expressions(
-            task, read_as(task, tables["test"]), read_as(task, tables.get("shots", []))
-        )
+    if tables:
+        kind_of(task).check_rows(task, tables)
     return sum(map(len, tables.values()))
 
 

@@ -16,7 +16,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from evalsuite.data.hashes import sha256
 from evalsuite.data.hub import bound_hub
 from evalsuite.data.mirror import (
     DatasetEntry,
@@ -29,7 +28,8 @@ from evalsuite.data.mirror import (
     write_manifest,
 )
 from evalsuite.data.needs import Need
-from evalsuite.errors import DataError, StoreError
+from evalsuite.errors import DataError, StoreError, first_line
+from evalsuite.files import sha256
 
 if TYPE_CHECKING:
     from tenacity import RetryCallState
@@ -235,7 +235,7 @@ def _retrying(need: Need, call: Callable[[], Any]) -> Any:
     except RetryError as error:
         cause = error.last_attempt.exception()
         raise DataError(
-            f"the hub does not give {need.name} after {TRIES} tries: {_first(cause)}",
+            f"the hub does not give {need.name} after {TRIES} tries: {_short(cause)}",
             "run the same command later: what is there is kept",
         ) from cause
     except (HfHubHTTPError, LocalEntryNotFoundError) as error:
@@ -283,17 +283,16 @@ def _tell(need: Need, state: RetryCallState) -> None:
     log.warning(
         "%s: %s; next try in %.0f s",
         need.name,
-        _first(state.outcome.exception()),
+        _short(state.outcome.exception()),
         state.next_action.sleep,
     )
 
 
-def _first(error: BaseException | None) -> str:
-    """The first line of a message, without addresses that may carry signatures."""
-    status = _status(error) if error is not None else None
-    if status is not None:
-        return f"HTTP {status}"
-    return next(iter(str(error).splitlines()), type(error).__name__)[:200]
+def _short(error: BaseException | None) -> str:
+    """A message in one line, without addresses that may carry signatures."""
+    assert error is not None  # what tenacity returns has failed
+    status = _status(error)
+    return first_line(error)[:200] if status is None else f"HTTP {status}"
 
 
 def _refusal(need: Need, error: BaseException) -> tuple[str, str]:
@@ -312,4 +311,4 @@ def _refusal(need: Need, error: BaseException) -> tuple[str, str]:
             f"{at} is not on the hub, or is private",
             "check its name; for a private one, set HF_TOKEN",
         )
-    return f"{at} cannot be fetched: {_first(error)}", "check the network"
+    return f"{at} cannot be fetched: {_short(error)}", "check the network"

@@ -1,28 +1,19 @@
-"""Hashes of files and folders, remembered while size and time stamps stay the same.
+"""Hashes of data files and folders, remembered while size and time stamps stay the same.
 
-Planning a run over gigabytes of data sets so takes milliseconds.
+So planning a run over gigabytes of data sets takes milliseconds.
 """
 
 from __future__ import annotations
 
 import hashlib
-import json
 import os
-import tempfile
-import time
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 from evalsuite.errors import DataError
+from evalsuite.files import remembered_hashes, sha256
 from evalsuite.paths import cache_dir
 from evalsuite.schema import digest
-
-RACY_SECONDS = 2.0
-"""A file changed this recently is hashed but not remembered: a later change within the clock
-tick of its file system would leave size and time stamps as they are."""
-
-_CHUNK = 1 << 20
 
 
 def hash_file(path: Path, cache: Path | None = None) -> str:
@@ -72,66 +63,17 @@ def _data_files(folder: Path) -> Iterator[str]:
 
 
 def _hash_files(folder: Path, names: Iterable[str], cache: Path | None) -> dict[str, str]:
-    """Hash files of one folder; what is known of the folder lies in one JSON file."""
+    """Hash files of one folder; all remembered hashes of a folder are in one JSON file."""
     home = folder.resolve()
     key = hashlib.sha256(str(home).encode()).hexdigest()[:32]
     memory = (cache or cache_dir()) / "hashes" / f"{key}.json"
-    known = _load_memory(memory)
-    hashes: dict[str, str] = {}
-    fresh = False
-    for name in names:
-        path = home / name
-        try:
-            stamp = _stamp(path)
-            remembered = known.get(name)
-            if remembered is not None and remembered[:-1] == stamp:
-                hashes[name] = remembered[-1]
-                continue
-            hashes[name] = sha256(path)
-            settled = _stamp(path) == stamp
-        except OSError as error:
-            raise DataError(f"cannot read {path}: {error.strerror}", "check the path") from None
-        if settled and time.time() - max(stamp[1:]) / 1e9 > RACY_SECONDS:
-            known[name] = [*stamp, hashes[name]]
-            fresh = True
-    if fresh:
-        _save_memory(memory, known)
-    return hashes
-
-
-def _stamp(path: Path) -> list[int]:
-    status = path.stat()
-    return [status.st_size, status.st_mtime_ns, status.st_ctime_ns]
-
-
-def sha256(path: Path) -> str:
-    """SHA-256 over a file's content, read now: 64 hex digits."""
-    hasher = hashlib.sha256()
-    with path.open("rb") as stream:
-        while chunk := stream.read(_CHUNK):
-            hasher.update(chunk)
-    return hasher.hexdigest()
-
-
-def _load_memory(path: Path) -> dict[str, list[Any]]:
     try:
-        known = json.loads(path.read_bytes())
-    except (OSError, ValueError):
-        return {}
-    return known if isinstance(known, dict) else {}
+        return remembered_hashes(memory, {name: home / name for name in names}, _sha256_each)
+    except OSError as error:
+        raise DataError(
+            f"cannot read {error.filename or folder}: {error.strerror or error}", "check the path"
+        ) from None
 
 
-def _save_memory(path: Path, known: Mapping[str, list[Any]]) -> None:
-    """Write atomically; a cache that cannot be written costs time, not correctness."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent, suffix=".tmp")
-        try:
-            with os.fdopen(handle, "w") as stream:
-                json.dump(known, stream)
-            Path(name).replace(path)
-        except OSError:
-            Path(name).unlink(missing_ok=True)
-            raise
-    except OSError:
-        return
+def _sha256_each(files: Mapping[str, Path]) -> dict[str, str]:
+    return {name: sha256(path) for name, path in files.items()}

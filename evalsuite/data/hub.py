@@ -1,53 +1,29 @@
-"""How long the hub may say nothing."""
+"""A limit on the time that the hub may take to answer."""
 
 from __future__ import annotations
 
-import os
 from functools import cache
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
-from evalsuite.errors import UsageError
+from evalsuite.settings import HUB_TIMEOUT
 
 if TYPE_CHECKING:
     import httpx2
 
-VARIABLE: Final = "EVALSUITE_HUB_TIMEOUT"
-"""Seconds instead of :data:`SECONDS`, from the environment."""
-SECONDS: Final = 30.0
-"""That a request to the hub may wait for the next byte."""
-
-
-def given_timeout() -> float:
-    """The seconds that the environment gives, or the default ones.
-
-    Raises:
-        UsageError: If the environment says what is no number of seconds.
-    """
-    given = os.environ.get(VARIABLE)
-    if given is None:
-        return SECONDS
-    try:
-        seconds = float(given)
-    except ValueError:
-        seconds = 0.0
-    if not 0 < seconds < float("inf"):
-        raise UsageError(f"{VARIABLE}={given} is not valid", "give seconds, more than 0")
-    return seconds
-
 
 @cache
 def bound_hub() -> None:
-    """See to it that no request of the hub library waits for ever.
+    """Give every request of the hub library a time limit.
 
-    Some of its requests have no limit at all, whatever its own variables say.
+    Some of its requests have none, whatever its own variables say.
 
     Raises:
-        UsageError: See :func:`given_timeout`.
+        UsageError: If ``EVALSUITE_HUB_TIMEOUT`` is not valid.
     """
     from huggingface_hub import set_client_factory
     from huggingface_hub.utils._http import default_client_factory
 
-    seconds = given_timeout()
+    seconds = HUB_TIMEOUT.value()
 
     def bound(request: httpx2.Request) -> None:
         waits = request.extensions.get("timeout", {})

@@ -7,8 +7,6 @@ A mirror holds ``org/name`` folders in the layout of Hugging Face dataset reposi
 from __future__ import annotations
 
 import json
-import os
-import tempfile
 from datetime import datetime
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
@@ -17,7 +15,8 @@ from typing import Literal, Self
 from pydantic import Field, ValidationError, model_validator
 
 from evalsuite.data.hashes import hash_folder
-from evalsuite.errors import DataError, StoreError
+from evalsuite.errors import DataError, StoreError, first_line
+from evalsuite.files import replacing, write_atomically
 from evalsuite.paths import cache_dir
 from evalsuite.schema import Frozen
 
@@ -91,7 +90,7 @@ def read_manifest(root: Path) -> Manifest:
     except ValidationError as error:
         reason = str(error.errors(include_url=False)[0]["msg"])
     except OSError as error:
-        reason = str(error).splitlines()[0]
+        reason = first_line(error)
     raise DataError(f"{path} cannot be read: {reason}", "move it away and fetch again")
 
 
@@ -107,15 +106,8 @@ def write_manifest(root: Path, manifest: Manifest) -> None:
         StoreError: If the folder cannot be written.
     """
     try:
-        handle, name = tempfile.mkstemp(dir=root, prefix=".manifest-")
-        try:
-            with os.fdopen(handle, "w", encoding="utf-8") as stream:
-                json.dump(manifest.model_dump(mode="json"), stream, indent=1, sort_keys=True)
-            Path(name).chmod(0o644)
-            Path(name).replace(root / MANIFEST)
-        except OSError:
-            Path(name).unlink(missing_ok=True)
-            raise
+        plain = manifest.model_dump(mode="json")
+        write_atomically(root / MANIFEST, json.dumps(plain, indent=1, sort_keys=True).encode())
     except OSError as error:
         raise StoreError(f"{root / MANIFEST} cannot be written: {error.strerror}") from None
 
@@ -197,9 +189,6 @@ def content_link(folder: Path) -> Path:
     target = folder.resolve()
     if link.is_symlink() and link.readlink() == target:
         return link
-    link.parent.mkdir(parents=True, exist_ok=True)
-    fresh = link.with_name(f".{link.name}.{os.getpid()}")
-    fresh.unlink(missing_ok=True)
-    fresh.symlink_to(target)
-    fresh.replace(link)
+    with replacing(link) as fresh:
+        fresh.symlink_to(target)
     return link

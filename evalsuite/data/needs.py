@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from evalsuite.data.mirror import dataset_folder
-from evalsuite.registry.models import Task
+from evalsuite.kinds.task import Task
 from evalsuite.schema import Frozen
 
 
@@ -35,7 +35,7 @@ def needs(
     """
     found: dict[tuple[str, str], list[str]] = {}
     for task in tasks:
-        datasets = task.datasets or ({} if task.own_data else of_harness(task))
+        datasets = task.datasets or ({} if task.data else of_harness(task))
         for pair in datasets.items():
             found.setdefault(pair, []).append(task.name)
     return tuple(

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from evalsuite.errors import DataError
+from evalsuite.errors import DataError, first_line
 
 _PARQUET_ROWS: Final = 1024
 """Rows that are held at a time."""
@@ -90,8 +90,7 @@ def _stream_parquet(path: Path) -> Iterator[dict[str, Any]]:
             for batch in file.iter_batches(batch_size=_PARQUET_ROWS):
                 yield from batch.to_pylist()
     except (OSError, pa.ArrowException) as error:
-        first = str(error).splitlines()[0]
-        raise DataError(f"{path}: not a readable Parquet file: {first}") from None
+        raise DataError(f"{path}: not a readable Parquet file: {first_line(error)}") from None
 
 
 def require_columns(

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from evalsuite.data.hashes import sha256
 from evalsuite.data.mirror import read_manifest
+from evalsuite.files import sha256
 from evalsuite.schema import Frozen
 
 State = Literal["missing", "changed", "extra", "unreadable"]

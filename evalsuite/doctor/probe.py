@@ -24,7 +24,7 @@ NUMBERS = 8
 
 def embedding() -> dict[str, Any]:
     """First numbers of two sentences' embeddings by demo:minilm, float32."""
-    from evalsuite.engines.encoders import load_encoder
+    from evalsuite.engines.load import load_encoder
 
     encoder = load_encoder(resolve("demo:minilm"), device="cpu", dtype="float32")
     vectors = encoder.encode(SENTENCES)
@@ -38,7 +38,7 @@ def generation(engine: str) -> dict[str, Any]:
     """The greedy continuation of a prompt by demo:smollm2."""
     from transformers import AutoTokenizer
 
-    from evalsuite.engines.generators import load_generator
+    from evalsuite.engines.load import load_generator
 
     checkpoint = resolve("demo:smollm2")
     prompt = tuple(AutoTokenizer.from_pretrained(checkpoint.path)(PROMPT)["input_ids"])

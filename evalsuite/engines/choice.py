@@ -1,4 +1,7 @@
-"""Which engine embeds and which generates, by what a person asked for; cheap to ask."""
+"""What is decided before an engine is loaded: which one, with which context length.
+
+Planning asks these questions for every task, so they import no model library.
+"""
 
 from __future__ import annotations
 
@@ -8,9 +11,16 @@ from evalsuite.checkpoint.folder import read_object
 from evalsuite.checkpoint.models import Checkpoint, GeneratorEngine
 from evalsuite.engines.device import DeviceName, vllm_is_for_gpus
 from evalsuite.engines.vllm.plugin import ARCHITECTURES
-from evalsuite.errors import UsageError
+from evalsuite.errors import EngineError, UsageError
 
 EngineChoice = Literal["auto", "vllm", "transformers"]
+
+DEFAULT_CONTEXT = 8192
+"""Context length unless a person asks for another: enough for the GRIT paper's tasks, whose
+longest answers have 6,144 tokens, and small enough for a modest key-value cache."""
+
+FALLBACK_POSITIONS = 2048
+"""Taken where a config does not say how many positions the model has."""
 
 
 def generator_engine(choice: EngineChoice) -> GeneratorEngine:
@@ -64,3 +74,35 @@ def why_not_vllm(checkpoint: Checkpoint) -> str | None:
     if protocol.attention == "causal" and config.get("use_sliding_window"):
         return "some of its layers see through a window, which vLLM gives to all or none"
     return None
+
+
+def why_not_unified(checkpoint: Checkpoint) -> str | None:
+    """Why a checkpoint cannot embed and generate with one model; ``None`` if it can."""
+    for world in ("generative", "embedding"):
+        if reason := checkpoint.cannot.get(world):
+            return reason
+    protocol = checkpoint.embedding
+    if protocol is None or protocol.engine == "sentence-transformers" or protocol.attention is None:
+        return "caching needs a decoder's weights alone (--as grit or causal)"
+    return None
+
+
+def context_length(positions: int | None, wanted: int | None) -> int:
+    """Context length to run with.
+
+    Args:
+        positions: What the model was built for; ``None`` if unknown.
+        wanted: What a person asked for.
+
+    Raises:
+        EngineError: If more is wanted than the model has.
+    """
+    available = positions or FALLBACK_POSITIONS
+    if wanted is None:
+        return min(available, DEFAULT_CONTEXT)
+    if positions is not None and wanted > positions:
+        raise EngineError(
+            f"a context of {wanted} tokens is longer than the model's {positions}",
+            "lower --max-length",
+        )
+    return wanted

@@ -16,6 +16,7 @@ from evalsuite.errors import EngineError, UsageError
 from evalsuite.schema import World
 
 DeviceName = Literal["cpu", "cuda"]
+DTypeName = Literal["float32", "bfloat16", "float16"]
 
 NVIDIA_NODES: Final = (Path("/dev/nvidiactl"), Path("/dev/dxg"))
 """Device nodes of the NVIDIA driver on Linux, and on Linux inside Windows (WSL)."""
@@ -77,9 +78,7 @@ def cpu_multiplies_bfloat16(cpuinfo: Path = CPU_INFO) -> bool:
     return not BFLOAT16_FLAGS.isdisjoint(flags.split())
 
 
-def resolve_dtype(
-    dtype: DType, device: str, world: World
-) -> Literal["float32", "bfloat16", "float16"]:
+def resolve_dtype(dtype: DType, device: DeviceName, world: World) -> DTypeName:
     """Choose the precision of weights and activations.
 
     ``auto`` is bfloat16, in which the checkpoints of the GRIT paper were evaluated, except for

@@ -12,7 +12,7 @@ from typing import Any, Literal, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from evalsuite.engines.vllm.window import Ongoing, Rank
+from evalsuite.engines.call_scheduler import OngoingCall, Rank
 
 Vectors = NDArray[np.float32]
 """Matrix of shape ``(n, d)``."""
@@ -156,7 +156,7 @@ class SharedGenerator(Generator, Protocol):
 
     def start_generating(
         self, requests: Sequence[GenerationRequest], ended: Ended | None = None, rank: Rank = ()
-    ) -> Ongoing[Completion]:
+    ) -> OngoingCall[Completion]:
         """Begin a call of :meth:`generate`.
 
         Args:
@@ -168,11 +168,13 @@ class SharedGenerator(Generator, Protocol):
             EngineError: If a prompt is not valid.
         """
 
-    def start_scoring(self, requests: Sequence[ScoreRequest], rank: Rank = ()) -> Ongoing[Score]:
+    def start_scoring(
+        self, requests: Sequence[ScoreRequest], rank: Rank = ()
+    ) -> OngoingCall[Score]:
         """Begin a call of :meth:`score`."""
 
     def step(self) -> None:
         """Work for a moment at the calls that are open."""
 
-    def cancel(self, call: Ongoing[Any]) -> None:
+    def cancel(self, call: OngoingCall[Any]) -> None:
         """Give a call up."""

@@ -20,8 +20,9 @@ from evalsuite.importers.records import (
     check_once,
     to_record,
 )
+from evalsuite.kinds.lm_eval.task import LmEvalTask
+from evalsuite.kinds.task import Task
 from evalsuite.registry.load import Registry
-from evalsuite.registry.models import Task
 from evalsuite.report.text import plain
 from evalsuite.schema import Origin
 
@@ -118,7 +119,7 @@ def _task(entry: str, registry: Registry, path: Path) -> Task:
     known = [
         task
         for task in registry.tasks.values()
-        if task.kind == "lm_eval" and entry in (task.source, task.base_source)
+        if isinstance(task, LmEvalTask) and entry in (task.source, task.base_source)
     ]
     if known:
         return known[0]
@@ -155,6 +156,7 @@ def _score(
         ),
         main_metric=_shown(key),
         value=value,
+        estimator="other" if any(row["score"] is None for row in samples) else "mean",
         stderr=finite(own.get(f"{metric}_stderr,{filter_name}")),
         n=int(sum(known)) if len(known) == len(members) else None,
         # lm-eval has fractions, and a few metrics on scales of their own.

@@ -19,10 +19,10 @@ from evalsuite.importers.records import (
     check_once,
     to_record,
 )
+from evalsuite.kinds.task import Task
 from evalsuite.registry.load import Registry
-from evalsuite.registry.models import Task
 from evalsuite.report.text import listed, plain
-from evalsuite.schema import Origin, Record
+from evalsuite.schema import LEADERBOARD_METRIC, Origin, Record
 
 META = "model_meta.json"
 NO_REVISION = frozenset({"external", "no_revision_available", "no_revision", "None"})
@@ -238,10 +238,11 @@ def _score(file: JsonFile, result: _Result, task: dict[str, Any], source: Source
         ),
         main_metric=main,
         value=metrics[main],
+        estimator="other",  # the file has no samples
         metrics=metrics,
         split=task.get("split"),
         details={
-            "leaderboard_metric": leaderboard,
+            LEADERBOARD_METRIC: leaderboard,
             "dataset_revision": result.dataset_revision,
             "split": split,
         },

@@ -11,6 +11,7 @@ from evalsuite.errors import DataError
 from evalsuite.report.text import listed
 from evalsuite.schema import (
     CheckpointRef,
+    Estimator,
     Origin,
     Record,
     Signature,
@@ -53,6 +54,7 @@ class Score:
     origin: Origin
     main_metric: str
     value: float
+    estimator: Estimator
     metrics: Mapping[str, float]
     stderr: float | None = None
     n: int | None = None
@@ -103,6 +105,7 @@ def to_record(source: Source, score: Score) -> Record:
         signature=signature,
         main_metric=score.main_metric,
         score=score.value,
+        estimator=score.estimator,
         stderr=score.stderr,
         n=score.n,
         percent=score.percent,

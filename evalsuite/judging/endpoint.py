@@ -13,13 +13,12 @@ from evalsuite.judging.judge import Judge, Messages, Reply
 from evalsuite.judging.prompt import JudgePrompt
 from evalsuite.prompting.response_log import ResponseLog
 from evalsuite.schema import digest
+from evalsuite.settings import JUDGE_KEYS
+from evalsuite.text import storable
 
 if TYPE_CHECKING:
     from openai import OpenAI
     from openai.types.chat import ChatCompletion
-
-KEYS = ("EVALSUITE_JUDGE_KEY", "OPENAI_API_KEY")
-"""Environment variables that may hold the key, in this order."""
 
 NO_KEY = "none"
 """Sent where there is no key: endpoints of one's own take any."""
@@ -147,7 +146,7 @@ class EndpointJudge:
         status = error.status_code if isinstance(error, openai.APIStatusError) else None
         if status in (401, 403):
             return EngineError(
-                f"{where} refuses the key (HTTP {status})", f"set {' or '.join(KEYS)}"
+                f"{where} refuses the key (HTTP {status})", f"set {' or '.join(JUDGE_KEYS)}"
             )
         if status == 404:
             return EngineError(
@@ -172,7 +171,9 @@ def _completion(answer: ChatCompletion) -> Completion | str:
     if choice is None or not isinstance(text, str):
         return "the reply has no text"
     used = answer.usage.completion_tokens if answer.usage else 0
-    return Completion(_plain(text), used, "length" if choice.finish_reason == "length" else "stop")
+    return Completion(
+        storable(text), used, "length" if choice.finish_reason == "length" else "stop"
+    )
 
 
 def _cancel(futures: Iterable[Future[Outcome]]) -> None:
@@ -189,7 +190,7 @@ def _reply(log: ResponseLog, key: str, refused: dict[str, str]) -> Reply:
 
 
 def _secret() -> str | None:
-    return next((value for name in KEYS if (value := os.environ.get(name, "").strip())), None)
+    return next((value for name in JUDGE_KEYS if (value := os.environ.get(name, "").strip())), None)
 
 
 def _excerpt(message: str) -> str:
@@ -198,8 +199,3 @@ def _excerpt(message: str) -> str:
     if secret := _secret():
         plain = plain.replace(secret, "***")
     return plain[:LONGEST_MESSAGE]
-
-
-def _plain(text: str) -> str:
-    """Text that can be stored: lone surrogates, which JSON allows, are replaced."""
-    return text.encode("utf-8", "replace").decode()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol, Self
+from typing import Annotated, Any, Literal, Protocol, Self
 from urllib.parse import urlsplit
 
 from pydantic import model_validator
@@ -13,6 +13,7 @@ from pydantic import model_validator
 from evalsuite.checkpoint.models import Checkpoint
 from evalsuite.engines.protocols import Device, DType
 from evalsuite.errors import UsageError
+from evalsuite.options import Option
 from evalsuite.prompting.response_log import ResponseLog
 from evalsuite.schema import Frozen
 
@@ -30,11 +31,22 @@ class Judge(Frozen):
         UsageError: If the address is none, or carries a secret.
     """
 
-    model: str
+    model: Annotated[
+        str,
+        Option("Judge of AlpacaEval: a model at --judge-url, or a checkpoint.", name="judge"),
+    ]
     """Model name at the endpoint; without ``url``, a checkpoint as after ``--ckpt``."""
-    url: str | None = None
+    url: Annotated[
+        str | None,
+        Option("OpenAI-compatible endpoint; the key: EVALSUITE_JUDGE_KEY.", name="judge_url"),
+    ] = None
     """Base address of an OpenAI-compatible endpoint, for example ``https://host/v1``."""
-    order: Literal["random", "both"] = "random"
+    order: Annotated[
+        Literal["random", "both"],
+        Option(
+            "Order in which the judge sees two answers; random if not given.", name="judge_order"
+        ),
+    ] = "random"
     """Which answer is shown first: drawn for each instruction by the run's seed, or each once
     (two judgements a sample, averaged)."""
 
@@ -42,6 +54,17 @@ class Judge(Frozen):
     def host(self) -> str:
         """Host of the endpoint."""
         return urlsplit(self.url or "").hostname or ""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _has_model(cls, given: Any) -> Any:
+        if isinstance(given, dict) and "model" not in given:
+            if "url" in given:
+                raise UsageError("--judge-url without --judge", "add --judge MODEL: one it serves")
+            if "order" in given:
+                hint = "add --judge MODEL, or leave it out"
+                raise UsageError("--judge-order without --judge", hint)
+        return given
 
     @model_validator(mode="after")
     def _plain_address(self) -> Self:
@@ -136,8 +159,8 @@ def load_judge(
 
     if not weights:
         return LocalJudge(None, checkpoint, prompt)
-    from evalsuite.engines.encoders import loading
-    from evalsuite.engines.generators import load_generator
+    from evalsuite.engines.load import load_generator
+    from evalsuite.engines.load_errors import loading
 
     with loading(checkpoint, "model"):
         generator = load_generator(checkpoint, engine=engine, device=device, dtype=dtype)

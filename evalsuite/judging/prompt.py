@@ -14,8 +14,8 @@ from pydantic import Field
 from evalsuite.errors import UsageError
 from evalsuite.judging.judge import Messages
 from evalsuite.paths import shipped_tasks
-from evalsuite.registry.yaml_file import YamlFile
 from evalsuite.schema import Frozen, digest
+from evalsuite.yaml_file import YamlFile
 
 PROMPT = "grit/judges/alpaca_eval_gpt4.yaml"
 """The prompt of AlpacaEval 1.0, among the task files."""

@@ -1,34 +1,48 @@
-"""What a harness adapter is: a function from a task and an engine to an evaluation.
+"""What a kind of task is, and what it is given and gives back.
 
-An adapter knows its harness (mteb, lm-eval) and the engine protocols. It does not know where
-records are stored, nor how jobs are scheduled.
+A kind knows its harness (mteb, lm-eval …) and the engine protocols. It does not know where records
+are stored, nor how jobs are scheduled. :data:`evalsuite.kinds.table.KINDS` lists all kinds.
 """
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, TypeVar
 
-from evalsuite.checkpoint.models import Checkpoint
-from evalsuite.engines.protocols import Encoder, Generator
-from evalsuite.engines.vectors.cache import ShardedEncoder
-from evalsuite.engines.vectors.files import VectorFiles
-from evalsuite.judging.judge import Judge, JudgeEngine
-from evalsuite.registry.models import Instruction, Task
-from evalsuite.schema import DataInfo, Suspicion
+from evalsuite.kinds.task import Instruction, Task
+from evalsuite.schema import DataInfo, Estimator, Signature, Suspicion, World
 
 if TYPE_CHECKING:
-    from evalsuite.engines.transformers.cached import CachedModel
+    from evalsuite.checkpoint.models import Checkpoint
+    from evalsuite.engines.protocols import Encoder
+    from evalsuite.engines.vectors.cached_encoder import CachedEncoder
+    from evalsuite.engines.vectors.vector_files import VectorFiles
+    from evalsuite.kinds.shared.instruction_sets import InstructionSets
+    from evalsuite.run.options import Resolved
+
+Need = Literal["encoder", "generator", "judge", "unified"]
+"""What a stage needs: an engine that embeds, one that generates, a judge, or one model that
+embeds and generates from the caches of its embedding passes. Of one checkpoint, groups of jobs run
+in this order."""
 
 ProgressEvent = Callable[[int, int, str], None]
 """Called as ``progress(done, total, unit)``; ``unit`` is ``texts``,
 ``requests`` …"""
 
+AnyTask_contra = TypeVar("AnyTask_contra", bound=Task, contravariant=True)
+
 
 def _silent(done: int, total: int, unit: str) -> None:
     pass
+
+
+def _defaults() -> Resolved:
+    from evalsuite.run.options import Resolved
+
+    return Resolved()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,28 +53,32 @@ class Context:
     workdir: Path
     """Folder of this job alone, for what must survive a kill; removed once the record is
     stored. Exists."""
+    options: Resolved = field(default_factory=_defaults)
+    """What a person chose for the run."""
     instruction: Instruction | None = None
     """Embedding tasks: the instruction; ``None``: the harness's own for the task."""
-    data_root: Path | None = None
-    """Folder in Hugging Face dataset-repo layout; ``None``: the hub."""
     limit: int | None = None
-    seed: int = 42
-    shots: int | None = None
+    """Test items: the smaller of the task's limit and the run's."""
     vectors: VectorFiles | None = None
     """Embedding: where vectors are kept and found; ``None``: in ``workdir``."""
-    judge: Judge | None = None
-    """Judged tasks: who compares."""
-    judge_checkpoint: Checkpoint | None = None
-    """The judge's checkpoint; ``None`` for an endpoint."""
-    retriever: Checkpoint | None = None
-    """Tasks that generate from caches: who finds the documents; ``None``: the checkpoint."""
-    embed_length: int | None = None
-    """Of the same: tokens after which a text to embed is cut; ``None``: all positions."""
     progress: ProgressEvent = _silent
 
-    def sharded(self, encoder: Encoder) -> ShardedEncoder:
+    @property
+    def data_root(self) -> Path | None:
+        """Folder in Hugging Face dataset-repo layout; ``None``: the hub."""
+        return self.options.data_root
+
+    @property
+    def seed(self) -> int:
+        """Of all that is drawn at random."""
+        return self.options.seed
+
+    def sharded(self, encoder: Encoder) -> CachedEncoder:
         """The encoder, with its vectors kept."""
-        return ShardedEncoder(encoder, self.vectors or VectorFiles(self.workdir, "embeddings"))
+        from evalsuite.engines.vectors.cached_encoder import CachedEncoder
+        from evalsuite.engines.vectors.vector_files import VectorFiles
+
+        return CachedEncoder(encoder, self.vectors or VectorFiles(self.workdir, "embeddings"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +88,8 @@ class Evaluation:
     main_metric: str
     score: float
     """In the harness's own unit (fractions)."""
+    estimator: Estimator
+    """How ``score`` comes from ``samples``; decides its standard error and how it is compared."""
     stderr: float | None
     n: int
     """Independent test items."""
@@ -103,63 +123,162 @@ class Preview:
     """First ids, special tokens included."""
 
 
-class EmbeddingHarness(Protocol):
-    """Adapter for embedding tasks."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stage:
+    """A part of a job that one engine does; what it leaves in the job's folder, the next reads."""
 
-    def evaluate(self, task: Task, encoder: Encoder, context: Context) -> Evaluation:
-        """Evaluate one task."""
-
-    def preview(self, task: Task, encoder: Encoder, context: Context) -> list[Preview]:
-        """Render the first test item of each side; ``encoder`` may be without weights."""
-
-
-class GenerativeHarness(Protocol):
-    """Adapter for generative tasks."""
-
-    def evaluate(self, task: Task, generator: Generator, context: Context) -> Evaluation:
-        """Evaluate one task."""
-
-    def preview(self, task: Task, context: Context) -> list[Preview]:
-        """Render the first test item."""
+    name: str
+    needs: Need
+    apart: bool = False
+    """Whether the stage only calls its engine, so that another process than the engine's can run
+    it: several such jobs then share the engine."""
+    leaves: str = ""
+    """What a person reads when the stage has ended and another follows: ``answered, to be
+    judged``."""
 
 
-class RetrievingHarness(Protocol):
-    """Adapter for tasks that search with embeddings and then generate, in two stages."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Planning:
+    """What is known while a task is planned: nothing is loaded yet."""
 
-    def retrieved(self, task: Task, context: Context) -> bool:
-        """Whether an earlier run has left all candidates in ``context.workdir``."""
-
-    def retrieve(self, task: Task, encoder: Encoder, context: Context) -> None:
-        """Leave the candidates in ``context.workdir``."""
-
-    def evaluate(self, task: Task, generator: Generator, context: Context) -> Evaluation:
-        """Evaluate what was retrieved."""
-
-    def preview(self, task: Task, encoder: Encoder, context: Context) -> list[Preview]:
-        """Render the first text of each side and a prompt; ``encoder`` may lack weights."""
+    checkpoint: Checkpoint
+    """With the engine that embeds, where it can embed."""
+    options: Resolved
+    sets: InstructionSets
+    runs: bool = True
+    """Whether the job will run: an engine that is not installed matters only then."""
 
 
-class CachedHarness(Protocol):
-    """Adapter for tasks of one model that embeds and generates."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Planned:
+    """How a task is going to be measured on a checkpoint."""
 
-    def evaluate(self, task: Task, model: CachedModel, context: Context) -> Evaluation:
-        """Evaluate one task."""
+    signature: Signature
+    instruction: Instruction | None = None
+    """What texts to embed are preceded by; ``None``: the harness's own for the task."""
+    outside: str | None = None
+    """The instruction set, where it has no entry for the task."""
+    skip: str | None = None
+    """Why the task cannot be measured in this way."""
 
-    def preview(self, task: Task, context: Context) -> list[Preview]:
-        """Render the first test item; loads no weights."""
 
+class Kind(Protocol[AnyTask_contra]):
+    """A kind of task: how it is planned, run and shown.
 
-class JudgedHarness(Protocol):
-    """Adapter for generative tasks whose answers are compared by a judge, in two stages."""
+    One object for all tasks of the kind. Its module is imported whenever task files are read, so
+    it imports its harness only inside methods.
+    """
 
-    def answered(self, task: Task, context: Context) -> bool:
-        """Whether an earlier run has left all answers in ``context.workdir``."""
+    name: ClassVar[str]
+    """The value of ``kind`` in task files."""
+    task_model: ClassVar[type[Task]]
+    """What its task files may say."""
+    world: ClassVar[World]
+    """Whether scores count as embedding or as generation, in tables and averages."""
+    stages: ClassVar[tuple[Stage, ...]]
+    """In order; no two need the same engine."""
+    options: ClassVar[frozenset[str]] = frozenset()
+    """Fields of :class:`~evalsuite.run.options.RunOptions` that no task uses unless its kind says
+    so here."""
+    example: ClassVar[str | None] = None
+    """A task of the harness, where ``NAME:TASK`` reaches those without a task file."""
 
-    def answer(self, task: Task, generator: Generator, context: Context) -> None:
-        """Leave the answers in ``context.workdir``."""
+    @abstractmethod
+    def plan(self, task: AnyTask_contra, planning: Planning) -> Planned:
+        """The signature of a task on a checkpoint, and what goes with it.
 
-    def judge(self, task: Task, engine: JudgeEngine, context: Context) -> Evaluation:
-        """Evaluate the answers."""
+        Raises:
+            UsageError: For an option that does not fit the checkpoint.
+            EngineError: If an engine is needed that is not installed.
+        """
 
-    def preview(self, task: Task, context: Context) -> list[Preview]:
-        """Render the first test item, for the candidate and for the judge."""
+    @abstractmethod
+    def run(
+        self, stage: str, task: AnyTask_contra, engine: Any, context: Context
+    ) -> Evaluation | None:
+        """Do a stage of a job.
+
+        Args:
+            stage: Name of the stage.
+            task: The task, of :attr:`task_model`.
+            engine: What the stage needs.
+            context: Everything else.
+
+        Returns:
+            The evaluation, after the last stage; ``None`` after the others.
+
+        Raises:
+            EvalsuiteError: If it fails; the job has failed then.
+            TaskSkipped: If it cannot be done here.
+        """
+
+    @abstractmethod
+    def preview(self, task: AnyTask_contra, context: Context) -> list[Preview]:
+        """Render the first test item of each side as the model would get it; loads no weights."""
+
+    def cannot(self, task: AnyTask_contra, checkpoint: Checkpoint, options: Resolved) -> str | None:
+        """Why a checkpoint cannot do a task, by what is known before anything is loaded."""
+        del task, options
+        return checkpoint.cannot.get(self.world)
+
+    def blocker(self, task: AnyTask_contra) -> str | None:
+        """Why this machine cannot evaluate a task, found without loading anything heavy."""
+        del task
+        return None
+
+    def check_source(self, task: AnyTask_contra) -> None:
+        """Check that the harness has what ``source`` names, without importing the harness.
+
+        Raises:
+            UsageError: If it has not; names the nearest ones.
+        """
+        del task
+
+    def check_rows(self, task: AnyTask_contra, tables: dict[str, list[dict[str, Any]]]) -> None:
+        """Check the rows of a task's own files, beyond the columns that they must have.
+
+        Args:
+            task: On files of its own.
+            tables: Role of each file → its rows.
+
+        Raises:
+            UsageError: For a template that does not fit a row.
+            DataError: For a row that cannot be scored.
+        """
+        del task, tables
+
+    def facts(self, task: AnyTask_contra) -> dict[str, Any]:
+        """What the harness says of a task that ``source`` names, for people.
+
+        Data set, splits, subsets, main metric with its direction, number of samples; empty where
+        the harness does not say.
+
+        Raises:
+            UsageError: If the harness has no such task; names the nearest ones.
+        """
+        self.check_source(task)
+        return {}
+
+    def stale(self, task: AnyTask_contra, signature: Signature) -> str | None:
+        """What of a stored score's signature a run would not give any more, in a few words.
+
+        Only what the task's hash and the code's version do not cover.
+        """
+        del task, signature
+        return None
+
+    def datasets(self, task: AnyTask_contra) -> dict[str, str]:
+        """Data set → revision of a harness task whose file does not name them.
+
+        May import the harness.
+
+        Raises:
+            UsageError: If the harness has no such task.
+        """
+        del task
+        return {}
+
+    def done(self, stage: str, task: AnyTask_contra, context: Context) -> bool:
+        """Whether an earlier run has left what this stage leaves, from the data as it is now."""
+        del stage, task, context
+        return False

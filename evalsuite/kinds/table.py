@@ -1,127 +1,117 @@
-"""From a task's kind to the adapter that evaluates it."""
+"""The kinds of task: the only list of them.
+
+A package of somebody else adds a kind by an entry point in the group ``evalsuite.kinds``; its name
+is the value of ``kind`` in task files, and it loads a class that implements
+:class:`evalsuite.kinds.base.Kind`.
+"""
 
 from __future__ import annotations
 
-from importlib import import_module
-from importlib.metadata import version
-from typing import Any
+from functools import cache
+from importlib.metadata import entry_points
+from typing import Annotated, Any, Final
 
-from evalsuite.kinds.base import (
-    CachedHarness,
-    EmbeddingHarness,
-    GenerativeHarness,
-    JudgedHarness,
-    RetrievingHarness,
-)
-from evalsuite.registry.models import Kind, Task
-from evalsuite.schema import CODE_VERSION
+from pydantic import BeforeValidator, SerializeAsAny, ValidationError
 
-MTEB_SOURCES: tuple[Kind, ...] = ("mteb", "rerank")
-"""Kinds whose ``source`` is a task of mteb."""
-_EMBEDDING: dict[Kind, str] = {"mteb": "evalsuite.kinds.mteb.harness:MtebHarness"}
-_GENERATIVE: dict[Kind, str] = {"lm_eval": "evalsuite.kinds.lm_eval.harness:LmEvalHarness"}
-_JUDGED: dict[Kind, str] = {"alpaca_eval": "evalsuite.kinds.alpaca_eval.harness:AlpacaEvalHarness"}
-_RETRIEVING: dict[Kind, str] = {"rerank": "evalsuite.kinds.rerank.harness:RerankHarness"}
-_CACHED: dict[Kind, str] = {"rag": "evalsuite.kinds.rag.harness:RagHarness"}
-_DISTRIBUTION: dict[Kind, str] = {"mteb": "mteb", "lm_eval": "lm-eval"}
+from evalsuite.errors import UsageError, did_you_mean
+from evalsuite.kinds.alpaca_eval.kind import AlpacaEvalKind
+from evalsuite.kinds.base import Kind
+from evalsuite.kinds.lm_eval.kind import LmEvalKind
+from evalsuite.kinds.mteb.kind import MtebKind
+from evalsuite.kinds.rag.kind import RagKind
+from evalsuite.kinds.rerank.kind import RerankKind
+from evalsuite.kinds.task import Task
 
+KINDS: Final[dict[str, Kind[Any]]] = {
+    kind.name: kind
+    for kind in (MtebKind(), LmEvalKind(), AlpacaEvalKind(), RerankKind(), RagKind())
+}
+"""Name → kind, of those that evalsuite brings along."""
 
-def embedding_harness(task: Task) -> EmbeddingHarness:
-    """The adapter for an embedding task; imports its library only now."""
-    harness: EmbeddingHarness = _load(_EMBEDDING[task.kind])
-    return harness
+ENTRY_POINTS: Final = "evalsuite.kinds"
+"""Group of entry points by which installed packages add kinds."""
 
 
-def generative_harness(task: Task) -> GenerativeHarness:
-    """The adapter for a generative task; imports its library only now."""
-    harness: GenerativeHarness = _load(_GENERATIVE[task.kind])
-    return harness
-
-
-def judged_harness(task: Task) -> JudgedHarness:
-    """The adapter for a judged task; imports its library only now."""
-    harness: JudgedHarness = _load(_JUDGED[task.kind])
-    return harness
-
-
-def retrieving_harness(task: Task) -> RetrievingHarness:
-    """The adapter for a task that reranks; imports its library only now."""
-    harness: RetrievingHarness = _load(_RETRIEVING[task.kind])
-    return harness
-
-
-def cached_harness(task: Task) -> CachedHarness:
-    """The adapter for a task that generates from caches."""
-    harness: CachedHarness = _load(_CACHED[task.kind])
-    return harness
-
-
-def harness_version(task: Task) -> str:
-    """Name and version of what scores the task, for signatures.
-
-    A task file that evalsuite ships in lm-eval's format adds a digest of its content:
-    ``lm-eval 0.4.13+gsm8k-1a2b3c4d``.
-    """
-    if task.judged or task.cached:
-        return f"evalsuite {CODE_VERSION}"  # no library, but code of our own
-    if task.retrieves:
-        return f"evalsuite {CODE_VERSION}+mteb-{version('mteb')}"  # mteb loads the data
-    distribution = _DISTRIBUTION[task.kind]
-    library = f"{distribution} {version(distribution)}"
-    if task.kind == "lm_eval" and task.source is not None:
-        from evalsuite.kinds.lm_eval.names import shipped_version
-
-        if shipped := shipped_version(task.source):
-            return f"{library}+{shipped}"
-    return library
-
-
-def check_source(task: Task) -> None:
-    """Check that the harness has the task, without importing the harness.
+def kind_named(name: str) -> Kind[Any]:
+    """The kind of a name.
 
     Raises:
-        UsageError: If it has not; names the nearest ones.
+        UsageError: If there is none.
     """
-    if task.source is None:
-        return
-    if task.kind in MTEB_SOURCES:
-        from evalsuite.kinds.mteb.names import check
-
-        check(task.source)
-    elif task.kind == "lm_eval":
-        from evalsuite.kinds.lm_eval.names import find
-
-        for name in filter(None, (task.source, task.base_source)):
-            find(name)
+    if name in KINDS:
+        return KINDS[name]
+    added = _added()
+    if name in added:
+        return added[name]
+    hint = did_you_mean(name, (*KINDS, *added))
+    raise UsageError(f"no kind of task is called {name!r}", hint)
 
 
-def datasets_of(task: Task) -> dict[str, str]:
-    """Data set → revision of a harness task whose file does not name them.
+def kind_of(task: Task) -> Kind[Any]:
+    """The kind of a task."""
+    return kind_named(task.kind)
 
-    Imports mteb or reads lm-eval's task files.
+
+def users_of(option: str) -> list[str]:
+    """Names of the kinds that use a field of the run's options; empty if all do."""
+    return [kind.name for kind in (*KINDS.values(), *_added().values()) if option in kind.options]
+
+
+def make_task(**keys: Any) -> Task:
+    """A task from the keys of a task file.
 
     Raises:
-        UsageError: If the harness has no such task.
+        ValidationError: If they are not those of a task.
+        UsageError: If no kind has the name that ``kind`` gives.
     """
-    assert task.source is not None
-    if task.kind in MTEB_SOURCES:
-        from evalsuite.kinds.mteb.names import datasets
-
-        return datasets(task.source)
-    from evalsuite.kinds.lm_eval.needs import datasets_of_name
-
-    return datasets_of_name(task.source)
+    model = kind_named(str(keys["kind"])).task_model if "kind" in keys else Task
+    return model.model_validate(keys)
 
 
-def blocker(task: Task) -> str | None:
-    """Why this machine cannot evaluate the task, found without loading anything heavy."""
-    if task.type != "code" and not task.runs_code:
+def _as_task(value: Any) -> Any:
+    return make_task(**value) if isinstance(value, dict) else value
+
+
+TaskOfAnyKind = Annotated[SerializeAsAny[Task], BeforeValidator(_as_task)]
+"""A field of a pydantic model that holds a task: ``kind`` says which model it is read with."""
+
+
+def harness_task(name: str) -> Task | None:
+    """The task of a harness that ``KIND:TASK`` names; ``None`` for a name without a colon.
+
+    Raises:
+        UsageError: If no kind has such tasks, or the name is not valid.
+    """
+    kind, colon, source = name.partition(":")
+    if not colon:
         return None
-    from evalsuite.sandbox.sandbox import why_unavailable
+    examples = {one.name: one.example for one in KINDS.values() if one.example}
+    if kind not in examples:
+        raise UsageError(
+            f"no harness is called {kind!r} (in {name!r})",
+            f"use {' or '.join(prefix + ':NAME' for prefix in examples)}",
+        )
+    if not source:
+        raise UsageError(f"{name!r} names no task", f"for example {kind}:{examples[kind]}")
+    try:
+        return make_task(name=name, kind=kind, source=source)
+    except ValidationError as error:
+        why = error.errors(include_url=False)[0]["msg"]
+        raise UsageError(
+            f"{name!r} is not a valid task name: {why}", "check its spelling"
+        ) from None
 
-    return why_unavailable()
 
-
-def _load(target: str) -> Any:
-    module, _, name = target.partition(":")
-    return getattr(import_module(module), name)()
+@cache
+def _added() -> dict[str, Kind[Any]]:
+    """Kinds of installed packages; looked up only where a name is not built in."""
+    found: dict[str, Kind[Any]] = {}
+    for entry in entry_points(group=ENTRY_POINTS):
+        if entry.name in KINDS:
+            raise UsageError(
+                f"the installed package behind {entry.value!r} calls its kind {entry.name!r}, "
+                "which evalsuite has",
+                "remove the package, or ask its authors for another name",
+            )
+        found[entry.name] = entry.load()()
+    return found

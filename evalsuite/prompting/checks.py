@@ -1,4 +1,4 @@
-"""Prompts that do not reach the model as they were meant: pure checks, before anything is run."""
+"""Checks that a prompt reaches the model whole and with one BOS; they need no engine."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ Message = dict[str, str]
 """With ``role`` and ``content``."""
 
 Render = Callable[[list[Message]], str]
-"""Puts a conversation that ends with a user into a chat template."""
+"""Renders a conversation that ends with a user's message."""
 
 NEAR_START = 4
-"""Tokens among which a second BOS is one too many; white space may stand between the two."""
+"""A second BOS within the first tokens is an error, even with white space before it."""
 
 _PROBE = "evalsuite"
 
@@ -23,7 +23,13 @@ def check_single_bos(
 ) -> None:
     """Refuse a prompt that begins with two BOS tokens.
 
-    Where the BOS also opens each message (``<|im_start|>`` in ChatML), a role follows it.
+    A template whose BOS also opens each message (``<|im_start|>`` in ChatML) passes: the name of
+    a role stands between the two.
+
+    Args:
+        ids: Token ids of the prompt.
+        bos: The BOS token's id; ``None`` if the tokenizer has none.
+        decode: Turns token ids into text.
 
     Raises:
         EngineError: With the code ``double-bos``.
@@ -40,15 +46,15 @@ def check_single_bos(
 
 
 class KeptPrompts:
-    """Sees to it that a chat template keeps what users say.
+    """Checks that a chat template keeps what users say.
 
-    A template keeps a text if the rendered conversation changes with its beginning and with its
-    end. That is tried once for each order of roles; after that it is enough to find the text,
-    white space around it apart, in what was rendered.
+    A template keeps a message if a change at the message's beginning or end also changes the
+    rendered conversation. This is tried once for each sequence of roles. After that it is enough
+    that the rendered conversation contains the message, without the white space around it.
 
     Args:
-        name: The checkpoint's, for messages.
-        render: Its template.
+        name: The checkpoint's name, for error messages.
+        render: Renders a conversation with its template.
     """
 
     def __init__(self, name: str, render: Render) -> None:
@@ -57,7 +63,7 @@ class KeptPrompts:
         self._tried: set[tuple[str, ...]] = set()
 
     def before(self, history: Sequence[Message]) -> None:
-        """Check a conversation before it is rendered, if none like it was seen.
+        """Check a conversation before it is rendered, unless its sequence of roles was checked.
 
         Raises:
             EngineError: With the code ``prompt-dropped``.
@@ -69,7 +75,7 @@ class KeptPrompts:
             self._tried.add(roles)
 
     def after(self, history: Sequence[Message], rendered: str) -> None:
-        """Check a conversation that was rendered.
+        """Check that a rendered conversation contains what users say.
 
         Raises:
             EngineError: With the code ``prompt-dropped``.

@@ -21,11 +21,11 @@ Response = Completion | Score
 
 
 def request_key(request: GenerationRequest | ScoreRequest, repeat: int = 0) -> str:
-    """Name a request by everything that its answer depends on, the model apart.
+    """A request's name in the log: a hash of all that its answer depends on, except the model.
 
     Args:
-        request: What is asked.
-        repeat: Counts equal requests whose answers are drawn anew.
+        request: The request.
+        repeat: Number of equal requests before it, if each is to have an answer of its own.
 
     Returns:
         64 hex digits.

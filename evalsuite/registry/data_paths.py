@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Final
 
 from evalsuite.errors import UsageError
-from evalsuite.registry.yaml_file import YamlFile
-
-VARIABLE: Final = "EVALSUITE_TASK_DATA"
-"""Further folders in which data files of tasks may lie, separated as in ``PATH``."""
+from evalsuite.settings import TASK_DATA, paths
+from evalsuite.yaml_file import YamlFile
 
 
 def data_paths(
@@ -30,7 +26,7 @@ def data_paths(
 
     Raises:
         UsageError: If one is no path, or leads out of the tasks folder and the folders that
-            :data:`VARIABLE` names.
+            ``EVALSUITE_TASK_DATA`` names.
     """
     found: dict[str, Path] = {}
     for role, path in data.items():
@@ -42,12 +38,11 @@ def data_paths(
         if not any(target.is_relative_to(allowed) for allowed in _allowed(folder)):
             raise UsageError(
                 f"{where}: {target} is outside the tasks folder {folder}",
-                f"move it there, or allow its folder: {VARIABLE}={target.parent}",
+                f"move it there, or allow its folder: {TASK_DATA}={target.parent}",
             )
         found[role] = target
     return found
 
 
 def _allowed(folder: Path) -> list[Path]:
-    named = (part for part in os.environ.get(VARIABLE, "").split(os.pathsep) if part)
-    return [folder.resolve(), *(Path(part).expanduser().resolve() for part in named)]
+    return [folder.resolve(), *(path.resolve() for path in paths(TASK_DATA))]

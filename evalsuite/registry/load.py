@@ -2,67 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from pydantic import Field, ValidationError, field_validator
-
 from evalsuite.errors import UsageError, did_you_mean
+from evalsuite.kinds.shared.instruction_sets import InstructionSet, InstructionSets
+from evalsuite.kinds.table import harness_task, kind_named
+from evalsuite.kinds.task import Task
 from evalsuite.paths import shipped_tasks
 from evalsuite.registry.data_paths import data_paths
-from evalsuite.registry.examples import Examples
-from evalsuite.registry.models import Instruction, Kind, Name, Suite, Task
-from evalsuite.registry.yaml_file import YamlFile
-from evalsuite.schema import Frozen
-
-HARNESS_PREFIXES: tuple[Kind, ...] = ("mteb", "lm_eval")
-"""``mteb:NFCorpus`` reaches a task of mteb that has no file here; likewise ``lm_eval:``."""
-
-NO_SETS = ("task", "none", "model")
-"""What may stand for an instruction set without being one."""
-
-VERSION = re.compile(r"\.v\d+$")
-FORUM = re.compile(r"^CQADupstack[A-Z][a-z]+Retrieval$")
-
-
-class InstructionSet(Frozen):
-    """Instruction texts by the name of the mteb task."""
-
-    name: Name
-    description: str = ""
-    tasks: dict[str, Instruction] = Field(min_length=1)
-    examples: Examples | None = None
-    """For ``--shots 1``."""
-
-    def with_example(self, task: str) -> Instruction | None:
-        """The instruction of an mteb task with its example; ``None`` if the set has none."""
-        instruction = self.find(task)
-        if instruction is None or self.examples is None:
-            return None
-        return self.examples.extend(instruction, task)
-
-    def find(self, task: str) -> Instruction | None:
-        """The instruction of an mteb task.
-
-        Sets say it once for all forums of CQADupstack, as ``CQADupstackRetrieval``, and for all
-        revisions of a task (``STS22.v2``), whose texts differ and whose question does not.
-        """
-        for name in (task, VERSION.sub("", task), FORUM.sub("CQADupstackRetrieval", task)):
-            if name in self.tasks:
-                return self.tasks[name]
-        return None
-
-    @field_validator("tasks", mode="before")
-    @classmethod
-    def _text_means_both_sides(cls, raw: Any) -> Any:
-        if not isinstance(raw, dict):
-            return raw
-        return {
-            name: {"query": entry, "document": entry} if isinstance(entry, str) else entry
-            for name, entry in raw.items()
-        }
+from evalsuite.registry.suites import Suite
+from evalsuite.yaml_file import YamlFile
 
 
 class Registry:
@@ -77,10 +28,9 @@ class Registry:
     def __init__(self) -> None:
         self.tasks: dict[str, Task] = {}
         self.suites: dict[str, Suite] = {}
-        self.instruction_sets: dict[str, InstructionSet] = {}
+        self.instruction_sets = InstructionSets()
         self.files: dict[str, Path] = {}
         self._suite_files: dict[str, YamlFile] = {}
-        self._read: dict[str, InstructionSet] = {}
 
     @classmethod
     def load(cls, folders: Iterable[Path] = ()) -> Registry:
@@ -140,8 +90,8 @@ class Registry:
         Raises:
             UsageError: If there is none; names the nearest ones.
         """
-        if harness_task := _harness_task(name):
-            return harness_task
+        if named := harness_task(name):
+            return named
         if name in self.tasks:
             return self.tasks[name]
         hint = did_you_mean(name, self.tasks)
@@ -177,17 +127,7 @@ class Registry:
         Raises:
             UsageError: If there is neither.
         """
-        if name in self.instruction_sets:
-            return self.instruction_sets[name]
-        path = Path(name)
-        if path.suffix in (".yaml", ".yml"):
-            if name not in self._read:  # a plan asks for it with each of its tasks
-                file = YamlFile(path)
-                mapping = file.mapping("an instruction set")
-                self._read[name] = file.validate(InstructionSet, mapping)
-            return self._read[name]
-        known = [*self.instruction_sets, *NO_SETS]
-        raise UsageError(f"no instruction set is called {name!r}", did_you_mean(name, known))
+        return self.instruction_sets.find(name)
 
     def _add_tasks(self, file: YamlFile, folder: Path) -> None:
         raw = file.mapping("a task")
@@ -213,7 +153,7 @@ class Registry:
     def _add_task(
         self, file: YamlFile, raw: dict[str, Any], at: Sequence[str | int], folder: Path
     ) -> None:
-        task = file.validate(Task, raw, at)
+        task = file.validate(_model_of(file, raw, at), raw, at)
         if task.data is not None:
             task = task.model_copy(update={"data": data_paths(file, task.data, at, folder)})
         self._claim(f"task {task.name}", file, at)
@@ -244,22 +184,12 @@ def _check_inside(where: str, names: Iterable[str], inside: set[str]) -> None:
             raise UsageError(f"{where} names {name!r}, which is not in the suite", hint)
 
 
-def _harness_task(name: str) -> Task | None:
-    kind, colon, source = name.partition(":")
-    if not colon:
-        return None
-    if kind not in HARNESS_PREFIXES:
-        raise UsageError(
-            f"no harness is called {kind!r} (in {name!r})",
-            f"use {' or '.join(prefix + ':NAME' for prefix in HARNESS_PREFIXES)}",
-        )
-    if not source:
-        raise UsageError(f"{name!r} names no task", f"for example {kind}:{_EXAMPLE[kind]}")
+def _model_of(file: YamlFile, raw: dict[str, Any], at: Sequence[str | int]) -> type[Task]:
+    """The model that a task file is read with; without a kind, the one that says so."""
+    if "kind" not in raw:
+        return Task
     try:
-        return Task(name=name, kind=kind, source=source)
-    except ValidationError as error:
-        why = error.errors(include_url=False)[0]["msg"]
-        raise UsageError(f"{name!r} is no name of a task: {why}", "check its spelling") from None
-
-
-_EXAMPLE = {"mteb": "STSBenchmark", "lm_eval": "gsm8k_cot"}
+        return kind_named(str(raw["kind"])).task_model
+    except UsageError as error:
+        where = f"{file.path}:{file.line((*at, 'kind'))}"
+        raise UsageError(f"{where}: kind: {error.message}", error.hint) from None

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
-from evalsuite.registry.models import Convention, Suite
-from evalsuite.report.halves import difference_notes, example_rows, reranked_rows
+from evalsuite.kinds.reports import rows_maker, table_maker
+from evalsuite.registry.suites import Convention, Suite
 from evalsuite.report.lines import Line, Place, TableMarks, measured_line, published_lines
 from evalsuite.report.marks import Marks
-from evalsuite.report.methods import method_table
 from evalsuite.report.model import Cell, Head, Note, Row, Table, TableSection
 from evalsuite.report.notes import (
     incomplete_note,
@@ -65,8 +64,8 @@ def build_table(
     """
     kept = [r for r in records if suite is None or r.signature.task in suite.members]
     name = view.layout or (suite.layout if suite else None)
-    if suite is not None and name == "table7":
-        return method_table(kept, suite)
+    if suite is not None and (make_table := table_maker(name)):
+        return make_table(kept, suite)
     layout = arranged(plan_layout(kept, suite, categories or {}), name)
     shown = set(layout.scored_tasks)
     found = settle_means([r for r in kept if r.signature.task in shown], layout)
@@ -93,12 +92,9 @@ def _rows(
     records: Sequence[Record], layout: Layout, name: LayoutName | None
 ) -> tuple[list[RowPlan], list[Note]]:
     """The rows of a layout, and what has to be said about how they differ."""
-    if name == "table4":
-        return example_rows(records, layout.means), []
-    plans = plan_rows(records, layout.means)
-    if name == "table3":
-        return reranked_rows(plans), difference_notes(plans)
-    return plans, []
+    if make_rows := rows_maker(name):
+        return make_rows(records, layout.means)
+    return plan_rows(records, layout.means), []
 
 
 def _table(
@@ -214,12 +210,15 @@ def _column_mark(
         ]
         # A result file of others says neither how its task is defined nor what was read.
         own = [record.signature for record in records if record.origin is None]
-        limits = {(r.signature.limit, r.signature.split) for r in records}
+        limits = {
+            (s.limit, s.split, s.splits, s.subsets)
+            for s in (record.signature for record in records)
+        }
         if len({s.data for s in own if s.data}) > 1:
             found[marks.mark("rows differ in data", task)] = None
         if len(limits) > 1:
-            found[marks.mark("rows differ in limit or split", task)] = None
-        elif published and any(limit is not None for limit, _ in limits):
+            found[marks.mark("rows differ in limit, split or subsets", task)] = None
+        elif published and any(limit is not None for limit, *_ in limits):
             found[marks.mark("rows differ in limit: published ones have none", task)] = None
         if len({(s.task_hash, s.shots) for s in own}) > 1:
             found[marks.mark("rows differ in the task's definition or shots", task)] = None

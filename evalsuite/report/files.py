@@ -1,27 +1,21 @@
-"""Generated files: whole or not at all."""
+"""Generated files, written whole or not at all."""
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 from evalsuite.errors import StoreError
+from evalsuite.files import write_atomically
 
 
 def write_whole(path: Path, content: bytes) -> Path:
-    """Write a file under a temporary name, then move it to its own.
+    """Write a file, creating its folder if need be.
 
     Raises:
         StoreError: If the folder cannot be written.
     """
-    temp = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            temp.write_bytes(content)
-            temp.replace(path)
-        finally:
-            temp.unlink(missing_ok=True)
+        write_atomically(path, content)
     except OSError as error:
         raise StoreError(
             f"cannot write {path}: {error.strerror}", "choose another folder"

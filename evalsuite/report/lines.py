@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
-from evalsuite.registry.models import Convention
+from evalsuite.registry.suites import Convention
 from evalsuite.report.marks import Marks, letter, number, symbol
 from evalsuite.report.notes import parts_of, row_protocol
 from evalsuite.report.rates import rates

@@ -6,12 +6,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from evalsuite.registry.models import Suite
+from evalsuite.kinds.reports import figure_writers
+from evalsuite.registry.suites import Suite
 from evalsuite.report.aggregate import build_table
 from evalsuite.report.figures import drawable, points, scatter, up_to_date
 from evalsuite.report.files import write_whole
-from evalsuite.report.latency_figure import FIGURES as FIGURE_5
-from evalsuite.report.latency_figure import draw_latency, latency_records
 from evalsuite.report.model import Note
 from evalsuite.report.render import to_csv, to_html, to_latex, to_markdown
 from evalsuite.schema import Record
@@ -28,11 +27,11 @@ def write_all(
 ) -> list[Path]:
     """Write ``table.{md,tex,html,csv}`` and ``figure.{svg,pdf,png}``.
 
-    Where latencies of retrieval-augmented generation are among the records, they are drawn as
-    ``latency.{svg,pdf,png}``.
+    Figures of single kinds of task are drawn beside them, such as ``latency.{svg,pdf,png}`` for
+    retrieval-augmented generation.
 
-    Without an average in each world there is no figure: the table says so, and an older figure
-    is removed, since it would belong to other scores.
+    Without an average in each world ``figure`` is not drawn: the table says so, and an older
+    figure is removed, since it would belong to other scores.
 
     Args:
         records: What the store holds.
@@ -49,10 +48,9 @@ def write_all(
     kept = list(records)
     table = build_table(kept, suite, categories=categories)
     found = points(table)
-    timed = latency_records(kept)
-    latency = [folder / name for name in FIGURE_5] if timed else []
+    of_kinds = [path for write in figure_writers() for path in write(kept, folder)]
     figures = [folder / name for name in FIGURES]
-    if not drawable(found) and not timed:
+    if not drawable(found) and not of_kinds:
         note = Note(text="no figure: it needs an embedding and a generative average")
         table = replace(table, notes=(*table.notes, note))
     texts = {
@@ -62,9 +60,7 @@ def write_all(
         "table.csv": to_csv(table),
     }
     written = [write_whole(folder / name, text.encode()) for name, text in texts.items()]
-    if timed:
-        draw_latency(timed, *latency)
-        written += latency
+    written += of_kinds
     if drawable(found):
         svg, *others = figures
         if not up_to_date(found, svg, *others):

@@ -23,10 +23,6 @@ CLOSED = ("OpenAI", "GPT-4")
 """Beginnings of the names of models whose weights are not open."""
 UP_TO = 8.0
 """Billions of parameters: "up to its size", for a model of 7 billion."""
-LONG = 4000
-"""Tokens of a long document: the greatest length in the paper's Figure 5."""
-FASTER = 0.6
-"""Share of the time that caching is claimed to save."""
 NAMED = 4
 """Suspect tasks that are named."""
 Z = 1.959964
@@ -169,62 +165,6 @@ def no_loss(
         "it alone (one-sided, p < 0.05)",
         measured=tuple(measured),
         answer=joined(answers),
-    )
-
-
-def faster_rag(record: Record | None) -> Claim:
-    """Whether document caching saves more than 60 % of the time on long documents.
-
-    Args:
-        record: The checkpoint's latency (kind ``rag``), if it was measured.
-    """
-    answer: Answer = "not decidable"
-    saving = record.raw["savings"].get("doc-cache A") if record is not None else None
-    if record is None or saving is None:
-        measured = ["latency was not measured: evalsuite run --suite grit-rag"]
-    else:
-        longest, embedded = max(record.raw["lengths"]), record.details.get("embed_length") or 0
-        what = f"document of {longest:,} tokens, question of 1: document caching takes"
-        bounds = f"95 %: {100 * saving['low']:.0f} to {100 * saving['high']:.0f} %"
-        saved = f"{100 * saving['median']:.0f} % less time than plain RAG"
-        where = f"{record.signature.device}, {record.signature.dtype}"
-        measured = [f"{what} {saved} ({bounds}, {saving['n']} pairs; {where})"]
-        against = list(reservations([record], limit=False))
-        if longest < LONG:
-            against.append(f"the claim is about documents of {LONG:,} tokens")
-        if embedded < longest:
-            against.append(
-                f"embedded and cached up to {embedded:,} tokens, while plain RAG read all: "
-                "measure without --embed-length"
-            )
-        measured += against
-        if saving["low"] > FASTER and not against:
-            answer = "holds"
-        elif saving["high"] <= FASTER and not against:
-            answer = "does not hold"
-    return Claim(
-        title="Faster retrieval-augmented generation",
-        paper="speeds up RAG by more than 60 % for long documents",
-        test=f"document caching saves more than {100 * FASTER:g} % with documents of {LONG:,} "
-        "tokens",
-        measured=tuple(measured),
-        answer=answer,
-    )
-
-
-def latency_of(fingerprint: str, records: Iterable[Record]) -> Record | None:
-    """The newest measured latency of a checkpoint, of those with the most embedded."""
-    found = [
-        record
-        for record in records
-        if record.checkpoint.fingerprint == fingerprint
-        and record.score is not None
-        and "savings" in record.raw
-    ]
-    return max(
-        found,
-        key=lambda record: (record.details.get("embed_length") or 0, record.created),
-        default=None,
     )
 
 

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from evalsuite.registry.models import Convention
+from evalsuite.registry.suites import Convention
 from evalsuite.report.model import Note
 from evalsuite.report.text import listed
 from evalsuite.schema import Record
-
-LEADERBOARD = "leaderboard_metric"
-"""Key of a record's details: the harness's own main metric, which its leaderboard shows."""
 
 
 def under(record: Record, convention: Convention) -> Record:
@@ -20,11 +17,12 @@ def under(record: Record, convention: Convention) -> Record:
     that of the harness's main metric, where the record names one. Its standard error is not
     known if it is another metric.
     """
-    metric = record.details.get(LEADERBOARD)
+    metric = record.leaderboard_metric
     other = convention == "leaderboard" and metric != record.main_metric
-    if not other or record.score is None or metric not in record.metrics:
+    if not other or record.score is None or metric is None or metric not in record.metrics:
         return record
     update = {"main_metric": metric, "score": record.metrics[metric], "stderr": None}
+    update["estimator"] = None  # known for the record's own metric only
     return record.model_copy(update=update)
 
 
@@ -38,7 +36,7 @@ def substitution(record: Record, convention: Convention) -> str:
     if record.score is None:
         return ""
     if convention == "leaderboard":
-        wanted = record.details.get(LEADERBOARD) or record.main_metric
+        wanted = record.leaderboard_metric or record.main_metric
     else:
         # Only files of others may lack it: a run computes the metric that its task names.
         named = record.task.get("main_metric") if record.origin else None
@@ -60,7 +58,7 @@ def convention_note(
     """
     differing: dict[str, dict[str, None]] = {}
     for record in records:
-        metric = record.details.get(LEADERBOARD)
+        metric = record.leaderboard_metric
         if record.score is not None and metric and metric != record.main_metric:
             differing.setdefault(f"{metric}, not {record.main_metric}", {})[
                 record.signature.task

@@ -7,7 +7,7 @@ from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from evalsuite.registry.models import Column, Section, Suite
+from evalsuite.registry.suites import Column, Section, Suite
 from evalsuite.results.view import LayoutName
 from evalsuite.schema import Record, World
 

@@ -37,7 +37,9 @@ class Variant:
         """The protocol in short words; the same for all its records."""
         # Whether its set has an entry for a task is a fact about the task.
         signature = self.first.signature.model_copy(update={"outside_set": None})
-        return without(parts(signature), (*PER_TASK, "shots", "split", "harness"))
+        return without(
+            parts(signature), (*PER_TASK, "shots", "split", "splits", "subsets", "harness")
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from evalsuite.schema import Record
+from evalsuite.schema import Estimator, Record
 from evalsuite.stats import (
     average_precision_influence,
     mean_influence,
@@ -84,8 +84,12 @@ def sampled(record: Record, rows: Sequence[Row]) -> Sampled | None:
     Returns:
         ``None`` where the stored score does not follow from the samples.
     """
-    found = _influences(record, rows)
-    if found is None or record.score is None or not rows:
+    if record.score is None or not rows:
+        return None
+    metric = record.main_metric or ""
+    estimator = record.estimator or estimator_of_older_record(metric, rows)
+    found = _influences(estimator, metric, rows)
+    if found is None:
         return None
     for strata in _strata(record, rows):
         groups = _groups(rows, strata)
@@ -105,19 +109,31 @@ def sampled(record: Record, rows: Sequence[Row]) -> Sampled | None:
     return None
 
 
-def _influences(record: Record, rows: Sequence[Row]) -> Influences | None:
-    """How the record's main metric comes from its rows."""
-    if not rows:
-        return None
-    first, metric = rows[0], record.main_metric or ""
+def estimator_of_older_record(metric: str, rows: Sequence[Row]) -> Estimator:
+    """What an older record, which does not state its estimator, must have been made with.
+
+    Args:
+        metric: Its main metric.
+        rows: Its samples; at least one.
+    """
     if _column(rows, "score") is not None:
-        return _mean
+        return "mean"
+    first = rows[0]
     if "gold" in first and "cosine" in first and metric.endswith("spearman"):
+        return "spearman"
+    if "label" in first and metric.endswith("_ap"):
+        return "average_precision"
+    return "other"
+
+
+def _influences(estimator: Estimator, metric: str, rows: Sequence[Row]) -> Influences | None:
+    """How the main metric comes from the rows of a stratum; ``None`` if not known."""
+    if estimator == "mean":
+        return _mean
+    if estimator == "spearman":
         return lambda part: _ranked(part, "gold", "cosine", spearman_influence, spearman)
-    side = {"similarity": "cosine"}.get(metric.removesuffix("_ap"), metric.removesuffix("_ap"))
-    if "label" in first and side == "max":
-        side = _best_side(rows)
-    if "label" in first and side in first and metric.endswith("_ap"):
+    if estimator == "average_precision":
+        side = _side(metric, rows)
         return lambda part: _ranked(
             part, "label", side, average_precision_influence, _average_precision
         )
@@ -155,6 +171,14 @@ def _average_precision(labels: Floats, scores: Floats) -> float:
 
 SIDES = ("cosine", "dot", "manhattan", "euclidean")
 """Similarities of a pair, of which ``max_ap`` is the best."""
+
+
+def _side(metric: str, rows: Sequence[Row]) -> str:
+    """Column of the similarity whose average precision is called ``metric``, as mteb names it."""
+    side = metric.removesuffix("_ap")
+    if side == "similarity":  # the model's own, which is the cosine
+        return "cosine"
+    return _best_side(rows) if side == "max" else side
 
 
 def _best_side(rows: Sequence[Row]) -> str:

@@ -11,8 +11,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from evalsuite.data import files_info
-from evalsuite.errors import DataError
-from evalsuite.registry.models import Task
+from evalsuite.errors import DataError, UsageError
+from evalsuite.kinds.table import harness_task, kind_of
+from evalsuite.kinds.task import Task
 from evalsuite.schema import CODE_VERSION, Record, Suspicion
 
 
@@ -30,11 +31,12 @@ def with_stale(records: Iterable[Record], tasks: Mapping[str, Task]) -> list[Rec
     found = []
     for record in records:
         name = record.signature.task
-        if record.score is None or record.origin is not None or name not in tasks:
+        task = tasks.get(name) or _named_task(record)
+        if record.score is None or record.origin is not None or task is None:
             found.append(record)
             continue
         if name not in now:
-            now[name] = _now(tasks[name])
+            now[name] = _now(task)
         changed = list(_changed(record, now[name]))
         if changed:
             what = f"{' and '.join(changed)} changed after this was measured"
@@ -53,6 +55,16 @@ class _Now:
     """Hashes of the task, and as ``--quick`` runs it."""
     data: str | None
     """Hash of its own files; ``None`` where it has none, or they are not there."""
+    task: Task
+
+
+def _named_task(record: Record) -> Task | None:
+    """The task of a record that was named as ``mteb:NAME``, without a file."""
+    name = record.signature.task
+    try:
+        return harness_task(name)
+    except UsageError:
+        return None  # of a harness that this installation does not know
 
 
 def _now(task: Task) -> _Now:
@@ -60,7 +72,7 @@ def _now(task: Task) -> _Now:
     if task.data is not None:
         with suppress(DataError):
             data = files_info(task.data).hash
-    return _Now(frozenset((task.hash, task.quickened().hash)), data)
+    return _Now(frozenset((task.hash, task.quickened().hash)), data, task)
 
 
 def _changed(record: Record, now: _Now) -> Iterator[str]:
@@ -71,3 +83,5 @@ def _changed(record: Record, now: _Now) -> Iterator[str]:
         yield "the task's definition"
     elif record.data is not None and now.data not in (None, record.data.hash):
         yield "the task's data"
+    if changed := kind_of(now.task).stale(now.task, signature):
+        yield changed

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from evalsuite.registry.models import Convention, Suite
+from evalsuite.registry.suites import Convention, Suite
 
 if TYPE_CHECKING:
     from evalsuite.results.published import PublishedTable

@@ -1,38 +1,134 @@
-"""What a person chose for a run."""
+"""What a person may choose when something is evaluated."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Any, Literal
 
-from evalsuite.checkpoint.models import Checkpoint
-from evalsuite.engines.choice import EngineChoice
+from pydantic import AfterValidator, BeforeValidator, Field
+
+from evalsuite.checkpoint.models import Checkpoint, CheckpointOptions, GeneratorEngine
+from evalsuite.engines.choice import EngineChoice, generator_engine
+from evalsuite.engines.device import DeviceName, resolve_device, resolve_dtype
 from evalsuite.engines.protocols import Device, DType
-from evalsuite.judging.judge import Judge
+from evalsuite.errors import UsageError
+from evalsuite.judging.judge import Judge, find_checkpoint
+from evalsuite.options import DATA_ROOT, RESULTS, TASKS_DIRS, Option
 from evalsuite.schema import Frozen
+
+Precision = Literal["float32", "bfloat16", "float16"]
+
+
+def _retriever(source: Any) -> Any:
+    """The checkpoint that a text names; a checkpoint is left as it is."""
+    if not isinstance(source, str):
+        return source
+    from evalsuite.checkpoint import resolve
+
+    found = resolve(source)
+    if found.embedding is None:
+        raise UsageError(f"--retriever {source} cannot embed", "name a checkpoint that can")
+    return found
 
 
 class RunOptions(Frozen):
     """What a person chose for a run, besides checkpoints and tasks."""
 
-    limit: int | None = None
-    device: Device = "auto"
-    dtype: DType = "auto"
-    engine: EngineChoice = "auto"
+    data_root: Annotated[
+        Path | None, AfterValidator(lambda path: path and path.resolve()), DATA_ROOT
+    ] = None
+    """Folder in Hugging Face dataset-repo layout; with it, a run touches no network."""
+    limit: Annotated[int | None, Field(ge=1), Option("Test items of each task.")] = None
+    seed: Annotated[
+        int, Field(ge=0, le=2**32 - 1), Option("Of all that is drawn at random while running.")
+    ] = 42
+    embed_length: Annotated[
+        int | None, Field(ge=8), Option("Kind rag: tokens after which a text to embed is cut.")
+    ] = None
+    """``None``: all positions."""
+    retriever: Annotated[
+        Checkpoint | None,
+        BeforeValidator(_retriever),
+        Option("Kind rag: checkpoint that finds the documents, if another.", typed=str),
+    ] = None
+    """``None``: the checkpoint that answers."""
+    shots: Annotated[
+        int, Field(ge=0, le=1), Option("Examples in the instruction of embedding tasks.")
+    ] = 0
+    fresh: Annotated[
+        bool, Option("Evaluate again what is already stored.", flags=("--fresh/--resume",))
+    ] = False
+    engine: Annotated[
+        EngineChoice,
+        Option("Engine; auto: vllm to generate, and to embed on a GPU where it can."),
+    ] = "auto"
     """Engine for what vLLM and transformers can both do; see :mod:`evalsuite.engines.choice`."""
-    prefix_caching: bool = False
+    prefix_caching: Annotated[
+        bool, Option("vLLM reuses common beginnings; may change answers.")
+    ] = False
     """Whether vLLM computes what prompts begin with in common only once. Off unless a person asks
     for it: a hit is computed in other pieces, which rounds differently and can change answers."""
-    shots: Literal[0, 1] = 0
-    """Examples in the instruction of embedding tasks."""
-    data_root: Path | None = None
-    """Folder in Hugging Face dataset-repo layout; with it, a run touches no network."""
-    fresh: bool = False
-    """Evaluate again what the store already holds."""
-    seed: int = 42
     judge: Judge | None = None
-    """Who compares the answers of judged tasks."""
-    embed_length: int | None = None
-    """Tokens after which kind ``rag`` cuts a text to embed; ``None``: all positions."""
-    retriever: Checkpoint | None = None
-    """Who finds the documents of kind ``rag``; ``None``: the checkpoint that answers."""
+    """The model that compares the answers of judged tasks."""
+    device: Annotated[Device, Option("Device.")] = "auto"
+    dtype: Annotated[
+        DType,
+        Option("auto: bfloat16; float32 to embed on a CPU without bfloat16 instructions."),
+    ] = "auto"
+
+
+class Resolved(RunOptions):
+    """The options of a run on this machine, with nothing left to choose.
+
+    Made once while planning (:func:`resolve`) and handed down to whatever runs.
+    """
+
+    device: DeviceName = "cpu"
+    embedding_dtype: Precision = "float32"
+    """Precision of weights and activations where texts are embedded."""
+    generative_dtype: Precision = "bfloat16"
+    """The same where texts are generated."""
+    generator: GeneratorEngine = "vllm"
+    """The engine that generates."""
+    judge_checkpoint: Checkpoint | None = None
+    """The judge's checkpoint; ``None`` for an endpoint."""
+
+
+def resolve(options: RunOptions, *, judged: bool = False) -> Resolved:
+    """Choose what was left to evalsuite: device, precision, engine, the judge's checkpoint.
+
+    Args:
+        options: As a person gave them.
+        judged: Whether a task needs the judge.
+
+    Raises:
+        UsageError: For a device that this machine lacks, a combination that does not exist, or a
+            judge that cannot judge.
+        CheckpointError: If the judge's checkpoint is not there.
+    """
+    if isinstance(options, Resolved):
+        return options
+    generator = generator_engine(options.engine)
+    if options.prefix_caching and generator != "vllm":
+        raise UsageError(
+            f"--engine {options.engine} has no prefix caching", "leave out --prefix-caching"
+        )
+    judge = find_checkpoint(options.judge) if judged and options.judge else None
+    device = resolve_device(options.device)
+    return Resolved(
+        **dict(options) | {"device": device},
+        embedding_dtype=resolve_dtype(options.dtype, device, "embedding"),
+        generative_dtype=resolve_dtype(options.dtype, device, "generative"),
+        generator=generator,
+        judge_checkpoint=judge,
+    )
+
+
+class Request(Frozen):
+    """What ``evalsuite run``, ``evalsuite check`` and :func:`evalsuite.evaluate` all take."""
+
+    tasks_dirs: Annotated[tuple[Path, ...], TASKS_DIRS] = ()
+    quick: Annotated[bool, Option("Run tasks as their files say under 'quick'.")] = False
+    results: Annotated[Path, RESULTS] = Path("results")
+    options: RunOptions = RunOptions()
+    checkpoint_options: CheckpointOptions = CheckpointOptions()

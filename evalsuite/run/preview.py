@@ -4,20 +4,13 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
-from evalsuite.checkpoint.models import Checkpoint
 from evalsuite.errors import EvalsuiteError, ExitCode
-from evalsuite.kinds.base import Context, Preview
-from evalsuite.kinds.table import (
-    cached_harness,
-    embedding_harness,
-    generative_harness,
-    judged_harness,
-    retrieving_harness,
-)
-from evalsuite.run.options import RunOptions
+from evalsuite.kinds.base import Preview
+from evalsuite.kinds.table import kind_of
+from evalsuite.run.options import Resolved
 from evalsuite.run.plan import Job, Plan
 from evalsuite.run.workers.process import set_library_environment
 from evalsuite.run.workers.spec import context_of
@@ -35,19 +28,17 @@ class DryRun:
     """Of the first task that cannot be shown; else that of a run that lacks data."""
 
 
-def dry_run(plan: Plan, options: RunOptions) -> DryRun:
+def dry_run(plan: Plan) -> DryRun:
     """The plan with one rendered example of each side of each task; loads no weights."""
-    set_library_environment(offline=options.data_root is not None)
+    set_library_environment(offline=plan.options.data_root is not None)
     codes: list[ExitCode] = []
-    lines = [line for job in plan.jobs for line in _lines(job, options, plan.judge, codes)]
+    lines = [line for job in plan.jobs for line in _lines(job, plan.options, codes)]
     codes += [ExitCode.DATA for job in plan.jobs if job.missing]
     failed = next((code for code in codes if code is not ExitCode.OK), ExitCode.OK)
     return DryRun("\n".join(lines), failed)
 
 
-def _lines(
-    job: Job, options: RunOptions, judge: Checkpoint | None, codes: list[ExitCode]
-) -> Iterator[str]:
+def _lines(job: Job, options: Resolved, codes: list[ExitCode]) -> Iterator[str]:
     """The lines of a job; the code of an error that keeps it from being shown goes to ``codes``."""
     state = "stored" if job.record else f"skipped: {job.skip}" if job.skip else "to run"
     yield f"{job.checkpoint.name} {job.task.name} [{state}]"
@@ -55,7 +46,7 @@ def _lines(
     if job.skip:
         return
     try:
-        for example in _examples(job, options, judge):
+        for example in _examples(job, options):
             ids = " ".join(map(str, example.token_ids[:IDS_SHOWN]))
             yield f"  {example.side}: {example.text!r}"
             if ids:
@@ -65,21 +56,7 @@ def _lines(
         yield f"  cannot be shown: {error.line}"
 
 
-def _examples(job: Job, options: RunOptions, judge: Checkpoint | None) -> list[Preview]:
+def _examples(job: Job, options: Resolved) -> list[Preview]:
     with tempfile.TemporaryDirectory() as folder:
-        context: Context = context_of(
-            job.checkpoint, job.task, job.instruction, options, Path(folder)
-        )
-        if job.task.cached:
-            return cached_harness(job.task).preview(job.task, context)
-        if job.task.judged:
-            context = replace(context, judge_checkpoint=judge)
-            return judged_harness(job.task).preview(job.task, context)
-        if job.task.world == "generative" and not job.task.retrieves:
-            return generative_harness(job.task).preview(job.task, context)
-        from evalsuite.engines.encoders import load_encoder
-
-        encoder = load_encoder(job.checkpoint, weights=False)
-        if job.task.retrieves:
-            return retrieving_harness(job.task).preview(job.task, encoder, context)
-        return embedding_harness(job.task).preview(job.task, encoder, context)
+        context = context_of(job.checkpoint, job.task, job.instruction, options, Path(folder))
+        return kind_of(job.task).preview(job.task, context)

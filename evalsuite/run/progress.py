@@ -75,16 +75,14 @@ class Lines(Listener):
     console: Console
     total: int
     finished: int = 0
-    _meters: dict[int, Meter] = field(default_factory=dict)
+    _meters: dict[str, Meter] = field(default_factory=dict)
     """Of the jobs that have begun and not ended: one may be scored while the next is run."""
     _last_line: float = 0.0
 
     def group_started(self, group: Group) -> None:
         name = escape(group.checkpoint.name)
-        if group.stage == "judge":
-            self._print(f"{name}: getting the judge ready for {_tasks(group)}")
-            return
-        self._print(f"{name}: loading the engine for {_tasks(group)}")
+        doing = "getting the judge ready" if group.needs == "judge" else "loading the engine"
+        self._print(f"{name}: {doing} for {_tasks(group)}")
 
     def heard(self, group: Group, event: events.Event) -> None:
         match event:
@@ -96,28 +94,27 @@ class Lines(Listener):
                 then = "it is started again" if event.restarted else "given up"
                 self._print(f"[red]{escape(event.reason)}:[/red] {then}")
             case events.JobStarted():
-                self._meters[event.index] = Meter(begun=time.monotonic())
+                self._meters[event.job] = Meter(begun=time.monotonic())
                 self._last_line = time.monotonic()
             case events.JobProgress():
-                meter = self._meters[event.index]
+                meter = self._meters[event.job]
                 meter.update(event.done, event.total, event.unit)
                 if time.monotonic() - self._last_line >= SECONDS_BETWEEN_LINES:
                     self._last_line = time.monotonic()
-                    self._print(f"{_job(group, event.index)}: {meter.text()}")
-            case events.JobEnded(status="answered"):
-                self._meters.pop(event.index, None)
-                judged = group.jobs[event.index].task.judged
-                done = "answered, to be judged" if judged else "searched, to be reranked"
-                self._print(f"{_job(group, event.index)}: {done}")
+                    self._print(f"{_job(group, event.job)}: {meter.text()}")
+            case events.StageEnded():
+                self._meters.pop(event.job, None)
+                job = group.job(event.job)
+                self._print(f"{_job(group, event.job)}: {job.stages[group.stage(job)].leaves}")
             case events.JobEnded():
                 self.finished += 1
                 self._print(self._ended(group, event))
 
     def _ended(self, group: Group, event: events.JobEnded) -> str:
         now = time.monotonic()
-        meter = self._meters.pop(event.index, None)
+        meter = self._meters.pop(event.job, None)
         took = duration(now - meter.begun if meter else 0.0)
-        head = f"[{self.finished}/{self.total}] {_job(group, event.index)}"
+        head = f"[{self.finished}/{self.total}] {_job(group, event.job)}"
         if event.status == "scored":
             by = ", by another run" if event.by_other_run else ""
             return f"{head} [green]done[/green] in {took}{by}"
@@ -133,35 +130,35 @@ class Live(Lines):
     """Keeps the lines, and shows each job that is under way in a bar below them."""
 
     bar: Progress | None = None
-    _tasks: dict[int, TaskID] = field(default_factory=dict)
+    _tasks: dict[str, TaskID] = field(default_factory=dict)
 
     def heard(self, group: Group, event: events.Event) -> None:
         assert self.bar is not None
         match event:
             case events.JobStarted():
-                self._remove(event.index)  # a job may begin again
+                self._remove(event.job)  # a job may begin again
                 Lines.heard(self, group, event)
-                name = _job(group, event.index)
-                self._tasks[event.index] = self.bar.add_task(name, total=None, meter="")
+                name = _job(group, event.job)
+                self._tasks[event.job] = self.bar.add_task(name, total=None, meter="")
             case events.JobProgress():
-                meter = self._meters[event.index]
+                meter = self._meters[event.job]
                 meter.update(event.done, event.total, event.unit)
-                if event.index in self._tasks:
+                if event.job in self._tasks:
                     self.bar.update(
-                        self._tasks[event.index],
+                        self._tasks[event.job],
                         completed=event.done,
                         total=event.total,
                         meter=meter.text(),
                     )
             case _:
-                if isinstance(event, events.JobEnded):
-                    self._remove(event.index)
+                if isinstance(event, events.StageEnded | events.JobEnded):
+                    self._remove(event.job)
                 Lines.heard(self, group, event)
 
-    def _remove(self, index: int) -> None:
+    def _remove(self, key: str) -> None:
         assert self.bar is not None
-        if index in self._tasks:
-            self.bar.remove_task(self._tasks.pop(index))
+        if key in self._tasks:
+            self.bar.remove_task(self._tasks.pop(key))
 
 
 @contextmanager
@@ -176,9 +173,9 @@ def listener(console: Console, plan: Plan) -> Iterator[Listener]:
         yield Live(console, total, bar=bar)
 
 
-def _job(group: Group, index: int) -> str:
+def _job(group: Group, key: str) -> str:
     """Checkpoint and task as rich markup: a folder's name may have brackets."""
-    return escape(f"{group.checkpoint.name} {group.jobs[index].task.name}")
+    return escape(f"{group.checkpoint.name} {group.job(key).task.name}")
 
 
 def _tasks(group: Group) -> str:

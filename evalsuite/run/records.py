@@ -13,8 +13,8 @@ from typing import Any
 from evalsuite.checkpoint.models import Checkpoint
 from evalsuite.errors import EngineError
 from evalsuite.kinds.base import Evaluation
+from evalsuite.kinds.task import Task
 from evalsuite.redact import redact
-from evalsuite.registry.models import Task
 from evalsuite.results.sampled import sampled
 from evalsuite.results.suspicions import nothing_parsed
 from evalsuite.schema import Record, Signature, Status, Timings
@@ -62,6 +62,7 @@ def scored_record(
         main_metric=evaluation.main_metric,
         score=evaluation.score,
         stderr=_finite(evaluation.stderr),
+        estimator=evaluation.estimator,
         n=evaluation.n,
         percent=evaluation.percent,
         metrics={key: value for key, value in evaluation.metrics.items() if math.isfinite(value)},

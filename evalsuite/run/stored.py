@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from evalsuite.data import still_matches
-from evalsuite.registry.models import Task
+from evalsuite.kinds.task import Task
 from evalsuite.schema import Record, Signature
 from evalsuite.store import Store
 

@@ -9,12 +9,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from mteb._create_dataloaders import _corpus_to_dict
-from numpy.typing import NDArray
 
-from evalsuite.search.topk import Places
-
-Rows = NDArray[np.int64]
-
+from evalsuite.search.topk import Places, Rows
 
 COLUMNS: Final = ("id", "title", "text")
 """Of a document; others do not reach a model."""

@@ -1,4 +1,4 @@
-"""Exact search by cosine similarity: one block of the corpus is in memory at a time.
+"""Exact search by cosine or inner product: one block of the corpus is in memory at a time.
 
 A block is embedded while the one before is searched. The engine is used by the calling thread
 alone; the other one only computes, and is done within a block.
@@ -8,13 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, Literal, NamedTuple, Protocol
 
 import numpy as np
 
 from evalsuite.engines.protocols import Vectors
-from evalsuite.search.corpus import Corpus, Rows
-from evalsuite.search.topk import TopK, keys_of, scores_and_places
+from evalsuite.search.topk import Places, Rows, TopK, keys_of, scores_and_places
 
 DOCUMENT_BLOCK: Final = 8192
 """Documents that are embedded and searched at once: 16 shards, 128 MiB at 4,096 dimensions."""
@@ -29,13 +28,32 @@ Embed = Callable[[list[str]], Vectors]
 """From the texts of a block to its vectors, shape ``(m, d)``."""
 
 
+Similarity = Literal["cosine", "inner product"]
+
+
+class Corpus(Protocol):
+    """Documents by row: ``evalsuite.search.corpus.Corpus`` or ``evalsuite.search.texts.Texts``."""
+
+    places: Places
+    """Row → position in the order in which documents of equal scores are ranked."""
+
+    def __len__(self) -> int:
+        """Number of documents."""
+
+    def texts(self, start: int, end: int) -> list[str]:
+        """What is embedded of some rows."""
+
+    def rows_at(self, places: Places) -> Rows:
+        """From places to rows."""
+
+
 class Hits(NamedTuple):
-    """What was found for a query: the best first, equal scores by descending id."""
+    """What was found for a query: the best first, equal scores in the order of the places."""
 
     rows: Rows
     """Of the corpus, shape ``(n,)``."""
     scores: Vectors
-    """Cosine similarities, shape ``(n,)``."""
+    """Similarities, shape ``(n,)``."""
 
 
 def unit(vectors: Vectors) -> Vectors:
@@ -45,12 +63,17 @@ def unit(vectors: Vectors) -> Vectors:
     return scaled
 
 
+def _as_they_are(vectors: Vectors) -> Vectors:
+    return vectors
+
+
 def search(
     corpus: Corpus,
     queries: Vectors,
     embed: Embed,
     k: int,
     excluded: Sequence[int | None] | None = None,
+    similarity: Similarity = "cosine",
 ) -> list[Hits]:
     """Find the best documents of each query.
 
@@ -62,14 +85,17 @@ def search(
         embed: Gives a block's vectors.
         k: Documents found for each query at most.
         excluded: Row that each query must not get, or ``None``.
+        similarity: Of the vectors of a query and a document.
 
     Returns:
         One for each query.
     """
-    asked, best = unit(queries), TopK(len(queries), k)
+    scaled = unit if similarity == "cosine" else _as_they_are
+    asked, best = scaled(queries), TopK(len(queries), k)
     barred = [(query, row) for query, row in enumerate(excluded or ()) if row is not None]
 
-    def take(documents: Vectors, start: int) -> None:
+    def take(vectors: Vectors, start: int) -> None:
+        documents = scaled(vectors)
         places = corpus.places[start : start + len(documents)]
         here = [(q, row - start) for q, row in barred if 0 <= row - start < len(documents)]
         for first in range(0, len(asked), QUERY_BLOCK):
@@ -87,7 +113,7 @@ def search(
 def rank(
     corpus: Corpus, queries: Vectors, embed: Embed, k: int, candidates: Sequence[Rows]
 ) -> list[Hits]:
-    """Order each query's own candidates; no other pair is compared.
+    """Order each query's own candidates by cosine; no other pair is compared.
 
     Memory beside the block's is about 30 bytes a pair.
 
@@ -109,7 +135,8 @@ def rank(
     sorted_rows = rows[order]
     scores: Vectors = np.empty(len(rows), dtype=np.float32)
 
-    def take(documents: Vectors, start: int) -> None:
+    def take(vectors: Vectors, start: int) -> None:
+        documents = unit(vectors)
         first, end = np.searchsorted(sorted_rows, [start, start + len(documents)])
         for at in range(first, end, PAIR_BLOCK):
             pairs = order[at : min(at + PAIR_BLOCK, end)]
@@ -128,16 +155,12 @@ def rank(
 
 def _go_through(corpus: Corpus, embed: Embed, take: Callable[[Vectors, int], None]) -> None:
     """Have each block embedded, and taken in while the next one is."""
-
-    def scaled(vectors: Vectors, start: int) -> None:
-        take(unit(vectors), start)
-
     with ThreadPoolExecutor(max_workers=1) as other:
         taken: Future[None] | None = None
         for start in range(0, len(corpus), DOCUMENT_BLOCK):
             vectors = embed(corpus.texts(start, start + DOCUMENT_BLOCK))
             if taken is not None:
                 taken.result()
-            taken = other.submit(scaled, vectors, start)
+            taken = other.submit(take, vectors, start)
         if taken is not None:
             taken.result()

@@ -12,6 +12,9 @@ from evalsuite.engines.protocols import Vectors
 Places = NDArray[np.uint32]
 """Position of documents among all, by descending id: the earlier goes first of equal scores."""
 
+Rows = NDArray[np.int64]
+"""Numbers of documents in a corpus."""
+
 Keys = NDArray[np.int64]
 
 _EMPTY: Final = np.iinfo(np.int64).min

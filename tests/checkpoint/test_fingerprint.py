@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
+import threading
 import time
 from pathlib import Path
 
 import pytest
 
 from evalsuite.checkpoint import resolve
-from evalsuite.checkpoint.fingerprint import CHUNK, _hash_files, combined, file_digests
+from evalsuite.checkpoint.fingerprint import CHUNK, combined, file_digests
 from evalsuite.errors import CheckpointError
-
-LONG_AGO = 1_600_000_000
 
 
 def by_definition(folder: Path, names: list[str]) -> str:
@@ -29,10 +29,11 @@ def by_definition(folder: Path, names: list[str]) -> str:
     return hashlib.sha256(whole).hexdigest()
 
 
-def settle(folder: Path) -> None:
-    """Make files look as if written long ago, so that their hashes are remembered."""
-    for path in folder.rglob("*"):
-        os.utime(path, (LONG_AGO, LONG_AGO))
+@pytest.fixture
+def settled(monkeypatch):
+    """A clock a minute ahead: files look as if written long ago, so their hashes are remembered."""
+    later = time.time_ns() + 60 * 10**9
+    monkeypatch.setattr(time, "time_ns", lambda: later)
 
 
 def test_follows_definition_over_several_chunks(write_folder, write_weights, cache):
@@ -112,55 +113,81 @@ def test_renaming_the_folder_does_not_change_it(write_folder, cache):
     assert resolve(str(moved), cache=cache).fingerprint == before
 
 
-def test_size_and_mtime_recall_a_settled_file(tmp_path, cache):
+@pytest.mark.usefixtures("settled")
+def test_a_settled_file_is_read_once(tmp_path, cache):
     file = tmp_path / "weights"
     file.write_bytes(b"old!")
-    settle(tmp_path)
-    first = file_digests(tmp_path, {"w": file}, cache)
-    file.write_bytes(b"new!")
-    os.utime(file, (LONG_AGO, LONG_AGO))
-    assert file_digests(tmp_path, {"w": file}, cache) == first, "not recalled"
-    os.utime(file, (LONG_AGO + 1, LONG_AGO + 1))
-    assert file_digests(tmp_path, {"w": file}, cache) != first, "a new mtime must be seen"
+    file_digests(tmp_path, {"w": file}, cache)
+    (memory,) = (cache / "fingerprints").iterdir()
+    known = json.loads(memory.read_text())
+    known["w"][-1] = "as remembered"
+    memory.write_text(json.dumps(known))
+    assert file_digests(tmp_path, {"w": file}, cache) == {"w": "as remembered"}
 
 
-def test_a_file_written_just_now_is_not_remembered(tmp_path, cache):
-    """Two writes within one tick of the file clock leave size and mtime the same."""
+@pytest.mark.usefixtures("settled")
+def test_a_change_that_keeps_size_and_mtime_is_seen(tmp_path, cache):
+    """rsync and tar set a file's mtime back; the time of its last metadata change tells."""
     file = tmp_path / "weights"
     file.write_bytes(b"old!")
-    now = time.time_ns()
-    os.utime(file, ns=(now, now))
+    before = file.stat()
     first = file_digests(tmp_path, {"w": file}, cache)
-    file.write_bytes(b"new!")
-    os.utime(file, ns=(now, now))
+    while file.stat().st_ctime_ns == before.st_ctime_ns:  # until the file clock ticks
+        file.write_bytes(b"new!")
+        os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert file.stat().st_mtime_ns == before.st_mtime_ns
     assert file_digests(tmp_path, {"w": file}, cache) != first
 
 
-def test_a_broken_memory_is_hashed_anew(tmp_path, cache):
+def test_a_file_written_just_now_is_not_remembered(tmp_path, cache):
+    """Two writes within one tick of the file clock leave all time stamps the same."""
+    file = tmp_path / "weights"
+    file.write_bytes(b"old!")
+    file_digests(tmp_path, {"w": file}, cache)
+    assert not list(cache.rglob("*.json"))
+
+
+@pytest.mark.usefixtures("settled")
+@pytest.mark.parametrize("damage", ['{"files": [', '{"w": {"size": 7}}', '{"w": "abc"}', "[]"])
+def test_a_broken_memory_is_hashed_anew(tmp_path, cache, damage):
     file = tmp_path / "weights"
     file.write_bytes(b"content")
-    settle(tmp_path)
     first = file_digests(tmp_path, {"w": file}, cache)
     (memory,) = (cache / "fingerprints").iterdir()
-    memory.write_text('{"files": [')
+    memory.write_text(damage)
     assert file_digests(tmp_path, {"w": file}, cache) == first
 
 
+@pytest.mark.usefixtures("settled")
 def test_an_unwritable_cache_costs_only_time(tmp_path):
     file = tmp_path / "weights"
     file.write_bytes(b"content")
-    settle(tmp_path)
     blocked = tmp_path / "weights" / "cache"  # below a file: cannot be made
     leaf = hashlib.sha256(b"content").digest()
     expected = hashlib.sha256((7).to_bytes(8, "big") + leaf).hexdigest()
     assert file_digests(tmp_path, {"w": file}, blocked) == {"w": expected}
 
 
-def test_a_file_that_changes_while_it_is_read_is_refused(tmp_path):
+def test_a_file_that_changes_while_it_is_read_is_refused(tmp_path, cache):
+    """A copy that is still running: another thread goes on writing."""
     file = tmp_path / "weights"
-    file.write_bytes(b"content")
-    with pytest.raises(CheckpointError, match="still being written: it changed"):
-        _hash_files({"w": file}, {"w": (7, 12345)})
+    with file.open("wb") as stream:
+        stream.truncate(2 * CHUNK)
+    copied = threading.Event()
+
+    def copy() -> None:
+        with file.open("ab", buffering=0) as stream:
+            while not copied.wait(0.001):
+                stream.write(b"more")
+
+    copy_thread = threading.Thread(target=copy)
+    copy_thread.start()
+    try:
+        with pytest.raises(CheckpointError, match="still being written: it changed"):
+            file_digests(tmp_path, {"w": file}, cache)
+    finally:
+        copied.set()
+        copy_thread.join()
 
 
 def test_combined_depends_on_order_and_form():

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from evalsuite.checkpoint.models import ChatProtocol, Checkpoint
-from evalsuite.engines.encoders import loading
+from evalsuite.engines.load_errors import loading
 from evalsuite.errors import CheckpointError, EngineError
 
 CHECKPOINT = Checkpoint(

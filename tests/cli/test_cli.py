@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from importlib.metadata import version
 from pathlib import Path
 
@@ -12,17 +10,8 @@ import pytest
 
 from evalsuite.errors import ExitCode
 from evalsuite.store import Store
+from helpers.command_line import command
 from helpers.records import suite_records
-
-
-def command(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "evalsuite.cli", *arguments],
-        capture_output=True,
-        text=True,
-        check=False,
-        cwd=cwd,
-    )
 
 
 def refused(code: ExitCode, *arguments: str, cwd: Path | None = None) -> str:

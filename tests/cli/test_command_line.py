@@ -12,19 +12,10 @@ import evalsuite
 from evalsuite.cli.app import COMMANDS, application
 from evalsuite.errors import ExitCode
 from evalsuite.store import Store
+from helpers.command_line import command
 from helpers.records import suite_records
 
 HEAVY = ("torch", "transformers", "mteb", "lm_eval", "vllm", "pandas", "numpy", "matplotlib")
-
-
-def command(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "evalsuite.cli", *arguments],
-        capture_output=True,
-        text=True,
-        check=False,
-        cwd=cwd,
-    )
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["tasks", "list"]])

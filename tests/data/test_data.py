@@ -83,8 +83,8 @@ def test_a_settled_file_is_read_once(
 ) -> None:
     path = tmp_path / "a"
     path.write_bytes(b"abc")
-    later = time.time() + 60
-    monkeypatch.setattr(time, "time", lambda: later)
+    later = time.time_ns() + 60 * 10**9
+    monkeypatch.setattr(time, "time_ns", lambda: later)
     first = data.hash_file(path)
     (memory,) = (cache / "hashes").glob("*.json")
     # What is remembered is believed: a marker in its place comes back.

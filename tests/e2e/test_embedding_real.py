@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from evalsuite.checkpoint.models import Checkpoint, EmbeddingProtocol
-from evalsuite.engines.encoders import load_encoder
+from evalsuite.engines.load import load_encoder
 from evalsuite.errors import DataError
-from evalsuite.kinds.base import Context
 from evalsuite.kinds.mteb.harness import MtebHarness
-from evalsuite.registry.models import Task
+from evalsuite.kinds.table import make_task
+from helpers.contexts import make_context
 
 
 @pytest.fixture(scope="module")
@@ -49,10 +49,10 @@ def checkpoint(minilm: Path) -> Checkpoint:
 def test_published_scores_come_out(
     minilm: Path, shared_data: Path, tmp_path: Path, name: str, published: float
 ) -> None:
-    context = Context(
+    context = make_context(
         checkpoint=checkpoint(minilm), workdir=tmp_path, data_root=shared_data / "hub"
     )
-    task = Task(name=name, kind="mteb", source=name)
+    task = make_task(name=name, kind="mteb", source=name)
     encoder = load_encoder(checkpoint(minilm), device="cpu", dtype="float32")
     result = MtebHarness().evaluate(task, encoder, context)
     assert result.score == pytest.approx(published, abs=5e-5)
@@ -73,8 +73,8 @@ def test_an_unreachable_hub_suggests_local_data(
     monkeypatch.setattr(socket, "getaddrinfo", unreachable)
     with pytest.raises(DataError, match=r"cannot be loaded from the hub: .*--data") as caught:
         MtebHarness().evaluate(
-            Task(name="NFCorpus", kind="mteb", source="NFCorpus"),
+            make_task(name="NFCorpus", kind="mteb", source="NFCorpus"),
             encoder,
-            Context(checkpoint=checkpoint(minilm), workdir=tmp_path),
+            make_context(checkpoint=checkpoint(minilm), workdir=tmp_path),
         )
     assert "\n" not in caught.value.line

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from evalsuite.checkpoint.models import Checkpoint, EmbeddingProtocol
-from evalsuite.engines.encoders import load_encoder
+from evalsuite.engines.load import load_encoder
 
 pytestmark = pytest.mark.e2e
 

@@ -18,7 +18,7 @@ import pytest
 
 from evalsuite.checkpoint import CheckpointOptions, resolve
 from evalsuite.checkpoint.models import Checkpoint
-from evalsuite.engines.generators import load_generator
+from evalsuite.engines.load import load_generator
 from evalsuite.engines.protocols import GenerationRequest, ScoreRequest
 
 pytestmark = pytest.mark.e2e
@@ -26,9 +26,6 @@ pytest.importorskip("vllm")
 
 ASK = """
 import json, sys
-from evalsuite.checkpoint.models import Checkpoint
-from evalsuite.engines.protocols import GenerationRequest, ScoreRequest
-from evalsuite.engines.generators import load_generator
 
 if __name__ == "__main__":
     job = json.load(sys.stdin)
@@ -54,9 +51,6 @@ if __name__ == "__main__":
 
 CHOOSE = """
 import json, sys
-from evalsuite.checkpoint.models import Checkpoint
-from evalsuite.engines.protocols import ScoreRequest
-from evalsuite.engines.generators import load_generator
 
 if __name__ == "__main__":
     job = json.load(sys.stdin)
@@ -76,11 +70,10 @@ if __name__ == "__main__":
 EVALUATE = """
 import json, sys
 from pathlib import Path
-from evalsuite.checkpoint.models import Checkpoint
-from evalsuite.engines.generators import load_generator
 from evalsuite.kinds.base import Context
 from evalsuite.kinds.lm_eval.harness import LmEvalHarness
-from evalsuite.registry.models import Task
+from evalsuite.kinds.task import Task
+from helpers.contexts import make_context
 
 if __name__ == "__main__":
     job = json.load(sys.stdin)
@@ -93,10 +86,10 @@ if __name__ == "__main__":
         def generate(self, requests, ended=None):
             Small.asked += len(requests)
             return engine.generate(requests, ended)
-    context = Context(
+    context = make_context(
         checkpoint=Checkpoint.model_validate(job["checkpoint"]), workdir=Path(job["work"])
     )
-    evaluation = LmEvalHarness().evaluate(Task.model_validate(job["task"]), Small(), context)
+    evaluation = LmEvalHarness().evaluate(make_task(**job["task"]), Small(), context)
     answer = {"score": evaluation.score, "asked": Small.asked, "samples": evaluation.samples}
     open(sys.argv[1], "w").write(json.dumps(answer))
 """

@@ -14,7 +14,7 @@ from evalsuite.registry.load import Registry
 from evalsuite.run.options import RunOptions
 from evalsuite.run.plan import make_plan
 from evalsuite.run.workers import events
-from evalsuite.run.workers.spec import JobSpec, WorkerSpec
+from evalsuite.run.workers.spec import WorkerSpec
 from evalsuite.store import Store
 
 pytestmark = pytest.mark.e2e
@@ -31,18 +31,9 @@ def work(folder: Path, *, in_turn: bool) -> tuple[list[events.Event], Answers]:
     store.prepare()
     tasks = [registry.task(name) for name in TASKS]
     plan = make_plan([resolve("demo:smollm2")], tasks, options, registry, store)
-    spec = WorkerSpec(
-        checkpoint=plan.jobs[0].checkpoint,
-        world="generative",
-        jobs=tuple(
-            JobSpec(task=job.task, signature=job.signature, instruction=job.instruction)
-            for job in plan.jobs
-        ),
-        options=options,
-        store=folder,
-        log=folder / "log.txt",
-        in_turn=in_turn,
-    )
+    [group] = plan.groups
+    log = folder / "log.txt"
+    spec = WorkerSpec.of(group, plan.options, folder, log, in_turn=in_turn)
     done = subprocess.run(
         [sys.executable, "-m", "evalsuite.run.workers.worker"],
         input=spec.model_dump_json().encode(),

@@ -18,7 +18,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from evalsuite.checkpoint.models import Checkpoint
-from evalsuite.engines.encoders import load_encoder
+from evalsuite.engines.load import load_encoder
 from evalsuite.engines.vllm.plugin import ARCHITECTURES
 from evalsuite.store import Store
 from helpers.tiny_encoders import checkpoint, save_model
@@ -219,7 +219,7 @@ def test_vectors_that_are_not_finite_are_refused(answers: dict[str, dict[str, An
 APART = """
 import json, sys
 from vllm import LLM
-from evalsuite.engines.vllm.pooling import pooling_params
+from evalsuite.engines.vllm.pooler import pooling_params
 
 if __name__ == "__main__":
     job = json.load(sys.stdin)

@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 
 from evalsuite.checkpoint import CheckpointOptions, resolve
-from evalsuite.engines.encoders import load_encoder
-from evalsuite.kinds.base import Context
+from evalsuite.engines.load import load_encoder
 from evalsuite.kinds.mteb.harness import MtebHarness
+from evalsuite.kinds.shared.instructions import find_instruction
 from evalsuite.registry.load import Registry
-from evalsuite.run.instructions import find_instruction
+from helpers.contexts import make_context
 
 pytestmark = pytest.mark.e2e
 
@@ -35,10 +35,10 @@ def test_vectors_of_a_working_checkpoint(
     assert checkpoint.embedding is not None
     registry = Registry.load()
     task = registry.task("smoke-sts")
-    context = Context(
+    context = make_context(
         checkpoint=checkpoint,
         workdir=tmp_path,
-        instruction=find_instruction(task, checkpoint.embedding, registry),
+        instruction=find_instruction(task, checkpoint.embedding, registry.instruction_sets),
     )
     encoder = load_encoder(checkpoint, device="cpu", dtype="float32")
     found = MtebHarness().evaluate(task, encoder, context)

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from evalsuite.checkpoint.models import Checkpoint
-from evalsuite.engines.encoders import load_encoder
+from evalsuite.engines.load import load_encoder
 from evalsuite.engines.vllm import encoder as vllm_encoder
 from evalsuite.errors import EvalsuiteError
 

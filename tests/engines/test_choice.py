@@ -9,9 +9,13 @@ from typing import Any
 import pytest
 
 from evalsuite.engines import choice
-from evalsuite.engines.choice import generator_engine, why_not_vllm, with_encoder_engine
-from evalsuite.engines.encoders import load_encoder
-from evalsuite.engines.transformers.cacheable import why_not_cached
+from evalsuite.engines.choice import (
+    generator_engine,
+    why_not_unified,
+    why_not_vllm,
+    with_encoder_engine,
+)
+from evalsuite.engines.load import load_encoder
 from evalsuite.engines.vllm.plugin import ARCHITECTURES, register
 from evalsuite.errors import UsageError
 from helpers.tiny_encoders import checkpoint, save_model
@@ -95,7 +99,7 @@ def test_vllm_generates_unless_transformers_is_asked_for() -> None:
 
 
 def test_a_run_with_vllm_can_still_cache_with_transformers(models: dict[str, Path]) -> None:
-    assert why_not_cached(checkpoint(models["llama"], engine="vllm")) is None
+    assert why_not_unified(checkpoint(models["llama"], engine="vllm")) is None
 
 
 def test_vllm_is_given_the_tokens_that_transformers_is_given(models: dict[str, Path]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from evalsuite.engines.generators import check_ids
+from evalsuite.engines.generation import check_ids
 from evalsuite.engines.protocols import GenerationRequest, ScoreRequest
 from evalsuite.engines.vllm import engine as vllm_common
 from evalsuite.engines.vllm import scoring as vllm_scoring

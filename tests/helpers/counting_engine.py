@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from evalsuite.engines.call_scheduler import CallScheduler, OngoingCall, Pass, Rank, Result
 from evalsuite.engines.protocols import Completion, Ended, GenerationRequest, Score, ScoreRequest
-from evalsuite.engines.vllm.window import Ongoing, Pass, Rank, Result, Window
 from evalsuite.errors import EngineError
 
 
@@ -28,7 +28,7 @@ class Counting:
 
     def __post_init__(self) -> None:
         self._inside: dict[str, list[int]] = {}
-        self._window = Window(self.Engine(self), self.size)
+        self._scheduler = CallScheduler(self.Engine(self), self.size)
 
     @dataclass
     class Engine:
@@ -58,7 +58,7 @@ class Counting:
 
     def start_generating(
         self, requests: Sequence[GenerationRequest], ended: Ended | None = None, rank: Rank = ()
-    ) -> Ongoing[Completion]:
+    ) -> OngoingCall[Completion]:
         if any(request.prompt_ids[0] < 0 for request in requests):
             raise EngineError("bad ids")
         found: dict[int, Completion] = {}
@@ -69,7 +69,7 @@ class Counting:
             ended(index, found[index])
 
         return self._open(
-            Ongoing(
+            OngoingCall(
                 len(requests),
                 lambda index: Pass(requests[index].prompt_ids, requests[index].max_tokens),
                 heard,
@@ -78,14 +78,16 @@ class Counting:
             )
         )
 
-    def start_scoring(self, requests: Sequence[ScoreRequest], rank: Rank = ()) -> Ongoing[Score]:
+    def start_scoring(
+        self, requests: Sequence[ScoreRequest], rank: Rank = ()
+    ) -> OngoingCall[Score]:
         found: dict[int, Score] = {}
 
         def heard(index: int, answer: int) -> None:
             found[index] = Score(float(-answer), greedy=True)
 
         return self._open(
-            Ongoing(
+            OngoingCall(
                 len(requests),
                 lambda index: Pass(requests[index].context_ids, 1),
                 heard,
@@ -94,16 +96,16 @@ class Counting:
             )
         )
 
-    def _open(self, call: Ongoing[Result]) -> Ongoing[Result]:
+    def _open(self, call: OngoingCall[Result]) -> OngoingCall[Result]:
         self.opened.append(call.rank)
-        self._window.open(call)
+        self._scheduler.open(call)
         return call
 
     def step(self) -> None:
-        self._window.step()
+        self._scheduler.step()
 
-    def cancel(self, call: Ongoing[Any]) -> None:
-        self._window.cancel(call)
+    def cancel(self, call: OngoingCall[Any]) -> None:
+        self._scheduler.cancel(call)
 
     def generate(
         self, requests: Sequence[GenerationRequest], ended: Ended | None = None

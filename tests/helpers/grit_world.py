@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from evalsuite.checkpoint.models import ChatProtocol, Checkpoint
-from evalsuite.kinds.base import Context, Evaluation
+from evalsuite.kinds.base import Evaluation
 from evalsuite.kinds.lm_eval.harness import LmEvalHarness
 from evalsuite.registry.load import Registry
+from helpers.contexts import make_context
 from helpers.scripted import Scripted
 from helpers.tiny_lm import make_tiny_lm
 
@@ -57,7 +58,7 @@ def run(
     scripted = Scripted(AutoTokenizer.from_pretrained(model.path), answer)
     limits = [value for value in (limit, task.limit) if value is not None]
     work.mkdir(exist_ok=True)
-    context = Context(
+    context = make_context(
         checkpoint=model, workdir=work, data_root=data, limit=min(limits, default=None)
     )
     return LmEvalHarness().evaluate(task, scripted, context), scripted.prompts
@@ -65,7 +66,7 @@ def run(
 
 def preview(name: str, model: Checkpoint, data: Path) -> str:
     """The first prompt of a task, as ``--dry-run`` shows it."""
-    context = Context(checkpoint=model, workdir=data, data_root=data)
+    context = make_context(checkpoint=model, workdir=data, data_root=data)
     return LmEvalHarness().preview(Registry.load().task(name), context)[0].text
 
 

@@ -8,10 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from evalsuite.kinds.base import Context, Evaluation
+from evalsuite.kinds.base import Evaluation
 from evalsuite.kinds.mteb.harness import MtebHarness
-from evalsuite.registry.models import Task
+from evalsuite.kinds.table import make_task
+from evalsuite.kinds.task import Task
 from helpers.bag_of_words import BagOfWords, checkpoint
+from helpers.contexts import make_context
 
 WORDS = (
     *("river", "stone", "cloud", "market", "engine", "violin"),
@@ -31,9 +33,9 @@ def write(path: Path, rows: list[dict[str, Any]]) -> Path:
 def run(task: Task, tmp_path: Path, **context: Any) -> Evaluation:
     workdir = tmp_path / "work"
     workdir.mkdir(exist_ok=True)
-    made = Context(checkpoint=checkpoint(), workdir=workdir, **context)
+    made = make_context(checkpoint=checkpoint(), workdir=workdir, **context)
     return MtebHarness().evaluate(task, BagOfWords(), made)
 
 
 def own(kind: str, files: dict[str, Path], **more: Any) -> Task:
-    return Task(name=f"own-{kind}", kind="mteb", type=kind, data=files, **more)
+    return make_task(name=f"own-{kind}", kind="mteb", type=kind, data=files, **more)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from evalsuite.kinds.table import kind_of
 from evalsuite.registry.load import Registry
 from evalsuite.report.page.collect import PageData, collect
 from evalsuite.schema import Record
@@ -69,7 +70,7 @@ def make_records(names: tuple[str, ...] = ("left", "right")) -> list[tuple[Recor
     for number, name in enumerate(names):
         flip = number + 2
         for task in registry.suite_tasks(registry.suite("smoke")):
-            rows = samples(task.name, task.world, flip)
+            rows = samples(task.name, kind_of(task).world, flip)
             score = sum(row["score"] for row in rows) / len(rows)
             about = {
                 "checkpoint": name,

@@ -7,8 +7,9 @@ from typing import Any
 
 from evalsuite.checkpoint.models import Checkpoint
 from evalsuite.kinds.base import Evaluation
+from evalsuite.kinds.table import kind_of
+from evalsuite.kinds.task import Task
 from evalsuite.registry.load import Registry
-from evalsuite.registry.models import Task
 from evalsuite.run.records import scored_record
 from evalsuite.schema import CheckpointRef, DataInfo, Record, Signature, digest
 
@@ -39,7 +40,7 @@ Rows = list[dict[str, Any]]
 def signature(task: Task | str = "t", world: str = "embedding", **over: Any) -> Signature:
     """How a score of ``task`` came to be; ``over`` replaces fields."""
     if isinstance(task, Task):
-        name, hashed, world = task.name, task.hash, task.world
+        name, hashed, world = task.name, task.hash, kind_of(task).world
     else:
         name, hashed = task, digest(task)
     fields = {

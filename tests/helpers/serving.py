@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from evalsuite.run.workers import events
+from evalsuite.run.workers.jobs import JobRunner
 
 
 @dataclass
@@ -21,10 +22,15 @@ class Heard:
         self.events.append(event)
         self.then(event)
 
-    def ended(self) -> dict[int, str]:
+    def ended(self) -> dict[str, str]:
         found = [event for event in self.events if isinstance(event, events.JobEnded)]
-        assert len({event.index for event in found}) == len(found), "a job ended twice"
-        return {event.index: event.status for event in found}
+        assert len({event.job for event in found}) == len(found), "a job ended twice"
+        return {event.job: event.status for event in found}
+
+
+def keys(runner: JobRunner) -> list[str]:
+    """The jobs of a runner, in order."""
+    return [job.key for job in runner.spec.jobs]
 
 
 def children() -> list[int]:

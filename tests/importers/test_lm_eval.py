@@ -11,8 +11,8 @@ import pytest
 
 from evalsuite.errors import EvalsuiteError
 from evalsuite.importers.lm_eval import read_lm_eval
+from evalsuite.kinds.table import make_task
 from evalsuite.registry.load import Registry
-from evalsuite.registry.models import Task
 from evalsuite.schema import Record
 
 STAMP = "2026-01-02T03-04-05.678901"
@@ -22,7 +22,7 @@ STAMP = "2026-01-02T03-04-05.678901"
 def registry() -> Registry:
     """One task that shows another metric than lm-eval's first."""
     found = Registry()
-    task = Task(name="MATH", kind="lm_eval", source="maths", main_metric="exact_match,get")
+    task = make_task(name="MATH", kind="lm_eval", source="maths", main_metric="exact_match,get")
     found.tasks[task.name] = task
     return found
 

@@ -13,8 +13,9 @@ import pytest
 from evalsuite.errors import DataError, EvalsuiteError, UsageError
 from evalsuite.importers.mteb import read_mteb
 from evalsuite.importers.records import put_new
+from evalsuite.kinds.table import make_task
 from evalsuite.registry.load import Registry
-from evalsuite.registry.models import SubtaskMean, Suite, Task
+from evalsuite.registry.suites import SubtaskMean, Suite
 from evalsuite.schema import Record, digest
 from evalsuite.store import Store
 
@@ -24,10 +25,10 @@ def registry() -> Registry:
     """Tasks as the GRIT suites have them, without reading the shipped ones."""
     found = Registry()
     for task in (
-        Task(name="Pairs", kind="mteb", source="Pairs", main_metric="cosine_ap"),
-        Task(name="Many", kind="mteb", source="Many", subsets=("en",)),
-        Task(name="Dev", kind="mteb", source="Dev", split="dev"),
-        Task(name="my-sts", kind="mteb", source="Sts", category="STS"),
+        make_task(name="Pairs", kind="mteb", source="Pairs", main_metric="cosine_ap"),
+        make_task(name="Many", kind="mteb", source="Many", subsets=("en",)),
+        make_task(name="Dev", kind="mteb", source="Dev", split="dev"),
+        make_task(name="my-sts", kind="mteb", source="Sts", category="STS"),
     ):
         found.tasks[task.name] = task
     mean = SubtaskMean(name="Merged", mean_of=("Many", "Dev"), category="Retrieval")

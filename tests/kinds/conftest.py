@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from evalsuite.registry.models import Task
+from evalsuite.kinds.task import Task
 from helpers.own_tasks import WORDS, own, sentence, write
 
 

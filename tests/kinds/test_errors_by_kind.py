@@ -14,10 +14,10 @@ import pytest
 from scipy.stats import spearmanr
 from sklearn.metrics import average_precision_score
 
-from evalsuite.kinds.base import Context
 from evalsuite.kinds.mteb.harness import MtebHarness
-from evalsuite.registry.models import Task
+from evalsuite.kinds.table import make_task
 from helpers.bag_of_words import BagOfWords, checkpoint
+from helpers.contexts import make_context
 from helpers.grit_world import LANGUAGES, hub_dataset, tydiqa
 from helpers.grit_world import checkpoint as speaker
 from helpers.grit_world import run as ask
@@ -104,9 +104,9 @@ def test_embedding_records_carry_the_error_of_their_samples(kind: str, tmp_path:
         rows = [MADE[kind](rng) for _ in range(60)]
         files[role] = tmp_path / f"{role}.jsonl"
         files[role].write_text("".join(json.dumps(row) + "\n" for row in rows))
-    task = Task(name="own", kind="mteb", type=kind, data=files)  # type: ignore[arg-type]
+    task = make_task(name="own", kind="mteb", type=kind, data=files)  # type: ignore[arg-type]
     (tmp_path / "work").mkdir()
-    context = Context(checkpoint=checkpoint(), workdir=tmp_path / "work")
+    context = make_context(checkpoint=checkpoint(), workdir=tmp_path / "work")
     evaluation = MtebHarness().evaluate(task, BagOfWords(), context)
     record = evaluated(evaluation, task, checkpoint())
     exact = kind != "sts"  # the infinitesimal jackknife, not the one that leaves items out
@@ -127,8 +127,8 @@ def test_experiments_that_draw_from_the_same_texts_claim_no_error(tmp_path: Path
     folder.mkdir(parents=True)
     pd.DataFrame(rows).to_parquet(folder / "test-00000-of-00001.parquet")
     (tmp_path / "work").mkdir()
-    context = Context(checkpoint=checkpoint(), workdir=tmp_path / "work", data_root=tmp_path)
-    task = Task(name="m", kind="mteb", source="MedrxivClusteringS2S.v2")
+    context = make_context(checkpoint=checkpoint(), workdir=tmp_path / "work", data_root=tmp_path)
+    task = make_task(name="m", kind="mteb", source="MedrxivClusteringS2S.v2")
     evaluation = MtebHarness().evaluate(task, BagOfWords(), context)
     assert len(evaluation.samples) == 10
     assert evaluated(evaluation, task, checkpoint()).stderr is None
@@ -143,7 +143,7 @@ def test_languages_of_one_size_are_fixed_parts_of_tydiqa(tmp_path: Path) -> None
     tydiqa(tmp_path, dict.fromkeys(LANGUAGES, 4))
     of = speaker(tmp_path / "lm", chat=True)
     evaluation, _ = ask("TyDiQA", of, tmp_path / "w", tmp_path, told)
-    record = evaluated(evaluation, Task(name="t", kind="lm_eval", source="t"), of)
+    record = evaluated(evaluation, make_task(name="t", kind="lm_eval", source="t"), of)
     parts = [
         np.array([row["score"] for row in evaluation.samples if row["group"] == language])
         for language in LANGUAGES
@@ -169,7 +169,7 @@ def test_questions_of_a_subject_count_together_in_mmlu(tmp_path: Path) -> None:
         return "B" if any(f"about  subject {s}." in prompt for s in (0, 2, 3)) else "A"
 
     evaluation, _ = ask("MMLU", of, tmp_path / "w", tmp_path, answer)
-    record = evaluated(evaluation, Task(name="t", kind="lm_eval", source="t"), of)
+    record = evaluated(evaluation, make_task(name="t", kind="lm_eval", source="t"), of)
     means = np.array([1, 0, 1, 1, 0, 0])
     assert record.score == pytest.approx(0.5)
     assert record.stderr == pytest.approx(means.std(ddof=1) / math.sqrt(6))

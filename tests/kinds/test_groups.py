@@ -11,12 +11,13 @@ import numpy as np
 import pytest
 
 from evalsuite.errors import DataError
-from evalsuite.kinds.base import Context
 from evalsuite.kinds.lm_eval.harness import LmEvalHarness
 from evalsuite.kinds.mteb.harness import MtebHarness
-from evalsuite.registry.models import Task
+from evalsuite.kinds.table import make_task
+from evalsuite.kinds.task import Task
 from evalsuite.schema import Record
 from helpers.bag_of_words import BagOfWords, checkpoint
+from helpers.contexts import make_context
 from helpers.records import evaluated
 from helpers.scripted import Scripted
 from helpers.tiny_lm import make_tiny_lm
@@ -44,7 +45,7 @@ def retrieval(folder: Path, groups: list[str] | None) -> Task:
         row["page"] = group
     qrels = [{"query-id": f"q{i}", "corpus-id": f"d{i}", "score": 1} for i in range(10)]
     files = {"corpus": corpus, "queries": queries, "qrels": qrels}
-    return Task(
+    return make_task(
         name="search",
         kind="mteb",
         type="retrieval",
@@ -56,7 +57,7 @@ def retrieval(folder: Path, groups: list[str] | None) -> Task:
 def embed(task: Task, folder: Path, **context: Any) -> Record:
     work = folder / "work"
     work.mkdir()
-    made = Context(checkpoint=checkpoint(), workdir=work, **context)
+    made = make_context(checkpoint=checkpoint(), workdir=work, **context)
     return evaluated(MtebHarness().evaluate(task, BagOfWords(), made), task, checkpoint())
 
 
@@ -65,7 +66,7 @@ def test_queries_of_one_page_count_together(tmp_path: Path) -> None:
     task = retrieval(tmp_path, pages)
     work = tmp_path / "work"
     work.mkdir()
-    context = Context(checkpoint=checkpoint(), workdir=work)
+    context = make_context(checkpoint=checkpoint(), workdir=work)
     evaluation = MtebHarness().evaluate(task, BagOfWords(), context)
     by_query = {row["sample"]: row for row in evaluation.samples}
     assert [by_query[f"q{i}"]["group"] for i in range(10)] == pages
@@ -87,7 +88,7 @@ def test_a_limit_keeps_items_and_groups_together(tmp_path: Path) -> None:
         for i in range(20)
     ]
     grouped = [{**row, "group": f"g{number // 4}"} for number, row in enumerate(rows)]
-    task = Task(
+    task = make_task(
         name="pairs",
         kind="mteb",
         type="sts",
@@ -95,7 +96,7 @@ def test_a_limit_keeps_items_and_groups_together(tmp_path: Path) -> None:
     )
     work = tmp_path / "work"
     work.mkdir()
-    context = Context(checkpoint=checkpoint(), workdir=work, limit=9)
+    context = make_context(checkpoint=checkpoint(), workdir=work, limit=9)
     samples = MtebHarness().evaluate(task, BagOfWords(), context).samples
     assert len(samples) == 9
     assert all(row["group"] == f"g{int(row['sample']) // 4}" for row in samples)
@@ -111,7 +112,7 @@ def test_questions_about_one_passage_count_together(tmp_path: Path) -> None:
     passages = ["p1"] * 4 + ["p2"] * 4 + ["p3"] * 4
     right = [1, 1, 1, 1, 0, 0, 0, 1, 1, 0, 1, 1]
     rows = [{"q": f"{i}?", "a": i, "group": p} for i, p in enumerate(passages)]
-    task = Task(
+    task = make_task(
         name="reading",
         kind="lm_eval",
         type="generate",
@@ -130,7 +131,7 @@ def test_questions_about_one_passage_count_together(tmp_path: Path) -> None:
     work = tmp_path / "work"
     work.mkdir()
     scripted = Scripted(AutoTokenizer.from_pretrained(of.path), answer)
-    evaluation = LmEvalHarness().evaluate(task, scripted, Context(checkpoint=of, workdir=work))
+    evaluation = LmEvalHarness().evaluate(task, scripted, make_context(checkpoint=of, workdir=work))
     record = evaluated(evaluation, task, of)
     assert record.score == pytest.approx(np.mean(right))
     assert record.stderr == pytest.approx(clustered([float(r) for r in right], passages))

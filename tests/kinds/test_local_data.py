@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from evalsuite.kinds.base import Context
 from evalsuite.kinds.mteb.harness import MtebHarness
-from evalsuite.registry.models import Task
+from evalsuite.kinds.table import make_task
 from helpers.bag_of_words import BagOfWords
 from helpers.bag_of_words import checkpoint as embedding_checkpoint
+from helpers.contexts import make_context
 from helpers.grit_world import checkpoint, hub_dataset, preview
 
 
@@ -30,11 +30,11 @@ def test_two_mirrors_with_an_mteb_data_set_of_the_same_name(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("EVALSUITE_CACHE", str(tmp_path / "cache"))
-    task = Task(name="STS12", kind="mteb", source="STS12")
+    task = make_task(name="STS12", kind="mteb", source="STS12")
     for word in ("first", "second"):
         rows = [{"sentence1": word, "sentence2": "x", "score": score} for score in (1.0, 5.0)]
         hub_dataset(tmp_path / word, "mteb/sts12-sts", {("default", "test"): rows})
-        context = Context(
+        context = make_context(
             checkpoint=embedding_checkpoint(), workdir=tmp_path, data_root=tmp_path / word
         )
         [shown] = MtebHarness().preview(task, BagOfWords(), context)

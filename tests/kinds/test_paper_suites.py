@@ -9,9 +9,11 @@ from typing import Any
 import mteb
 import pytest
 
-from evalsuite.kinds.mteb.tasks import _find as find_mteb_task
+from evalsuite.kinds.mteb.scope import scope_of
+from evalsuite.kinds.mteb.tasks import find
+from evalsuite.kinds.table import kind_of
 from evalsuite.registry.load import Registry
-from evalsuite.registry.models import Suite
+from evalsuite.registry.suites import Suite
 
 REGISTRY = Registry.load()
 CATEGORIES = {
@@ -44,7 +46,7 @@ def test_tasks_subsets_splits_and_revisions_are_the_benchmarks(suite: str, name:
     for task in ours.values():
         dataset = official[task.name].metadata.dataset
         assert task.datasets == {dataset["path"]: dataset["revision"]}, task.name
-        loaded = find_mteb_task(task, seed=42)
+        loaded = find(task, scope_of(task), seed=42)
         assert loaded.hf_subsets == official[task.name].hf_subsets, task.name
         assert loaded.eval_splits == (["dev"] if task.name == "MSMARCO" else ["test"])
 
@@ -85,7 +87,7 @@ GENERATIVE = ["MMLU", "GSM8K", "BBH", "TyDiQA", "HumanEvalSynthesize", "AlpacaEv
 def worlds(suite: Suite) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {"embedding": [], "generative": []}
     for task in REGISTRY.suite_tasks(suite):
-        found[task.world].append(task.name)
+        found[kind_of(task).world].append(task.name)
     return found
 
 

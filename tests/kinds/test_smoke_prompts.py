@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
-from evalsuite.engines.encoders import load_encoder
-from evalsuite.kinds.base import Context
+from evalsuite.engines.load import load_encoder
 from evalsuite.kinds.lm_eval.harness import LmEvalHarness
 from evalsuite.kinds.mteb.harness import MtebHarness
 from evalsuite.paths import shipped_tasks
 from evalsuite.registry.load import Registry
 from evalsuite.sandbox.sandbox import why_unavailable
+from helpers.contexts import make_context
 from helpers.tiny_encoders import checkpoint as grit_checkpoint
 from helpers.tiny_encoders import save_model
 from helpers.tiny_lm import make_tiny_lm
@@ -132,7 +132,7 @@ def test_embedding_prompts(name: str, registry: Registry, tmp_path: Path) -> Non
     model = save_model(tmp_path / "model", "llama")
     checkpoint = grit_checkpoint(model, instructions="task", max_length=256)
     task = registry.task(name)
-    context = Context(checkpoint=checkpoint, workdir=tmp_path, instruction=task.instruction)
+    context = make_context(checkpoint=checkpoint, workdir=tmp_path, instruction=task.instruction)
     encoder = load_encoder(checkpoint, weights=False)
     shown = {p.side: p.text for p in MtebHarness().preview(task, encoder, context)}
     assert shown == EMBEDDING[name]
@@ -144,7 +144,7 @@ def test_generative_prompts(name: str, chat: bool, registry: Registry, tmp_path:
     if name == "smoke-code" and (reason := why_unavailable()):
         pytest.skip(reason)
     checkpoint = make_tiny_lm(tmp_path / "model", chat=chat, positions=4096)
-    context = Context(checkpoint=checkpoint, workdir=tmp_path)
+    context = make_context(checkpoint=checkpoint, workdir=tmp_path)
     [preview] = LmEvalHarness().preview(registry.task(name), context)
     said, begun = GENERATIVE[name]
     if chat:

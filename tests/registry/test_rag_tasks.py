@@ -36,8 +36,8 @@ def test_quick_changes_what_it_names_and_the_definition_with_it(tmp_path: Path) 
     [
         (RAG.replace("method: none", "method: magic"), "method"),
         (RAG.replace("{method: none}", "{}"), "needs either 'method' or 'latency'"),
-        (RAG.replace("kind: rag\n", "kind: mteb\n"), "no other kind has"),
-        (RAG.replace(", questions: b.jsonl", ""), "'corpus' and 'questions'"),
+        (RAG.replace("kind: rag\n", "kind: mteb\n"), "rag: is not a known key"),
+        (RAG.replace(", questions: b.jsonl", ""), "needs questions"),
         (RAG + "generation: {temperature: 1}\n", "greedily"),
         (RAG + "quick: {limits: 7}\n", "unknown 'limits'"),
         (RAG + "quick: {limit: 0}\n", "greater than or equal to 1"),

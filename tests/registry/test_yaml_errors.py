@@ -58,7 +58,10 @@ def refused(tmp_path: Path) -> Refused:
         (STS + "limit: many\n", "t.yaml:6: limit: Input should be a valid integer"),
         (STS + "\n\nlimit: 0\n", "t.yaml:8: limit: Input should be greater than or equal to 1"),
         (STS.replace("mine", "a/b"), "t.yaml:1: name: String should match pattern"),
-        (STS.replace("mteb", "mtbe"), "t.yaml:2: kind: Input should be 'mteb', 'lm_eval', "),
+        (
+            STS.replace("mteb", "mtbe"),
+            "t.yaml:2: kind: no kind of task is called 'mtbe'",
+        ),
         (STS.replace("rows.jsonl", "[1]"), "t.yaml:5: data.test: "),
         (STS.replace("rows.jsonl", '"a\\0b"'), "t.yaml:5: data.test: not a path"),
         # Missing keys belong to the whole document.
@@ -85,11 +88,11 @@ def refused(tmp_path: Path) -> Refused:
         ),
         (
             STS.replace("mteb", "lm_eval"),
-            "t.yaml:1: type 'sts' belongs to kind 'mteb', not 'lm_eval'",
+            "t.yaml:3: type: Input should be 'multiple_choice', 'generate' or 'code'",
         ),
         (
             GENERATE.replace("lm_eval", "mteb"),
-            "t.yaml:1: type 'generate' belongs to kind 'lm_eval', not 'mteb'",
+            "t.yaml:3: type: Input should be 'classification', 'clustering', ",
         ),
         (STS.replace("sts", "retrieval"), "t.yaml:1: 'data' of type 'retrieval' needs corpus,"),
         (STS + "  tset: b\n", "t.yaml:1: 'data' has unknown tset; allowed: test"),

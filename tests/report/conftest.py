@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from evalsuite.registry.models import Column, Section, Suite
+from evalsuite.registry.suites import Column, Section, Suite
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from evalsuite.registry.models import Column, Section, SubtaskMean, Suite
+from evalsuite.registry.suites import Column, Section, SubtaskMean, Suite
 from evalsuite.report.aggregate import build_table
 from evalsuite.report.model import Cell, Table
 from evalsuite.report.text import cell_text
@@ -158,7 +158,7 @@ def test_worlds_pair_by_limit() -> None:
     assert [shown(table, row) for row in (0, 1)] == [["10.0", "30.0"], ["20.0", "40.0"]]
     assert not any(cell.best for row in table.rows for cell in row.cells)  # not comparable
     assert all(head.mark == "†" for head in table.heads)
-    assert "†: rows differ in limit or split (e, g)" in notes(table)
+    assert "†: rows differ in limit, split or subsets (e, g)" in notes(table)
 
 
 def test_same_name_is_told_apart_by_fingerprint() -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from evalsuite.errors import UsageError
-from evalsuite.registry.models import Suite
+from evalsuite.registry.suites import Suite
 from evalsuite.report.aggregate import build_table
 from evalsuite.report.figures import Point, points, scatter, scatter_figure
 from evalsuite.report.labels import Anchor, Box, place

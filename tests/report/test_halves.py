@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from evalsuite.registry.load import Registry
-from evalsuite.registry.models import Suite
+from evalsuite.registry.suites import Suite
 from evalsuite.report.aggregate import build_table
 from evalsuite.report.model import Table
 from evalsuite.report.page.collect import collect

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from evalsuite.kinds.rag.settings import BASELINES
+from evalsuite.errors import StoreError
+from evalsuite.kinds.rag.report_figure import latency_figure, latency_records
+from evalsuite.kinds.rag.report_table import in_bytes
+from evalsuite.kinds.rag.result import latency_result, quality_result
+from evalsuite.kinds.rag.task import BASELINES, Method
 from evalsuite.registry.load import Registry
 from evalsuite.report.aggregate import build_table
-from evalsuite.report.latency_figure import latency_figure, latency_records
-from evalsuite.report.methods import in_bytes
 from evalsuite.report.text import cell_text
 from evalsuite.report.write import write_all
 from evalsuite.schema import Record
@@ -23,13 +26,15 @@ from evalsuite.stats import (
     paired,
     sign_flip_p,
 )
+from helpers.rag_results import saving, timed, with_latency, with_quality
 from helpers.records import record
 
+ROOT = Path(__file__).parents[2]
 SUITE = Registry.load().suite("grit-rag")
 
 
 def quality(
-    method: str,
+    method: Method,
     scores: list[float],
     data: str = "d" * 64,
     *,
@@ -38,7 +43,11 @@ def quality(
     device: str = "cpu",
 ) -> Record:
     """A row of Table 7, as the harness writes it."""
-    each = {"match": scores, "exact_match": exact or scores, "f1": f1 or scores}
+    each: dict[str, Sequence[float]] = {
+        "match": scores,
+        "exact_match": exact or scores,
+        "f1": f1 or scores,
+    }
     share = sum(scores) / len(scores)
     made = record(
         f"rag-{method}",
@@ -51,14 +60,8 @@ def quality(
         device=device,
     )
     metrics = {metric: sum(values) / len(values) for metric, values in each.items()}
-    task = {**made.task, "rag": {"method": method}}
-    update = {
-        "task": task,
-        "metrics": metrics,
-        "raw": {"per_question": each},
-        "n": len(scores),
-    }
-    return made.model_copy(update=update)
+    made = made.model_copy(update={"metrics": metrics, "n": len(scores)})
+    return with_quality(made, method, each)
 
 
 def on(device: str, latency: Record) -> Record:
@@ -67,45 +70,15 @@ def on(device: str, latency: Record) -> Record:
     return latency.model_copy(update={"signature": signature})
 
 
-def timed(method: str, query: int, document: int, median: float) -> dict[str, Any]:
-    ends = {"low": median - 0.1, "high": median + 0.1, "level": 0.95, "n": 6}
-    return {"method": method, "query": query, "document": document, "median": median, **ends}
-
-
 @pytest.fixture
 def latency() -> Record:
-    lines = {"none", "doc-query", "doc-cache", "query-doc-cache", "doc-query-cache"}
+    lines: set[Method] = {"none", "doc-query", "doc-cache", "query-doc-cache", "doc-query-cache"}
     cells = [timed(m, 1, n, n / 1000) for m in sorted(lines) for n in (250, 4000)]
     cells += [timed("doc-query", 4000, 1, 9.0)]
     made = record(
         "rag-latency", 4.0, checkpoint="tiny", world="generative", percent=False, metric="s"
     )
-    raw = {
-        "cells": cells,
-        "lengths": [250, 4000],
-        "new_tokens": 16,
-        "savings": {
-            "doc-cache A": {
-                "median": 0.7,
-                "low": 0.6,
-                "high": 0.8,
-                "against": "doc-query",
-                "n": 6,
-            }
-        },
-        "storage": {
-            "bytes_per_token": 131072,
-            "document_tokens": 4000,
-            "document_bytes": 524_288_000,
-            "corpus": "Natural Questions",
-            "corpus_documents": 2_681_468,
-            "corpus_tokens": 95,
-            "index_bytes": 2_681_468 * 4096 * 4,
-            "caches_bytes": 2_681_468 * 95 * 131072,
-        },
-    }
-    task = {**made.task, "rag": {"latency": {}}}
-    return made.model_copy(update={"task": task, "raw": raw})
+    return with_latency(made, [250, 4000], cells, doc_cache_A=saving(0.7, 0.6, 0.8, 6))
 
 
 def test_rows_are_methods_and_storage_is_the_papers(latency: Record) -> None:
@@ -198,8 +171,7 @@ def test_two_devices_are_told_apart(latency: Record) -> None:
 
 
 def test_time_lost_is_no_time_saved(latency: Record) -> None:
-    lost = {"median": -0.5, "low": -0.5, "high": -0.5, "against": "doc-query", "n": 1}
-    slow = latency.model_copy(update={"raw": latency.raw | {"savings": {"doc-cache A": lost}}})
+    slow = with_latency(latency, [250, 4000], doc_cache_A=saving(-0.5, -0.5, -0.5, 1))
     notes = [note.text for note in build_table([slow], SUITE).notes]
     assert "doc-cache A takes 50% more time than doc-query, timed once" in notes
 
@@ -226,3 +198,34 @@ def test_bytes() -> None:
     assert [in_bytes(size) for size in (0, 999, 23_040, 43.9e9, 30e12)] == [
         "0 B", "999 B", "23 kB", "43.9 GB", "30 TB",
     ]  # fmt: skip
+
+
+def test_the_grid_of_an_earlier_run_is_read(latency: Record) -> None:
+    """``reports/rag/grid.json`` is what a run of an earlier commit stored in ``raw``."""
+    stored = json.loads((ROOT / "reports/rag/grid.json").read_text())
+    found = latency_result(latency.model_copy(update={"raw": stored}))
+    assert found.model_dump(mode="json") == stored
+    cell = found.cell("doc-cache", 1, found.longest)
+    assert cell is not None
+    (same,) = (
+        c
+        for c in stored["cells"]
+        if (c["method"], c["query"], c["document"]) == ("doc-cache", 1, 4000)
+    )
+    assert cell.median == same["median"]
+
+
+def test_a_record_from_before_scores_of_questions_were_stored_has_no_interval() -> None:
+    made = quality("none", [0.0, 1.0])
+    raw = {"method": "none", "documents": 3, "mean_tokens": 9.5, "scores": [0.0, 1.0]}
+    old = made.model_copy(update={"raw": raw})
+    assert quality_result(old).per_question == {}
+    (row,) = build_table([old], SUITE).rows
+    assert [cell.value for cell in row.cells[:3]] == [50.0, 50.0, 50.0]
+    assert row.cells[1].stderr is None
+
+
+def test_a_damaged_result_is_named(latency: Record) -> None:
+    raw = {key: value for key, value in latency.raw.items() if key != "storage"}
+    with pytest.raises(StoreError, match=r"rag-latency for tiny is damaged: raw\.storage"):
+        build_table([latency.model_copy(update={"raw": raw})], SUITE)

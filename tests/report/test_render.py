@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from evalsuite.registry.models import Suite
+from evalsuite.registry.suites import Suite
 from evalsuite.report.aggregate import build_table
 from evalsuite.report.model import Cell, Head, Note, Row, Table, TableSection
 from evalsuite.report.render import to_csv, to_html, to_latex, to_markdown, to_terminal

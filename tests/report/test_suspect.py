@@ -7,16 +7,17 @@ import io
 
 import pytest
 
+from evalsuite.kinds.rerank.report import reranked_rows
 from evalsuite.registry.load import Registry
-from evalsuite.registry.models import Suite
+from evalsuite.registry.suites import Suite
 from evalsuite.report.aggregate import build_table
 from evalsuite.report.csvfile import to_csv
-from evalsuite.report.halves import reranked_rows
 from evalsuite.report.notes import suspect_notes
 from evalsuite.results.frame import to_frame
 from evalsuite.results.rows import plan_rows
 from evalsuite.results.view import View
 from evalsuite.schema import Record, Suspicion
+from helpers.rag_results import with_quality
 from helpers.records import record
 
 COLLAPSED = Suspicion(code="collapsed-embeddings", what="all alike", next_step="look at them")
@@ -89,7 +90,7 @@ def test_csv_and_frame_name_the_code(suite: Suite, records: list[Record]) -> Non
 def test_what_is_said_of_a_ranking_does_not_hold_before_it() -> None:
     metrics = {"accuracy": 0.5, "accuracy_before": 0.4}
     made = suspect(record("a1", 0.5, metrics=metrics), COLLAPSED, UNPARSED)
-    before, after = reranked_rows(plan_rows([made]))
+    (before, after), _ = reranked_rows([made], ())
     assert before.records["a1"].suspicions == (COLLAPSED,)
     assert after.records["a1"].suspicions == (COLLAPSED, UNPARSED)
 
@@ -98,9 +99,8 @@ def test_ways_of_using_what_was_retrieved() -> None:
     """Table 7 has a line a method: the mark stands at its scores, the reason below."""
     made = record("rag-none", 0.5, world="generative", metric="match")
     metrics = {"match": 0.5, "exact_match": 0.25, "f1": 0.5}
-    update = {"task": {**made.task, "rag": {"method": "none"}}, "metrics": metrics}
-    made = suspect(made.model_copy(update=update), UNPARSED)
-    table = build_table([made], Registry.load().suite("grit-rag"))
+    made = with_quality(made.model_copy(update={"metrics": metrics}), "none", {})
+    table = build_table([suspect(made, UNPARSED)], Registry.load().suite("grit-rag"))
     assert [cell.mark for cell in table.rows[0].cells] == ["!", "!", "!", "", "", ""]
     assert table.suspect
     assert [note.text for note in table.notes if note.mark == "!"] == [

@@ -3,28 +3,28 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Any
 
 import pytest
 
+from evalsuite.kinds.rag.report_claim import faster_rag, latency_of
 from evalsuite.results.claims import (
     Answer,
     Average,
-    faster_rag,
     is_open,
     is_small,
     joined,
-    latency_of,
     no_loss,
     reservations,
     strength,
 )
 from evalsuite.results.compare.suite import AverageLine, SuiteComparison
 from evalsuite.results.published import published_for
-from evalsuite.schema import Suspicion, World, digest
+from evalsuite.schema import Record, Suspicion, World, digest
 from evalsuite.stats import Difference
+from helpers.rag_results import saving, with_latency
 from helpers.records import record
 
+M = digest("m")
 TABLE_1 = published_for("table1", "grit")
 TABLE_2 = published_for("table2", "grit")
 
@@ -108,11 +108,10 @@ def test_half_of_a_comparison_can_refute_but_not_confirm() -> None:
     assert joined(["holds", "not decidable", "does not hold"]) == "does not hold"
 
 
-def latency(low: float, high: float, longest: int = 4000, embedded: int = 8192) -> Any:
-    saving = {"median": (low + high) / 2, "low": low, "high": high, "n": 9}
-    raw = {"lengths": [250, longest], "savings": {"doc-cache A": saving}}
-    details = {"embed_length": embedded}
-    return record("t", 1.0).model_copy(update={"raw": raw, "details": details})
+def latency(low: float, high: float, longest: int = 4000, embedded: int = 8192) -> Record:
+    made = record("t", 1.0).model_copy(update={"details": {"embed_length": embedded}})
+    saved = saving((low + high) / 2, low, high, 9)
+    return with_latency(made, [250, longest], doc_cache_A=saved)
 
 
 @pytest.mark.parametrize(
@@ -125,7 +124,7 @@ def latency(low: float, high: float, longest: int = 4000, embedded: int = 8192) 
     ],
 )
 def test_faster_rag(low: float, high: float, longest: int, answer: Answer) -> None:
-    claim = faster_rag(latency(low, high, longest))
+    claim = faster_rag(M, [latency(low, high, longest)])
     assert claim.answer == answer
     assert f"{longest:,} tokens" in claim.measured[0]
 
@@ -133,11 +132,11 @@ def test_faster_rag(low: float, high: float, longest: int, answer: Answer) -> No
 def test_a_cache_of_part_of_the_document_decides_nothing() -> None:
     """Plain RAG reads all 4,000 tokens, a cache made with --embed-length 512 holds 512."""
     cut, whole = latency(0.8, 0.9, embedded=512), latency(0.1, 0.2)
-    claim = faster_rag(cut)
+    claim = faster_rag(M, [cut])
     assert claim.answer == "not decidable"
     assert "up to 512 tokens" in claim.measured[1]
     newest = cut.model_copy(update={"created": whole.created + timedelta(days=1)})
-    assert latency_of(digest("m"), [whole, newest]) is whole
+    assert latency_of(M, [whole, newest]) is whole
 
 
 def test_limited_and_suspect_scores_carry_no_claim() -> None:
@@ -158,12 +157,12 @@ def test_limited_and_suspect_scores_carry_no_claim() -> None:
     assert said.answer == "not decidable"
     assert "embedding: suspect" in said.measured
     timed = latency(0.8, 0.9).model_copy(update={"suspicions": (doubt,)})
-    assert faster_rag(timed).answer == "not decidable"
+    assert faster_rag(M, [timed]).answer == "not decidable"
 
 
 def test_the_newest_latency_of_the_checkpoint_counts() -> None:
     old, other = latency(0.1, 0.2), record("t", 0.5)
     new = latency(0.7, 0.8).model_copy(update={"created": old.created + timedelta(days=1)})
-    assert latency_of(digest("m"), [new, old, other]) is new
+    assert latency_of(M, [new, old, other]) is new
     assert latency_of(digest("x"), [new, old]) is None
-    assert faster_rag(None).answer == "not decidable"
+    assert faster_rag(M, [other]).answer == "not decidable"

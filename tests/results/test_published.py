@@ -12,7 +12,7 @@ from evalsuite.errors import DataError, UsageError
 from evalsuite.importers.mteb import read_mteb
 from evalsuite.paths import shipped_published
 from evalsuite.registry.load import Registry
-from evalsuite.registry.models import Column, Section, Suite
+from evalsuite.registry.suites import Column, Section, Suite
 from evalsuite.report.aggregate import build_table
 from evalsuite.report.model import Table
 from evalsuite.report.render import to_csv, to_html, to_latex, to_markdown

@@ -7,8 +7,9 @@ import math
 import numpy as np
 import pytest
 
+from evalsuite.results.conventions import under
 from evalsuite.results.sampled import MEAN_OVER_GROUPS, sampled
-from evalsuite.schema import Record
+from evalsuite.schema import LEADERBOARD_METRIC, Record
 from helpers.records import Rows, record, scored
 
 RNG = np.random.default_rng(23)
@@ -100,3 +101,45 @@ def test_the_best_of_four_similarities_is_found_again() -> None:
 
 
 SIDES = {"cosine": 0.5, "dot": 2.0, "manhattan": 0.0, "euclidean": 0.2}
+
+
+def ranked_rows() -> tuple[Rows, float]:
+    """Rows of a similarity task with Spearman's correlation by SciPy."""
+    from scipy.stats import spearmanr
+
+    gold = RNG.normal(size=50)
+    cosine = gold + RNG.normal(size=50)
+    rows: Rows = [
+        {"sample": str(i), "gold": float(gold[i]), "cosine": float(cosine[i])} for i in range(50)
+    ]
+    return rows, float(spearmanr(gold, cosine).statistic)
+
+
+def test_the_stated_estimator_counts_whatever_the_metric_is_called() -> None:
+    rows, score = ranked_rows()
+    unnamed = record("t", score, metric="agreement")
+    assert sampled(unnamed, rows) is None
+    stated = sampled(unnamed.model_copy(update={"estimator": "spearman"}), rows)
+    older = sampled(record("t", score, metric="cosine_spearman"), rows)
+    assert stated is not None
+    assert older is not None
+    assert stated.stderr == older.stderr
+
+
+def test_a_score_that_is_no_mean_is_not_taken_for_one() -> None:
+    """The median of these samples happens to be their mean."""
+    rows = scored([0.0, 0.5, 1.0])
+    made = record("t", 0.5, metric="median")
+    assert sampled(made, rows) is not None, "an older record states nothing"
+    assert sampled(made.model_copy(update={"estimator": "other"}), rows) is None
+
+
+def test_another_metric_than_the_records_own_has_another_estimator() -> None:
+    rows, score = ranked_rows()
+    details = {LEADERBOARD_METRIC: "cosine_pearson"}
+    metrics = {"cosine_spearman": score, "cosine_pearson": score}
+    made = record("t", score, metric="cosine_spearman").model_copy(
+        update={"estimator": "spearman", "details": details, "metrics": metrics}
+    )
+    assert sampled(made, rows) is not None
+    assert sampled(under(made, "leaderboard"), rows) is None

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from evalsuite.data import files_info
+from evalsuite.kinds.task import Task
 from evalsuite.registry.load import Registry
-from evalsuite.registry.models import Task
 from evalsuite.results.stale import with_stale
 from evalsuite.schema import DataInfo, Origin, Record, Suspicion
 from helpers.records import suite_records
@@ -50,6 +50,17 @@ def test_definition_and_code(changes: dict[str, object], words: str) -> None:
     [suspicion] = found(signed(record(), **changes))
     assert suspicion.code == "stale"
     assert suspicion.what == f"{words} changed after this was measured"
+
+
+def test_a_score_of_one_split_where_mteb_takes_the_mean_over_several() -> None:
+    """Such scores were stored before a score could have several splits."""
+    task = REGISTRY.task("mteb:STSB")
+    before = signed(record(), task="mteb:STSB", task_hash=task.hash)
+    [suspicion] = found(before)
+    assert suspicion.what == "the splits that are scored changed after this was measured"
+    assert found(signed(before, splits="validation+test")) == []
+    whole = REGISTRY.task("mteb:STSBenchmark")
+    assert found(signed(record(), task="mteb:STSBenchmark", task_hash=whole.hash)) == []
 
 
 def test_data() -> None:

@@ -62,8 +62,8 @@ def test_the_judge_comes_after_all_answers_of_a_checkpoint(root: Path) -> None:
     first, second = planned.groups
     assert [job.task.name for job in first.jobs] == ["AlpacaEval", "smoke-reading"]
     assert [job.task.name for job in second.jobs] == ["AlpacaEval"]
-    assert (first.stage, second.stage) == ("evaluate", "judge")
-    assert [group.stage for group in plan(root, GPT4, names="smoke-reading").groups] == ["evaluate"]
+    assert (first.needs, second.needs) == ("generator", "judge")
+    assert [one.needs for one in plan(root, GPT4, names="smoke-reading").groups] == ["generator"]
 
 
 def test_another_judge_is_another_score(root: Path) -> None:

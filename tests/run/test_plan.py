@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -11,10 +13,11 @@ from evalsuite.checkpoint.models import ChatProtocol, Wrapper
 from evalsuite.data import files_info, local_info
 from evalsuite.engines.device import resolve_dtype
 from evalsuite.errors import DataError, UsageError
-from evalsuite.kinds.mteb import names as mteb_index
+from evalsuite.kinds.lm_eval.kind import LmEvalKind
+from evalsuite.kinds.mteb.kind import MtebKind
+from evalsuite.kinds.shared import signatures
 from evalsuite.registry.load import Registry
-from evalsuite.run import plan as planning
-from evalsuite.run.options import RunOptions
+from evalsuite.run.options import Resolved, RunOptions
 from evalsuite.run.plan import Job, Plan, make_plan
 from evalsuite.run.run import execute, store_skips
 from evalsuite.schema import DataInfo, Record
@@ -40,7 +43,7 @@ def test_what_is_stored_is_not_done_again(registry: Registry, store: Store, task
     again = plan_one(registry, store, task)
     assert not again.todo
     assert again.record == record
-    assert Plan((again,)).groups == []
+    assert Plan((again,), Resolved()).groups == []
 
 
 @pytest.mark.parametrize(
@@ -146,7 +149,8 @@ def test_a_stored_score_counts_where_this_machine_could_not_measure_it(
     registry: Registry, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     record = finish(plan_one(registry, store), store)
-    monkeypatch.setattr(planning, "blocker", lambda task: "no sandbox")
+    for kind in (MtebKind, LmEvalKind):
+        monkeypatch.setattr(kind, "blocker", lambda self, task: "no sandbox")
     stored, other = plan_one(registry, store), plan_one(registry, store, "talk")
     assert (stored.skip, stored.record, stored.todo) == (None, record, False)
     assert (other.skip, other.record, other.todo) == ("no sandbox", None, False)
@@ -159,7 +163,8 @@ def test_a_score_takes_the_place_of_an_earlier_skip(
     registry: Registry, store: Store, monkeypatch: pytest.MonkeyPatch, task: str
 ) -> None:
     with monkeypatch.context() as patch:
-        patch.setattr(planning, "blocker", lambda task: "no sandbox")
+        for kind in (MtebKind, LmEvalKind):
+            patch.setattr(kind, "blocker", lambda self, task: "no sandbox")
         plan = make_plan([CHECKPOINT], [registry.task(task)], OPTIONS, registry, store)
         store_skips(plan, store)
     assert [record.status for record in store.records()] == ["skipped"]
@@ -181,7 +186,7 @@ def test_a_skip_is_stored_with_its_reason(registry: Registry, store: Store) -> N
     store_skips(plan, store)
     [kept] = store.records()
     assert (kept.status, kept.reason) == ("skipped", "no hidden states")
-    result = execute(plan, OPTIONS, store, NoExecutor(), hear=None)  # type: ignore[arg-type]
+    result = execute(plan, store, NoExecutor(), hear=None)  # type: ignore[arg-type]
     assert [record.status for record in result.records] == ["skipped"]
     assert result.failed == []
 
@@ -189,7 +194,7 @@ def test_a_skip_is_stored_with_its_reason(registry: Registry, store: Store) -> N
 def test_vllm_embeds_where_it_is_asked_for(
     registry: Registry, store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(planning, "engine_version", lambda name: f"{name} 1.0")
+    monkeypatch.setattr(signatures, "engine_version", lambda name: f"{name} 1.0")
     config = {"architectures": ["MistralForCausalLM"], "model_type": "mistral"}
     (tmp_path / "config.json").write_text(json.dumps(config))
     mistral = CHECKPOINT.model_copy(update={"path": tmp_path})
@@ -209,7 +214,7 @@ def test_vllm_embeds_where_it_is_asked_for(
 def test_vllm_is_refused_where_it_cannot_embed_and_has_to(
     registry: Registry, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(planning, "engine_version", lambda name: f"{name} 1.0")
+    monkeypatch.setattr(signatures, "engine_version", lambda name: f"{name} 1.0")
     own = GRIT.model_copy(update={"engine": "sentence-transformers"})
     checkpoint = CHECKPOINT.model_copy(update={"embedding": own})
     options = OPTIONS.model_copy(update={"engine": "vllm"})
@@ -247,18 +252,40 @@ def test_a_harness_task_that_is_not_there(
         plan_one(registry, store, name)
 
 
-def test_shipped_tasks_are_planned_without_a_look_at_mteb(
-    registry: Registry, store: Store, monkeypatch: pytest.MonkeyPatch
+def test_an_unknown_task_is_an_error_for_a_checkpoint_that_cannot_do_it(
+    registry: Registry, store: Store
 ) -> None:
-    """The first look imports all of mteb."""
+    generates_alone = CHECKPOINT.model_copy(update={"cannot": {"embedding": "it only generates"}})
+    with pytest.raises(UsageError, match=r"did you mean .*STSBenchmark"):
+        plan_one(registry, store, "mteb:STSBenchmarc", generates_alone)
 
-    def unwanted(*_: object) -> None:
-        raise AssertionError("mteb's names were looked up")
 
-    monkeypatch.setattr(mteb_index, "remembered", unwanted)
-    assert plan_one(registry, store, "STSBenchmark").todo
-    with pytest.raises(AssertionError, match="looked up"):
-        plan_one(registry, store, "mteb:STSBenchmark")
+def test_what_a_score_is_a_mean_over_is_in_its_signature(registry: Registry, store: Store) -> None:
+    """The one split that was scored before a score could have several keeps its key."""
+    splits = {
+        name: plan_one(registry, store, name).signature.splits
+        for name in ("mteb:STSBenchmark", "mteb:AFQMC", "mteb:STSB", "MTOPDomainClassification")
+    }
+    assert splits == {
+        "mteb:STSBenchmark": None,
+        "mteb:AFQMC": None,
+        "mteb:STSB": "validation+test",
+        "MTOPDomainClassification": None,
+    }
+    shipped = registry.task("MTOPDomainClassification")
+    before = shipped.model_copy(update={"splits": ()})
+    assert (shipped.hash, shipped.splits) == (before.hash, ("test",))
+
+
+def test_planning_imports_no_mteb() -> None:
+    code = (
+        "import sys; from evalsuite.kinds.mteb.scope import scope_of;"
+        "from evalsuite.kinds.table import make_task;"
+        "task = make_task(name='s', kind='mteb', source='STSB');"
+        "print(scope_of(task).splits, 'mteb' in sys.modules)"
+    )
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert ran.stdout.split("\n")[0] == "('validation', 'test') False"
 
 
 def test_a_file_that_is_not_there(registry: Registry, store: Store, tmp_path: Path) -> None:

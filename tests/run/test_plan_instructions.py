@@ -9,9 +9,10 @@ import pytest
 
 from evalsuite.checkpoint.models import Checkpoint
 from evalsuite.errors import UsageError
+from evalsuite.kinds.shared.instructions import find_instruction
+from evalsuite.kinds.table import make_task
+from evalsuite.kinds.task import Instruction, Task
 from evalsuite.registry.load import Registry
-from evalsuite.registry.models import Instruction, Task
-from evalsuite.run.instructions import find_instruction
 from evalsuite.store import Store
 from helpers.planned import CHECKPOINT, GRIT, plan_one
 
@@ -72,13 +73,13 @@ def test_what_is_reranked_says_that_its_set_lacks_the_task(store: Store) -> None
 
 
 OWN = Instruction(query="own text", document="own text")
-STS12 = Task(name="mteb:STS12", kind="mteb", source="STS12")
-STS12_OWN = Task(name="sts", kind="mteb", source="STS12", instruction=OWN)
+STS12 = make_task(name="mteb:STS12", kind="mteb", source="STS12")
+STS12_OWN = make_task(name="sts", kind="mteb", source="STS12", instruction=OWN)
 E5_STS12 = Instruction(
     query="Retrieve semantically similar text.", document="Retrieve semantically similar text."
 )
-UNKNOWN = Task(name="mteb:New", kind="mteb", source="New")
-UNKNOWN_OWN = Task(name="new", kind="mteb", source="New", instruction=OWN)
+UNKNOWN = make_task(name="mteb:New", kind="mteb", source="New")
+UNKNOWN_OWN = make_task(name="new", kind="mteb", source="New", instruction=OWN)
 
 
 @pytest.mark.parametrize(
@@ -103,4 +104,4 @@ def test_which_instruction_counts(
     instructions: str, task: Task, expected: Instruction | None
 ) -> None:
     protocol = GRIT.model_copy(update={"instructions": instructions})
-    assert find_instruction(task, protocol, Registry.load()) == expected
+    assert find_instruction(task, protocol, Registry.load().instruction_sets) == expected

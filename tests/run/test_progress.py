@@ -9,7 +9,8 @@ from collections.abc import Callable
 import pytest
 from rich.console import Console
 
-from evalsuite.registry.models import Task
+from evalsuite.kinds.table import make_task
+from evalsuite.run.options import Resolved
 from evalsuite.run.plan import Group, Job, Plan
 from evalsuite.run.progress import Lines, Meter, duration, listener
 from evalsuite.run.workers import events
@@ -97,7 +98,7 @@ def group(*names: str) -> Group:
     checkpoint = CHECKPOINT.model_copy(update={"name": "tiny[v2]"})
     jobs = []
     for name in names:
-        task = Task(name=name, kind="mteb", source="X")
+        task = make_task(name=name, kind="mteb", source="X")
         signature = Signature(
             task=name,
             task_hash=task.hash,
@@ -108,28 +109,31 @@ def group(*names: str) -> Group:
             dtype="float32",
         )
         jobs.append(Job(checkpoint=checkpoint, task=task, signature=signature))
-    return Group(checkpoint, "embedding", tuple(jobs))
+    return Group(checkpoint, "encoder", tuple(jobs))
 
 
 def test_lines_of_a_whole_run(tick: Tick) -> None:
     output = io.StringIO()
     jobs = group("a", "b", "c", "d")
+    keys = [job.key for job in jobs.jobs]
     hear = Lines(Console(file=output, width=40), total=4)
     hear.group_started(jobs)
     hear.heard(jobs, events.EngineReady(engine="transformers 1", seconds=3.21))
-    hear.heard(jobs, events.JobStarted(index=0))
+    hear.heard(jobs, events.JobStarted(job=keys[0]))
     for done in (0, 10, 20, 30, 40):
-        hear.heard(jobs, events.JobProgress(index=0, done=done, total=80, unit="texts"))
+        hear.heard(jobs, events.JobProgress(job=keys[0], done=done, total=80, unit="texts"))
         tick(5)
-    hear.heard(jobs, events.JobEnded(index=0, status="scored", record="r"))
-    hear.heard(jobs, events.JobStarted(index=1))
+    hear.heard(jobs, events.JobEnded(job=keys[0], status="scored", record="r"))
+    hear.heard(jobs, events.JobStarted(job=keys[1]))
     tick(1)
     reason = "no such [bold] column: " + "x" * 60
-    hear.heard(jobs, events.JobEnded(index=1, status="failed", record="r", reason=reason))
-    hear.heard(jobs, events.JobStarted(index=2))
-    hear.heard(jobs, events.JobEnded(index=2, status="scored", record=None, by_other_run=True))
-    hear.heard(jobs, events.JobStarted(index=3))
-    hear.heard(jobs, events.JobEnded(index=3, status="skipped", record="r", reason="no sandbox"))
+    hear.heard(jobs, events.JobEnded(job=keys[1], status="failed", record="r", reason=reason))
+    hear.heard(jobs, events.JobStarted(job=keys[2]))
+    hear.heard(jobs, events.JobEnded(job=keys[2], status="scored", record=None, by_other_run=True))
+    hear.heard(jobs, events.JobStarted(job=keys[3]))
+    hear.heard(
+        jobs, events.JobEnded(job=keys[3], status="skipped", record="r", reason="no sandbox")
+    )
     hear.heard(jobs, events.EngineFailed(reason="out of [memory]"))
     # 30 texts in the first 15 s; narrow consoles break no line.
     assert output.getvalue().splitlines() == [
@@ -153,18 +157,19 @@ def test_one_task_is_not_plural() -> None:
 def test_a_terminal_gets_the_same_lines_and_a_bar() -> None:
     output = io.StringIO()
     jobs = group("a", "b")
+    keys = [job.key for job in jobs.jobs]
     console = Console(file=output, force_terminal=True, width=80, color_system=None)
-    with listener(console, Plan(jobs.jobs)) as hear:
+    with listener(console, Plan(jobs.jobs, Resolved())) as hear:
         hear.group_started(jobs)
-        hear.heard(jobs, events.JobStarted(index=0))
-        hear.heard(jobs, events.JobProgress(index=0, done=3, total=9, unit="texts"))
-        hear.heard(jobs, events.JobEnded(index=0, status="scored", record="r"))
-        hear.heard(jobs, events.JobEnded(index=1, status="failed", record="r", reason="lost"))
+        hear.heard(jobs, events.JobStarted(job=keys[0]))
+        hear.heard(jobs, events.JobProgress(job=keys[0], done=3, total=9, unit="texts"))
+        hear.heard(jobs, events.JobEnded(job=keys[0], status="scored", record="r"))
+        hear.heard(jobs, events.JobEnded(job=keys[1], status="failed", record="r", reason="lost"))
     assert "[1/2] tiny[v2] a done in" in output.getvalue()
     assert "[2/2] tiny[v2] b failed: lost" in output.getvalue()
 
 
 def test_without_a_terminal_there_are_lines_alone() -> None:
     console = Console(file=io.StringIO())
-    with listener(console, Plan(group("a").jobs)) as hear:
+    with listener(console, Plan(group("a").jobs, Resolved())) as hear:
         assert type(hear) is Lines

@@ -25,9 +25,9 @@ def jobs(tmp_path: Path, checkpoint: Checkpoint = CHECKPOINT, **options: object)
 
 def test_rag_has_a_group_of_its_own(tmp_path: Path) -> None:
     groups = jobs(tmp_path).groups
-    assert [(g.world, g.cached, [j.task.name for j in g.jobs]) for g in groups] == [
-        ("generative", False, ["smoke-reading"]),
-        ("generative", True, ["rag-doc-cache", "rag-none"]),
+    assert [(g.needs, [j.task.name for j in g.jobs]) for g in groups] == [
+        ("generator", ["smoke-reading"]),
+        ("cached", ["rag-doc-cache", "rag-none"]),
     ]
 
 

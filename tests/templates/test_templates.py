@@ -9,8 +9,8 @@ import pytest
 from jinja2 import TemplateError
 
 from evalsuite.errors import UsageError
+from evalsuite.kinds.table import make_task
 from evalsuite.registry import expressions
-from evalsuite.registry.models import Task
 from evalsuite.templates.renderer import (
     MOST_SECONDS,
     BadTemplateError,
@@ -121,10 +121,14 @@ def test_memory_is_bounded() -> None:
 
 
 def test_texts_are_bounded_together(monkeypatch: pytest.MonkeyPatch) -> None:
-    task = Task.model_validate({
-        "name": "t", "kind": "lm_eval", "type": "generate", "data": {"test": "x.jsonl"},
-        "prompt": "{{ question }}", "target": "{{ n }}",
-    })  # fmt: skip
+    task = make_task(
+        name="t",
+        kind="lm_eval",
+        type="generate",
+        data={"test": "x.jsonl"},
+        prompt="{{ question }}",
+        target="{{ n }}",
+    )
     monkeypatch.setattr(expressions, "MOST_IN_ALL", 20)
     expressions.check_expressions(task, [{**ROW, "n": n} for n in range(4)])
     with pytest.raises(UsageError, match="its templates make more than"):

@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 
-from evalsuite.run.options import RunOptions
+from evalsuite.run.options import Resolved
 from evalsuite.run.plan import Group
 from evalsuite.run.workers.executor import Listener
 from evalsuite.run.workers.jobs import JobRunner
-from evalsuite.run.workers.spec import JobSpec, WorkerSpec
+from evalsuite.run.workers.spec import WorkerSpec
 from evalsuite.run.workers.worker import load_engine
 from evalsuite.schema import Record
 from evalsuite.store import Store
@@ -29,23 +29,12 @@ LONG = "word " * 200
 class SameProcess:
     """An executor that does the jobs here: loading its libraries takes seconds."""
 
-    def run(self, groups: list[Group], options: RunOptions, store: Store, hear: Listener) -> None:
+    def run(self, groups: list[Group], options: Resolved, store: Store, hear: Listener) -> None:
         for group in groups:
             hear.group_started(group)
-            jobs = tuple(
-                JobSpec(task=job.task, signature=job.signature, instruction=job.instruction)
-                for job in group.jobs
-            )
-            spec = WorkerSpec(
-                checkpoint=group.checkpoint,
-                world=group.world,
-                jobs=jobs,
-                options=options,
-                store=store.root.absolute(),
-                log=store.root / "log",
-            )
+            spec = WorkerSpec.of(group, options, store.root, store.root / "log")
             runner = JobRunner(spec, store, lambda event: None)
-            runner.run(range(len(jobs)), load_engine(spec))
+            runner.run([job.key for job in group.jobs], load_engine(spec))
 
 
 class CommandLine:

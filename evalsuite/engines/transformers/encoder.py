@@ -1,17 +1,9 @@
 """Embedding with the body of any transformers model, after the GRIT authors' ``GritLM.encode``.
 
-The protocol (GRIT paper, Appendix E and Figure 3; ``gritlm.py``): instruction and text are
-tokenised as one string, with the special tokens that the tokenizer adds; cut after 512 tokens
-and padded on the right; run through the body without the language-modelling head, with
-bidirectional attention; the mean is taken in float32 over the positions after as many tokens as
-the instruction has when tokenised alone.
-
-Defined here, where the authors' code gives NaN or leaves it open:
-
-* Nothing is left after the instruction (empty text, or an instruction as long as the limit): the
-  last token of the sequence is pooled.
-* No token at all (empty text, no instruction, a tokenizer without BOS): the end-of-text token.
-* A literal BOS at the beginning does not double the one that the tokenizer adds.
+The protocol (GRIT paper, Appendix E and Figure 3; ``gritlm.py``): texts are tokenised as
+:mod:`evalsuite.engines.text_tokens` says; cut after 512 tokens and padded on the right; run through
+the body without the language-modelling head, with bidirectional attention; the mean is taken in
+float32 over the positions after the instruction.
 """
 
 from __future__ import annotations
@@ -19,13 +11,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-from evalsuite.engines import attention
-from evalsuite.engines.batched import BatchedEncoder, Prepared
-from evalsuite.engines.batching import TOKENS, Batcher
-from evalsuite.engines.device import engine_version, resolve_device, resolve_dtype
-from evalsuite.engines.encoders import LONGEST, loading
-from evalsuite.engines.protocols import Device, DType, Rendered, Vectors
-from evalsuite.engines.transformers.streams import Streams
+from evalsuite.engines import attention_probe
+from evalsuite.engines.batched_encoder import PreparedTexts
+from evalsuite.engines.device import DeviceName, DTypeName, engine_version
+from evalsuite.engines.length_batches import TOKENS, LengthBatcher
+from evalsuite.engines.load_errors import loading
+from evalsuite.engines.parallel_batches import ParallelBatches
+from evalsuite.engines.protocols import Vectors
+from evalsuite.engines.text_tokens import TextTokenizer, TokenisedTexts
+from evalsuite.engines.token_encoder import TokenEncoder
 from evalsuite.errors import CheckpointError
 
 if TYPE_CHECKING:
@@ -36,97 +30,11 @@ NO_WINDOW: Final = 2**30
 """A sliding window that no text fills: with bidirectional attention there is none, as GRIT was
 run. A number rather than ``None``, so that families with several kinds of layers still load."""
 
-_LEAVE_INSTRUCTION_OUT: Final = ("mean", "weighted_mean")
-"""Poolings for which ``gritlm.py`` masks the instruction. ``cls`` is the first token of the whole
-sequence, and ``last`` comes after the instruction anyway."""
-
 _DISTANCE: Final = {"float32": 1e-3, "bfloat16": 0.1, "float16": 0.1}
 """Relative distance of hidden states that different kernels for one attention may have."""
 
 
-class TextTokenizer:
-    """Turns prefix and text into the ids that the model is given.
-
-    Args:
-        checkpoint: The checkpoint.
-        protocol: How it embeds.
-
-    Raises:
-        CheckpointError: If the tokenizer cannot be loaded.
-    """
-
-    def __init__(self, checkpoint: Checkpoint, protocol: EmbeddingProtocol) -> None:
-        from transformers import AutoTokenizer
-
-        with loading(checkpoint, "tokenizer"):
-            tokenizer: Any = AutoTokenizer.from_pretrained(
-                checkpoint.path, trust_remote_code=checkpoint.trust_remote_code
-            )
-        tokenizer.truncation_side = "right"
-        self._tokenizer = tokenizer
-        own = [n for n in (checkpoint.max_positions, tokenizer.model_max_length) if n]
-        self.max_length: int = protocol.max_length or int(min(LONGEST, *own))
-        ends = (tokenizer.eos_token_id, tokenizer.bos_token_id, tokenizer.pad_token_id, 0)
-        self._end_id = int(next(end for end in ends if end is not None))
-        self.pad_id = int(
-            self._end_id if tokenizer.pad_token_id is None else tokenizer.pad_token_id
-        )
-        averaged = protocol.pooling in _LEAVE_INSTRUCTION_OUT
-        self._leave_out = averaged and not protocol.pool_instruction
-        bos = tokenizer.bos_token_id
-        adds_bos = bos is not None and self._ids([""], special=True)[0][:1] == [bos]
-        self._literal_bos: str = tokenizer.bos_token if adds_bos else ""
-
-    def rows(self, texts: Sequence[str], prefix: str) -> list[list[int]]:
-        """Token ids of each text with its prefix: at least one, ``max_length`` at most."""
-        whole = [self.joined(text, prefix) for text in texts]
-        return [row or [self._end_id] for row in self._ids(whole, special=True)]
-
-    def joined(self, text: str, prefix: str) -> str:
-        """Prefix and text, without a literal BOS where the tokenizer adds its own."""
-        whole = prefix + text
-        if self._literal_bos:
-            while whole.startswith(self._literal_bos):
-                whole = whole[len(self._literal_bos) :]
-        return whole
-
-    def instruction_length(self, prefix: str) -> int:
-        """Number of leading positions that do not enter the pooling.
-
-        As in ``gritlm.py``, the prefix is tokenised alone with special tokens; those that the
-        tokenizer puts behind it (``[SEP]``) do not count, since in the sequence they come last.
-        """
-        if not prefix or not self._leave_out:
-            return 0
-        alone = self.joined("", prefix)
-        bare = self._ids([alone], special=False)[0]
-        whole = self._ids([alone], special=True)[0]
-        starts = range(len(whole) - len(bare) + 1)
-        start = next((at for at in starts if whole[at : at + len(bare)] == bare), 0)
-        return start + len(bare)
-
-    def render(self, text: str, prefix: str) -> Rendered:
-        """What the model is given for one text."""
-        row = self.rows([text], prefix)[0]
-        return Rendered(
-            text=self.joined(text, prefix),
-            token_ids=tuple(row),
-            pooled_from=min(self.instruction_length(prefix), len(row) - 1),
-        )
-
-    def _ids(self, texts: Sequence[str], *, special: bool) -> list[list[int]]:
-        encoded: list[list[int]] = self._tokenizer(
-            list(texts),
-            add_special_tokens=special,
-            truncation=True,
-            max_length=self.max_length,
-            return_attention_mask=False,
-            return_token_type_ids=False,
-        )["input_ids"]
-        return encoded
-
-
-class TransformersEncoder(BatchedEncoder):
+class TransformersEncoder(TokenEncoder):
     """An encoder on the hidden states of a transformers model.
 
     Args:
@@ -145,20 +53,20 @@ class TransformersEncoder(BatchedEncoder):
         checkpoint: Checkpoint,
         protocol: EmbeddingProtocol,
         *,
-        device: Device,
-        dtype: DType,
+        device: DeviceName,
+        dtype: DTypeName,
         weights: bool,
     ) -> None:
         self._protocol = protocol
-        self._device = resolve_device(device)
-        self._dtype = resolve_dtype(dtype, self._device, "embedding")
+        self._device = device
+        self._dtype = dtype
         self._tokens = TextTokenizer(checkpoint, protocol)
         self._explicit_mask = False
         self._model: Any = None
         if weights:
             self._model = self._load(checkpoint)
-            streams = Streams.of(self._model, self._device)
-            self._batcher = Batcher(TOKENS[self._device], streams=streams)
+            parallel = ParallelBatches.of(self._model, self._device)
+            self._batcher = LengthBatcher(TOKENS[self._device], parallel=parallel)
             self._settle_attention()
 
     @property
@@ -169,9 +77,6 @@ class TransformersEncoder(BatchedEncoder):
     def dimension(self) -> int:
         return int(self._model.config.get_text_config().hidden_size)
 
-    def render(self, text: str, prefix: str = "") -> Rendered:
-        return self._tokens.render(text, prefix)
-
     def close(self) -> None:
         self._model = None
         if self._device == "cuda":
@@ -179,20 +84,15 @@ class TransformersEncoder(BatchedEncoder):
 
             torch.cuda.empty_cache()
 
-    def verify_attention(self) -> None:
-        """Check by what the model does, not by what it is told, how it attends.
-
-        Raises:
-            EngineError: If hidden states depend on later tokens and should not, or the reverse.
-        """
-        observed = self._observed_attention()
-        attention.check(type(self._model).__name__, observed, self._protocol.attention)
+    @property
+    def _architecture(self) -> str:
+        return type(self._model).__name__
 
     def _load(self, checkpoint: Checkpoint) -> Any:
         import torch
         from transformers import AutoConfig, AutoModel
 
-        from evalsuite.engines.transformers.packed import pack_linear_layers
+        from evalsuite.engines.transformers.packed_linear import pack_linear_layers
 
         remote = checkpoint.trust_remote_code
         with loading(checkpoint, "model"):
@@ -243,10 +143,10 @@ class TransformersEncoder(BatchedEncoder):
         import torch
 
         hidden = self._probe()
-        before = hidden[:, : attention.TOKENS - 1]
-        changed = attention.changed(before[::2], before[1::2], self._dtype)
-        if not changed.all():
-            return None if changed.any() else "causal"
+        before = hidden[:, : attention_probe.TOKENS - 1]
+        shown = attention_probe.shown_attention(before[::2], before[1::2], self._dtype)
+        if shown != "bidirectional":
+            return shown
         chosen, self._explicit_mask = self._explicit_mask, True
         try:
             full = self._probe()
@@ -263,28 +163,23 @@ class TransformersEncoder(BatchedEncoder):
         import torch
 
         vocabulary = int(self._model.config.get_text_config().vocab_size)
-        one, other = attention.probes(vocabulary)
+        one, other = attention_probe.probes(vocabulary)
         with torch.inference_mode():
             plain, _ = self._hidden([one, other])
             padded, _ = self._hidden([one, other, [*one, *one]])
-            return torch.cat([plain, padded[:2, : attention.TOKENS]]).float()
+            return torch.cat([plain, padded[:2, : attention_probe.TOKENS]]).float()
 
-    def _tokenise(self, texts: Sequence[str], prefix: str) -> tuple[list[int], Any]:
-        rows = self._tokens.rows(texts, prefix)
-        skip = self._tokens.instruction_length(prefix)
-        return [len(row) for row in rows], (rows, skip)
-
-    def _forward(self, prepared: Prepared, batch: Sequence[int]) -> Vectors:
+    def _forward(self, prepared: PreparedTexts, batch: Sequence[int]) -> Vectors:
         import torch
 
         from evalsuite.engines.pooling import pool
 
-        rows, skip = prepared.model_input
+        texts: TokenisedTexts = prepared.model_input
         with torch.inference_mode():
-            hidden, mask = self._hidden([rows[place] for place in batch])
-            if skip:
+            hidden, mask = self._hidden([texts.rows[index] for index in batch])
+            if texts.leave_out:
                 # At least the last token stays, so that no sum is empty.
-                first = torch.clamp(mask.sum(dim=1, keepdim=True) - 1, max=skip)
+                first = torch.clamp(mask.sum(dim=1, keepdim=True) - 1, max=texts.leave_out)
                 mask = mask * (torch.arange(mask.shape[1], device=mask.device) >= first)
             pooling = self._protocol.pooling
             assert pooling != "model"

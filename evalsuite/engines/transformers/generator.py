@@ -6,18 +6,17 @@ import math
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from evalsuite.engines.device import engine_version, resolve_device, resolve_dtype
-from evalsuite.engines.generators import check_ids, cut_at_stop, not_finite
+from evalsuite.engines.device import DeviceName, DTypeName, engine_version
+from evalsuite.engines.generation import check_ids, cut_at_stop, not_finite
+from evalsuite.engines.length_batches import pack
 from evalsuite.engines.protocols import (
     Completion,
-    Device,
-    DType,
     Ended,
     GenerationRequest,
     Score,
     ScoreRequest,
 )
-from evalsuite.errors import EngineError
+from evalsuite.errors import EngineError, first_line
 
 if TYPE_CHECKING:
     from evalsuite.checkpoint.models import Checkpoint
@@ -45,25 +44,25 @@ class TransformersGenerator:
     """
 
     def __init__(
-        self, checkpoint: Checkpoint, *, device: Device, dtype: DType, max_length: int
+        self, checkpoint: Checkpoint, *, device: DeviceName, dtype: DTypeName, max_length: int
     ) -> None:
         import torch
         from transformers import AutoModelForCausalLM, AutoTokenizer
 
-        self._device = resolve_device(device)
-        precision = resolve_dtype(dtype, self._device, "generative")
+        self._device = device
         try:
             self._tokenizer: Any = AutoTokenizer.from_pretrained(
                 checkpoint.path, trust_remote_code=checkpoint.trust_remote_code
             )
             model: Any = AutoModelForCausalLM.from_pretrained(
                 checkpoint.path,
-                dtype=getattr(torch, precision),
+                dtype=getattr(torch, dtype),
                 trust_remote_code=checkpoint.trust_remote_code,
             )
         except (ValueError, RuntimeError, OSError) as error:
-            first = str(error).strip().splitlines()[0] if str(error).strip() else repr(error)
-            raise EngineError(f"transformers cannot load {checkpoint.name}: {first}") from error
+            raise EngineError(
+                f"transformers cannot load {checkpoint.name}: {first_line(error)}"
+            ) from error
         self._model = model.to(self._device).eval()
         self._name = checkpoint.name
         self._rows = int(model.get_input_embeddings().num_embeddings)
@@ -140,7 +139,7 @@ class TransformersGenerator:
         check_ids(requests, self._rows, self._name)
         scores: dict[int, Score] = {}
         lengths = [len(r.context_ids) + len(r.continuation_ids) for r in requests]
-        for batch in _by_length(lengths):
+        for batch in pack(lengths, BATCH_TOKENS):
             answers = self._score_batch([requests[index] for index in batch])
             scores.update(zip(batch, answers, strict=True))
         return [scores[index] for index in range(len(requests))]
@@ -245,22 +244,8 @@ def _generation_batches(requests: Sequence[GenerationRequest]) -> Iterator[list[
             shared.setdefault((request.max_tokens, request.stop), []).append(index)
     for (max_tokens, _), members in shared.items():
         lengths = [len(requests[index].prompt_ids) + max_tokens for index in members]
-        for batch in _by_length(lengths):
+        for batch in pack(lengths, BATCH_TOKENS):
             yield [members[index] for index in batch]
-
-
-def _by_length(lengths: Sequence[int]) -> Iterator[list[int]]:
-    """Indices in batches of similar length, longest first, of ``BATCH_TOKENS`` at most."""
-    batch: list[int] = []
-    width = 0
-    for index in sorted(range(len(lengths)), key=lambda i: -lengths[i]):
-        if batch and (len(batch) + 1) * width > BATCH_TOKENS:
-            yield batch
-            batch = []
-        width = width if batch else lengths[index]
-        batch.append(index)
-    if batch:
-        yield batch
 
 
 def _score(logits: Any, request: ScoreRequest) -> Score:

@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from evalsuite.checkpoint.folder import read_json, read_object
-from evalsuite.engines.batched import BatchedEncoder, Prepared
-from evalsuite.engines.batching import TOKENS, Batcher
-from evalsuite.engines.device import engine_version, resolve_device, resolve_dtype
-from evalsuite.engines.encoders import LONGEST, loading
-from evalsuite.engines.protocols import Device, DType, Rendered, Vectors
-from evalsuite.engines.transformers.streams import Streams
+from evalsuite.engines.batched_encoder import BatchedEncoder, PreparedTexts
+from evalsuite.engines.device import DeviceName, DTypeName, engine_version
+from evalsuite.engines.length_batches import TOKENS, LengthBatcher
+from evalsuite.engines.load_errors import loading
+from evalsuite.engines.parallel_batches import ParallelBatches
+from evalsuite.engines.protocols import Rendered, Vectors
+from evalsuite.engines.text_tokens import NO_LIMIT, load_tokenizer
 
 if TYPE_CHECKING:
     from evalsuite.checkpoint.models import Checkpoint, EmbeddingProtocol
@@ -42,14 +43,14 @@ class SentenceTransformersEncoder(BatchedEncoder):
         checkpoint: Checkpoint,
         protocol: EmbeddingProtocol,
         *,
-        device: Device,
-        dtype: DType,
+        device: DeviceName,
+        dtype: DTypeName,
         weights: bool,
     ) -> None:
         self._protocol = protocol
         self._checkpoint = checkpoint
-        self._device = resolve_device(device)
-        self._dtype = resolve_dtype(dtype, self._device, "embedding")
+        self._device = device
+        self._dtype = dtype
         self._modules: list[dict[str, Any]] = read_json(checkpoint.path / "modules.json") or []
         # A module that is no Transformer is small, and has its own way to read its tokenizer.
         whole = weights or self._folder_of("Transformer") is None
@@ -57,8 +58,8 @@ class SentenceTransformersEncoder(BatchedEncoder):
         model = self._model
         self._tokenizer: Any = model.tokenizer if model is not None else self._load_tokenizer()
         self._by_rows = model is not None and self._has_rows()
-        streams = Streams.of(model, self._device) if self._by_rows else Streams()
-        self._batcher = Batcher(TOKENS[self._device], streams=streams)
+        parallel = ParallelBatches.of(model, self._device) if self._by_rows else ParallelBatches()
+        self._batcher = LengthBatcher(TOKENS[self._device], parallel=parallel)
 
     @property
     def version(self) -> str:
@@ -89,7 +90,7 @@ class SentenceTransformersEncoder(BatchedEncoder):
         import torch
         from sentence_transformers import SentenceTransformer
 
-        from evalsuite.engines.transformers.packed import pack_linear_layers
+        from evalsuite.engines.transformers.packed_linear import pack_linear_layers
 
         dtype = getattr(torch, self._dtype)
         with loading(self._checkpoint, "model"):
@@ -110,13 +111,7 @@ class SentenceTransformersEncoder(BatchedEncoder):
 
     def _load_tokenizer(self) -> Any:
         """The tokenizer alone, with the settings that the model would give it."""
-        from transformers import AutoTokenizer
-
-        folder = self._folder_of("Transformer")
-        with loading(self._checkpoint, "tokenizer"):
-            return AutoTokenizer.from_pretrained(
-                folder, trust_remote_code=self._checkpoint.trust_remote_code
-            )
+        return load_tokenizer(self._checkpoint, self._folder_of("Transformer"))
 
     def _ids(self, text: str, prefix: str) -> list[int]:
         """Token ids of one text with its prompt."""
@@ -137,7 +132,7 @@ class SentenceTransformersEncoder(BatchedEncoder):
         features = self._model.preprocess(list(texts), prompt=prefix or None)
         return features["attention_mask"].sum(dim=1).tolist(), features
 
-    def _forward(self, prepared: Prepared, batch: Sequence[int]) -> Vectors:
+    def _forward(self, prepared: PreparedTexts, batch: Sequence[int]) -> Vectors:
         import numpy as np
         import torch
 
@@ -168,9 +163,9 @@ class SentenceTransformersEncoder(BatchedEncoder):
         folder = self._folder_of("Transformer")
         stored = read_object(folder / "sentence_bert_config.json") if folder else {}
         own = stored.get("max_seq_length") or min(
-            self._checkpoint.max_positions or LONGEST, self._tokenizer.model_max_length
+            self._checkpoint.max_positions or NO_LIMIT, self._tokenizer.model_max_length
         )
-        return int(min(self._protocol.max_length or own, LONGEST))
+        return int(min(self._protocol.max_length or own, NO_LIMIT))
 
     def _has_rows(self) -> bool:
         """Whether the first module makes one row of tokens a text, so that rows can be chosen.

@@ -1,7 +1,7 @@
 """Embedding with a causal language model in vLLM: the vectors of the transformers encoder.
 
-The protocol is that of :mod:`evalsuite.engines.transformers.encoder`, down to the token ids. The
-hidden states are pooled inside the engine (:mod:`evalsuite.engines.vllm.pooling`). As for
+The protocol is that of :mod:`evalsuite.engines.transformers.encoder`, with the same token ids. The
+hidden states are pooled inside the engine (:mod:`evalsuite.engines.vllm.pooler`). As for
 generation, vLLM runs inside the current process: see :mod:`evalsuite.engines.vllm.engine`.
 """
 
@@ -12,16 +12,17 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from evalsuite.engines import attention
-from evalsuite.engines.batched import BatchedEncoder, Prepared
-from evalsuite.engines.batching import TOKENS, Batcher
-from evalsuite.engines.device import DeviceName, engine_version, resolve_dtype
-from evalsuite.engines.encoders import LONGEST, loading
-from evalsuite.engines.protocols import Device, DType, Rendered, Vectors
-from evalsuite.engines.transformers.encoder import TextTokenizer
-from evalsuite.engines.vllm.engine import VllmEngine, prepare
+from evalsuite.engines import attention_probe
+from evalsuite.engines.batched_encoder import PreparedTexts
+from evalsuite.engines.call_scheduler import CallScheduler, OngoingCall, Pass
+from evalsuite.engines.device import DeviceName, DTypeName, engine_version
+from evalsuite.engines.length_batches import TOKENS, LengthBatcher
+from evalsuite.engines.load_errors import loading
+from evalsuite.engines.protocols import Vectors
+from evalsuite.engines.text_tokens import NO_LIMIT, TextTokenizer, TokenisedTexts
+from evalsuite.engines.token_encoder import TokenEncoder
+from evalsuite.engines.vllm.engine import VllmEngine
 from evalsuite.engines.vllm.plugin import ARCHITECTURES
-from evalsuite.engines.vllm.window import Ongoing, Pass, Window
 from evalsuite.errors import EngineError
 
 if TYPE_CHECKING:
@@ -33,19 +34,19 @@ TEXTS: Final[dict[str, int]] = {"cpu": 256, "cuda": 1024}
 are all of a shard: the engine runs short of work only at the shard's end."""
 
 
-class VllmEncoder(BatchedEncoder):
+class VllmEncoder(TokenEncoder):
     """An encoder on the hidden states of a model in vLLM.
 
     Args:
         checkpoint: Its embedding protocol says how to embed.
         protocol: The same protocol.
-        device: ``cuda`` or ``cpu`` must be what the installed vLLM was built for.
+        device: What the installed vLLM was built for.
         dtype: Precision of weights and activations; pooling is always in float32.
         weights: Whether to load the model; without it only :meth:`render` works.
 
     Raises:
         CheckpointError: If the tokenizer or the config cannot be loaded.
-        EngineError: If vLLM is not installed or fails to load the model, or the model does not
+        EngineError: If vLLM fails to load the model, or the model does not
             show the attention that the protocol asks for.
     """
 
@@ -54,19 +55,18 @@ class VllmEncoder(BatchedEncoder):
         checkpoint: Checkpoint,
         protocol: EmbeddingProtocol,
         *,
-        device: Device,
-        dtype: DType,
+        device: DeviceName,
+        dtype: DTypeName,
         weights: bool,
     ) -> None:
         self._protocol = protocol
         self._tokens = TextTokenizer(checkpoint, protocol)
         self._model: Any = None
         if weights:
-            target = prepare(device)
-            self._batcher = Batcher(TEXTS[target] * self._tokens.max_length, TEXTS[target])
-            self._dtype = resolve_dtype(dtype, target, "embedding")
-            self._model = self._load(checkpoint, target)
-            self._window = Window(self._model, TEXTS[target])
+            self._batcher = LengthBatcher(TEXTS[device] * self._tokens.max_length, TEXTS[device])
+            self._dtype = dtype
+            self._model = self._load(checkpoint, device)
+            self._scheduler = CallScheduler(self._model, TEXTS[device])
             self.verify_attention()
 
     @property
@@ -77,34 +77,23 @@ class VllmEncoder(BatchedEncoder):
     def dimension(self) -> int:
         return int(self._model.model_config.get_hidden_size())
 
-    def render(self, text: str, prefix: str = "") -> Rendered:
-        return self._tokens.render(text, prefix)
-
     def close(self) -> None:
         if self._model is not None:
             self._model.close()
         self._model = None
 
-    def verify_attention(self) -> None:
-        """Check by what the model does, not by what it is told, how it attends.
+    @property
+    def _architecture(self) -> str:
+        return str(self._model.model_config.architecture)
 
-        A window longer than the probes does not show in what it does; for bidirectional
-        attention, which has none, the layers are asked whether they were built with one.
-
-        Raises:
-            EngineError: If hidden states depend on later tokens and should not, or the reverse.
-        """
-        architecture = self._model.model_config.architecture
-        attention.check(architecture, self._observed_attention(), self._protocol.attention)
-
-    def _load(self, checkpoint: Checkpoint, target: DeviceName) -> VllmEngine:
+    def _load(self, checkpoint: Checkpoint, device: DeviceName) -> VllmEngine:
         settings = _overrides(checkpoint, self._protocol)
         _check_plugin(settings["architectures"][0])
         own = self._tokens.max_length
-        longest = own if own < LONGEST else None
+        longest = own if own < NO_LIMIT else None
         return VllmEngine(
             checkpoint,
-            target,
+            device,
             dtype=self._dtype,
             runner="pooling",
             convert="embed",
@@ -112,40 +101,42 @@ class VllmEncoder(BatchedEncoder):
             max_model_len=longest,
             # Each text in one piece: the pooler has to see all of it.
             enable_chunked_prefill=False,
-            max_num_batched_tokens=max(TOKENS[target], longest or 0),
-            max_num_seqs=TEXTS[target],
+            max_num_batched_tokens=max(TOKENS[device], longest or 0),
+            max_num_seqs=TEXTS[device],
         )
 
     def _observed_attention(self) -> Attention | None:
-        """How the model attends; ``None`` where it is neither causal nor bidirectional."""
+        """See :class:`TokenEncoder`.
+
+        A window longer than the probes does not show in what the model does; for bidirectional
+        attention, which has none, the layers are asked whether they were built with one.
+        """
         import torch
 
         vocabulary = int(self._model.model_config.get_vocab_size())
-        places = range(attention.TOKENS - 1)
+        positions = range(attention_probe.TOKENS - 1)
         one, other = (
-            torch.from_numpy(self._pooled([probe] * len(places), "cls", places))
-            for probe in attention.probes(vocabulary)
+            torch.from_numpy(self._pooled([probe] * len(positions), "cls", positions))
+            for probe in attention_probe.probes(vocabulary)
         )
-        changed = attention.changed(one, other, self._dtype)
-        if not changed.any():
-            return "causal"
-        windows = any(layer.sliding_window is not None for layer in self._model.attention_layers)
-        return "bidirectional" if changed.all() and not windows else None
+        shown = attention_probe.shown_attention(one, other, self._dtype)
+        if shown == "bidirectional" and any(
+            layer.sliding_window is not None for layer in self._model.attention_layers
+        ):
+            return None
+        return shown
 
-    def _tokenise(self, texts: Sequence[str], prefix: str) -> tuple[list[int], Any]:
-        rows = self._tokens.rows(texts, prefix)
-        skip = self._tokens.instruction_length(prefix)
-        return [len(row) for row in rows], (rows, skip)
-
-    def _forward(self, prepared: Prepared, batch: Sequence[int]) -> Vectors:
+    def _forward(self, prepared: PreparedTexts, batch: Sequence[int]) -> Vectors:
         import torch
 
-        rows, skip = prepared.model_input
-        chosen = [rows[place] for place in batch]
+        texts: TokenisedTexts = prepared.model_input
+        chosen = [texts.rows[index] for index in batch]
         pooling = self._protocol.pooling
         assert pooling != "model"
         # At least the last token stays, so that no sum is empty.
-        vectors = self._pooled(chosen, pooling, [min(skip, len(row) - 1) for row in chosen])
+        vectors = self._pooled(
+            chosen, pooling, [min(texts.leave_out, len(row) - 1) for row in chosen]
+        )
         if self._protocol.normalize:
             vectors = torch.nn.functional.normalize(torch.from_numpy(vectors), dim=1).numpy()
         return vectors
@@ -154,7 +145,7 @@ class VllmEncoder(BatchedEncoder):
         self, rows: Sequence[Sequence[int]], pooling: Pooling, leave_out: Sequence[int]
     ) -> Vectors:
         """Pooled hidden states ``(n, d)`` of rows of token ids, each without its first tokens."""
-        from evalsuite.engines.vllm.pooling import pooling_params
+        from evalsuite.engines.vllm.pooler import pooling_params
 
         vectors = np.empty((len(rows), self.dimension), dtype=np.float32)
 
@@ -164,9 +155,9 @@ class VllmEncoder(BatchedEncoder):
         def heard(index: int, output: Any) -> None:
             vectors[index] = output.outputs.data.numpy()
 
-        call: Ongoing[Vectors] = Ongoing(len(rows), build, heard, lambda: [vectors])
-        self._window.open(call)
-        return self._window.finish(call)[0]
+        call: OngoingCall[Vectors] = OngoingCall(len(rows), build, heard, lambda: [vectors])
+        self._scheduler.open(call)
+        return self._scheduler.finish(call)[0]
 
 
 def _overrides(checkpoint: Checkpoint, protocol: EmbeddingProtocol) -> dict[str, Any]:

@@ -6,32 +6,17 @@ living process is not reliable: use it only in a process of its own that exits a
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-from evalsuite.engines.batching import is_out_of_memory
-from evalsuite.engines.device import DeviceName, engine_version, resolve_device
-from evalsuite.engines.generators import not_finite
-from evalsuite.engines.protocols import Device
-from evalsuite.engines.vllm.window import Pass
-from evalsuite.errors import EngineError
+from evalsuite.engines.call_scheduler import Pass
+from evalsuite.engines.device import DeviceName, engine_version
+from evalsuite.engines.generation import not_finite
+from evalsuite.engines.length_batches import is_out_of_memory
+from evalsuite.errors import EngineError, first_line
 
 if TYPE_CHECKING:
     from evalsuite.checkpoint.models import Checkpoint
-
-ENVIRONMENT: Final = {
-    "VLLM_LOGGING_LEVEL": "WARNING",
-    "VLLM_NO_USAGE_STATS": "1",
-    "VLLM_RAISE_ON_LOGIT_NANS": "1",
-    "DO_NOT_TRACK": "1",
-    "OMP_WAIT_POLICY": "PASSIVE",
-}
-"""Set unless a person has set them: an error instead of a token where logits are NaN, and silence.
-
-OpenMP threads wait by sleeping: measured on two cores, spinning ones were a quarter faster on an
-idle machine, and three to five times slower where another process wanted the same cores.
-"""
 
 _LEAST_CACHE: Final = 2 * 2**30
 """Bytes for keys and values on a CPU where no more are asked for."""
@@ -53,43 +38,14 @@ _KNOWN: Final = (
 )
 
 
-def prepare(device: Device) -> DeviceName:
-    """Set the environment and import vLLM.
-
-    Returns:
-        The device that the installed vLLM was built for.
-
-    Raises:
-        EngineError: If vLLM is not installed, or was built for another device.
-    """
-    # One process, no children: killing the worker frees everything.
-    os.environ["VLLM_ENABLE_V1_MULTIPROCESSING"] = "0"
-    for name, value in ENVIRONMENT.items():
-        os.environ.setdefault(name, value)
-    try:
-        from vllm.platforms import current_platform
-    except ImportError as error:
-        raise EngineError(
-            f"vLLM cannot be imported ({error})",
-            "install evalsuite[cuda] or evalsuite[cpu], or use --engine transformers",
-        ) from error
-    built_for: DeviceName = "cpu" if current_platform.is_cpu() else "cuda"
-    if resolve_device(device) != built_for:
-        raise EngineError(
-            f"the installed vLLM runs on {built_for}, not on {resolve_device(device)}",
-            f"pass --device {built_for}, or install the other build of vLLM",
-        )
-    return built_for
-
-
 class VllmEngine:
-    """A checkpoint in vLLM, step by step, as :mod:`evalsuite.engines.vllm.window` needs it.
+    """A checkpoint in vLLM, step by step, as :mod:`evalsuite.engines.call_scheduler` needs it.
 
     ``LLM.generate`` and ``LLM.encode`` give nothing back before the last prompt has ended.
 
     Args:
         checkpoint: The checkpoint.
-        target: What :func:`prepare` returned.
+        device: What :func:`~evalsuite.engines.vllm.environment.prepare` returned.
         prefix_caching: Whether to keep what was computed for the beginnings of prompts. Hits can
             change greedy output (vllm#5543, #40896), and vectors.
         max_model_len: Context length in tokens; ``None`` for the model's own.
@@ -105,7 +61,7 @@ class VllmEngine:
     def __init__(
         self,
         checkpoint: Checkpoint,
-        target: DeviceName,
+        device: DeviceName,
         *,
         prefix_caching: bool = False,
         max_model_len: int | None,
@@ -118,10 +74,10 @@ class VllmEngine:
         try:
             self._llm: Any = vllm.LLM(
                 str(checkpoint.path),
-                enforce_eager=target == "cpu",
+                enforce_eager=device == "cpu",
                 enable_prefix_caching=prefix_caching,
                 max_model_len=max_model_len,
-                kv_cache_memory_bytes=cache_bytes(cpu_cache) if target == "cpu" else None,
+                kv_cache_memory_bytes=cache_bytes(cpu_cache) if device == "cpu" else None,
                 seed=0,
                 disable_log_stats=True,
                 trust_remote_code=checkpoint.trust_remote_code,
@@ -129,7 +85,7 @@ class VllmEngine:
             )
         except _KNOWN as error:
             raise EngineError(
-                f"vLLM cannot load {checkpoint.name}: {_first_line(error)}",
+                f"vLLM cannot load {checkpoint.name}: {_reason(error)}",
                 "free memory on the device, lower --max-length, or try --engine transformers"
                 if _lacks_memory(error)
                 else "try --engine transformers, or --max-length with fewer tokens",
@@ -203,7 +159,7 @@ def _failure(error: Exception) -> EngineError:
         return not_finite()
     if _lacks_memory(error):
         return EngineError(
-            f"vLLM ran out of memory: {_first_line(error)}",
+            f"vLLM ran out of memory: {_reason(error)}",
             "free memory on the device, lower --max-length, or try --engine transformers",
         )
     return EngineError(f"vLLM failed: {error}", "try --engine transformers")
@@ -214,9 +170,7 @@ def _lacks_memory(error: Exception) -> bool:
     return is_out_of_memory(error) or any(sign in message for sign in _MEMORY)
 
 
-def _first_line(error: Exception) -> str:
-    """What an error says first; of pydantic's, what follows the number of errors."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    if len(lines) > 1 and "validation error" in lines[0]:
-        return lines[1]
-    return lines[0] if lines else repr(error)
+def _reason(error: Exception) -> str:
+    """The first line of an error; of pydantic's, the line after the number of errors."""
+    head, _, rest = str(error).strip().partition("\n")
+    return rest.split("\n")[0].strip() if "validation error" in head and rest else first_line(error)

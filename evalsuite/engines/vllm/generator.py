@@ -10,20 +10,18 @@ from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from evalsuite.engines.device import resolve_dtype
-from evalsuite.engines.generators import check_ids
+from evalsuite.engines.call_scheduler import CallScheduler, OngoingCall, Pass, Rank, Result
+from evalsuite.engines.device import DeviceName, DTypeName
+from evalsuite.engines.generation import check_ids
 from evalsuite.engines.protocols import (
     Completion,
-    Device,
-    DType,
     Ended,
     GenerationRequest,
     Score,
     ScoreRequest,
 )
-from evalsuite.engines.vllm.engine import VllmEngine, prepare
+from evalsuite.engines.vllm.engine import VllmEngine
 from evalsuite.engines.vllm.scoring import Scoring
-from evalsuite.engines.vllm.window import Ongoing, Pass, Rank, Result, Window
 
 if TYPE_CHECKING:
     from evalsuite.checkpoint.models import Checkpoint
@@ -31,7 +29,7 @@ if TYPE_CHECKING:
 WAVE = 16_384
 """Requests of one call: the engine is short of work only at a call's end."""
 
-WINDOW = {"cpu": 256, "cuda": 2048}
+HELD_REQUESTS = {"cpu": 256, "cuda": 2048}
 """Requests that the engine holds at a time, waiting ones included."""
 
 CPU_BATCHED_TOKENS = 4096
@@ -45,40 +43,38 @@ class VllmGenerator:
 
     Args:
         checkpoint: The checkpoint.
-        device: ``cuda`` or ``cpu`` must be what the installed vLLM was built for.
+        device: What the installed vLLM was built for.
         dtype: Precision.
         max_length: Context length in tokens.
         prefix_caching: Whether to keep what was computed for the beginnings of prompts. Hits can
             change greedy output (vllm#5543, #40896).
 
     Raises:
-        EngineError: If vLLM is not installed, was built for another device, or fails to load
-            the model.
+        EngineError: If vLLM fails to load the model.
     """
 
     def __init__(
         self,
         checkpoint: Checkpoint,
         *,
-        device: Device,
-        dtype: DType,
+        device: DeviceName,
+        dtype: DTypeName,
         max_length: int,
         prefix_caching: bool = False,
     ) -> None:
-        target = prepare(device)
         from vllm import SamplingParams
         from vllm.sampling_params import RequestOutputKind
 
         self._engine = VllmEngine(
             checkpoint,
-            target,
+            device,
             prefix_caching=prefix_caching,
-            dtype=resolve_dtype(dtype, target, "generative"),
+            dtype=dtype,
             max_model_len=max_length,
             cpu_cache=CPU_CACHE,
-            **_scheduling(target, max_length),
+            **_scheduling(device, max_length),
         )
-        self._window = Window(self._engine, WINDOW[target])
+        self._scheduler = CallScheduler(self._engine, HELD_REQUESTS[device])
         self._params: Any = partial(SamplingParams, output_kind=RequestOutputKind.FINAL_ONLY)
         self._name = checkpoint.name
 
@@ -102,15 +98,15 @@ class VllmGenerator:
     def generate(
         self, requests: Sequence[GenerationRequest], ended: Ended | None = None
     ) -> list[Completion]:
-        return self._window.finish(self.start_generating(requests, ended))
+        return self._scheduler.finish(self.start_generating(requests, ended))
 
     def score(self, requests: Sequence[ScoreRequest]) -> list[Score]:
         """Score continuations; see the protocol, and :class:`Scoring` for what is run."""
-        return self._window.finish(self.start_scoring(requests))
+        return self._scheduler.finish(self.start_scoring(requests))
 
     def start_generating(
         self, requests: Sequence[GenerationRequest], ended: Ended | None = None, rank: Rank = ()
-    ) -> Ongoing[Completion]:
+    ) -> OngoingCall[Completion]:
         """See :class:`~evalsuite.engines.protocols.SharedGenerator`."""
         check_ids(requests, self._rows, self._name)
         completions: dict[int, Completion] = {}
@@ -126,9 +122,11 @@ class VllmGenerator:
         def together() -> list[Completion]:
             return [completions[index] for index in range(len(requests))]
 
-        return self._opened(Ongoing(len(requests), build, heard, together, rank))
+        return self._opened(OngoingCall(len(requests), build, heard, together, rank))
 
-    def start_scoring(self, requests: Sequence[ScoreRequest], rank: Rank = ()) -> Ongoing[Score]:
+    def start_scoring(
+        self, requests: Sequence[ScoreRequest], rank: Rank = ()
+    ) -> OngoingCall[Score]:
         """See :class:`~evalsuite.engines.protocols.SharedGenerator`."""
         check_ids(requests, self._rows, self._name)
         scoring = Scoring(requests, self._params)
@@ -136,19 +134,19 @@ class VllmGenerator:
         def heard(index: int, answer: Any) -> None:
             call.waiting.extend(scoring.heard(index, answer))
 
-        call = Ongoing(len(scoring), scoring.build, heard, scoring.together, rank)
+        call = OngoingCall(len(scoring), scoring.build, heard, scoring.together, rank)
         return self._opened(call)
 
     def step(self) -> None:
         """See :class:`~evalsuite.engines.protocols.SharedGenerator`."""
-        self._window.step()
+        self._scheduler.step()
 
-    def cancel(self, call: Ongoing[Any]) -> None:
+    def cancel(self, call: OngoingCall[Any]) -> None:
         """See :class:`~evalsuite.engines.protocols.SharedGenerator`."""
-        self._window.cancel(call)
+        self._scheduler.cancel(call)
 
-    def _opened(self, call: Ongoing[Result]) -> Ongoing[Result]:
-        self._window.open(call)
+    def _opened(self, call: OngoingCall[Result]) -> OngoingCall[Result]:
+        self._scheduler.open(call)
         return call
 
     def _sampling(self, request: GenerationRequest) -> Any:
@@ -168,14 +166,14 @@ class VllmGenerator:
         self._engine.close()
 
 
-def _scheduling(target: str, max_length: int) -> dict[str, Any]:
+def _scheduling(device: DeviceName, max_length: int) -> dict[str, Any]:
     """On a CPU each prompt is run in one piece.
 
     vLLM samples after each piece and, for all but the last, takes the random numbers back; the
     generator of a CPU cannot do that, and seeded sampling fails ("CPU Generator does not use
     offset").
     """
-    if target != "cpu":
+    if device != "cpu":
         return {}
     tokens = max(CPU_BATCHED_TOKENS, max_length)
     return {"enable_chunked_prefill": False, "max_num_batched_tokens": tokens}

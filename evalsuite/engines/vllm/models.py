@@ -14,7 +14,7 @@ from vllm.model_executor.models.mistral import MistralForCausalLM
 from vllm.model_executor.models.qwen2 import Qwen2ForCausalLM
 from vllm.model_executor.models.qwen3 import Qwen3ForCausalLM
 
-from evalsuite.engines.vllm.pooling import TextPooler
+from evalsuite.engines.vllm.pooler import TextPooler
 
 
 class _Pooled:

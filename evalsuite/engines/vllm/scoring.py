@@ -6,10 +6,10 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from evalsuite.engines.generators import not_finite
+from evalsuite.engines.call_scheduler import Pass
+from evalsuite.engines.generation import not_finite
 from evalsuite.engines.protocols import Score, ScoreRequest
 from evalsuite.engines.vllm.score_plan import ScorePlan, Tokens, plan_scores, positions
-from evalsuite.engines.vllm.window import Pass
 
 MAX_CANDIDATES = 128
 """Token ids that vLLM scores at one position (its ``MAX_LOGPROB_TOKEN_IDS``)."""

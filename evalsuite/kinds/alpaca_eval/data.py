@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
 from evalsuite.data import dataset_folder, hub_info, local_info, read_rows, rows_hash
-from evalsuite.errors import DataError
-from evalsuite.registry.models import Task
+from evalsuite.errors import DataError, first_line
+from evalsuite.files import write_atomically
+from evalsuite.kinds.alpaca_eval.task import AlpacaEvalTask
 from evalsuite.schema import DataInfo, Frozen, Suspicion
 
 LISTED = "alpaca_eval.json"
@@ -49,7 +49,9 @@ class Answers(Frozen):
     seconds: float
 
 
-def load_rows(task: Task, root: Path | None, limit: int | None) -> tuple[list[Row], DataInfo]:
+def load_rows(
+    task: AlpacaEvalTask, root: Path | None, limit: int | None
+) -> tuple[list[Row], DataInfo]:
     """Read instructions (column ``instruction``) and references (``output``).
 
     Args:
@@ -89,9 +91,9 @@ def _fetch(name: str, revision: str) -> Path:
     try:
         return Path(hf_hub_download(name, LISTED, repo_type="dataset", revision=revision))
     except (HfHubHTTPError, OSError, ValueError) as error:
-        first = (str(error).strip() or repr(error)).splitlines()[0]
         raise DataError(
-            f"dataset {name} cannot be fetched: {first}", "or give a local copy with --data"
+            f"dataset {name} cannot be fetched: {first_line(error)}",
+            "or give a local copy with --data",
         ) from error
 
 
@@ -116,12 +118,7 @@ def _read_listed(path: Path) -> list[Row]:
 
 def save_answers(folder: Path, answers: Answers) -> None:
     """Write the file that says that all answers are there; whole or not at all."""
-    part = folder / f"{ANSWERS}.tmp"
-    with part.open("w", encoding="utf-8") as stream:
-        stream.write(answers.model_dump_json())
-        stream.flush()
-        os.fsync(stream.fileno())
-    part.replace(folder / ANSWERS)
+    write_atomically(folder / ANSWERS, answers.model_dump_json().encode(), sync=True)
 
 
 def load_answers(folder: Path) -> Answers | None:

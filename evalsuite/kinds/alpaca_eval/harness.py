@@ -6,7 +6,6 @@ The stages run in two processes, because two engines must not share a GPU.
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any
 
 from evalsuite.data import still_matches
 from evalsuite.engines.protocols import Generator
@@ -21,13 +20,14 @@ from evalsuite.kinds.alpaca_eval.data import (
     save_answers,
 )
 from evalsuite.kinds.alpaca_eval.scores import Sample, orders, summarise
+from evalsuite.kinds.alpaca_eval.task import AlpacaEvalTask
 from evalsuite.kinds.base import Context, Evaluation, Preview
-from evalsuite.prompting.response_log import FILE_NAME, ResponseLog
-from evalsuite.registry.models import Task
-from evalsuite.results.suspicions import truncated_prompts
-
-if TYPE_CHECKING:
-    from evalsuite.kinds.lm_eval.model import EngineLM
+from evalsuite.kinds.shared.client import client_for
+from evalsuite.kinds.shared.examples import chat_example, kept
+from evalsuite.prompting.decoding import Decoding
+from evalsuite.prompting.prompter import Prompter
+from evalsuite.prompting.response_log import ResponseLog
+from evalsuite.text import storable
 
 JUDGEMENTS = "judgements.jsonl"
 """The judge's replies in the job's folder, as they come."""
@@ -39,14 +39,14 @@ PLACEHOLDER = "⟨the candidate's answer⟩"
 class AlpacaEvalHarness:
     """Adapter for AlpacaEval."""
 
-    def answered(self, task: Task, context: Context) -> bool:
+    def answered(self, task: AlpacaEvalTask, context: Context) -> bool:
         """Whether the answers of an earlier run are all there, to the data as it is now."""
         found = load_answers(context.workdir)
         return found is not None and still_matches(
             found.data, context.data_root, task.data, task.datasets
         )
 
-    def answer(self, task: Task, generator: Generator, context: Context) -> None:
+    def answer(self, task: AlpacaEvalTask, generator: Generator, context: Context) -> None:
         """First stage: leave the candidate's answers in ``context.workdir``.
 
         Raises:
@@ -54,42 +54,35 @@ class AlpacaEvalHarness:
             EngineError: If the engine fails.
             UsageError: If the chat template refuses an instruction.
         """
-        from evalsuite.judging.local import Ask
-        from evalsuite.kinds.lm_eval.model import EngineLM
-
-        def report(done: int, total: int) -> None:
-            context.progress(done, total, "answers")
-
         started = time.perf_counter()
         rows, data = load_rows(task, context.data_root, context.limit)
         loading = time.perf_counter() - started
-        with ResponseLog(context.workdir / FILE_NAME) as log:
-            lm = EngineLM(generator, context.checkpoint, log, seed=context.seed, progress=report)
-            prompts = [_prompt(lm, row["instruction"]) for row in rows]
-            texts = lm.generate_until([Ask((prompt, _settings(task))) for prompt in prompts])
-        rendered = {"text": prompts[0], "token_ids": lm.tok_encode(prompts[0])[:64]}
-        suspicions, cut = truncated_prompts(lm.truncated, lm.asked, lm.max_length)
+        with client_for(generator, context, "answers") as client:
+            prompts = [_prompt(client.prompter, row["instruction"]) for row in rows]
+            texts = client.generate(prompts, Decoding.of(task.generation))
+        example = chat_example(client.prompter, prompts[0])
+        suspicions, cut = client.truncation()
         answers = Answers(
             answers=tuple(
                 Answer(
                     instruction=row["instruction"],
                     prompt=prompt,
                     reference=row["output"],
-                    response=_plain(text),
+                    response=storable(text),
                 )
                 for row, prompt, text in zip(rows, prompts, texts, strict=True)
             ),
             data=data,
-            details={"rendered": {"chat": rendered}, "generation": lm.settings},
+            details={"rendered": kept(example), "generation": client.settings},
             warnings=cut,
             suspicions=suspicions,
-            engine_seconds=lm.seconds,
+            engine_seconds=client.seconds,
             load_seconds=loading,
             seconds=time.perf_counter() - started,
         )
         save_answers(context.workdir, answers)
 
-    def judge(self, task: Task, engine: JudgeEngine, context: Context) -> Evaluation:  # noqa: ARG002
+    def judge(self, task: AlpacaEvalTask, engine: JudgeEngine, context: Context) -> Evaluation:  # noqa: ARG002
         """Second stage: have the answers compared with the references.
 
         Replies are kept in ``context.workdir`` as they come: none is asked for twice.
@@ -98,10 +91,10 @@ class AlpacaEvalHarness:
             EngineError: If the judge cannot be asked, or gives no verdict at all.
         """
         found = load_answers(context.workdir)
-        if found is None or context.judge is None:
+        if found is None or context.options.judge is None:
             raise EngineError("the answers to judge are gone", "run again")
         started = time.perf_counter()
-        samples = _judged(found, engine, context, context.judge)
+        samples = _judged(found, engine, context, context.options.judge)
         seconds = time.perf_counter() - started
         summary = summarise(samples)
         if summary is None:
@@ -113,6 +106,7 @@ class AlpacaEvalHarness:
         return Evaluation(
             main_metric="win_rate",
             score=summary.win_rate,
+            estimator="mean",
             stderr=summary.stderr,
             n=summary.judged,
             metrics=summary.metrics,
@@ -127,25 +121,22 @@ class AlpacaEvalHarness:
             earlier_seconds=found.seconds,
         )
 
-    def preview(self, task: Task, context: Context) -> list[Preview]:
+    def preview(self, task: AlpacaEvalTask, context: Context) -> list[Preview]:
         """Render the first prompt of the candidate and, with one chosen, of the judge."""
-        from evalsuite.kinds.lm_eval.model import EngineLM
-
         [row], _ = load_rows(task, context.data_root, 1)
-        lm = EngineLM(None, context.checkpoint)
-        text = _prompt(lm, row["instruction"])
-        shown = [Preview(side="chat", text=text, token_ids=tuple(lm.tok_encode(text)))]
-        if context.judge is None:
+        prompter = Prompter(context.checkpoint)
+        shown = [chat_example(prompter, _prompt(prompter, row["instruction"]))]
+        if context.options.judge is None:
             return shown
         engine = load_judge(
-            context.judge,
-            context.judge_checkpoint,
+            context.options.judge,
+            context.options.judge_checkpoint,
             engine="transformers",
             device="cpu",
             dtype="auto",
             weights=False,
         )
-        [order, *_] = orders(row["instruction"], context.judge.order, context.seed)
+        [order, *_] = orders(row["instruction"], context.options.judge.order, context.seed)
         pair = (PLACEHOLDER, row["output"])
         first, second = pair if order == "candidate-first" else pair[::-1]
         asked, ids = engine.show(load_prompt().fill(row["instruction"], first, second))
@@ -189,21 +180,5 @@ def _judged(found: Answers, engine: JudgeEngine, context: Context, judge: Judge)
     return samples
 
 
-def _prompt(lm: EngineLM, instruction: str) -> str:
-    return lm.apply_chat_template([{"role": "user", "content": instruction}])
-
-
-def _settings(task: Task) -> dict[str, Any]:
-    decoding = task.generation
-    return {
-        "until": list(decoding.stop),
-        "max_gen_toks": decoding.max_tokens,
-        "do_sample": decoding.temperature > 0,
-        "temperature": decoding.temperature,
-        "top_p": decoding.top_p,
-    }
-
-
-def _plain(text: str) -> str:
-    """Text that can be stored: lone surrogates, which a tokenizer may give, are replaced."""
-    return text.encode("utf-8", "replace").decode()
+def _prompt(prompter: Prompter, instruction: str) -> str:
+    return prompter.render([{"role": "user", "content": instruction}])

@@ -14,10 +14,12 @@ from typing import TYPE_CHECKING, Any
 from evalsuite.engines.protocols import Generator
 from evalsuite.errors import DataError, EngineError
 from evalsuite.kinds.base import Context, Evaluation, Preview
-from evalsuite.prompting.response_log import FILE_NAME, ResponseLog
-from evalsuite.registry.models import Task
+from evalsuite.kinds.lm_eval.task import LmEvalTask
+from evalsuite.kinds.shared.client import client_for
+from evalsuite.kinds.shared.examples import chat_example, kept
+from evalsuite.prompting.prompter import Prompter
+from evalsuite.prompting.response_log import ResponseLog
 from evalsuite.results.sampled import MEAN_OVER_GROUPS
-from evalsuite.results.suspicions import truncated_prompts
 
 if TYPE_CHECKING:
     from evalsuite.kinds.lm_eval.model import EngineLM
@@ -30,7 +32,7 @@ BOOTSTRAP = 1000
 class LmEvalHarness:
     """Adapter for generative tasks: lm-eval's tasks by name, and tasks on one's own files."""
 
-    def evaluate(self, task: Task, generator: Generator, context: Context) -> Evaluation:
+    def evaluate(self, task: LmEvalTask, generator: Generator, context: Context) -> Evaluation:
         """Evaluate one task.
 
         Answers are kept in ``context.workdir`` as they come: an evaluation that was killed
@@ -46,20 +48,19 @@ class LmEvalHarness:
         from evalsuite.kinds.lm_eval.model import EngineLM
         from evalsuite.kinds.lm_eval.results import summarise
 
-        def report(done: int, total: int) -> None:
-            context.progress(done, total, "requests")
-
-        with ResponseLog(context.workdir / FILE_NAME) as log:
-            lm = EngineLM(generator, context.checkpoint, log, seed=context.seed, progress=report)
+        with client_for(generator, context, "requests") as client:
             started = time.perf_counter()
-            loaded = _load(task, context, chat=lm.chats)
+            chat = client.prompter.chat is not None
+            loaded = _load(task, context, chat=chat)
             loading = time.perf_counter() - started
-            results = _run(lm, loaded, context)
+            lm = EngineLM(client)
+            results = _run(lm, loaded, context, chat=chat)
         summary = summarise(task, loaded, results)
-        suspicions, cut = truncated_prompts(lm.truncated, lm.asked, lm.max_length)
+        suspicions, cut = client.truncation()
         return Evaluation(
             main_metric=summary.main_metric,
             score=summary.score,
+            estimator=summary.estimator,
             stderr=summary.stderr,
             n=summary.n,
             percent=summary.percent,
@@ -67,30 +68,26 @@ class LmEvalHarness:
             samples=summary.samples,
             data=loaded.data,
             raw=summary.raw,
-            details=_details(lm, loaded, summary.first_prompt, results)
+            details=_details(lm, client.prompter, loaded, summary.first_prompt, results)
             | ({MEAN_OVER_GROUPS: True} if summary.mean_over_groups else {}),
-            warnings=(*loaded.warnings, *summary.warnings, *cut, *_damaged(log)),
+            warnings=(*loaded.warnings, *summary.warnings, *cut, *_damaged(client.log)),
             suspicions=suspicions,
-            engine_seconds=lm.seconds,
+            engine_seconds=client.seconds,
             load_seconds=loading,
         )
 
-    def preview(self, task: Task, context: Context) -> list[Preview]:
+    def preview(self, task: LmEvalTask, context: Context) -> list[Preview]:
         """Render the first test item as the model would see it, without an engine."""
         _prepare_environment(context)
-        from evalsuite.kinds.lm_eval.model import EngineLM
-
         with _silence():
-            lm = EngineLM(None, context.checkpoint)
-            loaded = _load(task, context, chat=lm.chats)
+            prompter = Prompter(context.checkpoint)
+            loaded = _load(task, context, chat=prompter.chat is not None)
             first = next(iter(loaded.leaves.values()))
-            _build(lm, first, loaded, limit=1)
-        instance = first.instances[0]
-        text = str(instance.args[0])
-        return [Preview(side="chat", text=text, token_ids=tuple(lm.tok_encode(text)))]
+            _build(prompter, first, loaded, limit=1)
+        return [chat_example(prompter, str(first.instances[0].args[0]))]
 
 
-def _load(task: Task, context: Context, *, chat: bool) -> LoadedTasks:
+def _load(task: LmEvalTask, context: Context, *, chat: bool) -> LoadedTasks:
     if task.source is not None:
         from evalsuite.kinds.lm_eval.tasks import load_source
 
@@ -98,15 +95,15 @@ def _load(task: Task, context: Context, *, chat: bool) -> LoadedTasks:
             task.source if chat else task.base_source or task.source,
             tokenizer=context.checkpoint.path,
             data_root=context.data_root,
-            shots=context.shots,
+            shots=task.shots,
             seed=context.seed,
         )
     from evalsuite.kinds.lm_eval.own_data import load_own
 
-    return load_own(task, chat=chat, shots=context.shots, seed=context.seed)
+    return load_own(task, chat=chat, shots=task.shots, seed=context.seed)
 
 
-def _run(lm: EngineLM, loaded: LoadedTasks, context: Context) -> dict[str, Any]:
+def _run(lm: EngineLM, loaded: LoadedTasks, context: Context, *, chat: bool) -> dict[str, Any]:
     import numpy as np
     from lm_eval.evaluator import evaluate
 
@@ -118,22 +115,23 @@ def _run(lm: EngineLM, loaded: LoadedTasks, context: Context) -> dict[str, Any]:
             loaded.tasks,
             limit=context.limit,
             bootstrap_iters=BOOTSTRAP,
-            apply_chat_template=lm.chats,
-            fewshot_as_multiturn=lm.chats and loaded.multiturn,
+            apply_chat_template=chat,
+            fewshot_as_multiturn=chat and loaded.multiturn,
         )
     if results is None:
         raise EngineError(f"lm-eval gave no result for {loaded.name}")
     return results
 
 
-def _build(lm: EngineLM, task: Any, loaded: LoadedTasks, limit: int) -> None:
+def _build(prompter: Prompter, task: Any, loaded: LoadedTasks, limit: int) -> None:
+    chat = prompter.chat is not None
     with _template_errors(loaded.name):
         task.build_all_requests(
             limit=limit,
-            apply_chat_template=lm.chats,
-            fewshot_as_multiturn=lm.chats and loaded.multiturn,
-            chat_template=lm.apply_chat_template if lm.chats else None,
-            tokenizer_name=lm.tokenizer_name if lm.chats else "",
+            apply_chat_template=chat,
+            fewshot_as_multiturn=chat and loaded.multiturn,
+            chat_template=prompter.render if chat else None,
+            tokenizer_name=prompter.name if chat else "",
         )
 
 
@@ -175,7 +173,7 @@ def _prepare_environment(context: Context) -> None:
 
 
 def _details(
-    lm: EngineLM, loaded: LoadedTasks, prompt: str, results: dict[str, Any]
+    lm: EngineLM, prompter: Prompter, loaded: LoadedTasks, prompt: str, results: dict[str, Any]
 ) -> dict[str, Any]:
     # Examples inside the message are none to lm-eval; the shipped files state their number.
     stated = {
@@ -184,8 +182,8 @@ def _details(
         if "shots" in (metadata := task.get_config("metadata") or {})
     }
     return {
-        "rendered": {"chat": {"text": prompt, "token_ids": lm.tok_encode(prompt)[:64]}},
-        "chat_template": lm.chats,
+        "rendered": kept(chat_example(prompter, prompt)),
+        "chat_template": prompter.chat is not None,
         "generation": lm.settings,
         "shots": results.get("n-shot", {}) | stated,
         "versions": {name: str(version) for name, version in results["versions"].items()},

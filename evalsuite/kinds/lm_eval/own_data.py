@@ -14,11 +14,11 @@ from lm_eval.api.task import ConfigurableTask
 
 from evalsuite.data import files_info, groups_of, read_rows, require_columns
 from evalsuite.errors import DataError, EngineError, UsageError
+from evalsuite.kinds.lm_eval.expressions import Texts, read_as, render_all
 from evalsuite.kinds.lm_eval.grit.rows import GROUP
+from evalsuite.kinds.lm_eval.task import LmEvalTask
 from evalsuite.kinds.lm_eval.tasks import LoadedTasks
 from evalsuite.kinds.shared import answers
-from evalsuite.registry.expressions import Texts, read_as, render_all
-from evalsuite.registry.models import COLUMNS, Task
 from evalsuite.sandbox.sandbox import Sandbox, require_sandbox
 
 Row = Mapping[str, Any]
@@ -32,7 +32,7 @@ MEAN_METRICS = {
 }
 
 
-def load_own(task: Task, *, chat: bool, shots: int | None, seed: int) -> LoadedTasks:
+def load_own(task: LmEvalTask, *, chat: bool, shots: int | None, seed: int) -> LoadedTasks:
     """Build the lm-eval task of an own-data task.
 
     Args:
@@ -74,11 +74,10 @@ def load_own(task: Task, *, chat: bool, shots: int | None, seed: int) -> LoadedT
     )
 
 
-def _rows(task: Task, role: str, path: Path) -> list[dict[str, Any]]:
+def _rows(task: LmEvalTask, role: str, path: Path) -> list[dict[str, Any]]:
     """Rows of one file, with the standard column names added."""
     rows = read_rows(path)
-    columns = COLUMNS.get(task.type or "", {}).get(role, ())
-    require_columns(rows, columns, task.columns, path)
+    require_columns(rows, task.required_columns(role), task.columns, path)
     named = read_as(task, rows)
     if role == "test" and (groups := groups_of(rows, task.columns, path)):
         named = [row | {GROUP: group} for row, group in zip(named, groups, strict=True)]
@@ -142,7 +141,7 @@ class RowsTask(ConfigurableTask):  # type: ignore[misc]
         return {"ready": self._texts.text(field, doc)}, "{{ ready }}"
 
 
-def _data_set(task: Task, rows: Sequence[dict[str, Any]]) -> Dataset:
+def _data_set(task: LmEvalTask, rows: Sequence[dict[str, Any]]) -> Dataset:
     try:
         return Dataset.from_list(list(rows))
     except (ValueError, TypeError) as error:
@@ -150,7 +149,7 @@ def _data_set(task: Task, rows: Sequence[dict[str, Any]]) -> Dataset:
 
 
 def _build(
-    task: Task, config: dict[str, Any], sets: Mapping[str, Dataset], texts: Texts
+    task: LmEvalTask, config: dict[str, Any], sets: Mapping[str, Dataset], texts: Texts
 ) -> RowsTask:
     try:
         return RowsTask(config, sets, texts)
@@ -158,7 +157,7 @@ def _build(
         raise UsageError(f"task {task.name}: {error}", "check the task file") from error
 
 
-def _config(task: Task, chat: bool, texts: Texts) -> dict[str, Any]:
+def _config(task: LmEvalTask, chat: bool, texts: Texts) -> dict[str, Any]:
     common = {"task": task.name, "test_split": "test", "fewshot_delimiter": "\n\n"}
     if task.type == "multiple_choice":
         return common | _multiple_choice(task, chat)
@@ -167,7 +166,7 @@ def _config(task: Task, chat: bool, texts: Texts) -> dict[str, Any]:
     return common | _generate(task, texts)
 
 
-def _multiple_choice(task: Task, chat: bool) -> dict[str, Any]:
+def _multiple_choice(task: LmEvalTask, chat: bool) -> dict[str, Any]:
     asked: dict[str, Any] = {"doc_to_text": task.prompt, "gen_prefix": task.answer_prefix}
     if task.answer_prefix and not chat:
         # lm-eval joins the two by the delimiter that choices need, a space.
@@ -183,7 +182,7 @@ def _multiple_choice(task: Task, chat: bool) -> dict[str, Any]:
     }
 
 
-def _more(task: Task) -> dict[str, str]:
+def _more(task: LmEvalTask) -> dict[str, str]:
     """Templates that are not in the task file as they are."""
     if task.type == "code":
         return {"header": HEADER}
@@ -192,7 +191,7 @@ def _more(task: Task) -> dict[str, str]:
     return {}
 
 
-def _generate(task: Task, texts: Texts) -> dict[str, Any]:
+def _generate(task: LmEvalTask, texts: Texts) -> dict[str, Any]:
     assert task.target is not None
     return {
         "output_type": "generate_until",
@@ -207,7 +206,7 @@ def _generate(task: Task, texts: Texts) -> dict[str, Any]:
     }
 
 
-def _code(task: Task, chat: bool) -> dict[str, Any]:
+def _code(task: LmEvalTask, chat: bool) -> dict[str, Any]:
     """A chat model is asked, and made to begin with the header; a base model goes on from it."""
     header = _stripped_prompt
     asked = {"doc_to_text": task.prompt or _instruction, "gen_prefix": HEADER}
@@ -240,7 +239,7 @@ def _instruction(row: Row) -> str:
     return str(row.get("instruction") or row["prompt"])
 
 
-def _decoding(task: Task, stop: Sequence[str]) -> dict[str, Any]:
+def _decoding(task: LmEvalTask, stop: Sequence[str]) -> dict[str, Any]:
     decoding = task.generation
     metrics = MEAN_METRICS[task.type or ""]
     return {
@@ -267,7 +266,7 @@ def _mean(metric: str) -> dict[str, Any]:
     return {"metric": metric, "aggregation": "mean", "higher_is_better": better}
 
 
-def _shots(task: Task, texts: Texts) -> dict[str, Any]:
+def _shots(task: LmEvalTask, texts: Texts) -> dict[str, Any]:
     """How the answers of few-shot examples are shown."""
     if task.shot_target is not None:
         return {"doc_to_target": _Rendered(task.shot_target, texts)}
@@ -309,7 +308,7 @@ class GenerationScorer:
         texts: What its templates make of its rows.
     """
 
-    task: Task
+    task: LmEvalTask
     texts: Texts
 
     def extract(self, response: str) -> str | None:

@@ -10,9 +10,10 @@ from typing import Any, Protocol, runtime_checkable
 
 from evalsuite.errors import EngineError, UsageError, did_you_mean
 from evalsuite.kinds.lm_eval.grit.rows import GROUP, ID
+from evalsuite.kinds.lm_eval.task import MAIN_METRIC, LmEvalTask
 from evalsuite.kinds.lm_eval.tasks import LoadedTasks
-from evalsuite.registry.models import MAIN_METRIC, Task
 from evalsuite.results.suspicions import UNPARSED_SHARE
+from evalsuite.schema import Estimator
 from evalsuite.stats import mean_with_error
 
 Metrics = Mapping[str, Any]
@@ -45,6 +46,7 @@ class Summary:
 
     main_metric: str
     score: float
+    estimator: Estimator
     stderr: float | None
     n: int
     percent: bool
@@ -57,7 +59,7 @@ class Summary:
     """Whether the score is an unweighted mean over the tasks of a group."""
 
 
-def summarise(task: Task, loaded: LoadedTasks, results: Mapping[str, Any]) -> Summary:
+def summarise(task: LmEvalTask, loaded: LoadedTasks, results: Mapping[str, Any]) -> Summary:
     """Reduce lm-eval's result to one score.
 
     The score of a group is the group's own aggregate; of a group or tag without one, the mean
@@ -74,7 +76,7 @@ def summarise(task: Task, loaded: LoadedTasks, results: Mapping[str, Any]) -> Su
     """
     table: Mapping[str, Metrics] = {**results["results"], **results.get("groups", {})}
     leaves = list(loaded.leaves)
-    wanted = task.main_metric or MAIN_METRIC.get(task.type or "")
+    wanted = task.main_metric or (MAIN_METRIC[task.type] if task.type else None)
     mains = {name: main_key(table[name], wanted, name) for name in leaves}
     score, stderr, key = _score(loaded.name, table, mains, wanted)
     if not math.isfinite(score):
@@ -87,6 +89,8 @@ def summarise(task: Task, loaded: LoadedTasks, results: Mapping[str, Any]) -> Su
     return Summary(
         main_metric=_shown(key),
         score=score,
+        # Corpus metrics (BLEU, perplexity) have no score for each sample.
+        estimator="other" if any(row["score"] is None for row in samples) else "mean",
         stderr=stderr,
         n=sum(results["n-samples"][name]["effective"] for name in leaves),
         percent=key.partition(",")[0] not in NOT_FRACTIONS,

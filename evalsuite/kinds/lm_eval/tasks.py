@@ -15,7 +15,7 @@ from lm_eval.tasks._index import Entry, Kind
 from lm_eval.tasks._yaml_loader import load_yaml
 
 from evalsuite.data import converted_folder, dataset_folder, hub_info, local_info, rows_hash
-from evalsuite.errors import DataError, TaskSkipped, UsageError
+from evalsuite.errors import DataError, TaskSkipped, UsageError, first_line
 from evalsuite.kinds.lm_eval.names import IndexEntry, find, load_index, shipped_index
 from evalsuite.schema import DataInfo
 
@@ -72,10 +72,12 @@ def load_source(
     try:
         built = factory.build(registry[wanted.name], overrides=None, registry=registry)
     except (OSError, ValueError) as error:
-        raise DataError(f"the data of lm_eval:{name} cannot be loaded: {_first(error)}") from error
+        raise DataError(
+            f"the data of lm_eval:{name} cannot be loaded: {first_line(error)}"
+        ) from error
     except ImportError as error:
         raise UsageError(
-            f"lm_eval:{name} needs a package that is not installed: {_first(error)}",
+            f"lm_eval:{name} needs a package that is not installed: {first_line(error)}",
             "install it beside evalsuite",
         ) from error
     items = built if isinstance(built, list) else [built]
@@ -94,10 +96,6 @@ def load_source(
 
 def _entry(known: IndexEntry) -> Entry:
     return Entry(name=known.name, kind=Kind[known.kind], yaml_path=known.path, tags=set(known.tags))
-
-
-def _first(error: BaseException) -> str:
-    return (str(error).strip() or repr(error)).splitlines()[0]
 
 
 @dataclass

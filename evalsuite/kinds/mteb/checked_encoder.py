@@ -18,7 +18,9 @@ SAMPLE: Final = 512
 
 
 class WatchedEncoder:
-    """Passes everything on, and keeps the vectors of the first different texts of each prefix.
+    """Passes everything on, and remembers what shows that vectors are useless.
+
+    It keeps the vectors of the first different texts of each prefix, and counts those of zeros.
 
     Args:
         inner: Computes the vectors.
@@ -27,6 +29,9 @@ class WatchedEncoder:
     def __init__(self, inner: Encoder) -> None:
         self._inner = inner
         self._seen: dict[str, dict[str, Vectors]] = {}
+        self._vectors = 0
+        self._zeros = 0
+        self._first_zero = ""
 
     @property
     def version(self) -> str:
@@ -42,6 +47,7 @@ class WatchedEncoder:
         self, texts: Sequence[str], prefix: str = "", progress: Progress | None = None
     ) -> Vectors:
         vectors = self._inner.encode(texts, prefix, progress)
+        self._count_zeros(texts, vectors)
         seen = self._seen.setdefault(prefix, {})
         for text, vector in zip(texts, vectors, strict=True):
             if len(seen) >= SAMPLE:
@@ -52,7 +58,7 @@ class WatchedEncoder:
 
     def suspicions(self) -> tuple[Suspicion, ...]:
         """What the vectors so far give reason to suspect."""
-        return tuple(
+        alike = tuple(
             one
             for prefix, seen in self._seen.items()
             if seen
@@ -60,6 +66,30 @@ class WatchedEncoder:
                 np.stack(list(seen.values())),
                 f"texts behind {prefix.strip()[:40]!r}" if prefix.strip() else "texts",
             )
+        )
+        return (*alike, *self._zero_vectors())
+
+    def _count_zeros(self, texts: Sequence[str], vectors: Vectors) -> None:
+        zeros = np.flatnonzero(~vectors.any(axis=1))
+        if len(zeros) and not self._zeros:
+            self._first_zero = texts[int(zeros[0])]
+        self._vectors += len(vectors)
+        self._zeros += len(zeros)
+
+    def _zero_vectors(self) -> tuple[Suspicion, ...]:
+        """Whether texts got a vector without a direction.
+
+        Such a vector has no cosine. mteb counts it as 0.5 for pairs of texts and as 0 elsewhere.
+        """
+        if not self._zeros:
+            return ()
+        return (
+            Suspicion(
+                code="zero-embeddings",
+                what=f"{self._zeros:,} of {self._vectors:,} vectors are all zeros, "
+                f"the first of {self._first_zero[:40]!r}",
+                next_step="check the checkpoint's weights, tokenizer and pooling (--pooling)",
+            ),
         )
 
 

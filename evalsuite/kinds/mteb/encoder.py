@@ -20,7 +20,7 @@ from mteb.types import PromptType
 from evalsuite.checkpoint.models import Checkpoint, EmbeddingProtocol
 from evalsuite.engines.protocols import Encoder, Vectors
 from evalsuite.errors import CheckpointError
-from evalsuite.registry.models import Instruction
+from evalsuite.kinds.task import Instruction
 from evalsuite.results.suspicions import refused
 
 _ALIKE = 1e-6

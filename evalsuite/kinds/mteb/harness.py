@@ -15,9 +15,12 @@ from evalsuite.engines.protocols import Encoder, Rendered
 from evalsuite.errors import EngineError, UsageError, did_you_mean
 from evalsuite.kinds.base import Context, Evaluation, Preview
 from evalsuite.kinds.mteb.checked_encoder import WatchedEncoder, check_rendered
-from evalsuite.registry.models import MAIN_METRIC, Task
+from evalsuite.kinds.mteb.task import MAIN_METRIC, OwnEmbeddingTask
+from evalsuite.schema import LEADERBOARD_METRIC
 
 if TYPE_CHECKING:
+    from mteb.types import PromptType
+
     from evalsuite.kinds.mteb.encoder import MtebEncoder
     from evalsuite.kinds.mteb.retrieval import MtebSearch
     from evalsuite.kinds.mteb.tasks import Prepared
@@ -32,13 +35,14 @@ _ALIASES = {("reranking", "map"): "map_at_1000"}
 class MtebHarness:
     """Adapter for embedding tasks: mteb's tasks by name, and tasks on one's own files."""
 
-    def evaluate(self, task: Task, encoder: Encoder, context: Context) -> Evaluation:
+    def evaluate(self, task: OwnEmbeddingTask, encoder: Encoder, context: Context) -> Evaluation:
         """Evaluate one task.
 
         See :func:`evalsuite.kinds.mteb.tasks.prepare` for what ``context.limit`` keeps and
         :func:`evalsuite.kinds.mteb.encoder.resolve_prompt` for the instruction of each side.
-        The score is mteb's mean over the evaluated subsets of one split. Metrics are mteb's,
-        without those about abstention (``nauc_…``, kept in ``raw``).
+        The score is mteb's: the mean over all subsets of all evaluation splits, or over the part
+        of them that the task file chooses, which a warning then says. Metrics are mteb's, without
+        those about abstention (``nauc_…``, kept in ``raw``).
 
         Raises:
             UsageError: For a task, subset, split or metric that does not exist.
@@ -60,35 +64,38 @@ class MtebHarness:
                     context.progress(done, total, "texts")
 
             prepared = prepare(task, context.data_root, context.limit, context.seed)
-            check_rendered(encoder, context.checkpoint, _rendered(prepared, encoder, context))
+            rendered = _rendered(task, prepared, encoder, context)
+            check_rendered(encoder, context.checkpoint, rendered)
             model = _model(watched, prepared, context, report)
             result, predictions = _run(model, prepared, context.workdir / "predictions")
-            scores = result["scores"][prepared.split]
-            metric = _main_metric(task, prepared.task.metadata.main_score, scores[0])
-            part = collect(prepared, predictions, scores, metric)
-            details = _details(prepared, encoder, context)
-        if not math.isfinite(part.score):
+            scores = result["scores"]
+            of_parts = [row for rows in scores.values() for row in rows]
+            metric = _main_metric(task, prepared.task.metadata.main_score, of_parts[0])
+            outcome = collect(prepared, predictions, scores, metric)
+            details = _details(task, prepared, encoder, context)
+        if not math.isfinite(outcome.score):
             raise EngineError(
                 f"{metric} of {task.name} is not a number: too few test items, or useless vectors",
                 "raise --limit, or look at the checkpoint",
             )
         return Evaluation(
             main_metric=metric,
-            score=part.score,
-            stderr=part.stderr,
-            n=part.n,
-            metrics={**_metrics(scores), metric: part.score},
-            samples=part.rows,
+            score=outcome.score,
+            estimator=outcome.estimator,
+            stderr=outcome.stderr,
+            n=outcome.n,
+            metrics={**_metrics(of_parts), metric: outcome.score},
+            samples=outcome.rows,
             data=prepared.data,
             raw=_plain(result),
             details=details,
-            warnings=part.warnings,
+            warnings=(*_part_of(prepared), *outcome.warnings),
             suspicions=watched.suspicions(),
             engine_seconds=sharded.seconds,
             load_seconds=prepared.load_seconds,
         )
 
-    def preview(self, task: Task, encoder: Encoder, context: Context) -> list[Preview]:
+    def preview(self, task: OwnEmbeddingTask, encoder: Encoder, context: Context) -> list[Preview]:
         """Render the first test item of each side; loads the data, embeds nothing."""
         from evalsuite.kinds.mteb.encoder import quiet
 
@@ -96,45 +103,65 @@ class MtebHarness:
             from evalsuite.kinds.mteb.tasks import prepare
 
             prepared = prepare(task, context.data_root, context.limit, context.seed)
-            return _show(prepared, encoder, context)
+            return _show(task, prepared, encoder, context)
 
 
-def _show(prepared: Prepared, encoder: Encoder, context: Context) -> list[Preview]:
+def _show(
+    task: OwnEmbeddingTask, prepared: Prepared, encoder: Encoder, context: Context
+) -> list[Preview]:
     """The first test item of each side as the model is given it."""
     from evalsuite.kinds.mteb.encoder import side_of
-    from evalsuite.kinds.mteb.tasks import first_texts
 
     prompts, shown = _prompts(prepared, context), []
-    for side, text in first_texts(prepared):
+    for side, text in _first_texts(task, prepared):
         example = encoder.render(text, prompts(side).prefix)
         ids = example.token_ids[:TOKENS_SHOWN]
         shown.append(Preview(side=side_of(side), text=example.text, token_ids=ids))
     return shown
 
 
-def _rendered(prepared: Prepared, encoder: Encoder, context: Context) -> list[Rendered]:
+def _rendered(
+    task: OwnEmbeddingTask, prepared: Prepared, encoder: Encoder, context: Context
+) -> list[Rendered]:
     """The first test item of each side, with all of its token ids."""
-    from evalsuite.kinds.mteb.tasks import first_texts
-
     prompts = _prompts(prepared, context)
-    return [encoder.render(text, prompts(side).prefix) for side, text in first_texts(prepared)]
+    firsts = _first_texts(task, prepared)
+    return [encoder.render(text, prompts(side).prefix) for side, text in firsts]
 
 
-def _details(prepared: Prepared, encoder: Encoder, context: Context) -> dict[str, Any]:
+def _first_texts(task: OwnEmbeddingTask, prepared: Prepared) -> list[tuple[PromptType | None, str]]:
+    from evalsuite.kinds.mteb.tasks import first_texts, readable
+
+    return readable(task, lambda: first_texts(prepared))
+
+
+def _details(
+    task: OwnEmbeddingTask, prepared: Prepared, encoder: Encoder, context: Context
+) -> dict[str, Any]:
     from evalsuite.kinds.mteb.encoder import side_of
-    from evalsuite.kinds.mteb.tasks import first_texts
 
-    prompts = _prompts(prepared, context)
-    return {
+    prompts, scope = _prompts(prepared, context), prepared.scope
+    details: dict[str, Any] = {
         "rendered": {
             example.side: {"text": example.text, "token_ids": list(example.token_ids)}
-            for example in _show(prepared, encoder, context)
+            for example in _show(task, prepared, encoder, context)
         },
         "instruction": {
-            side_of(side): prompts(side).instruction for side, _ in first_texts(prepared)
+            side_of(side): prompts(side).instruction for side, _ in _first_texts(task, prepared)
         },
-        "leaderboard_metric": prepared.task.metadata.main_score,
+        LEADERBOARD_METRIC: prepared.task.metadata.main_score,
     }
+    if len(scope.splits) > 1:
+        details["splits"] = list(scope.splits)
+    if not scope.is_whole:
+        details["parts"] = {"scored": scope.count, "of": scope.of}
+    return details
+
+
+def _part_of(prepared: Prepared) -> tuple[str, ...]:
+    """That a part of mteb's task was scored, and how much of it."""
+    words = prepared.scope.words
+    return (f"a part of mteb's task: {words}",) if words else ()
 
 
 def _prompts(prepared: Prepared, context: Context) -> Any:
@@ -172,21 +199,24 @@ def _run(
 
     shutil.rmtree(folder, ignore_errors=True)
     started = time.monotonic()
-    scores = prepared.task.evaluate(
-        model,
-        prepared.split,
-        encode_kwargs={"batch_size": LOADER_BATCH, "show_progress_bar": False},
-        prediction_folder=folder,
-    )
+    scores = {
+        split: prepared.task.evaluate(
+            model,
+            split,
+            encode_kwargs={"batch_size": LOADER_BATCH, "show_progress_bar": False},
+            prediction_folder=folder,
+        )
+        for split in prepared.scope.splits
+    }
     result = TaskResult.from_task_results(
-        prepared.task, {prepared.split: scores}, evaluation_time=time.monotonic() - started
+        prepared.task, scores, evaluation_time=time.monotonic() - started
     )
-    with (folder / prepared.task.prediction_file_name).open(encoding="utf-8") as stream:
-        predictions = json.load(stream)
+    kept = folder / prepared.task.prediction_file_name
+    predictions = json.loads(kept.read_bytes()) if kept.exists() else {}
     return result.to_dict(), predictions
 
 
-def _main_metric(task: Task, default: str, scores: Mapping[str, Any]) -> str:
+def _main_metric(task: OwnEmbeddingTask, default: str, scores: Mapping[str, Any]) -> str:
     wanted = task.main_metric or (MAIN_METRIC[task.type] if task.type else default)
     metric = _ALIASES.get((task.type or "", wanted), wanted)
     if not isinstance(scores.get(metric), (int, float)):
@@ -201,7 +231,7 @@ def _is_metric(name: str, value: object) -> bool:
 
 
 def _metrics(scores: list[dict[str, Any]]) -> dict[str, float]:
-    """Means over subsets of the metrics that all of them have."""
+    """Means over parts of the metrics that all of them have."""
     names = [name for name, value in scores[0].items() if _is_metric(name, value)]
     shared = [n for n in names if all(_is_metric(n, row.get(n)) for row in scores)]
     return {name: sum(float(row[name]) for row in scores) / len(scores) for name in shared}

@@ -8,7 +8,6 @@ content that it was made from. The folder of all of them is bounded, and may be 
 from __future__ import annotations
 
 import os
-import tempfile
 from array import array
 from collections.abc import Iterator, Mapping
 from itertools import islice
@@ -19,10 +18,11 @@ import numpy as np
 from datasets import Dataset
 
 from evalsuite.data import hash_file, require_in_row, stream_rows
-from evalsuite.engines.vectors.files import trim
+from evalsuite.engines.vectors.vector_files import trim
 from evalsuite.errors import DataError
+from evalsuite.files import replacing
+from evalsuite.kinds.mteb.task import COLUMNS
 from evalsuite.paths import cache_dir
-from evalsuite.registry.models import COLUMNS
 from evalsuite.schema import digest
 
 LAYOUT: Final = 1
@@ -59,18 +59,10 @@ def read_corpus(path: Path, mapping: Mapping[str, str]) -> Dataset:
         if target.is_file():
             os.utime(target)
             return Dataset.from_file(str(target))
-        target.parent.mkdir(parents=True, exist_ok=True)
-        # Of two runs at once each writes its own, and either may come last.
-        handle, name = tempfile.mkstemp(dir=target.parent, suffix=".tmp")
-        os.close(handle)
-        part = Path(name)
-        try:
+        with replacing(target, sync=True) as part:
             _write(part, path, mapping)
             if hash_file(path) != content:
                 raise DataError(f"{path}: changed while it was read", "start again")
-            part.replace(target)
-        finally:
-            part.unlink(missing_ok=True)
         corpus = Dataset.from_file(str(target))
         trim(root, LIMIT)  # what is mapped already stays readable
     except OSError as error:
@@ -88,14 +80,11 @@ def _write(target: Path, path: Path, mapping: Mapping[str, str]) -> None:
     # Of a million ids, a set would take a hundred bytes each.
     hashes = array("q")
     documents = _documents(path, mapping)
-    with target.open("wb") as stream:
-        with pa.ipc.new_stream(stream, schema) as writer:
-            while batch := list(islice(documents, _BATCH)):
-                hashes.extend(hash(document[0]) for document in batch)
-                columns = [pa.array(column, pa.string()) for column in zip(*batch, strict=True)]
-                writer.write_batch(pa.record_batch(columns, schema=schema))
-        stream.flush()
-        os.fsync(stream.fileno())
+    with target.open("wb") as stream, pa.ipc.new_stream(stream, schema) as writer:
+        while batch := list(islice(documents, _BATCH)):
+            hashes.extend(hash(document[0]) for document in batch)
+            columns = [pa.array(column, pa.string()) for column in zip(*batch, strict=True)]
+            writer.write_batch(pa.record_batch(columns, schema=schema))
     _check_ids(target, np.frombuffer(hashes, dtype=np.int64), path)
 
 

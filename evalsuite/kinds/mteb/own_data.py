@@ -26,7 +26,7 @@ from evalsuite.data import groups_of, read_rows, require_columns
 from evalsuite.errors import DataError
 from evalsuite.kinds.mteb.own_corpus import read_corpus
 from evalsuite.kinds.mteb.speed import InMemoryLabels
-from evalsuite.registry.models import COLUMNS, Task
+from evalsuite.kinds.mteb.task import COLUMNS, OwnEmbeddingTask
 from evalsuite.search.corpus import Corpus
 
 Row = dict[str, Any]
@@ -129,7 +129,7 @@ class OwnSummarization(_InMemory, AbsTaskSummarization):  # type: ignore[misc]
     """Rank correlation, per text, of machine summaries' similarity to human ones."""
 
 
-def build_own_task(task: Task, seed: int) -> Any:
+def build_own_task(task: OwnEmbeddingTask, seed: int) -> Any:
     """Build the mteb task of an own-data task.
 
     Args:
@@ -154,7 +154,7 @@ def build_own_task(task: Task, seed: int) -> Any:
     return _BUILDERS[task.type](task, tables, seed)
 
 
-def own_groups(task: Task) -> dict[str, str]:
+def own_groups(task: OwnEmbeddingTask) -> dict[str, str]:
     """What the items of an own-data task belong to: item → value of its column ``group``.
 
     Items are the test rows by number, for retrieval the queries by id.
@@ -180,7 +180,7 @@ def _read_table(path: Path, columns: Sequence[str], mapping: dict[str, str]) -> 
     return Table(path, [{names.get(key, key): row[key] for key in row} for row in rows])
 
 
-def _metadata(task: Task, kind: str, main_score: str) -> TaskMetadata:
+def _metadata(task: OwnEmbeddingTask, kind: str, main_score: str) -> TaskMetadata:
     return TaskMetadata(
         name=task.name,
         description=task.description or task.name,
@@ -194,7 +194,7 @@ def _metadata(task: Task, kind: str, main_score: str) -> TaskMetadata:
     )
 
 
-def _classification(task: Task, tables: dict[str, Table], seed: int) -> Any:
+def _classification(task: OwnEmbeddingTask, tables: dict[str, Table], seed: int) -> Any:
     train, test = tables["train"], tables["test"]
     for table in (train, test):
         for index, row in enumerate(table.rows):
@@ -221,7 +221,7 @@ def _classification(task: Task, tables: dict[str, Table], seed: int) -> Any:
     )
 
 
-def _clustering(task: Task, tables: dict[str, Table], seed: int) -> Any:
+def _clustering(task: OwnEmbeddingTask, tables: dict[str, Table], seed: int) -> Any:
     table = tables["test"]
     texts = table.text_lists("texts")
     numbered: list[list[int]] = []
@@ -239,7 +239,7 @@ def _clustering(task: Task, tables: dict[str, Table], seed: int) -> Any:
     )
 
 
-def _pairs(task: Task, tables: dict[str, Table], seed: int) -> Any:
+def _pairs(task: OwnEmbeddingTask, tables: dict[str, Table], seed: int) -> Any:
     table = tables["test"]
     labels = [row["label"] for row in table.rows]
     for index, label in enumerate(labels):
@@ -256,7 +256,7 @@ def _pairs(task: Task, tables: dict[str, Table], seed: int) -> Any:
     return OwnPairClassification(_metadata(task, "PairClassification", "cosine_ap"), data, seed)
 
 
-def _sts(task: Task, tables: dict[str, Table], seed: int) -> Any:
+def _sts(task: OwnEmbeddingTask, tables: dict[str, Table], seed: int) -> Any:
     table = tables["test"]
     scores = table.numbers("score")
     if len(set(scores)) < 2:
@@ -272,7 +272,7 @@ def _sts(task: Task, tables: dict[str, Table], seed: int) -> Any:
     return built
 
 
-def _summarization(task: Task, tables: dict[str, Table], seed: int) -> Any:
+def _summarization(task: OwnEmbeddingTask, tables: dict[str, Table], seed: int) -> Any:
     table = tables["test"]
     machine, relevance = table.text_lists("machine_summaries"), table.number_lists("relevance")
     for index, (summaries, scores) in enumerate(zip(machine, relevance, strict=True)):
@@ -297,7 +297,7 @@ def _summarization(task: Task, tables: dict[str, Table], seed: int) -> Any:
     return built
 
 
-def _retrieval(task: Task, tables: dict[str, Table], seed: int) -> Any:
+def _retrieval(task: OwnEmbeddingTask, tables: dict[str, Table], seed: int) -> Any:
     assert task.data is not None
     path = task.data["corpus"]
     corpus = read_corpus(path, task.columns)
@@ -328,7 +328,7 @@ def _retrieval(task: Task, tables: dict[str, Table], seed: int) -> Any:
     return OwnRetrieval(metadata, {"default": {"test": data}}, seed)
 
 
-def _reranking(task: Task, tables: dict[str, Table], seed: int) -> Any:
+def _reranking(task: OwnEmbeddingTask, tables: dict[str, Table], seed: int) -> Any:
     """Candidates are ranked by similarity; equal ones in the order that favours negatives.
 
     trec_eval breaks ties by descending id, so ids of negatives (``…-n…``) go before those of
@@ -361,7 +361,7 @@ def _reranking(task: Task, tables: dict[str, Table], seed: int) -> Any:
     return OwnRetrieval(metadata, {"default": {"test": data}}, seed)
 
 
-_BUILDERS: dict[str, Callable[[Task, dict[str, Table], int], Any]] = {
+_BUILDERS: dict[str, Callable[[OwnEmbeddingTask, dict[str, Table], int], Any]] = {
     "classification": _classification,
     "clustering": _clustering,
     "pair_classification": _pairs,

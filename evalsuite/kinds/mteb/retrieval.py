@@ -13,8 +13,9 @@ from evalsuite.checkpoint.models import Checkpoint
 from evalsuite.engines.protocols import Encoder, Vectors
 from evalsuite.errors import DataError
 from evalsuite.kinds.mteb.encoder import LOADER_BATCH, Prompt, check_not_collapsed, model_meta
-from evalsuite.search.corpus import Corpus, Rows
+from evalsuite.search.corpus import Corpus
 from evalsuite.search.exact import rank, search
+from evalsuite.search.topk import Rows
 
 
 class MtebSearch:

@@ -7,16 +7,21 @@ retrieval metrics to five decimals and keeps no row.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from mteb._evaluators.retrieval_metrics import calculate_retrieval_scores
 from mteb._evaluators.text.summarization_evaluator import DeprecatedSummarizationEvaluator
+from mteb.abstasks.multilabel_classification import AbsTaskMultilabelClassification
 from mteb.abstasks.retrieval import AbsTaskRetrieval
+from mteb.abstasks.text.bitext_mining import AbsTaskBitextMining
 
-from evalsuite.kinds.mteb.tasks import Prepared, split_of
+from evalsuite.kinds.mteb.limits import is_parallel
+from evalsuite.kinds.mteb.tasks import Part, Prepared
+from evalsuite.schema import Estimator
 from evalsuite.stats import average_precision_se, mean_se, mean_with_error, spearman_se
 
 Row = dict[str, Any]
@@ -28,32 +33,38 @@ SUBQUERIES = "max_over_subqueries_"
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
-    """What one subset gave."""
+class Outcome:
+    """What one part of a task gave, or all of them."""
 
     rows: list[Row]
     score: float
     stderr: float | None
     n: int
     warnings: tuple[str, ...] = ()
+    estimator: Estimator = "other"
 
 
 @dataclass(frozen=True, slots=True)
 class _Input:
     prepared: Prepared
-    subset: str
+    part: Part
     predictions: Any
+    """What mteb predicted for the part."""
     scores: Mapping[str, Any]
-    """mteb's scores of the subset."""
+    """mteb's scores of the part."""
     metric: str
 
     @property
     def data(self) -> Any:
-        return split_of(self.prepared.task, self.subset, self.prepared.split)
+        return self.prepared.rows(self.part)
 
     @property
     def ids(self) -> list[str]:
-        return self.prepared.ids[self.subset]
+        return [self.name(number) for number in self.part.ids]
+
+    def name(self, item: str) -> str:
+        """The id of an item among the items of all parts."""
+        return f"{self.part.name}/{item}" if len(self.prepared.parts) > 1 else item
 
     @property
     def mteb_score(self) -> float:
@@ -61,59 +72,104 @@ class _Input:
 
 
 def collect(
-    prepared: Prepared, predictions: Mapping[str, Any], scores: list[Row], metric: str
-) -> Part:
-    """Join the rows of all subsets.
+    prepared: Prepared,
+    predictions: Mapping[str, Any],
+    scores: Mapping[str, Sequence[Row]],
+    metric: str,
+) -> Outcome:
+    """Join the rows of all parts.
 
     Args:
         prepared: The task that was evaluated.
         predictions: mteb's prediction file: subset → split → predictions.
-        scores: mteb's scores of the split, one mapping a subset with key ``hf_subset``.
+        scores: mteb's scores: split → one mapping a subset with key ``hf_subset``.
         metric: The main metric.
 
     Returns:
-        Rows of all subsets with the key ``subset``; the score as mteb's mean over subsets, its
-        standard error (subsets are independent) and the number of items.
+        Rows of all parts; the key ``subset`` names the part. The score is mteb's mean over the
+        parts; with its standard error (parts are independent) and the number of items.
     """
-    by_subset = {str(row["hf_subset"]): row for row in scores}
-    parts = []
-    for subset in prepared.subsets:
-        found = predictions.get(subset, {}).get(prepared.split)
-        source = _Input(prepared, subset, found, by_subset[subset], metric)
-        parts.append(_collector(prepared.task)(source))
+    found = {(split, str(row["hf_subset"])): row for split in scores for row in scores[split]}
+    outcomes = []
+    for part in prepared.parts:
+        predicted = _predicted(prepared.task, predictions, part)
+        source = _Input(prepared, part, predicted, found[part.split, part.subset], metric)
+        outcomes.append(_collector(source)(source))
     groups = prepared.groups
     rows = [
-        {"sample": row["sample"], "subset": subset, **_group(row["sample"], groups), **row}
-        for subset, part in zip(prepared.subsets, parts, strict=True)
-        for row in part.rows
+        {"sample": row["sample"], "subset": part.name, **_group(row["sample"], groups), **row}
+        for part, outcome in zip(prepared.parts, outcomes, strict=True)
+        for row in outcome.rows
     ]
-    score, stderr = mean_with_error([p.score for p in parts], [p.stderr for p in parts])
-    return Part(
+    estimators = {outcome.estimator for outcome in outcomes}
+    score, stderr = mean_with_error([o.score for o in outcomes], [o.stderr for o in outcomes])
+    return Outcome(
         rows=rows,
         score=score,
         stderr=stderr,
-        n=sum(part.n for part in parts),
-        warnings=tuple(warning for part in parts for warning in part.warnings),
+        n=sum(outcome.n for outcome in outcomes),
+        warnings=tuple(dict.fromkeys(w for outcome in outcomes for w in outcome.warnings)),
+        estimator=estimators.pop() if len(estimators) == 1 else "other",
     )
+
+
+def _predicted(task: Any, predictions: Mapping[str, Any], part: Part) -> Any:
+    """What mteb predicted for a part; ``None`` where a task keeps no predictions."""
+    if is_parallel(task):
+        return predictions["parallel"][part.split][part.subset]
+    found = predictions.get(part.subset, {}).get(part.split)
+    if isinstance(task, AbsTaskBitextMining) and found is not None:
+        [found] = found.values()
+    return found
 
 
 def _group(sample: str, groups: Mapping[str, str]) -> dict[str, str]:
     return {"group": groups[sample]} if sample in groups else {}
 
 
-def _collector(task: Any) -> Callable[[_Input], Part]:
+def _collector(source: _Input) -> Callable[[_Input], Outcome]:
+    task = source.prepared.task
+    if source.predictions is None:
+        return _without_rows
     if isinstance(task, AbsTaskRetrieval):
         return _retrieval
+    if isinstance(task, AbsTaskMultilabelClassification):
+        return _without_rows
     return _COLLECTORS.get(task.metadata.type, _without_rows)
 
 
-def _without_rows(source: _Input) -> Part:
+def _without_rows(source: _Input) -> Outcome:
     kind = source.prepared.task.metadata.type
     warning = f"no rows per item are kept for tasks of type {kind}"
-    return Part([], source.mteb_score, None, len(source.data), (warning,))
+    return Outcome([], source.mteb_score, None, len(source.data), (warning,))
 
 
-def _classification(source: _Input) -> Part:
+def _bitext(source: _Input) -> Outcome:
+    """One row a sentence: which one was found, and the F1 of it as a class.
+
+    mteb's F1 is the mean over the gold sentences of their F1, weighted by how often they are gold:
+    the mean over the rows. A right sentence has ``2 / (2 + wrong)`` where ``wrong`` other
+    sentences were matched with the same one.
+    """
+    found = [int(match["corpus_id"]) for match in source.predictions]
+    data = source.data
+    pairs = data["gold"] if isinstance(data, dict) else [(i, i) for i in range(len(found))]
+    gold = [int(pair[1]) for pair in pairs]
+    matched, wanted = Counter(found), Counter(gold)
+    right = Counter(one for one, other in zip(found, gold, strict=True) if one == other)
+    names = source.ids
+    rows: list[Row] = []
+    for name, one, other in zip(names, found, gold, strict=True):
+        f1 = 2 * right[other] / (matched[other] + wanted[other])
+        value = {"f1": f1, "accuracy": float(one == other)}.get(source.metric)
+        row: Row = {"sample": name, "gold": other, "found": one, "correct": one == other}
+        rows.append(row if value is None else {**row, "score": value})
+    if source.metric not in ("f1", "accuracy"):
+        return Outcome(rows, source.mteb_score, None, len(rows))
+    return _mean_of(rows)
+
+
+def _classification(source: _Input) -> Outcome:
     """The score of an item is the share of mteb's experiments that got it right."""
     task = source.prepared.task
     if task.is_cross_validation:
@@ -127,16 +183,16 @@ def _classification(source: _Input) -> Part:
         row = {"sample": name, "gold": label, "correct": right, "predictions": list(guesses)}
         rows.append({**row, "score": right} if by_item else row)
     if not by_item:
-        return Part(rows, source.mteb_score, None, len(rows))
+        return Outcome(rows, source.mteb_score, None, len(rows))
     return _mean_of(rows)
 
 
-def _mean_of(rows: list[Row], warnings: tuple[str, ...] = ()) -> Part:
+def _mean_of(rows: list[Row], warnings: tuple[str, ...] = ()) -> Outcome:
     values = [row["score"] for row in rows]
-    return Part(rows, float(np.mean(values)), mean_se(values), len(rows), warnings)
+    return Outcome(rows, float(np.mean(values)), mean_se(values), len(rows), warnings, "mean")
 
 
-def _sts(source: _Input) -> Part:
+def _sts(source: _Input) -> Outcome:
     gold = [float(value) for value in source.data["score"]]
     cosine = source.predictions["cosine_scores"]
     rows = [
@@ -144,11 +200,13 @@ def _sts(source: _Input) -> Part:
         for name, label, value in zip(source.ids, gold, cosine, strict=True)
     ]
     by_rank = source.metric in ("cosine_spearman", "spearman")
-    stderr = spearman_se(gold, cosine) if by_rank else None
-    return Part(rows, source.mteb_score, stderr, len(rows))
+    if not by_rank:
+        return Outcome(rows, source.mteb_score, None, len(rows))
+    stderr = spearman_se(gold, cosine)
+    return Outcome(rows, source.mteb_score, stderr, len(rows), estimator="spearman")
 
 
-def _pairs(source: _Input) -> Part:
+def _pairs(source: _Input) -> Outcome:
     label_column = source.prepared.task.label_column_name
     labels = [int(value) for value in source.data[label_column]]
     found = source.predictions
@@ -166,11 +224,13 @@ def _pairs(source: _Input) -> Part:
     side = {"similarity_ap": "cosine"}.get(source.metric, source.metric.removesuffix("_ap"))
     if source.metric == "max_ap":
         side = max(sides, key=lambda name: source.scores[f"{name}_ap"])
-    stderr = average_precision_se(labels, sides[side]) if side in sides else None
-    return Part(rows, source.mteb_score, stderr, len(rows))
+    if side not in sides:
+        return Outcome(rows, source.mteb_score, None, len(rows))
+    stderr = average_precision_se(labels, sides[side])
+    return Outcome(rows, source.mteb_score, stderr, len(rows), estimator="average_precision")
 
 
-def _clustering(source: _Input) -> Part:
+def _clustering(source: _Input) -> Outcome:
     """One row a set; for mteb's sampled clustering, one row an experiment."""
     found = source.scores.get("v_measures")
     if source.metric != "v_measure" or found is None:
@@ -184,7 +244,7 @@ def _clustering(source: _Input) -> Part:
             for number, value in enumerate(values)
         ]
         score = float(np.mean([row["v_measure"] for row in rows]))
-        return Part(rows, score, None, len(source.data))
+        return Outcome(rows, score, None, len(source.data))
     labels = source.data[source.prepared.task.label_column_name]
     rows = [
         {"sample": name, "texts": len(row), "clusters": len(set(row)), "score": float(value)}
@@ -193,7 +253,7 @@ def _clustering(source: _Input) -> Part:
     return _mean_of(rows)
 
 
-def _summarization(source: _Input) -> Part:
+def _summarization(source: _Input) -> Outcome:
     """One row a text; mteb leaves out texts whose summaries all score alike."""
     from scipy.stats import pearsonr, spearmanr
 
@@ -231,7 +291,7 @@ def _kept_texts(source: _Input) -> list[str]:
     return names
 
 
-def _retrieval(source: _Input) -> Part:
+def _retrieval(source: _Input) -> Outcome:
     task, data = source.prepared.task, source.data
     run = source.predictions
     if task.ignore_identical_ids:
@@ -244,14 +304,13 @@ def _retrieval(source: _Input) -> Part:
         run, judged = _merge_subqueries(run, judged)
         metric = metric.removeprefix(SUBQUERIES)
     found = calculate_retrieval_scores(run, judged, list(task.k_values), task.skip_first_result)
-    several = len(source.prepared.subsets) > 1
     rows, by_query = [], True
     for query in sorted(found.all_scores):
         scores = found.all_scores[query]
         ranked = sorted(run[query], key=lambda name: (run[query][name], name), reverse=True)
         ranked = ranked[1:] if task.skip_first_result else ranked
         row = {
-            "sample": f"{source.subset}/{query}" if several else query,
+            "sample": source.name(query),
             "ndcg_at_10": scores["ndcg_cut_10"],
             "ap": scores["map_cut_1000"],
             "documents": ranked[:TOP_DOCUMENTS],
@@ -260,7 +319,7 @@ def _retrieval(source: _Input) -> Part:
         by_query = by_query and value is not None
         rows.append({**row, "score": value} if value is not None else row)
     if not by_query:
-        return Part(rows, source.mteb_score, None, len(rows))
+        return Outcome(rows, source.mteb_score, None, len(rows))
     return _mean_of(rows)
 
 
@@ -301,7 +360,8 @@ def _merge_subqueries(
     return merged, relevant
 
 
-_COLLECTORS: dict[str, Callable[[_Input], Part]] = {
+_COLLECTORS: dict[str, Callable[[_Input], Outcome]] = {
+    "BitextMining": _bitext,
     "Classification": _classification,
     "Clustering": _clustering,
     "PairClassification": _pairs,

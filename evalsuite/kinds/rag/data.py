@@ -18,9 +18,9 @@ from evalsuite.data import (
     require_columns,
     rows_hash,
 )
-from evalsuite.errors import DataError
+from evalsuite.errors import DataError, first_line
+from evalsuite.kinds.rag.task import COLUMNS, RagTask
 from evalsuite.kinds.shared.answers import references
-from evalsuite.registry.models import COLUMNS, Task
 from evalsuite.schema import DataInfo
 
 NQ_QUESTIONS = "validation"
@@ -56,7 +56,7 @@ class World:
     data: DataInfo
 
 
-def load_world(task: Task, root: Path | None, limit: int | None) -> World:
+def load_world(task: RagTask, root: Path | None, limit: int | None) -> World:
     """Read a task's corpus and questions.
 
     Args:
@@ -77,10 +77,10 @@ def load_world(task: Task, root: Path | None, limit: int | None) -> World:
     return World(world.documents, world.questions[:limit], world.data)
 
 
-def _own(task: Task) -> World:
+def _own(task: RagTask) -> World:
     assert task.data is not None
     tables = {role: read_rows(path) for role, path in task.data.items()}
-    for role, columns in COLUMNS["rag"].items():
+    for role, columns in COLUMNS.items():
         require_columns(tables[role], columns, task.columns, task.data[role])
     return World(
         tuple(_documents(tables["corpus"], task.columns)),
@@ -112,16 +112,16 @@ def _questions(rows: Sequence[Mapping[str, Any]], names: Mapping[str, str]) -> I
         )
 
 
-def _natural_questions(task: Task, root: Path | None) -> World:
+def _natural_questions(task: RagTask, root: Path | None) -> World:
     """The corpus in BEIR's layout, the questions as NQ-open's."""
     corpus_name, questions_name = task.datasets
     folders = {name: _folder(task, name, root) for name in task.datasets}
     corpus = _read_all(folders[corpus_name], "corpus")
     questions = _read_all(folders[questions_name], NQ_QUESTIONS)
     by_name = {"id": "_id"}
-    require_columns(corpus, COLUMNS["rag"]["corpus"], by_name, folders[corpus_name])
+    require_columns(corpus, COLUMNS["corpus"], by_name, folders[corpus_name])
     by_answer = {"answers": "answer"}
-    require_columns(questions, COLUMNS["rag"]["questions"], by_answer, folders[questions_name])
+    require_columns(questions, COLUMNS["questions"], by_answer, folders[questions_name])
     if root is None:
         data = hub_info(task.datasets, rows_hash([*corpus, *questions]))
     else:
@@ -133,7 +133,7 @@ def _natural_questions(task: Task, root: Path | None) -> World:
     )
 
 
-def _folder(task: Task, name: str, root: Path | None) -> Path:
+def _folder(task: RagTask, name: str, root: Path | None) -> Path:
     revision = task.datasets[name]
     if root is None:
         from huggingface_hub import snapshot_download
@@ -142,9 +142,8 @@ def _folder(task: Task, name: str, root: Path | None) -> Path:
         try:
             return Path(snapshot_download(name, repo_type="dataset", revision=revision))
         except (HfHubHTTPError, OSError) as error:
-            first = str(error).strip().splitlines()[0]
             raise DataError(
-                f"{name} cannot be fetched: {first}",
+                f"{name} cannot be fetched: {first_line(error)}",
                 f"get it once: evalsuite data fetch {task.name} DIR, then pass --data DIR",
             ) from error
     folder = dataset_folder(root, name, revision)

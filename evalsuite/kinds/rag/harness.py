@@ -8,25 +8,26 @@ from collections.abc import Sequence
 from typing import Any
 
 from evalsuite.engines.protocols import Completion, GenerationRequest
-from evalsuite.engines.transformers.cached import CachedModel, CachedTexts
 from evalsuite.engines.transformers.key_values import KeyValues
+from evalsuite.engines.transformers.unified_model import UnifiedModel
+from evalsuite.engines.transformers.unified_texts import UnifiedTexts
 from evalsuite.errors import UsageError, did_you_mean
 from evalsuite.kinds.base import Context, Evaluation, Preview
 from evalsuite.kinds.rag.data import Question, World, load_world
 from evalsuite.kinds.rag.latency import measure
 from evalsuite.kinds.rag.prompts import CACHED, Input, prompts_for, whole
+from evalsuite.kinds.rag.result import QualityResult
 from evalsuite.kinds.rag.retrieve import Retrieved, retrieve
 from evalsuite.kinds.rag.scores import METRICS, score
-from evalsuite.kinds.rag.settings import Method
+from evalsuite.kinds.rag.task import Method, RagTask
 from evalsuite.prompting.response_log import FILE_NAME, ResponseLog, request_key
-from evalsuite.registry.models import Task
 from evalsuite.stats import mean_se
 
 
 class RagHarness:
     """Evaluates tasks of kind ``rag``."""
 
-    def evaluate(self, task: Task, model: CachedModel, context: Context) -> Evaluation:
+    def evaluate(self, task: RagTask, model: UnifiedModel, context: Context) -> Evaluation:
         assert task.rag is not None
         if task.rag.latency is not None:
             return measure(task, task.rag.latency, model, context)
@@ -41,10 +42,10 @@ class RagHarness:
         rows = run.answer(found)
         return _evaluation(task, run, rows, loaded - started, time.perf_counter() - loaded)
 
-    def preview(self, task: Task, context: Context) -> list[Preview]:
+    def preview(self, task: RagTask, context: Context) -> list[Preview]:
         assert task.rag is not None
         world = load_world(task, context.data_root, 1)
-        texts = CachedTexts(context.checkpoint, context.embed_length)
+        texts = UnifiedTexts(context.checkpoint, context.options.embed_length)
         prompts = prompts_for(task, context.checkpoint, texts)
         document, question = whole(world.documents[0]), world.questions[0].text
         given = prompts.build(task.rag.method or "doc-cache", question, document)
@@ -55,7 +56,7 @@ class RagHarness:
         return [*sides, Preview(side="chat", text=given.text, token_ids=given.ids)]
 
 
-def main_metric(task: Task) -> str:
+def main_metric(task: RagTask) -> str:
     """The metric that is the task's score.
 
     Raises:
@@ -67,7 +68,7 @@ def main_metric(task: Task) -> str:
     return main
 
 
-def states_of(parts: Sequence[Sequence[int]], model: CachedModel) -> KeyValues | None:
+def states_of(parts: Sequence[Sequence[int]], model: UnifiedModel) -> KeyValues | None:
     """The caches of texts, one after the other; each from a pass of its own."""
     states: KeyValues | None = None
     for part in parts:
@@ -80,7 +81,7 @@ class _Run:
     """One method on one corpus."""
 
     def __init__(
-        self, task: Task, method: Method, world: World, model: CachedModel, context: Context
+        self, task: RagTask, method: Method, world: World, model: UnifiedModel, context: Context
     ) -> None:
         self.method = method
         self.world = world
@@ -154,27 +155,29 @@ class _Run:
 
 
 def _evaluation(
-    task: Task, run: _Run, rows: list[dict[str, Any]], loading: float, engine: float
+    task: RagTask, run: _Run, rows: list[dict[str, Any]], loading: float, engine: float
 ) -> Evaluation:
     kept = [*METRICS, *(["found"] if rows[0]["found"] is not None else [])]
     means = {name: math.fsum(row[name] for row in rows) / len(rows) for name in kept}
     main = main_metric(task)
     prompts = run.model.texts
-    documents = [row["cached_tokens"] + row["prompt_tokens"] for row in rows]
+    read = [row["cached_tokens"] + row["prompt_tokens"] for row in rows]
+    result = QualityResult(
+        method=run.method,
+        documents=len(run.world.documents),
+        mean_tokens=math.fsum(read) / len(read),
+        per_question={name: tuple(row[name] for row in rows) for name in METRICS},
+    )
     return Evaluation(
         main_metric=main,
         score=means[main],
+        estimator="mean",
         stderr=mean_se([row["score"] for row in rows]),
         n=len(rows),
         metrics=means,
         samples=rows,
         data=run.world.data,
-        raw={
-            "method": run.method,
-            "documents": len(run.world.documents),
-            "mean_tokens": math.fsum(documents) / len(documents),
-            "per_question": {name: [row[name] for row in rows] for name in METRICS},
-        },
+        raw=result.model_dump(mode="json"),
         details={
             "attention": prompts.protocol.attention,
             "embed_length": prompts.protocol.max_length,

@@ -7,14 +7,14 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from evalsuite.engines.transformers.cached import CachedModel
+from evalsuite.engines.transformers.unified_model import UnifiedModel
 from evalsuite.errors import TaskSkipped
 from evalsuite.kinds.base import Context, Evaluation
 from evalsuite.kinds.rag.data import load_world
 from evalsuite.kinds.rag.prompts import prompts_for, whole
-from evalsuite.kinds.rag.settings import BASELINES, SPEED_METHODS, Corpus, Latency, Method
+from evalsuite.kinds.rag.result import LatencyResult, Saving, Storage, measured
+from evalsuite.kinds.rag.task import BASELINES, SPEED_METHODS, Corpus, Latency, Method, RagTask
 from evalsuite.kinds.rag.timing import Bench, Cell, Repetition, saving, summarise
-from evalsuite.registry.models import Task
 from evalsuite.stats.medians import Median
 
 QUERY_PANEL: tuple[Method, ...] = (
@@ -41,7 +41,7 @@ WORDS = 20_000
 """Characters of the corpus that questions and documents are made of."""
 
 
-def measure(task: Task, settings: Latency, model: CachedModel, context: Context) -> Evaluation:
+def measure(task: RagTask, settings: Latency, model: UnifiedModel, context: Context) -> Evaluation:
     """Time all methods on the grid, in one run and in turn.
 
     Raises:
@@ -70,24 +70,26 @@ def measure(task: Task, settings: Latency, model: CachedModel, context: Context)
     longest = max(lengths)
     main = medians[Cell("doc-cache", 1, longest)]
     left_out = [length for length in settings.lengths if length not in lengths]
+    result = LatencyResult(
+        lengths=lengths,
+        cells=tuple(one.result() for one in timed),
+        savings=savings(repetitions, longest),
+        storage=storage(bench, model, task.rag.storage),
+        new_tokens=settings.new_tokens,
+        searched=settings.searched,
+        cache_read_from_disk=bench.from_disk,
+    )
     return Evaluation(
         main_metric=MAIN,
         score=main.value,
+        estimator="other",  # a median of repetitions
         stderr=None,
         n=main.n,
         metrics={cell.name: found.value for cell, found in medians.items()},
         samples=[_row(number, one) for number, one in enumerate(repetitions)],
         data=world.data,
         percent=False,
-        raw={
-            "lengths": list(lengths),
-            "cells": [one.plain() for one in timed],
-            "savings": savings(repetitions, longest),
-            "storage": storage(bench, model, task.rag.storage),
-            "new_tokens": settings.new_tokens,
-            "searched": settings.searched,
-            "cache_read_from_disk": bench.from_disk,
-        },
+        raw=result.model_dump(mode="json"),
         details={
             "attention": model.texts.protocol.attention,
             "embed_length": model.texts.protocol.max_length,
@@ -116,9 +118,9 @@ def grid(lengths: Sequence[int]) -> list[Cell]:
     return list(dict.fromkeys(cells))
 
 
-def savings(repetitions: Sequence[Repetition], longest: int) -> dict[str, Any]:
+def savings(repetitions: Sequence[Repetition], longest: int) -> dict[str, Saving]:
     """Share of plain RAG's time that each caching method saves, on samples A and B."""
-    found: dict[str, Any] = {}
+    found: dict[str, Saving] = {}
     for method in SPEED_METHODS:
         baseline = BASELINES.get(method)
         if baseline is None:
@@ -127,32 +129,27 @@ def savings(repetitions: Sequence[Repetition], longest: int) -> dict[str, Any]:
             pair = (Cell(method, query, document), Cell(baseline, query, document))
             saved = saving(repetitions, *pair)
             if saved is not None:
-                found[f"{method} {sample}"] = {
-                    "against": baseline,
-                    "median": saved.value,
-                    "low": saved.interval.low,
-                    "high": saved.interval.high,
-                    "level": saved.interval.level,
-                    "n": saved.n,
-                }
+                found[f"{method} {sample}"] = Saving(
+                    against=baseline, **measured(saved).model_dump()
+                )
     return found
 
 
-def storage(bench: Bench, model: CachedModel, corpus: Corpus) -> dict[str, Any]:
+def storage(bench: Bench, model: UnifiedModel, corpus: Corpus) -> Storage:
     """Bytes of index and caches: of a token, of the documents measured, of a stated corpus."""
     tokens, size = max(bench.cache_bytes.items())
     per_token = model.bytes_per_token
-    return {
-        "bytes_per_token": per_token,
-        "document_tokens": tokens,
-        "document_bytes": size,
-        "index_bytes_per_document": 4 * model.size,
-        "corpus": corpus.name,
-        "corpus_documents": corpus.documents,
-        "corpus_tokens": corpus.tokens,
-        "index_bytes": corpus.documents * 4 * model.size,
-        "caches_bytes": corpus.documents * corpus.tokens * per_token,
-    }
+    return Storage(
+        bytes_per_token=per_token,
+        document_tokens=tokens,
+        document_bytes=size,
+        index_bytes_per_document=4 * model.size,
+        corpus=corpus.name,
+        corpus_documents=corpus.documents,
+        corpus_tokens=corpus.tokens,
+        index_bytes=corpus.documents * 4 * model.size,
+        caches_bytes=corpus.documents * corpus.tokens * per_token,
+    )
 
 
 def _row(number: int, one: Repetition) -> dict[str, Any]:

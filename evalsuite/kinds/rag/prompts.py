@@ -1,12 +1,12 @@
 """What a model is given in each row of Table 7 of the GRIT paper, as tokens.
 
-The texts are those of the authors' ``rag/eval.py``. A prompt without a cache has a BOS. A cache
-brings one along, so that the prompt after it has none. Of two cached texts, the query and then the
-document: the document has no BOS; the document and then the query: both have one (the paper finds
-18.39 with it and 14.13 without).
+The texts are those of the authors' ``rag/eval.py``. A prompt without a cache begins with a BOS. A
+prompt after a cache has none, because the cached text begins with one. Where the query and then the
+document are cached, the document has no BOS. Where the document and then the query are cached, both
+have one (the paper finds 18.39 with it and 14.13 without).
 
-Where a checkpoint has a chat template of its own that is not GRIT's, the user's turn is put into
-that; what the user says is the same.
+A checkpoint that is not a GRIT model has its own chat template: the user's message is the same, the
+template around it is the checkpoint's.
 """
 
 from __future__ import annotations
@@ -14,15 +14,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from jinja2 import TemplateError
-
 from evalsuite.checkpoint.models import Checkpoint
-from evalsuite.engines.transformers.cached import CachedTexts
-from evalsuite.errors import UsageError
+from evalsuite.engines.transformers.unified_texts import UnifiedTexts
 from evalsuite.kinds.rag.data import Document
-from evalsuite.kinds.rag.settings import Method
-from evalsuite.prompting.checks import KeptPrompts
-from evalsuite.registry.models import Task
+from evalsuite.kinds.rag.task import Method, RagTask
+from evalsuite.prompting.chat_template import ChatTemplate
 
 AFTER_QUERY: Final = "Optionally using the prior context answer the query prior to it"
 AFTER_DOCUMENT: Final = "Answer the prior query while optionally using the context prior to it"
@@ -84,18 +80,18 @@ class Prompts:
     """Writes prompts for one checkpoint.
 
     Args:
-        checkpoint: Its chat template, if it has one and is not GRIT's, makes the user's turn.
-        texts: Its tokens.
+        checkpoint: Its chat template renders the user's turn, unless it is a GRIT model.
+        texts: Its tokenizer.
         prefix: What each answer is made to begin with.
     """
 
-    def __init__(self, checkpoint: Checkpoint, texts: CachedTexts, prefix: str) -> None:
-        self._checkpoint = checkpoint
+    def __init__(self, checkpoint: Checkpoint, texts: UnifiedTexts, prefix: str) -> None:
         self._texts = texts
         self._prefix = prefix
-        template = checkpoint.chat.template if checkpoint.chat else None
-        self._template = None if checkpoint.kind == "grit" else template
-        self._kept = KeptPrompts(checkpoint.name, lambda asked: self._rendered(asked, bos=True))
+        self._chat: ChatTemplate | None = None
+        if checkpoint.kind != "grit" and checkpoint.chat and checkpoint.chat.template is not None:
+            template = checkpoint.chat.template
+            self._chat = ChatTemplate(checkpoint.name, texts.tokenizer, template)
 
     def build(self, method: Method, query: str, document: str) -> Input:
         """The tokens for a question.
@@ -119,20 +115,18 @@ class Prompts:
     def ids(self, method: Method, turn: str) -> tuple[int, ...]:
         """Tokens of a prompt that :meth:`turn` has written."""
         # A chat template writes the BOS itself, where there is to be one.
-        special = method not in PARTS and self._template is None
+        special = method not in PARTS and self._chat is None
         return self._texts.ids(turn, bos=special)
 
     def turn(self, method: Method, query: str, document: str) -> str:
         """The user's turn and the beginning of the answer, as text."""
         said = SAID[method].format(query=query, document=document)
         after_cache = method in PARTS
-        if self._template is None:
+        if self._chat is None:
             rendered = GRIT_TURN.format(user=said)
         else:
-            asked = [{"role": "user", "content": said}]
-            self._kept.before(asked)
-            rendered = self._rendered(asked, bos=not after_cache)
-            self._kept.after(asked, rendered)
+            messages = [{"role": "user", "content": said}]
+            rendered = self._chat.render(messages, bos=not after_cache)
         return ("\n" if after_cache else "") + rendered + self._prefix
 
     def fitted(self, document: str, query: str, answer: int) -> tuple[str, bool]:
@@ -156,25 +150,8 @@ class Prompts:
             return texts.ids(bare, bos=False)[: texts.protocol.max_length]
         return texts.embedding_ids(query if name == "query" else document)
 
-    def _rendered(self, asked: list[dict[str, str]], *, bos: bool) -> str:
-        without = {} if bos else {"bos_token": ""}
-        try:
-            rendered = self._texts.tokenizer.apply_chat_template(
-                asked,
-                chat_template=self._template,
-                tokenize=False,
-                add_generation_prompt=True,
-                **without,
-            )
-        except (TemplateError, ValueError) as error:
-            raise UsageError(
-                f"the chat template of {self._checkpoint.name} refuses the prompt: {error}",
-                "pass --chat-template with another template, or --chat-template none",
-            ) from error
-        return str(rendered)
 
-
-def prompts_for(task: Task, checkpoint: Checkpoint, texts: CachedTexts) -> Prompts:
+def prompts_for(task: RagTask, checkpoint: Checkpoint, texts: UnifiedTexts) -> Prompts:
     """The prompts of a task."""
     prefix = PREFIX if task.answer_prefix is None else task.answer_prefix
     return Prompts(checkpoint, texts, prefix)

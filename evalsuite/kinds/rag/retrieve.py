@@ -1,99 +1,162 @@
-"""Which document is found for each question."""
+"""Which document is found for each question: exact search by inner product."""
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import NamedTuple
 
-from evalsuite.checkpoint.models import Checkpoint, EmbeddingProtocol
-from evalsuite.engines.protocols import Vectors
-from evalsuite.engines.transformers.cached import CachedModel
+from pydantic import TypeAdapter, ValidationError
+
+from evalsuite.checkpoint.models import Checkpoint
+from evalsuite.engines.device import DeviceName, resolve_dtype
+from evalsuite.engines.protocols import Encoder, Vectors
+from evalsuite.engines.transformers.unified_model import UnifiedModel
+from evalsuite.engines.vectors.cached_encoder import CachedEncoder
+from evalsuite.engines.vectors.shared import shared_vectors
+from evalsuite.engines.vectors.vector_files import VectorFiles
+from evalsuite.files import write_atomically
 from evalsuite.kinds.base import Context
 from evalsuite.kinds.rag.data import World
-from evalsuite.kinds.rag.index import Index
+from evalsuite.kinds.rag.encoder import OwnEncoder
 from evalsuite.kinds.rag.prompts import whole
+from evalsuite.search.exact import search
+from evalsuite.search.texts import Texts
 
 
-@dataclass(frozen=True, slots=True)
-class Retrieved:
-    """What was found for one question.
-
-    Attributes:
-        row: Which document of the corpus.
-        score: Its inner product with the question.
-    """
+class Retrieved(NamedTuple):
+    """What was found for one question."""
 
     row: int
+    """Which document of the corpus."""
     score: float
+    """Its inner product with the question."""
 
 
-def retrieve(world: World, model: CachedModel, context: Context) -> list[Retrieved]:
-    """Find the best document for each question, by exact inner product.
+_FILE = TypeAdapter(list[Retrieved])
 
-    Neither side has an instruction (GRIT paper, section 4). Questions are embedded together here;
-    where a method keeps a question's cache, its pass is run once more on its own.
+
+def retrieve(world: World, model: UnifiedModel, context: Context) -> list[Retrieved]:
+    """Find the best document for each question, of equal ones the first.
+
+    Neither side has an instruction (GRIT paper, section 4). Where a method keeps a question's
+    cache, the pass over the question is run once more on its own.
 
     Args:
         world: Corpus and questions.
-        model: Embeds, unless ``context.retriever`` is another checkpoint.
-        context: Says who embeds, and how long texts may be.
+        model: Embeds, unless ``context.options.retriever`` is another checkpoint.
+        context: Says who embeds.
+
+    Returns:
+        One for each question.
+    """
+    total = len(world.documents)
+
+    def report(done: int) -> None:
+        context.progress(done, total, "documents")
+
+    if context.options.retriever is not None:
+        return _by_other(world, context.options.retriever, model.device, report)
+    protocol = model.texts.protocol
+    files = shared_vectors(
+        context.checkpoint.fingerprint,
+        protocol.facts,
+        engine=model.version,
+        device=model.device,
+        precision=model.dtype,
+    )
+    return find(world, OwnEncoder(model), protocol.prefix(""), files, report)
+
+
+def find(
+    world: World,
+    encoder: Encoder,
+    prefix: str,
+    files: VectorFiles,
+    report: Callable[[int], None],
+) -> list[Retrieved]:
+    """Search with the vectors of an encoder.
+
+    What was found is kept beside the vectors: the methods of a suite have the same questions, and
+    a large corpus has more vectors than the files may hold.
+
+    Args:
+        world: Corpus and questions.
+        encoder: Embeds both.
+        prefix: Put before each text.
+        files: For the encoder's vectors.
+        report: Called with the number of documents that are embedded.
+
+    Returns:
+        One for each question.
     """
     texts = [whole(document) for document in world.documents]
     questions = [question.text for question in world.questions]
-    total = len(texts)
+    kept = files.folder / f"found-{_hash(prefix, texts, questions)}.json"
+    found = _read(kept) if files.read else None
+    if found is None:
+        cached, done = CachedEncoder(encoder, files), 0
 
-    def done(count: int) -> None:
-        context.progress(count, total, "documents")
+        def progress(count: int) -> None:
+            nonlocal done
+            done += count
+            report(done)
 
-    if context.retriever is None:
-        who = (model.version, model.dtype, model.device, model.texts.protocol)
-        index = _index(texts, context.checkpoint, who, lambda rows: own(model, rows), done)
-        vectors = own(model, questions)
-    else:
-        index, vectors = _by_other(texts, questions, context.retriever, model, done)
-    found = index.search(vectors)
-    pairs = zip(found.rows.tolist(), found.scores.tolist(), strict=True)
-    return [Retrieved(row, score) for row, score in pairs]
+        def embed(block: list[str]) -> Vectors:
+            return cached.encode(block, prefix, progress)
 
-
-def own(model: CachedModel, texts: Sequence[str]) -> Vectors:
-    """Vectors by the model that answers, shape ``(n, d)``."""
-    rows = [model.texts.embedding_ids(text) for text in texts]
-    return model.embed_many(rows, model.texts.pooled_from, lambda _: None)
+        asked = cached.encode(questions, prefix)
+        hits = search(Texts(texts), asked, embed, k=1, similarity="inner product")
+        found = [Retrieved(int(hit.rows[0]), float(hit.scores[0])) for hit in hits]
+        _write(kept, found)
+    report(len(texts))
+    return found
 
 
 def _by_other(
-    texts: Sequence[str],
-    questions: Sequence[str],
-    retriever: Checkpoint,
-    model: CachedModel,
-    done: Callable[[int], None],
-) -> tuple[Index, Vectors]:
-    """Index and questions' vectors by another checkpoint, which is loaded for it."""
-    from evalsuite.engines.encoders import load_encoder
+    world: World, retriever: Checkpoint, device: DeviceName, report: Callable[[int], None]
+) -> list[Retrieved]:
+    """Search with another checkpoint, which is loaded for it beside the model that answers."""
+    from evalsuite.engines.load import load_encoder
 
-    assert retriever.embedding is not None
-    encoder = load_encoder(retriever, device=model.device)
-    prefix = retriever.embedding.prefix("")
-    who = (encoder.version, "auto", model.device, retriever.embedding)
+    protocol = retriever.embedding
+    assert protocol is not None
+    precision = resolve_dtype("auto", device, "embedding")
+    encoder = load_encoder(retriever, device=device, dtype=precision)
+    files = shared_vectors(
+        retriever.fingerprint,
+        protocol.facts,
+        engine=encoder.version,
+        device=device,
+        precision=precision,
+    )
     try:
-        index = _index(texts, retriever, who, lambda rows: encoder.encode(rows, prefix), done)
-        return index, encoder.encode(questions, prefix)
+        return find(world, encoder, protocol.prefix(""), files, report)
     finally:
         encoder.close()
 
 
-def _index(
-    texts: Sequence[str],
-    checkpoint: Checkpoint,
-    who: tuple[str, str, str, EmbeddingProtocol],
-    embed: Callable[[Sequence[str]], Vectors],
-    done: Callable[[int], None],
-) -> Index:
-    hasher = hashlib.sha256()
-    for text in texts:
-        hasher.update(len(text).to_bytes(8, "big") + text.encode("utf-8", "surrogatepass"))
-    *engine, protocol = who
-    identity = [checkpoint.fingerprint, *engine, protocol.model_dump(mode="json")]
-    return Index.build(texts, embed, [*identity, hasher.hexdigest()], done)
+def _read(path: Path) -> list[Retrieved] | None:
+    try:
+        return _FILE.validate_json(path.read_bytes())
+    except (OSError, ValidationError):
+        return None
+
+
+def _write(path: Path, found: Sequence[Retrieved]) -> None:
+    """Keep what was found; where that is not possible, the next method searches again."""
+    with contextlib.suppress(OSError):
+        write_atomically(path, _FILE.dump_json(list(found)))
+
+
+def _hash(prefix: str, *lists: Iterable[str]) -> str:
+    """SHA-256 over texts with their lengths: two different inputs never look alike."""
+    state = hashlib.sha256()
+    for texts in ([prefix], *lists):
+        for text in texts:
+            data = text.encode("utf-8", "surrogatepass")
+            state.update(len(data).to_bytes(8, "big") + data)
+        state.update(b"\xff" * 8)  # the end of a list: no text is that long
+    return state.hexdigest()

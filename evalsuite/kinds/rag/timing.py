@@ -8,20 +8,21 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import cycle, islice, pairwise
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 
 from evalsuite.engines.protocols import Vectors
-from evalsuite.engines.transformers.cached import CachedModel
 from evalsuite.engines.transformers.key_values import (
     KeyValues,
     forget_file,
     read_key_values,
     write_key_values,
 )
+from evalsuite.engines.transformers.unified_model import UnifiedModel
 from evalsuite.kinds.rag.prompts import CACHED, PARTS, Prompts
-from evalsuite.kinds.rag.settings import Latency, Method
+from evalsuite.kinds.rag.result import TimedCell, measured
+from evalsuite.kinds.rag.task import Latency, Method
 from evalsuite.stats.medians import Median, median
 
 PHASES: Final = ("embed", "search", "load", "prompt", "prefill", "decode")
@@ -71,7 +72,7 @@ class Bench:
     """
 
     def __init__(
-        self, model: CachedModel, prompts: Prompts, words: str, settings: Latency, folder: Path
+        self, model: UnifiedModel, prompts: Prompts, words: str, settings: Latency, folder: Path
     ) -> None:
         self._model = model
         self._prompts = prompts
@@ -213,15 +214,15 @@ class Timed:
     total: Median
     phases: Mapping[str, Median]
 
-    def plain(self) -> dict[str, Any]:
-        """As JSON-ready data; seconds."""
-        return {
-            "method": self.cell.method,
-            "query": self.cell.query,
-            "document": self.cell.document,
-            **_plain(self.total),
-            "phases": {name: _plain(found) for name, found in self.phases.items()},
-        }
+    def result(self) -> TimedCell:
+        """As a record keeps it; seconds."""
+        return TimedCell(
+            method=self.cell.method,
+            query=self.cell.query,
+            document=self.cell.document,
+            phases={name: measured(found) for name, found in self.phases.items()},
+            **measured(self.total).model_dump(),
+        )
 
 
 def summarise(repetitions: Sequence[Repetition]) -> list[Timed]:
@@ -252,13 +253,3 @@ def saving(repetitions: Sequence[Repetition], cell: Cell, baseline: Cell) -> Med
     if not both:
         return None
     return median([1 - by_round[cell][at] / by_round[baseline][at] for at in both])
-
-
-def _plain(found: Median) -> dict[str, float]:
-    return {
-        "median": found.value,
-        "low": found.interval.low,
-        "high": found.interval.high,
-        "level": found.interval.level,
-        "n": found.n,
-    }

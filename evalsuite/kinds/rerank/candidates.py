@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
+from evalsuite.files import write_atomically
 from evalsuite.schema import DataInfo, Frozen
 
 FILE_NAME = "candidates.json"
@@ -49,12 +49,7 @@ class Candidates(Frozen):
 
 def save_candidates(folder: Path, found: Candidates) -> None:
     """Write the file that says that the search is done; whole or not at all."""
-    part = folder / f"{FILE_NAME}.tmp"
-    with part.open("w", encoding="utf-8") as stream:
-        stream.write(found.model_dump_json())
-        stream.flush()
-        os.fsync(stream.fileno())
-    part.replace(folder / FILE_NAME)
+    write_atomically(folder / FILE_NAME, found.model_dump_json().encode(), sync=True)
 
 
 def load_candidates(folder: Path) -> Candidates | None:

@@ -17,31 +17,34 @@ from evalsuite.kinds.rerank.candidates import (
     save_candidates,
 )
 from evalsuite.kinds.rerank.ranking import Ranked, listwise, pointwise
+from evalsuite.kinds.rerank.result import BEFORE_SUFFIX, DETAIL
 from evalsuite.kinds.rerank.scores import CUT, difference, ndcg
-from evalsuite.prompting.response_log import FILE_NAME, ResponseLog
-from evalsuite.registry.models import Task
-from evalsuite.results.suspicions import truncated_prompts
+from evalsuite.kinds.rerank.task import RerankTask
+from evalsuite.kinds.shared.client import client_for
+from evalsuite.kinds.shared.examples import chat_example, kept, kept_examples
+from evalsuite.prompting.client import Client
+from evalsuite.prompting.decoding import Decoding
+from evalsuite.prompting.prompter import Prompter
 
 if TYPE_CHECKING:
-    from evalsuite.kinds.lm_eval.model import EngineLM
     from evalsuite.kinds.rerank.prompts import PromptWriter
 
 METRIC = f"ndcg_at_{CUT}"
-BEFORE = f"{METRIC}_before"
+BEFORE = f"{METRIC}{BEFORE_SUFFIX}"
 """Metric of a record: the same without reranking."""
 
 
 class RerankHarness:
     """Adapter for kind ``rerank``."""
 
-    def retrieved(self, task: Task, context: Context) -> bool:
+    def retrieved(self, task: RerankTask, context: Context) -> bool:
         """Whether an earlier run has searched for all queries, in the data as it is now."""
         found = load_candidates(context.workdir)
         return found is not None and still_matches(
             found.data, context.data_root, task.data, task.datasets
         )
 
-    def retrieve(self, task: Task, encoder: Encoder, context: Context) -> None:
+    def retrieve(self, task: RerankTask, encoder: Encoder, context: Context) -> None:
         """First stage: leave the best documents of each query in ``context.workdir``.
 
         Raises:
@@ -51,7 +54,7 @@ class RerankHarness:
 
         save_candidates(context.workdir, retrieve(task, encoder, context))
 
-    def evaluate(self, task: Task, generator: Generator, context: Context) -> Evaluation:
+    def evaluate(self, task: RerankTask, generator: Generator, context: Context) -> Evaluation:
         """Second stage: reorder and score.
 
         Replies are kept in ``context.workdir`` as they come: none is asked for twice.
@@ -60,84 +63,74 @@ class RerankHarness:
             EngineError: If the first stage has left nothing, or the engine fails.
             UsageError: If the prompt is wrong.
         """
-        from evalsuite.kinds.lm_eval.model import EngineLM
-
         found = load_candidates(context.workdir)
         if found is None:
             raise EngineError("the documents to rerank are gone", "run again")
-
-        def report(done: int, total: int) -> None:
-            context.progress(done, total, "prompts")
-
-        with ResponseLog(context.workdir / FILE_NAME) as log:
-            lm = EngineLM(generator, context.checkpoint, log, seed=context.seed, progress=report)
-            writer = _writer(task, lm, generator.max_length)
-            ranked = _rank(task, found, writer, lm)
+        with client_for(generator, context, "prompts") as client:
+            writer = _writer(task, client.prompter, client.max_length)
+            ranked = _rank(task, found, writer, client)
         rows = [_row(q, r) for q, r in zip(found.queries, ranked, strict=True)]
         example = _prompt(task, writer, found.queries[0], found)
-        suspicions, cut = truncated_prompts(lm.truncated, lm.asked, lm.max_length)
+        suspicions, cut = client.truncation()
         return Evaluation(
             main_metric=METRIC,
             score=statistics.fmean(row["score"] for row in rows),
+            estimator="mean",
             stderr=None,  # the samples give it
             n=len(rows),
             metrics=_metrics(rows, ranked),
             samples=rows,
             data=found.data,
             raw={},
-            details=_details(found, rows, example, lm, context.seed),
+            details=_details(found, rows, example, client, context.seed),
             warnings=(*_warnings(rows, ranked), *cut),
             suspicions=suspicions,
-            engine_seconds=found.engine_seconds + lm.seconds,
+            engine_seconds=found.engine_seconds + client.seconds,
             load_seconds=found.load_seconds,
             earlier_seconds=found.seconds,
         )
 
-    def preview(self, task: Task, encoder: Encoder, context: Context) -> list[Preview]:
+    def preview(self, task: RerankTask, encoder: Encoder, context: Context) -> list[Preview]:
         """Render the first query and document, and a prompt; nothing is embedded.
 
         The prompt has the first documents of the corpus in the place of those that a search
         would find.
         """
-        from evalsuite.engines.generators import context_length
-        from evalsuite.kinds.lm_eval.model import EngineLM
+        from evalsuite.engines.choice import context_length
         from evalsuite.kinds.rerank.retrieve import first_candidates
 
         found = first_candidates(task, encoder, context)
-        shown = [
-            Preview(side=side, text=part["text"], token_ids=tuple(part["token_ids"]))
-            for side, part in found.details["rendered"].items()
-        ]
-        lm = EngineLM(None, context.checkpoint)
+        prompter = Prompter(context.checkpoint)
         room = context_length(context.checkpoint.max_positions, None)
-        prompt = _prompt(task, _writer(task, lm, room), found.queries[0], found)
-        ids = tuple(lm.tok_encode(prompt))
-        return [*shown, Preview(side="chat", text=prompt, token_ids=ids)]
+        prompt = _prompt(task, _writer(task, prompter, room), found.queries[0], found)
+        return [*kept_examples(found.details["rendered"]), chat_example(prompter, prompt)]
 
 
-def _writer(task: Task, lm: EngineLM, context_tokens: int) -> PromptWriter:
+def _writer(task: RerankTask, prompter: Prompter, context_tokens: int) -> PromptWriter:
     from evalsuite.kinds.rerank.prompts import PromptWriter
 
     assert task.rerank is not None
     # Scoring needs room for an answer of a few tokens.
     answer = task.generation.max_tokens if task.rerank.method == "listwise" else 8
-    return PromptWriter(task, lm, context_tokens - answer)
+    return PromptWriter(task, prompter, context_tokens - answer)
 
 
 def _texts(query: Query, found: Candidates, writer: PromptWriter, k: int) -> list[str]:
     return [writer.text(found.documents[name]) for name in query.documents[:k]]
 
 
-def _rank(task: Task, found: Candidates, writer: PromptWriter, lm: EngineLM) -> list[Ranked]:
+def _rank(
+    task: RerankTask, found: Candidates, writer: PromptWriter, client: Client
+) -> list[Ranked]:
     settings = task.rerank
     assert settings is not None
     asked = [(q.text, _texts(q, found, writer, settings.k)) for q in found.queries]
     if settings.method == "listwise":
-        return listwise(asked, writer, lm, settings, task.generation)
-    return pointwise(asked, writer, lm)
+        return listwise(asked, writer, client, settings, Decoding.of(task.generation))
+    return pointwise(asked, writer, client)
 
 
-def _prompt(task: Task, writer: PromptWriter, query: Query, found: Candidates) -> str:
+def _prompt(task: RerankTask, writer: PromptWriter, query: Query, found: Candidates) -> str:
     """The prompt of a query before any document has moved."""
     settings = task.rerank
     assert settings is not None
@@ -182,14 +175,16 @@ def _metrics(rows: Sequence[dict[str, Any]], ranked: Sequence[Ranked]) -> dict[s
 
 
 def _details(
-    found: Candidates, rows: Sequence[dict[str, Any]], example: str, lm: EngineLM, seed: int
+    found: Candidates, rows: Sequence[dict[str, Any]], example: str, client: Client, seed: int
 ) -> dict[str, Any]:
-    rendered = {
-        **found.details["rendered"],
-        "chat": {"text": example, "token_ids": lm.tok_encode(example)[:64]},
-    }
+    rendered = {**found.details["rendered"], **kept(chat_example(client.prompter, example))}
     changed = difference([row["before"] for row in rows], [row["score"] for row in rows], seed)
-    return {**found.details, "rendered": rendered, "difference": changed, "generation": lm.settings}
+    return {
+        **found.details,
+        "rendered": rendered,
+        DETAIL: changed.model_dump(),
+        "generation": client.settings,
+    }
 
 
 def _warnings(rows: Sequence[dict[str, Any]], ranked: Sequence[Ranked]) -> tuple[str, ...]:

@@ -1,18 +1,15 @@
-"""From a query and its documents to the exact prompt, cut to the room there is."""
+"""From a query and its documents to the prompt, cut to the tokens it may have."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from evalsuite.errors import UsageError
 from evalsuite.kinds.rerank.candidates import Document
-from evalsuite.kinds.rerank.settings import Rerank
-from evalsuite.registry.models import Task
+from evalsuite.kinds.rerank.task import Rerank, RerankTask
+from evalsuite.prompting.checks import Message
+from evalsuite.prompting.prompter import Prompter
 from evalsuite.templates.renderer import BadTemplateError, Renderer
-
-if TYPE_CHECKING:
-    from evalsuite.kinds.lm_eval.model import EngineLM
 
 
 class PromptWriter:
@@ -21,19 +18,19 @@ class PromptWriter:
     Args:
         task: With ``rerank`` and ``prompt``, a Jinja template over ``query`` and ``documents``
             (listwise; each with ``id`` and ``text``) or ``document`` (pointwise).
-        lm: Tokenizer and chat template.
+        prompter: The checkpoint's tokenizer and chat template.
         room: Tokens that a prompt may have.
 
     Raises:
         UsageError: If the template is wrong.
     """
 
-    def __init__(self, task: Task, lm: EngineLM, room: int) -> None:
+    def __init__(self, task: RerankTask, prompter: Prompter, room: int) -> None:
         assert task.rerank is not None
         assert task.prompt is not None
         self._task = task
         self._settings: Rerank = task.rerank
-        self._lm = lm
+        self._prompter = prompter
         self.room = min(room, self._settings.prompt_tokens or room)
         try:
             self._renderer = Renderer({"prompt": task.prompt})
@@ -47,10 +44,10 @@ class PromptWriter:
         return self._cut(joined, self._settings.doc_tokens)
 
     def listwise(self, query: str, documents: Sequence[str]) -> tuple[str, int]:
-        """The prompt over as many of the first documents as there is room for.
+        """A prompt with as many of the first documents as fit.
 
         Returns:
-            The prompt, and how many documents it shows; none if not even two fit.
+            The prompt and the number of documents in it; ``("", 0)`` if not even two fit.
         """
         low, high = 1, len(documents)
         while low < high:  # the most that fit; one always counts as fitting
@@ -62,12 +59,12 @@ class PromptWriter:
         return (self._list_prompt(query, documents[:low]), low) if low > 1 else ("", 0)
 
     def pointwise(self, query: str, document: str) -> str:
-        """The prompt about one document, which is cut to the room there is."""
+        """A prompt with one document, which is cut so that the prompt fits."""
         prompt = self._point_prompt(query, document)
         over = self._tokens(prompt) - self.room
         if over <= 0:
             return prompt
-        length = len(self._lm.tok_encode(document, add_special_tokens=False))
+        length = len(self._prompter.encode(document, special_tokens=False))
         return self._point_prompt(query, self._cut(document, max(length - over, 0)))
 
     def _list_prompt(self, query: str, documents: Sequence[str]) -> str:
@@ -86,22 +83,21 @@ class PromptWriter:
         except BadTemplateError as problem:
             raise self._wrong(problem) from problem
         prefix = self._task.answer_prefix
-        if not self._lm.chats:
+        if self._prompter.chat is None:
             return f"{said}\n{prefix}" if prefix else said
-        history = [{"role": "user", "content": said}]
-        if prefix is None:
-            return self._lm.apply_chat_template(history)
-        answer = {"role": "assistant", "content": prefix}
-        return self._lm.apply_chat_template([*history, answer], add_generation_prompt=False)
+        messages: list[Message] = [{"role": "user", "content": said}]
+        if prefix is not None:
+            messages.append({"role": "assistant", "content": prefix})
+        return self._prompter.render(messages, add_generation_prompt=prefix is None)
 
     def _tokens(self, prompt: str) -> int:
-        return len(self._lm.tok_encode(prompt))
+        return len(self._prompter.encode(prompt))
 
     def _cut(self, text: str, tokens: int | None) -> str:
         if tokens is None:
             return text
-        ids = self._lm.tok_encode(text, add_special_tokens=False)
-        return text if len(ids) <= tokens else str(self._lm.tokenizer.decode(ids[:tokens]))
+        ids = self._prompter.encode(text, special_tokens=False)
+        return text if len(ids) <= tokens else self._prompter.decode(ids[:tokens])
 
     def _wrong(self, problem: BadTemplateError) -> UsageError:
         return UsageError(

@@ -5,17 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
-from evalsuite.engines.generators import not_finite
-from evalsuite.judging.local import Ask
+from evalsuite.engines.generation import not_finite
 from evalsuite.kinds.rerank.permutation import parse_permutation
 from evalsuite.kinds.rerank.prompts import PromptWriter
-from evalsuite.kinds.rerank.settings import Rerank
-from evalsuite.registry.models import Generation
-
-if TYPE_CHECKING:
-    from evalsuite.kinds.lm_eval.model import EngineLM
+from evalsuite.kinds.rerank.task import Rerank
+from evalsuite.prompting.client import Client
+from evalsuite.prompting.decoding import Decoding
+from evalsuite.text import storable
 
 YES, NO = " yes", " no"
 """The two answers that are compared (the authors' script looks at *yes* alone)."""
@@ -33,9 +30,9 @@ class Ranked:
     parsed: bool = True
     """Whether there was an order in every reply."""
     left_out: int = 0
-    """Documents that no prompt had room for."""
+    """Documents that did not fit into any prompt."""
     probabilities: list[float] | None = None
-    """Pointwise: of *yes* against *no*, in the old order."""
+    """Pointwise: probability of *yes* against *no* for each document, in the old order."""
 
 
 Texts = tuple[str, Sequence[str]]
@@ -45,23 +42,16 @@ Texts = tuple[str, Sequence[str]]
 def listwise(
     asked: Sequence[Texts],
     writer: PromptWriter,
-    lm: EngineLM,
+    client: Client,
     settings: Rerank,
-    generation: Generation,
+    decoding: Decoding,
 ) -> list[Ranked]:
     """Have the model write permutations, in windows from the last documents to the first.
 
-    All queries take a step together, so that the engine has work. A window whose reply holds no
-    order keeps its own.
+    All queries move to their next window together, so that the engine has many prompts at a time.
+    A window keeps its order if the reply states none.
     """
     ranked = [Ranked(order=list(range(len(documents)))) for _, documents in asked]
-    how = {
-        "until": list(generation.stop),
-        "max_gen_toks": generation.max_tokens,
-        "do_sample": generation.temperature > 0,
-        "temperature": generation.temperature,
-        "top_p": generation.top_p,
-    }
     spans = [list(windows(len(documents), settings)) for _, documents in asked]
     for step in range(max(map(len, spans), default=0)):
         turns: list[tuple[int, int, int]] = []
@@ -80,7 +70,7 @@ def listwise(
                 prompts.append(prompt)
             else:
                 ranked[number].parsed = False
-        replies = lm.generate_until([Ask((prompt, how)) for prompt in prompts])
+        replies = client.generate(prompts, decoding)
         for (number, start, count), reply in zip(turns, replies, strict=True):
             _reorder(ranked[number], start, count, reply)
     return ranked
@@ -90,7 +80,7 @@ def _reorder(ranked: Ranked, start: int, count: int, reply: str) -> None:
     found = parse_permutation(reply, count)
     window = ranked.order[start : start + count]
     ranked.order[start : start + count] = [window[index] for index in found.order]
-    ranked.replies.append(reply.encode("utf-8", "replace").decode())
+    ranked.replies.append(storable(reply))
     ranked.parsed = ranked.parsed and found.parsed
     if found.problem:
         ranked.problems.append(found.problem)
@@ -110,7 +100,7 @@ def windows(n: int, settings: Rerank) -> Iterator[tuple[int, int]]:
         end -= settings.step
 
 
-def pointwise(asked: Sequence[Texts], writer: PromptWriter, lm: EngineLM) -> list[Ranked]:
+def pointwise(asked: Sequence[Texts], writer: PromptWriter, client: Client) -> list[Ranked]:
     """Order documents by the probability of *yes* against *no*; equal ones keep their order.
 
     ``p = P(yes) / (P(yes) + P(no))``, from the log-likelihoods of the two answers.
@@ -121,13 +111,8 @@ def pointwise(asked: Sequence[Texts], writer: PromptWriter, lm: EngineLM) -> lis
     prompts = [
         [writer.pointwise(query, document) for document in documents] for query, documents in asked
     ]
-    pairs = [
-        Ask((prompt, answer))  # type: ignore[arg-type]  # a continuation in the settings' place
-        for mine in prompts
-        for prompt in mine
-        for answer in (YES, NO)
-    ]
-    scores = iter([logprob for logprob, _ in lm.loglikelihood(pairs)])
+    pairs = [(prompt, answer) for mine in prompts for prompt in mine for answer in (YES, NO)]
+    scores = iter([score.logprob for score in client.score(pairs)])
     ranked = []
     for mine in prompts:
         chances = [preference(next(scores), next(scores)) for _ in mine]

@@ -21,15 +21,16 @@ from evalsuite.kinds.mteb.encoder import (
     resolve_prompt,
 )
 from evalsuite.kinds.mteb.retrieval import candidate_rows, query_texts
-from evalsuite.kinds.mteb.tasks import Prepared, prepare, split_of
+from evalsuite.kinds.mteb.tasks import Prepared, prepare
 from evalsuite.kinds.rerank.candidates import Candidates, Document, Query
 from evalsuite.kinds.rerank.scores import CUT
-from evalsuite.registry.models import Task
-from evalsuite.search.corpus import Corpus, Rows
+from evalsuite.kinds.rerank.task import RerankTask
+from evalsuite.search.corpus import Corpus
 from evalsuite.search.exact import Hits, rank, search
+from evalsuite.search.topk import Rows
 
 
-def retrieve(task: Task, encoder: Encoder, context: Context) -> Candidates:
+def retrieve(task: RerankTask, encoder: Encoder, context: Context) -> Candidates:
     """Search for all queries of a task.
 
     Similarity is the cosine in float32, as in mteb. Vectors are kept shard
@@ -47,7 +48,7 @@ def retrieve(task: Task, encoder: Encoder, context: Context) -> Candidates:
     sharded = context.sharded(encoder)
     with quiet() as screen:
         prepared = load(task, context)
-        rows = split_of(prepared.task, prepared.subsets[0], prepared.split)
+        rows = prepared.rows(prepared.parts[0])
         texts = query_texts(rows["queries"], prepared.task.metadata)
         asked = {
             name: text
@@ -87,12 +88,12 @@ def retrieve(task: Task, encoder: Encoder, context: Context) -> Candidates:
     )
 
 
-def first_candidates(task: Task, encoder: Encoder, context: Context) -> Candidates:
+def first_candidates(task: RerankTask, encoder: Encoder, context: Context) -> Candidates:
     """The first query with the first documents of the corpus, for a preview: no search."""
     assert task.rerank is not None
     with quiet():
         prepared = load(task, context)
-        rows = split_of(prepared.task, prepared.subsets[0], prepared.split)
+        rows = prepared.rows(prepared.parts[0])
         corpus = Corpus(rows["corpus"])
         name = rows["queries"]["id"][0]
         text = query_texts(rows["queries"].select([0]), prepared.task.metadata)[0]
@@ -112,11 +113,11 @@ def first_candidates(task: Task, encoder: Encoder, context: Context) -> Candidat
     )
 
 
-def load(task: Task, context: Context) -> Prepared:
+def load(task: RerankTask, context: Context) -> Prepared:
     """The task's data.
 
     Raises:
-        UsageError: If it is not a retrieval or reranking task with one subset.
+        UsageError: If it is not a retrieval or reranking task with one split and one subset.
     """
     from mteb.abstasks.retrieval import AbsTaskRetrieval
 
@@ -126,10 +127,10 @@ def load(task: Task, context: Context) -> Prepared:
             f"task {task.name}: {task.source} is of type {prepared.task.metadata.type}",
             "rerank a retrieval or reranking task",
         )
-    if len(prepared.subsets) > 1:
+    if len(prepared.parts) > 1:
         raise UsageError(
-            f"task {task.name}: {task.source} has {len(prepared.subsets)} subsets",
-            "choose one with 'subsets', one task each",
+            f"task {task.name}: {task.source} has {len(prepared.parts)} parts (splits × subsets)",
+            "choose one with 'split' and 'subsets', one task each",
         )
     return prepared
 
@@ -150,7 +151,7 @@ def _documents(corpus: Corpus, rows: Rows) -> dict[str, Document]:
 
 
 def _search(
-    task: Task,
+    task: RerankTask,
     encoder: Encoder,
     prepared: Prepared,
     corpus: Corpus,
@@ -170,7 +171,7 @@ def _search(
     queries = embed(list(asked.values()), PromptType.query)
     row_of = corpus.rows_of(names) if prepared.task.ignore_identical_ids else {}
     itself = [row_of.get(name) for name in names]
-    ranked = split_of(prepared.task, prepared.subsets[0], prepared.split)["top_ranked"]
+    ranked = prepared.rows(prepared.parts[0])["top_ranked"]
     if not ranked:
         return search(corpus, queries, embed, k, itself)
     candidates = [

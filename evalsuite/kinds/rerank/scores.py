@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 
+from evalsuite.kinds.rerank.result import Difference
 from evalsuite.stats import mean_influence, paired, sign_flip_p
 
 CUT = 10
@@ -33,7 +33,7 @@ def _dcg(gains: Sequence[int]) -> float:
     return math.fsum(max(gain, 0) / math.log2(rank + 1) for rank, gain in enumerate(gains, 1))
 
 
-def difference(before: Sequence[float], after: Sequence[float], seed: int) -> dict[str, Any]:
+def difference(before: Sequence[float], after: Sequence[float], seed: int) -> Difference:
     """What reranking changed, from the two scores of each query.
 
     Args:
@@ -42,21 +42,19 @@ def difference(before: Sequence[float], after: Sequence[float], seed: int) -> di
         seed: Of the permutation test.
 
     Returns:
-        ``delta``; ``low`` and ``high`` of its 95 % interval (Student's t on the differences) and
-        the two-sided p-value ``p`` of a paired permutation test; numbers of queries that got
-        ``better``, ``worse``, or stayed ``equal``. No interval for fewer than two queries.
+        The difference of the means; no interval for fewer than two queries.
     """
     first, second = np.array(before), np.array(after)
     change = second - first
     delta = float(change.mean())
     found = paired(delta, mean_influence(first), mean_influence(second))
     reach = found.interval() if found else None
-    return {
-        "delta": delta,
-        "low": reach.low if reach else None,
-        "high": reach.high if reach else None,
-        "p": sign_flip_p(change, seed),
-        "better": int((change > 0).sum()),
-        "worse": int((change < 0).sum()),
-        "equal": int((change == 0).sum()),
-    }
+    return Difference(
+        delta=delta,
+        low=reach.low if reach else None,
+        high=reach.high if reach else None,
+        p=sign_flip_p(change, seed),
+        better=int((change > 0).sum()),
+        worse=int((change < 0).sum()),
+        equal=int((change == 0).sum()),
+    )

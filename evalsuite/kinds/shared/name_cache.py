@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import json
-import os
-import tempfile
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
+from evalsuite.files import read_cache, write_cache
 from evalsuite.paths import cache_dir
 
 
@@ -20,28 +17,8 @@ def remembered(file: str, learn: Callable[[], dict[str, Any]]) -> dict[str, Any]
         learn: Gives JSON-ready facts.
     """
     path = cache_dir() / file
-    if (known := _read(path)) is not None:
+    if known := read_cache(path):
         return known
     learned = learn()
-    _write(path, learned)
+    write_cache(path, learned)
     return learned
-
-
-def _read(path: Path) -> dict[str, Any] | None:
-    try:
-        plain = json.loads(path.read_bytes())
-    except (OSError, ValueError):
-        return None
-    return plain if isinstance(plain, dict) else None
-
-
-def _write(path: Path, plain: dict[str, Any]) -> None:
-    """Write whole or not at all; a cache that cannot be written costs time, not correctness."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent, suffix=".tmp")
-        with os.fdopen(handle, "w") as stream:
-            json.dump(plain, stream)
-        Path(name).replace(path)
-    except OSError:
-        return

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from evalsuite.registry.models import Suite
+from evalsuite.registry.suites import Suite
 from evalsuite.report.aggregate import build_table
 from evalsuite.report.model import Table
 from evalsuite.report.page.samples import TaskSamples, choose_samples

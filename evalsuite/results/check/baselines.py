@@ -6,7 +6,6 @@ it: copies of the records and their samples, and ``baseline.json`` with the hash
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
 import shutil
@@ -17,6 +16,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from evalsuite.errors import StoreError, UsageError, did_you_mean
+from evalsuite.files import sha256
 from evalsuite.schema import Frozen, Record, digest
 from evalsuite.store import Store
 
@@ -118,8 +118,8 @@ def load_baseline(folder: Path, name: str) -> tuple[Baseline, Store, list[Record
     path = folder / name
     manifest = _manifest(path)
     found = _hashes(path)
-    for file, sha256 in manifest.files.items():
-        if found.get(file) != sha256:
+    for file, stated in manifest.files.items():
+        if found.get(file) != stated:
             state = "has changed" if file in found else "is missing"
             hint = f"set it again: evalsuite baseline set {name} …"
             raise StoreError(f"baseline {name}: {path / file} {state}", hint)
@@ -137,10 +137,7 @@ def _copy(record: Record, source: Store, target: Store) -> None:
 
 def _hashes(folder: Path) -> dict[str, str]:
     files = sorted(path for path in folder.glob("[!.]*/*") if path.is_file())
-    return {
-        path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in files
-    }
+    return {path.relative_to(folder).as_posix(): sha256(path) for path in files}
 
 
 def _manifest(folder: Path) -> Baseline:

@@ -8,10 +8,10 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from evalsuite.errors import UsageError, did_you_mean
+from evalsuite.kinds.task import Name
 from evalsuite.paths import shipped_tasks
-from evalsuite.registry.models import Name
-from evalsuite.registry.yaml_file import YamlFile
 from evalsuite.schema import Frozen
+from evalsuite.yaml_file import YamlFile
 
 Points = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 """A drop of a score as tables show it: ``1.0`` is one point of 100."""

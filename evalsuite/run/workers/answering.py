@@ -13,10 +13,10 @@ from multiprocessing.connection import Connection
 from queue import PriorityQueue
 from typing import Any
 
-from evalsuite.engines.batched import BatchedEncoder, Prepared
+from evalsuite.engines.batched_encoder import BatchedEncoder, PreparedTexts
+from evalsuite.engines.call_scheduler import OngoingCall
 from evalsuite.engines.protocols import Encoder, Generator, SharedGenerator
 from evalsuite.engines.remote import Answer, Ask, Failure, Part
-from evalsuite.engines.vllm.window import Ongoing
 from evalsuite.errors import EngineError, EvalsuiteError
 from evalsuite.run.workers.events import EngineBusy, Event
 
@@ -30,7 +30,7 @@ class Harness:
 
     process: subprocess.Popen[bytes]
     channel: Connection
-    job: int | None = None
+    job: str | None = None
     """What it is at."""
     sending: threading.Lock = field(default_factory=threading.Lock)
 
@@ -52,12 +52,14 @@ class Harness:
 class Call:
     """A call that waits for the engine; the order in which calls are answered."""
 
-    job: int
+    place: int
+    """Of its job in the worker's list."""
     arrival: int
+    job: str = field(compare=False, default="")
     harness: Harness | None = field(compare=False, default=None)
     ask: Ask | None = field(compare=False, default=None)
     """``None``: all jobs are done."""
-    prepared: Prepared | None = field(compare=False, default=None)
+    prepared: PreparedTexts | None = field(compare=False, default=None)
 
 
 Calls = PriorityQueue[Call]
@@ -71,7 +73,7 @@ def answer_in_turn(engine: Encoder | Generator, calls: Calls, emit: Emit) -> Non
         assert call.harness is not None
         if call.job != served:
             served = call.job
-            emit(EngineBusy(index=served))
+            emit(EngineBusy(job=served))
         if not call.harness.gone:
             _answer(engine, call.harness, call.ask, call.prepared)
 
@@ -79,7 +81,7 @@ def answer_in_turn(engine: Encoder | Generator, calls: Calls, emit: Emit) -> Non
 def answer_together(engine: SharedGenerator, calls: Calls, emit: Emit) -> None:
     """Work at all calls that there are; where the earliest job leaves room, the next has it."""
     begun: list[_Begun] = []
-    told: list[int] = []
+    told: list[str] = []
     while True:
         while not (begun and calls.empty()):
             call = calls.get()
@@ -92,10 +94,10 @@ def answer_together(engine: SharedGenerator, calls: Calls, emit: Emit) -> None:
         for one in [one for one in begun if one.harness.gone]:
             engine.cancel(one.ongoing)
             begun.remove(one)
-        jobs = sorted({one.job for one in begun})
+        jobs = list(dict.fromkeys(one.job for one in sorted(begun, key=lambda one: one.place)))
         if jobs and jobs != told:
             told = jobs
-            emit(EngineBusy(index=jobs[0], beside=tuple(jobs[1:])))
+            emit(EngineBusy(job=jobs[0], beside=tuple(jobs[1:])))
         engine.step()
         for one in begun:
             one.tell()
@@ -106,10 +108,11 @@ def answer_together(engine: SharedGenerator, calls: Calls, emit: Emit) -> None:
 class _Begun:
     """A call that is being answered beside others."""
 
-    job: int
+    place: int
+    job: str
     harness: Harness
     number: int
-    ongoing: Ongoing[Any]
+    ongoing: OngoingCall[Any]
     news: _News
 
     def tell(self) -> None:
@@ -131,10 +134,10 @@ def _begin(engine: SharedGenerator, call: Call) -> _Begun | None:
     assert call.ask is not None
     if call.harness.gone:
         return None
-    (requests,), rank = call.ask.arguments, (call.job, call.arrival)
+    (requests,), rank = call.ask.arguments, (call.place, call.arrival)
     news = _News(call.harness, call.ask.number)
     try:
-        ongoing: Ongoing[Any] = (
+        ongoing: OngoingCall[Any] = (
             engine.start_scoring(requests, rank)
             if call.ask.kind == "score"
             else engine.start_generating(requests, news.add, rank)
@@ -142,11 +145,11 @@ def _begin(engine: SharedGenerator, call: Call) -> _Begun | None:
     except Exception as error:  # noqa: BLE001 - it ends the job, not the engine
         call.harness.send(Failure(call.ask.number, portable(error)))
         return None
-    return _Begun(call.job, call.harness, call.ask.number, ongoing, news)
+    return _Begun(call.place, call.job, call.harness, call.ask.number, ongoing, news)
 
 
 def _answer(
-    engine: Encoder | Generator, harness: Harness, ask: Ask, prepared: Prepared | None
+    engine: Encoder | Generator, harness: Harness, ask: Ask, prepared: PreparedTexts | None
 ) -> None:
     """Answer a call."""
     started = time.perf_counter()
@@ -161,7 +164,7 @@ def _answer(
 
 
 def _call(
-    engine: Encoder | Generator, ask: Ask, prepared: Prepared | None, news: Callable[..., None]
+    engine: Encoder | Generator, ask: Ask, prepared: PreparedTexts | None, news: Callable[..., None]
 ) -> Any:
     if prepared is not None:
         assert isinstance(engine, BatchedEncoder)

@@ -1,4 +1,8 @@
-"""What a worker tells the run while it works: one JSON object a line."""
+"""What a worker reports to the run while it works: one JSON object a line.
+
+A job is named by its plan key (:attr:`evalsuite.run.plan.Job.key`), which is the same in every
+process.
+"""
 
 from __future__ import annotations
 
@@ -21,24 +25,23 @@ class JobWaiting(Frozen):
     """Another run is doing a job; the worker waits until it is done with it."""
 
     event: Literal["job_waiting"] = "job_waiting"
-    index: int
+    job: str
 
 
 class JobStarted(Frozen):
     """A job has begun."""
 
     event: Literal["job_started"] = "job_started"
-    index: int
-    """Position in the group."""
+    job: str
 
 
 class EngineBusy(Frozen):
     """The engine works for other jobs than before."""
 
     event: Literal["engine_busy"] = "engine_busy"
-    index: int
+    job: str
     """The earliest of them."""
-    beside: tuple[int, ...] = ()
+    beside: tuple[str, ...] = ()
     """The others."""
 
 
@@ -46,20 +49,27 @@ class JobProgress(Frozen):
     """Part of a job is done."""
 
     event: Literal["job_progress"] = "job_progress"
-    index: int
+    job: str
     done: int
     total: int
     unit: str
 
 
+class StageEnded(Frozen):
+    """A job has left what its next stage needs."""
+
+    event: Literal["stage_ended"] = "stage_ended"
+    job: str
+
+
 class JobEnded(Frozen):
-    """A job's record is in the store, or (``answered``) its first stage is done."""
+    """A job's record is in the store."""
 
     event: Literal["job_ended"] = "job_ended"
-    index: int
-    status: Literal["scored", "failed", "skipped", "answered"]
+    job: str
+    status: Literal["scored", "failed", "skipped"]
     record: str | None
-    """Path of the record, unless another run wrote it or there is none yet."""
+    """Path of the record, unless another run wrote it."""
     reason: str | None = None
     """Why it failed or was skipped."""
     by_other_run: bool = False
@@ -74,12 +84,12 @@ class EngineFailed(Frozen):
 
 
 class EngineStalled(Frozen):
-    """The worker no longer gets on and has been ended; said by the run, not by the worker."""
+    """The worker made no progress and was ended; reported by the run, not by the worker."""
 
     event: Literal["engine_stalled"] = "engine_stalled"
     reason: str
     restarted: bool
-    """Whether a new worker tries again; else what it was at has failed."""
+    """Whether a new worker tries again; otherwise the job it was doing has failed."""
 
 
 Event = Annotated[
@@ -88,6 +98,7 @@ Event = Annotated[
     | JobWaiting
     | JobStarted
     | JobProgress
+    | StageEnded
     | JobEnded
     | EngineFailed
     | EngineStalled,

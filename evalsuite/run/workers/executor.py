@@ -1,4 +1,4 @@
-"""Executors: who gives each group of jobs an engine, and hears what becomes of them."""
+"""Executors: they give each group of jobs an engine, and report what becomes of the jobs."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -18,14 +19,15 @@ from typing import IO, Protocol
 
 from pydantic import ValidationError
 
-from evalsuite.run.options import RunOptions
+from evalsuite.run.options import Resolved
 from evalsuite.run.plan import Group, Job
 from evalsuite.run.records import failed_record
 from evalsuite.run.stored import score_of
 from evalsuite.run.workers import events
-from evalsuite.run.workers.spec import JobSpec, WorkerSpec
-from evalsuite.run.workers.watch import Watch, given_patience
+from evalsuite.run.workers.spec import WorkerSpec
+from evalsuite.run.workers.watch import Watch
 from evalsuite.schema import Record
+from evalsuite.settings import PATIENCE
 from evalsuite.store import Store
 
 GRACE_SECONDS = 5.0
@@ -33,7 +35,7 @@ GRACE_SECONDS = 5.0
 
 
 class Listener(Protocol):
-    """Hears of everything that happens to the jobs."""
+    """Receives what happens to the jobs."""
 
     def group_started(self, group: Group) -> None:
         """An engine is being loaded for a group."""
@@ -43,9 +45,9 @@ class Listener(Protocol):
 
 
 class Executor(Protocol):
-    """Runs groups of jobs; the store and the listener hear of the outcome."""
+    """Runs groups of jobs; the store and the listener receive the outcome."""
 
-    def run(self, groups: list[Group], options: RunOptions, store: Store, hear: Listener) -> None:
+    def run(self, groups: list[Group], options: Resolved, store: Store, hear: Listener) -> None:
         """Run all groups; returns when every job has a record in the store."""
 
 
@@ -53,66 +55,59 @@ class Executor(Protocol):
 class LocalExecutor:
     """One child process a group, one group after the other."""
 
-    patience: float = field(default_factory=given_patience)
+    patience: float = field(default_factory=PATIENCE.value)
     """Seconds of doing nothing after which a worker is ended."""
     _child: subprocess.Popen[bytes] | None = field(default=None, init=False)
 
-    def run(self, groups: list[Group], options: RunOptions, store: Store, hear: Listener) -> None:
-        answered: list[Job] = []
+    def run(self, groups: list[Group], options: Resolved, store: Store, hear: Listener) -> None:
+        stages_done: Counter[tuple[str, str]] = Counter()
         try:
             for planned in groups:
-                group = planned
-                # What did not get through its first stage has failed already.
+                # A job that failed in one stage has no next one.
                 left = tuple(
-                    job for job in group.jobs if job in answered or not group.second_stage(job)
+                    job
+                    for job in planned.jobs
+                    if planned.stage(job) == stages_done[job.checkpoint.fingerprint, job.key]
                 )
-                group = replace(group, jobs=left)
-                if group.jobs:
-                    hear.group_started(group)
-                    answered += self._group(group, options, store, hear)
+                group = replace(planned, jobs=left)
+                if not left:
+                    continue
+                hear.group_started(group)
+                for key in self._group(group, options, store, hear):
+                    stages_done[group.checkpoint.fingerprint, key] += 1
         finally:
             self._end_child()
 
-    def _group(self, group: Group, options: RunOptions, store: Store, hear: Listener) -> list[Job]:
+    def _group(
+        self, group: Group, options: Resolved, store: Store, hear: Listener
+    ) -> frozenset[str]:
         """Run a group to its end, with a new worker whenever one dies within a job.
 
         A job whose worker had to be ended is tried once more.
 
         Returns:
-            The jobs whose first stage is done.
+            The jobs that go on to their next stage.
         """
-        earlier = [score_of(job, options.data_root, store) for job in group.jobs]
-        ended: set[int] = set()
-        stalled: set[int | None] = set()
+        left = {job.key: job for job in group.jobs}
+        earlier = {key: score_of(job, options.data_root, store) for key, job in left.items()}
+        passed: set[str] = set()
+        stalled: set[str | None] = set()
         in_turn = False
-        answered: list[Job] = []
-        while len(ended) < len(group.jobs):
-            left = [index for index in range(len(group.jobs)) if index not in ended]
+        while left:
             log = _log_path(store)
-            spec = WorkerSpec(
-                checkpoint=group.checkpoint,
-                world=group.world,
-                jobs=tuple(_spec(group.jobs[index]) for index in left),
-                options=options,
-                store=store.root.absolute(),
-                log=log.absolute(),
-                stage=group.stage,
-                judge=group.judge,
-                cached=group.cached,
-                in_turn=in_turn,
-            )
-            outcome = self._worker(spec, partial(_relay, hear, group, left))
-            ended.update(left[index] for index in outcome.ended)
-            answered += [group.jobs[left[index]] for index in sorted(outcome.answered)]
-            for index in _untold(group, sorted(set(left) - ended), earlier, options, store):
-                ended.add(index)
-                _end_untold(group, index, store, hear)
-            if len(ended) == len(group.jobs):
+            rest = replace(group, jobs=tuple(left.values()))
+            spec = WorkerSpec.of(rest, options, store.root, log, in_turn=in_turn)
+            outcome = self._worker(spec, partial(hear.heard, group))
+            passed |= outcome.passed
+            _drop(left, outcome.ended | outcome.passed)
+            for key in _scored_unreported(left, earlier, options, store):
+                _report_scored(group, left.pop(key), store, hear)
+            if not left:
                 if not outcome.failed:
                     log.unlink(missing_ok=True)
                 break
-            at = left[outcome.current] if outcome.current is not None else None
-            if at in ended:
+            at = outcome.current
+            if at is not None and at not in left:
                 continue
             if outcome.beside:
                 # Any of several jobs may be to blame: the next worker does them by themselves.
@@ -127,11 +122,9 @@ class LocalExecutor:
                 if again:
                     continue
             # The worker ended early: the job it was at has failed; without one, all have.
-            lost = [at] if at is not None else sorted(set(left) - ended)
-            for index in lost:
-                self._store_failure(group, index, outcome.reason(log), store, hear)
-            ended.update(lost)
-        return answered
+            for key in [at] if at is not None else list(left):
+                self._store_failure(group, left.pop(key), outcome.reason(log), store, hear)
+        return frozenset(passed)
 
     def _worker(self, spec: WorkerSpec, hear: Callable[[events.Event], None]) -> _Outcome:
         outcome = _Outcome()
@@ -166,7 +159,7 @@ class LocalExecutor:
         outcome: _Outcome,
         hear: Callable[[events.Event], None],
     ) -> None:
-        """Hear a worker until it has ended, or has stalled."""
+        """Read what a worker reports until it has ended, or has stalled."""
         assert child.stdout is not None
         watch = Watch(child.pid, self.patience)
         rest = b""
@@ -193,12 +186,11 @@ class LocalExecutor:
                     return
 
     def _store_failure(
-        self, group: Group, index: int, reason: str, store: Store, hear: Listener
+        self, group: Group, job: Job, reason: str, store: Store, hear: Listener
     ) -> None:
-        job = group.jobs[index]
         path = store.put(failed_record(job.checkpoint, job.task, job.signature, reason))
         hear.heard(
-            group, events.JobEnded(index=index, status="failed", record=str(path), reason=reason)
+            group, events.JobEnded(job=job.key, status="failed", record=str(path), reason=reason)
         )
 
     def _end_child(self) -> None:
@@ -215,13 +207,15 @@ class LocalExecutor:
 
 @dataclass(slots=True)
 class _Outcome:
-    """What is known of a worker once it has ended."""
+    """What is known of a worker once it has ended; jobs are named by their keys."""
 
-    ended: set[int] = field(default_factory=set)
-    answered: set[int] = field(default_factory=set)
-    running: list[int] = field(default_factory=list)
+    ended: set[str] = field(default_factory=set)
+    """Jobs that have a record."""
+    passed: set[str] = field(default_factory=set)
+    """Jobs that go on to their next stage."""
+    running: list[str] = field(default_factory=list)
     """Jobs that have begun and not ended, last the one that the engine works for."""
-    beside: tuple[int, ...] = ()
+    beside: tuple[str, ...] = ()
     """Jobs that the engine works for beside :attr:`current`."""
     ready: bool = False
     """Whether the engine is loaded: before that no job is to blame."""
@@ -235,27 +229,31 @@ class _Outcome:
         match event:
             case events.EngineReady():
                 self.ready = True
-            case events.JobStarted() if event.index not in self.running:
-                self.running.insert(0, event.index)
-            case events.EngineBusy() if event.index in self.running:
-                self.running.remove(event.index)
-                self.running.append(event.index)
+            case events.JobStarted() if event.job not in self.running:
+                self.running.insert(0, event.job)
+            case events.EngineBusy() if event.job in self.running:
+                self.running.remove(event.job)
+                self.running.append(event.job)
                 self.beside = event.beside
+            case events.StageEnded():
+                self.passed.add(event.job)
+                self._over(event.job)
             case events.JobEnded():
-                self.ended.add(event.index)
-                if event.status == "answered":
-                    self.answered.add(event.index)
-                if event.index in self.running:
-                    self.running.remove(event.index)
-                self.beside = tuple(index for index in self.beside if index != event.index)
+                self.ended.add(event.job)
+                self._over(event.job)
                 self.failed = self.failed or event.status == "failed"
             case events.EngineFailed():
                 self.engine_failure = event.reason
             case _:
                 pass
 
+    def _over(self, job: str) -> None:
+        if job in self.running:
+            self.running.remove(job)
+        self.beside = tuple(other for other in self.beside if other != job)
+
     @property
-    def current(self) -> int | None:
+    def current(self) -> str | None:
         """The job that the worker was at."""
         return self.running[-1] if self.ready and self.running else None
 
@@ -279,8 +277,9 @@ def _log_path(store: Store) -> Path:
     return store.root / ".work" / "logs" / name
 
 
-def _spec(job: Job) -> JobSpec:
-    return JobSpec(task=job.task, signature=job.signature, instruction=job.instruction)
+def _drop(left: dict[str, Job], keys: set[str]) -> None:
+    for key in keys:
+        left.pop(key, None)
 
 
 def _tell(stdin: IO[bytes], told: bytes) -> None:
@@ -289,40 +288,21 @@ def _tell(stdin: IO[bytes], told: bytes) -> None:
         stdin.write(told)
 
 
-def _relay(hear: Listener, group: Group, positions: list[int], event: events.Event) -> None:
-    """Pass an event on with the worker's job index replaced by the group's."""
-    if isinstance(
-        event,
-        events.EngineBusy
-        | events.JobStarted
-        | events.JobWaiting
-        | events.JobProgress
-        | events.JobEnded,
-    ):
-        event = event.model_copy(update={"index": positions[event.index]})
-    if isinstance(event, events.EngineBusy):
-        beside = tuple(positions[index] for index in event.beside)
-        event = event.model_copy(update={"beside": beside})
-    hear.heard(group, event)
-
-
-def _untold(
-    group: Group,
-    places: list[int],
-    earlier: list[Record | None],
-    options: RunOptions,
+def _scored_unreported(
+    left: Mapping[str, Job],
+    earlier: Mapping[str, Record | None],
+    options: Resolved,
     store: Store,
-) -> list[int]:
+) -> list[str]:
     """Jobs whose worker was ended after it had stored their score, and before it said so."""
-    found = {place: score_of(group.jobs[place], options.data_root, store) for place in places}
-    return [place for place in places if found[place] not in (None, earlier[place])]
+    found = {key: score_of(job, options.data_root, store) for key, job in left.items()}
+    return [key for key, record in found.items() if record not in (None, earlier[key])]
 
 
-def _end_untold(group: Group, place: int, store: Store, hear: Listener) -> None:
-    """Do what a job's worker did not get to."""
-    job = group.jobs[place]
-    store.clear_finished(job.checkpoint.ref, job.signature.plan_key)
-    hear.heard(group, events.JobEnded(index=place, status="scored", record=None))
+def _report_scored(group: Group, job: Job, store: Store, hear: Listener) -> None:
+    """Do what the worker of a job had no time for."""
+    store.clear_finished(job.checkpoint.ref, job.key)
+    hear.heard(group, events.JobEnded(job=job.key, status="scored", record=None))
 
 
 def _signal_group(child: subprocess.Popen[bytes], number: signal.Signals) -> None:

@@ -12,8 +12,7 @@ import sys
 from multiprocessing.connection import Connection
 from typing import NoReturn
 
-from evalsuite.engines.choice import generator_engine
-from evalsuite.engines.generators import wave_of
+from evalsuite.engines.load import wave_of
 from evalsuite.engines.remote import RemoteEncoder, RemoteGenerator
 from evalsuite.run.workers.jobs import JobRunner
 from evalsuite.run.workers.process import (
@@ -50,18 +49,18 @@ def main() -> NoReturn:
 
 def _engine(spec: WorkerSpec, channel: Connection) -> RemoteEncoder | RemoteGenerator:
     signature = spec.jobs[0].signature
-    if spec.world == "embedding":
+    if spec.needs == "encoder":
         return RemoteEncoder(channel, signature.engine)
     assert signature.max_length is not None
-    wave = wave_of(generator_engine(spec.options.engine))
+    wave = wave_of(spec.options.generator)
     return RemoteGenerator(channel, signature.engine, max_length=signature.max_length, wave=wave)
 
 
 def _serve(runner: JobRunner, engine: RemoteEncoder | RemoteGenerator) -> None:
     while True:
         match engine.receive():
-            case Do(index=index, wait=wait):
-                engine.tell(Free(held=not runner.attempt(index, engine, wait=wait)))
+            case Do(job=job, wait=wait):
+                engine.tell(Free(held=not runner.attempt(job, engine, wait=wait)))
             case None:
                 return
             case _:

@@ -1,4 +1,4 @@
-"""Doing jobs: the harness is called with an engine, and the record is stored."""
+"""Doing jobs: a task's kind is called with an engine, and the record is stored."""
 
 from __future__ import annotations
 
@@ -7,27 +7,24 @@ import time
 import traceback
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
-from importlib import metadata
 
-from evalsuite.engines.device import engine_version, resolve_device, resolve_dtype
+from evalsuite.engines.device import engine_version
 from evalsuite.engines.protocols import Encoder, Generator
 from evalsuite.engines.remote import RemoteEngine
-from evalsuite.engines.transformers.cached import CachedModel
-from evalsuite.engines.vectors.files import VectorFiles
+from evalsuite.engines.transformers.unified_model import UnifiedModel
+from evalsuite.engines.vectors.shared import shared_vectors
+from evalsuite.engines.vectors.vector_files import VectorFiles
 from evalsuite.errors import EvalsuiteError, TaskSkipped
 from evalsuite.judging.judge import JudgeEngine
-from evalsuite.kinds import table as dispatch
 from evalsuite.kinds.base import Context, Evaluation
-from evalsuite.paths import cache_dir
-from evalsuite.registry.models import Task
+from evalsuite.kinds.table import kind_of
 from evalsuite.run.records import failed_record, scored_record, skipped_record
 from evalsuite.run.stored import find_stored
 from evalsuite.run.workers import events
 from evalsuite.run.workers.spec import JobSpec, WorkerSpec, context_of
-from evalsuite.schema import CODE_VERSION, digest
 from evalsuite.store import Store
 
-Engine = Encoder | Generator | JudgeEngine | CachedModel
+Engine = Encoder | Generator | JudgeEngine | UnifiedModel
 
 
 @dataclass(slots=True)
@@ -38,17 +35,17 @@ class JobRunner:
     store: Store
     emit: Callable[[events.Event], None]
 
-    def run(self, indices: Iterable[int], engine: Engine) -> None:
+    def run(self, keys: Iterable[str], engine: Engine) -> None:
         """Do jobs one after the other, last those that another run holds now."""
-        held = [index for index in indices if not self.attempt(index, engine, wait=False)]
-        for index in held:
-            self.attempt(index, engine, wait=True)
+        held = [key for key in keys if not self.attempt(key, engine, wait=False)]
+        for key in held:
+            self.attempt(key, engine, wait=True)
 
-    def attempt(self, index: int, engine: Engine, *, wait: bool) -> bool:
+    def attempt(self, key: str, engine: Engine, *, wait: bool) -> bool:
         """Do a job unless another run holds it; a job that fails is done.
 
         Args:
-            index: Place in the worker's list.
+            key: The job's.
             engine: Of this process, or the asking end of one.
             wait: Whether to wait for the other run.
 
@@ -57,50 +54,46 @@ class JobRunner:
         """
         from filelock import Timeout
 
-        job = self.spec.jobs[index]
-        lock = self.store.job_lock(self.spec.checkpoint.ref, job.signature.plan_key)
+        job = self.spec.job(key)
+        lock = self.store.job_lock(self.spec.checkpoint.ref, key)
         if wait:
-            self.emit(events.JobWaiting(index=index))
+            self.emit(events.JobWaiting(job=key))
         try:
             with lock.acquire(timeout=-1 if wait else 0):
-                self._job(index, job, engine)
+                self._job(job, engine)
         except Timeout:
             return False
         return True
 
-    def first_stage_done(self, index: int) -> bool:
-        """Whether an earlier run has left what the job's second stage needs."""
-        job = self.spec.jobs[index]
-        task = job.task
-        if not (task.judged or task.retrieves) or self.spec.second_stage(job):
+    def stage_done(self, job: JobSpec) -> bool:
+        """Whether an earlier run has left what the stage after this one needs."""
+        if job.last or self.spec.options.fresh:
             return False
-        context = self._context(index, job)  # only now: a context makes the job's folder
-        if task.retrieves:
-            return dispatch.retrieving_harness(task).retrieved(task, context)
-        return dispatch.judged_harness(task).answered(task, context)
+        # A context makes the job's folder: only now.
+        return kind_of(job.task).done(job.to_do.name, job.task, self._context(job))
 
-    def fail(self, index: int, reason: str) -> None:
+    def fail(self, key: str, reason: str) -> None:
         """Store that a job has failed."""
-        job = self.spec.jobs[index]
+        job = self.spec.job(key)
         record = failed_record(self.spec.checkpoint, job.task, job.signature, reason)
         written = self.store.put(self.store.after_earlier(record))
-        self.emit(events.JobEnded(index=index, status="failed", record=str(written), reason=reason))
+        self.emit(events.JobEnded(job=key, status="failed", record=str(written), reason=reason))
 
-    def _job(self, index: int, job: JobSpec, engine: Engine) -> None:
-        self.emit(events.JobStarted(index=index))
-        ref, key = self.spec.checkpoint.ref, job.signature.plan_key
+    def _job(self, job: JobSpec, engine: Engine) -> None:
+        key, ref = job.key, self.spec.checkpoint.ref
+        self.emit(events.JobStarted(job=key))
         if self._finished_meanwhile(job):
             self.store.finish_job(ref, key)  # the lock just taken has made its file again
-            self.emit(events.JobEnded(index=index, status="scored", record=None, by_other_run=True))
+            self.emit(events.JobEnded(job=key, status="scored", record=None, by_other_run=True))
             return
-        if self.spec.options.fresh and not self.spec.second_stage(job):
+        if self.spec.options.fresh and job.stage == 0:
             self.store.drop_job_folder(ref, key)
         started = time.perf_counter()
         samples = None
         try:
-            evaluation = self._evaluate(index, job, engine)
+            evaluation = self._evaluate(job, engine)
             if evaluation is None:
-                self.emit(events.JobEnded(index=index, status="answered", record=None))
+                self.emit(events.StageEnded(job=key))
                 return
             samples = evaluation.samples
             total = time.perf_counter() - started + evaluation.earlier_seconds
@@ -121,7 +114,7 @@ class JobRunner:
             self.store.finish_job(ref, key)
         self.emit(
             events.JobEnded(
-                index=index, status=record.status, record=str(written), reason=record.reason
+                job=key, status=record.status, record=str(written), reason=record.reason
             )
         )
 
@@ -138,58 +131,38 @@ class JobRunner:
         )
         return stored is not None
 
-    def _context(self, index: int, job: JobSpec) -> Context:
+    def _context(self, job: JobSpec) -> Context:
         def progress(done: int, total: int, unit: str) -> None:
-            self.emit(events.JobProgress(index=index, done=done, total=total, unit=unit))
+            self.emit(events.JobProgress(job=job.key, done=done, total=total, unit=unit))
 
         checkpoint = self.spec.checkpoint
-        workdir = self.store.job_folder(checkpoint.ref, job.signature.plan_key)
+        workdir = self.store.job_folder(checkpoint.ref, job.key)
         context = context_of(
             checkpoint, job.task, job.instruction, self.spec.options, workdir, progress
         )
-        return replace(context, judge_checkpoint=self.spec.judge, vectors=self._vectors())
+        return replace(context, vectors=self._vectors())
 
     def _vectors(self) -> VectorFiles | None:
-        """Where the vectors are of all jobs that embed in the same way."""
+        """The cache of vectors that all jobs with equal embedding settings share."""
         checkpoint, options = self.spec.checkpoint, self.spec.options
-        if checkpoint.embedding is None or self.spec.world != "embedding":
+        if checkpoint.embedding is None or self.spec.needs != "encoder":
             return None
-        device = resolve_device(options.device)
-        protocol = checkpoint.embedding.facts
-        # Which texts get which instruction is no matter: the prefix is in each file's name.
-        engine = engine_version(checkpoint.embedding.engine), metadata.version("torch")
-        precision = resolve_dtype(options.dtype, device, "embedding")
-        scope = digest([checkpoint.fingerprint, protocol, engine, device, precision, CODE_VERSION])
-        return VectorFiles(cache_dir() / "vectors", scope[:32], read=not options.fresh)
+        return shared_vectors(
+            checkpoint.fingerprint,
+            checkpoint.embedding.facts,
+            engine=engine_version(checkpoint.embedding.engine),
+            device=options.device,
+            precision=options.embedding_dtype,
+            read=not options.fresh,
+        )
 
-    def _evaluate(self, index: int, job: JobSpec, engine: Engine) -> Evaluation | None:
-        """Evaluate a job, or (``None``) do its first stage."""
-        task, context = job.task, self._context(index, job)
-        if isinstance(engine, RemoteEngine):
-            return _evaluate_remotely(task, engine, context)
-        if isinstance(engine, CachedModel):
-            return dispatch.cached_harness(task).evaluate(task, engine, context)
-        if isinstance(engine, Encoder):
-            if task.retrieves:
-                dispatch.retrieving_harness(task).retrieve(task, engine, context)
-                return None
-            return dispatch.embedding_harness(task).evaluate(task, engine, context)
-        if not isinstance(engine, Generator):
-            return dispatch.judged_harness(task).judge(task, engine, context)
-        if task.judged:
-            dispatch.judged_harness(task).answer(task, engine, context)
-            return None
-        if task.retrieves:
-            return dispatch.retrieving_harness(task).evaluate(task, engine, context)
-        return dispatch.generative_harness(task).evaluate(task, engine, context)
-
-
-def _evaluate_remotely(task: Task, engine: RemoteEngine, context: Context) -> Evaluation:
-    """Evaluate with an engine that serves others too: its time is told by itself."""
-    before = engine.seconds
-    if isinstance(engine, Encoder):
-        evaluation = dispatch.embedding_harness(task).evaluate(task, engine, context)
-    else:
-        assert isinstance(engine, Generator)
-        evaluation = dispatch.generative_harness(task).evaluate(task, engine, context)
-    return replace(evaluation, engine_seconds=engine.seconds - before)
+    def _evaluate(self, job: JobSpec, engine: Engine) -> Evaluation | None:
+        """Do a stage of a job; a score comes of the last one."""
+        remote = engine if isinstance(engine, RemoteEngine) else None
+        before = remote.seconds if remote else 0.0
+        context = self._context(job)
+        evaluation = kind_of(job.task).run(job.to_do.name, job.task, engine, context)
+        if evaluation is None or remote is None:
+            return evaluation
+        # An engine that serves several jobs at once measures the time that it spends on each.
+        return replace(evaluation, engine_seconds=remote.seconds - before)

@@ -20,7 +20,7 @@ from multiprocessing.connection import Connection, wait
 from queue import PriorityQueue
 from typing import Any
 
-from evalsuite.engines.batched import BatchedEncoder
+from evalsuite.engines.batched_encoder import BatchedEncoder
 from evalsuite.engines.protocols import Encoder, Generator, SharedGenerator
 from evalsuite.engines.remote import Answer, Ask, Failure
 from evalsuite.run.workers.answering import (
@@ -53,17 +53,17 @@ class Serving:
 
     Args:
         runner: Has the list of jobs; stores the failure of what no process could do.
-        indices: The jobs, in order.
+        keys: The jobs, in order.
     """
 
-    def __init__(self, runner: JobRunner, indices: Sequence[int]) -> None:
+    def __init__(self, runner: JobRunner, keys: Sequence[str]) -> None:
         self._runner = runner
-        self._open = deque(indices)
-        self._held: deque[int] = deque()
-        self._begun: Counter[int] = Counter()
+        self._open = deque(keys)
+        self._held: deque[str] = deque()
+        self._begun: Counter[str] = Counter()
         cores = os.cpu_count() or 1
         least = LEAST_TOGETHER if runner.spec.together else LEAST
-        self._most = min(len(indices), max(least, cores // CORES_A_HARNESS))
+        self._most = min(len(keys), max(least, cores // CORES_A_HARNESS))
         self._threads = max(1, cores // self._most)
         self._harnesses: list[Harness] = []
         self._calls: Calls = PriorityQueue()
@@ -114,7 +114,7 @@ class Serving:
         except BaseException as error:  # noqa: BLE001 - raised again by the other thread
             self._defect = error
         finally:
-            self._calls.put(Call(job=sys.maxsize, arrival=next(self._arrivals)))
+            self._calls.put(Call(place=sys.maxsize, arrival=next(self._arrivals)))
 
     def _heard(self, harness: Harness, message: Any) -> None:
         match message:
@@ -136,7 +136,7 @@ class Serving:
         Tokenizers cannot be used by two threads at once: this one alone does.
         """
         prepared = None
-        if self._runner.spec.world == "embedding":
+        if self._runner.spec.needs == "encoder":
             self._loaded.wait()
         engine = self._engine
         if ask.kind == "render":
@@ -150,7 +150,8 @@ class Serving:
                 harness.send(Failure(ask.number, portable(error)))
                 return
         assert harness.job is not None
-        self._calls.put(Call(harness.job, next(self._arrivals), harness, ask, prepared))
+        place = self._runner.spec.position(harness.job)
+        self._calls.put(Call(place, next(self._arrivals), harness.job, harness, ask, prepared))
 
     def _hand_out(self, harness: Harness) -> None:
         """Give a process its next job, or leave to go."""

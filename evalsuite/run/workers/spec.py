@@ -6,62 +6,96 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from evalsuite.checkpoint.models import Checkpoint
-from evalsuite.engines.choice import generator_engine
-from evalsuite.kinds.base import Context, ProgressEvent
-from evalsuite.registry.models import Instruction, Task
-from evalsuite.run.options import RunOptions
-from evalsuite.run.plan import Stage, is_second_stage
-from evalsuite.schema import Frozen, Signature, World
+from evalsuite.kinds.base import Context, Need, ProgressEvent, Stage
+from evalsuite.kinds.table import TaskOfAnyKind, kind_of
+from evalsuite.kinds.task import Instruction, Task
+from evalsuite.run.options import Resolved
+from evalsuite.run.plan import Group
+from evalsuite.schema import Frozen, Signature
 
 
 class JobSpec(Frozen):
     """One job as it is handed to a worker."""
 
-    task: Task
+    task: TaskOfAnyKind
     signature: Signature
     instruction: Instruction | None
+    stage: int
+    """Which of the task's stages is to be done: an index."""
+
+    @property
+    def key(self) -> str:
+        """The job's name among those of its checkpoint: 64 hex digits."""
+        return self.signature.plan_key
+
+    @property
+    def to_do(self) -> Stage:
+        """The stage that is to be done."""
+        return kind_of(self.task).stages[self.stage]
+
+    @property
+    def last(self) -> bool:
+        """Whether a score comes of the stage."""
+        return self.stage == len(kind_of(self.task).stages) - 1
 
 
 class WorkerSpec(Frozen):
     """All that a worker is told."""
 
     checkpoint: Checkpoint
-    world: World
+    needs: Need
+    """The engine that all jobs share."""
     jobs: tuple[JobSpec, ...]
-    options: RunOptions
+    options: Resolved
     store: Path
     log: Path
-    stage: Stage = "evaluate"
-    judge: Checkpoint | None = None
-    """The judge's checkpoint; ``None`` for an endpoint."""
-    cached: bool = False
-    """Whether the engine embeds and generates from caches."""
-
     in_turn: bool = False
     """Whether the engine answers one call after the other: an earlier worker ended early while
     it worked for several jobs, and only so is it known which one was the reason."""
 
-    def second_stage(self, job: JobSpec) -> bool:
-        """Whether this worker does the second of a job's two stages."""
-        return is_second_stage(job.task, self.world, self.stage)
+    @classmethod
+    def of(
+        cls, group: Group, options: Resolved, store: Path, log: Path, *, in_turn: bool = False
+    ) -> WorkerSpec:
+        """What the worker of a group is told."""
+        return cls(
+            checkpoint=group.checkpoint,
+            needs=group.needs,
+            jobs=tuple(
+                JobSpec(
+                    task=job.task,
+                    signature=job.signature,
+                    instruction=job.instruction,
+                    stage=group.stage(job),
+                )
+                for job in group.jobs
+            ),
+            options=options,
+            store=store.absolute(),
+            log=log.absolute(),
+            in_turn=in_turn,
+        )
+
+    def job(self, key: str) -> JobSpec:
+        """The job of a key."""
+        return next(job for job in self.jobs if job.key == key)
+
+    def position(self, key: str) -> int:
+        """Where a job stands in the list: the engine works for the earliest first."""
+        return next(place for place, job in enumerate(self.jobs) if job.key == key)
 
     @property
     def together(self) -> bool:
         """Whether the engine works at calls of several jobs at a time."""
-        vllm = self.world == "generative" and generator_engine(self.options.engine) == "vllm"
+        vllm = self.needs == "generator" and self.options.generator == "vllm"
         return vllm and not self.in_turn
-
-    def plain(self, job: JobSpec) -> bool:
-        """Whether one harness does all of a job, with one engine that it only calls."""
-        staged = job.task.judged or job.task.retrieves
-        return not (staged or self.cached or self.stage == "judge")
 
 
 @dataclass(frozen=True, slots=True)
 class Do:
     """To a harness process: do a job."""
 
-    index: int
+    job: str
     wait: bool
     """Whether to wait for another run that holds the job."""
 
@@ -78,22 +112,17 @@ def context_of(
     checkpoint: Checkpoint,
     task: Task,
     instruction: Instruction | None,
-    options: RunOptions,
+    options: Resolved,
     workdir: Path,
     progress: ProgressEvent | None = None,
 ) -> Context:
-    """What a harness is told besides the task and the engine."""
+    """What a kind is given besides the task and the engine."""
     limits = [limit for limit in (task.limit, options.limit) if limit is not None]
     context = Context(
         checkpoint=checkpoint,
         workdir=workdir,
+        options=options,
         instruction=instruction,
-        data_root=options.data_root,
         limit=min(limits, default=None),
-        seed=options.seed,
-        shots=task.shots,
-        judge=options.judge,
-        retriever=options.retriever,
-        embed_length=options.embed_length,
     )
     return replace(context, progress=progress) if progress else context

@@ -4,18 +4,11 @@ from __future__ import annotations
 
 import os
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from evalsuite.errors import UsageError
 from evalsuite.run.workers import events
-
-PATIENCE_VARIABLE = "EVALSUITE_PATIENCE"
-"""Seconds instead of :data:`PATIENCE_SECONDS`, from the environment."""
-
-PATIENCE_SECONDS = 600.0
-"""How long a worker may neither say nor do anything. The longest honest silence is that of a
-client whom a hub tells to come back in five minutes."""
 
 BUSY_FACTOR = 12
 """A worker that computes may be silent this many times longer: compiling a model, fitting one
@@ -26,27 +19,6 @@ LOOKS = 100
 
 IDLE_SHARE = 0.01
 """Share of one core below which a process does nothing; threads that poll use a tenth of it."""
-
-
-def given_patience() -> float:
-    """The patience that the environment gives, or the default one.
-
-    Returns:
-        Seconds.
-
-    Raises:
-        UsageError: If the environment says what is no number of seconds.
-    """
-    given = os.environ.get(PATIENCE_VARIABLE)
-    if given is None:
-        return PATIENCE_SECONDS
-    try:
-        seconds = float(given)
-    except ValueError:
-        seconds = 0.0
-    if not 1 <= seconds < float("inf"):
-        raise UsageError(f"{PATIENCE_VARIABLE}={given} is not valid", "give seconds, 1 or more")
-    return seconds
 
 
 @dataclass(slots=True)
@@ -61,6 +33,10 @@ class Watch:
     """The worker, leader of its process group."""
     patience: float
     """Seconds."""
+    work: Callable[[int], tuple[float, bool] | None] = field(
+        default_factory=lambda: processor_work
+    )
+    """What a process has done so far; see :func:`processor_work`."""
     _waiting: bool = False
     _silent: int = 0
     _used: deque[float] = field(default_factory=lambda: deque(maxlen=LOOKS + 1))
@@ -81,9 +57,9 @@ class Watch:
         if self._waiting:
             return None
         self._silent += 1
-        work = processor_work(self.pid)
-        if work is not None:
-            used, runnable = work
+        done = self.work(self.pid)
+        if done is not None:
+            used, runnable = done
             if runnable:
                 self._used.clear()
             self._used.append(used)

@@ -15,9 +15,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from evalsuite.engines.choice import generator_engine
 from evalsuite.engines.protocols import Encoder, Generator
-from evalsuite.engines.transformers.cached import CachedModel
 from evalsuite.errors import EvalsuiteError
 from evalsuite.run.workers import events
 from evalsuite.run.workers.jobs import Engine, JobRunner
@@ -28,7 +26,7 @@ from evalsuite.run.workers.process import (
     set_library_environment,
 )
 from evalsuite.run.workers.serving import Serving
-from evalsuite.run.workers.spec import WorkerSpec
+from evalsuite.run.workers.spec import JobSpec, WorkerSpec
 from evalsuite.store import Store
 
 
@@ -46,11 +44,11 @@ class Worker:
         scoring one goes on while the engine works for the next.
         """
         runner = JobRunner(self.spec, Store(self.spec.store), self.emit)
-        todo = [index for index in range(len(self.spec.jobs)) if not self._answered(index, runner)]
+        todo = [job for job in self.spec.jobs if not self._passed(job, runner)]
         if not todo:
             return
-        plain = [index for index in todo if self.spec.plain(self.spec.jobs[index])]
-        serving = Serving(runner, plain) if plain else None
+        apart = [job.key for job in todo if job.to_do.apart]
+        serving = Serving(runner, apart) if apart else None
         started = time.perf_counter()
         try:
             engine = load_engine(self.spec)
@@ -65,17 +63,15 @@ class Worker:
             if serving is not None:
                 assert isinstance(engine, Encoder | Generator)
                 serving.serve(engine)
-            runner.run([index for index in todo if index not in plain], engine)
+            runner.run([job.key for job in todo if not job.to_do.apart], engine)
         finally:
             engine.close()
 
-    def _answered(self, index: int, runner: JobRunner) -> bool:
-        """Whether a job needs no engine: it waits for its second stage alone."""
-        if self.spec.stage == "judge" or self.spec.options.fresh:
+    def _passed(self, job: JobSpec, runner: JobRunner) -> bool:
+        """Whether a job needs no engine, since an earlier run has done this stage."""
+        if not runner.stage_done(job):
             return False
-        if not runner.first_stage_done(index):
-            return False
-        self.emit(events.JobEnded(index=index, status="answered", record=None))
+        self.emit(events.StageEnded(job=job.key))
         return True
 
 
@@ -86,41 +82,44 @@ def load_engine(spec: WorkerSpec) -> Engine:
         EvalsuiteError: If it cannot be loaded.
     """
     checkpoint, options = spec.checkpoint, spec.options
-    if spec.stage == "judge":
-        from evalsuite.judging.judge import load_judge
+    match spec.needs:
+        case "judge":
+            from evalsuite.judging.judge import load_judge
 
-        assert options.judge is not None
-        return load_judge(
-            options.judge,
-            spec.judge,
-            engine=generator_engine(options.engine),
-            device=options.device,
-            dtype=options.dtype,
-        )
-    first = spec.jobs[0].signature
-    if spec.cached:
-        return CachedModel(
-            checkpoint,
-            device=options.device,
-            dtype=options.dtype,
-            embed_length=options.embed_length,
-        )
-    if spec.world == "embedding":
-        from evalsuite.engines.encoders import load_encoder
+            assert options.judge is not None
+            return load_judge(
+                options.judge,
+                options.judge_checkpoint,
+                engine=options.generator,
+                device=options.device,
+                dtype=options.generative_dtype,
+            )
+        case "unified":
+            from evalsuite.engines.load import load_unified
 
-        return load_encoder(checkpoint, device=options.device, dtype=options.dtype)
-    from evalsuite.engines.encoders import loading
-    from evalsuite.engines.generators import load_generator
+            return load_unified(
+                checkpoint,
+                device=options.device,
+                dtype=options.dtype,
+                embed_length=options.embed_length,
+            )
+        case "encoder":
+            from evalsuite.engines.load import load_encoder
 
-    with loading(checkpoint, "model"):
-        return load_generator(
-            checkpoint,
-            engine=generator_engine(options.engine),
-            device=options.device,
-            dtype=options.dtype,
-            max_length=first.max_length,
-            prefix_caching=options.prefix_caching,
-        )
+            return load_encoder(checkpoint, device=options.device, dtype=options.embedding_dtype)
+        case "generator":
+            from evalsuite.engines.load import load_generator
+            from evalsuite.engines.load_errors import loading
+
+            with loading(checkpoint, "model"):
+                return load_generator(
+                    checkpoint,
+                    engine=options.generator,
+                    device=options.device,
+                    dtype=options.generative_dtype,
+                    max_length=spec.jobs[0].signature.max_length,
+                    prefix_caching=options.prefix_caching,
+                )
 
 
 def main() -> int:

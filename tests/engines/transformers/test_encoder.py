@@ -11,8 +11,8 @@ import pytest
 import torch
 from transformers import AutoModel
 
-from evalsuite.engines.batching import Batcher
-from evalsuite.engines.encoders import load_encoder
+from evalsuite.engines.length_batches import LengthBatcher
+from evalsuite.engines.load import load_encoder
 from evalsuite.engines.protocols import Encoder
 from evalsuite.errors import CheckpointError, EngineError, UsageError
 from helpers.tiny_encoders import BOS, EOS, FAMILIES, checkpoint, ids_of, save_model
@@ -110,7 +110,7 @@ def test_normalised_vectors(models: dict[str, Path]) -> None:
 def test_the_composition_of_batches_does_not_matter(models: dict[str, Path], tokens: int) -> None:
     encoder: Any = in_float32(checkpoint(models["mistral"]))
     whole = encoder.encode(TEXTS, PREFIX)
-    encoder._batcher = Batcher(tokens)
+    encoder._batcher = LengthBatcher(tokens)
     np.testing.assert_allclose(encoder.encode(TEXTS, PREFIX), whole, rtol=0, atol=1e-5)
 
 

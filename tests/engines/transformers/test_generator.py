@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 
 from evalsuite.checkpoint.models import Checkpoint
-from evalsuite.engines.generators import context_length, cut_at_stop, load_generator
+from evalsuite.engines.choice import context_length
+from evalsuite.engines.generation import cut_at_stop
+from evalsuite.engines.load import load_generator
 from evalsuite.engines.protocols import GenerationRequest, Generator, ScoreRequest
 from evalsuite.errors import EngineError
 from helpers.tiny_lm import make_tiny_lm

@@ -18,7 +18,7 @@ from sentence_transformers.sentence_transformer.modules import (
 )
 
 from evalsuite.checkpoint.models import Checkpoint
-from evalsuite.engines.encoders import load_encoder
+from evalsuite.engines.load import load_encoder
 from evalsuite.engines.protocols import Encoder
 from evalsuite.errors import CheckpointError, EngineError
 from helpers.tiny_encoders import BOS, EOS, checkpoint, ids_of, save_model, tokenizer

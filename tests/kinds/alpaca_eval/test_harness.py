@@ -13,7 +13,7 @@ import pytest
 
 from evalsuite.checkpoint.models import ChatProtocol, Checkpoint
 from evalsuite.data import local_info
-from evalsuite.engines.generators import load_generator
+from evalsuite.engines.load import load_generator
 from evalsuite.errors import DataError, EngineError, UsageError
 from evalsuite.judging.judge import Judge, describe, load_judge
 from evalsuite.judging.prompt import load_prompt
@@ -21,8 +21,9 @@ from evalsuite.kinds.alpaca_eval.data import Answer, Answers, load_answers, load
 from evalsuite.kinds.alpaca_eval.harness import AlpacaEvalHarness
 from evalsuite.kinds.alpaca_eval.scores import orders
 from evalsuite.kinds.base import Context, Evaluation
+from evalsuite.kinds.table import make_task
 from evalsuite.registry.load import Registry
-from evalsuite.registry.models import Task
+from helpers.contexts import make_context
 from helpers.fake_judge import SECRET, ranking, serving
 from helpers.tiny_lm import TEMPLATE, make_tiny_lm
 
@@ -37,14 +38,12 @@ CHECKPOINT = Checkpoint(
     embedding=None,
     chat=ChatProtocol(template=TEMPLATE, template_hash="tiny"),
 )
-TASK = Task.model_validate(
-    {
-        "name": "mine",
-        "kind": "alpaca_eval",
-        "source": "alpaca_eval",
-        "datasets": {DATA: "0" * 40},
-        "generation": {"max_tokens": 8},
-    }
+TASK = make_task(
+    name="mine",
+    kind="alpaca_eval",
+    source="alpaca_eval",
+    datasets={DATA: "0" * 40},
+    generation={"max_tokens": 8},
 )
 PAIRS = [
     # candidate, reference
@@ -71,7 +70,7 @@ def mirror(root: Path, count: int) -> Path:
 
 def context(folder: Path, judge: Judge, **changes: Any) -> Context:
     folder.mkdir(parents=True, exist_ok=True)
-    return Context(checkpoint=CHECKPOINT, workdir=folder, judge=judge, **changes)
+    return make_context(checkpoint=CHECKPOINT, workdir=folder, judge=judge, **changes)
 
 
 def leave_answers(folder: Path, pairs: list[tuple[str, str]]) -> None:
@@ -100,6 +99,7 @@ def test_the_win_rate_is_the_share_preferred_to_the_reference(tmp_path: Path, or
     assert [row["score"] for row in found.samples] == scores
     assert found.main_metric == "win_rate"
     assert found.score == found.metrics["win_rate"] == 2.5 / 4
+    assert found.estimator == "mean"
     mean = 2.5 / 4
     deviation = math.sqrt(sum((s - mean) ** 2 for s in scores) / 3)
     assert found.stderr == pytest.approx(deviation / math.sqrt(4))
@@ -287,7 +287,7 @@ def test_answers_are_greedy_in_the_chat_template_and_found_again(
     root = mirror(tmp_path / "data", 5)
     harness, work = AlpacaEvalHarness(), tmp_path / "work"
     work.mkdir()
-    about = Context(checkpoint=tiny, workdir=work, data_root=root, limit=3)
+    about = make_context(checkpoint=tiny, workdir=work, data_root=root, limit=3)
     assert not harness.answered(TASK, about)
     generator = load_generator(tiny, engine="transformers", device="cpu", dtype="float32")
     harness.answer(TASK, generator, about)
@@ -326,7 +326,7 @@ def test_a_checkpoint_judges_through_its_own_template(tiny: Checkpoint, tmp_path
 def test_the_preview_shows_both_prompts(tiny: Checkpoint, tmp_path: Path) -> None:
     root = mirror(tmp_path / "data", 2)
     judge = Judge(model="m", url="http://localhost:1/v1")
-    about = Context(checkpoint=tiny, workdir=tmp_path, data_root=root, judge=judge)
+    about = make_context(checkpoint=tiny, workdir=tmp_path, data_root=root, judge=judge)
     chat, asked = AlpacaEvalHarness().preview(TASK, about)
     assert chat.text == "<s><|user|>\nSay 0.\n<|assistant|>\n"
     assert asked.side == "judge"
@@ -366,7 +366,7 @@ def shared_layout(tmp_path: Path) -> Path:
 def test_the_shipped_tasks_say_what_the_paper_does() -> None:
     registry = Registry.load()
     full, quick = registry.task("AlpacaEval"), registry.task("AlpacaEval-quick")
-    assert (full.world, full.judged, full.category) == ("generative", True, "AlpacaEval")
+    assert (full.kind, full.category) == ("alpaca_eval", "AlpacaEval")
     assert (full.generation.max_tokens, full.generation.temperature) == (6144, 0)
     assert (full.limit, quick.limit) == (None, 40)
     assert list(full.datasets) == [DATA]

@@ -1,26 +1,21 @@
-"""Our language model gives lm-eval what lm-eval's own models give, and goes on after a kill."""
+"""Our language model gives lm-eval what lm-eval's own models give."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from evalsuite.checkpoint.models import ChatProtocol, Checkpoint
-from evalsuite.engines.generators import load_generator
-from evalsuite.engines.protocols import (
-    Completion,
-    Ended,
-    GenerationRequest,
-    Generator,
-    Score,
-    ScoreRequest,
-)
-from evalsuite.errors import EngineError, UsageError
+from evalsuite.checkpoint.models import Checkpoint
+from evalsuite.engines.load import load_generator
+from evalsuite.engines.protocols import Generator, ScoreRequest
+from evalsuite.errors import UsageError
+from evalsuite.prompting.client import Client
+from evalsuite.prompting.prompter import Prompter
 from evalsuite.prompting.response_log import ResponseLog
+from helpers.recording_engine import RecordingEngine
 from helpers.tiny_lm import make_tiny_lm
 
 PAIRS = [
@@ -33,44 +28,9 @@ PAIRS = [
 PROMPTS = ["The cat", "Once upon a time there was a", "1 2 3"]
 
 
-class Counting:
-    """A real generator that counts what it is asked, and may die after some calls."""
-
-    def __init__(self, inner: Generator, calls: int | None = None) -> None:
-        self.inner = inner
-        self.left = calls
-        self.asked: list[GenerationRequest | ScoreRequest] = []
-        self.version, self.max_length, self.wave = inner.version, inner.max_length, 2
-
-    def _tick(self, requests: Sequence[GenerationRequest | ScoreRequest]) -> None:
-        if self.left is not None:
-            if self.left == 0:
-                raise KeyboardInterrupt
-            self.left -= 1
-        self.asked.extend(requests)
-
-    def generate(
-        self, requests: Sequence[GenerationRequest], ended: Ended | None = None
-    ) -> list[Completion]:
-        self._tick(requests)
-        return self.inner.generate(requests, ended)
-
-    def score(self, requests: Sequence[ScoreRequest]) -> list[Score]:
-        self._tick(requests)
-        return self.inner.score(requests)
-
-    def close(self) -> None:
-        pass
-
-
 @pytest.fixture(scope="module")
 def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Checkpoint:
     return make_tiny_lm(tmp_path_factory.mktemp("tiny"), positions=128)
-
-
-@pytest.fixture(scope="module")
-def chat(tmp_path_factory: pytest.TempPathFactory) -> Checkpoint:
-    return make_tiny_lm(tmp_path_factory.mktemp("chat"), chat=True, positions=128)
 
 
 @pytest.fixture(scope="module")
@@ -88,10 +48,10 @@ def theirs(checkpoint: Checkpoint) -> Any:
     )
 
 
-def our_lm(generator: Any, checkpoint: Checkpoint, log: Path, **options: Any) -> Any:
+def our_lm(generator: Generator, checkpoint: Checkpoint, log: Path) -> Any:
     from evalsuite.kinds.lm_eval.model import EngineLM
 
-    return EngineLM(generator, checkpoint, ResponseLog(log), **options)
+    return EngineLM(Client(generator, Prompter(checkpoint), ResponseLog(log)))
 
 
 def instances(kind: str, arguments: Sequence[tuple[Any, ...]]) -> list[Any]:
@@ -129,11 +89,11 @@ def test_rolling_loglikelihood_equals_lm_evals_in_one_window(
 def test_rolling_loglikelihood_covers_texts_longer_than_the_context(
     generator: Generator, checkpoint: Checkpoint, tmp_path: Path
 ) -> None:
-    counting = Counting(generator)
+    recording = RecordingEngine(generator)
     text = "long text, " * 40
-    lm = our_lm(counting, checkpoint, tmp_path / "r")
+    lm = our_lm(recording, checkpoint, tmp_path / "r")
     lm.loglikelihood_rolling(instances("loglikelihood_rolling", [(text,)]))
-    scored = [r for r in counting.asked if isinstance(r, ScoreRequest)]
+    scored = [r for r in recording.asked if isinstance(r, ScoreRequest)]
     # Each token is predicted once: the windows' continuations are the text, in some order.
     assert sum(len(r.continuation_ids) for r in scored) == len(lm.tok_encode(text))
 
@@ -157,111 +117,8 @@ def test_a_stop_string_cuts_as_in_lm_eval(
     assert ours[0] == free[0][: free[0].find(until[0])]
 
 
-def test_long_prompts_are_cut_on_the_left_and_counted(
-    generator: Generator, checkpoint: Checkpoint, tmp_path: Path
-) -> None:
-    counting = Counting(generator)
-    lm = our_lm(counting, checkpoint, tmp_path / "r")
-    lm.generate_until(instances("generate_until", [("a" * 200 + "b", {"max_gen_toks": 8})]))
-    lm.loglikelihood(instances("loglikelihood", [("a" * 200 + "b", "cc")]))
-    generated, scored = counting.asked
-    assert isinstance(generated, GenerationRequest)
-    assert isinstance(scored, ScoreRequest)
-    assert len(generated.prompt_ids) == 128 - 8
-    assert lm.tokenizer.decode(generated.prompt_ids) == "a" * 119 + "b"
-    assert len(scored.context_ids + scored.continuation_ids) == 127
-    assert lm.truncated == 2
-
-
-def test_an_answer_longer_than_the_context_is_an_error(
-    generator: Generator, checkpoint: Checkpoint, tmp_path: Path
-) -> None:
-    lm = our_lm(generator, checkpoint, tmp_path / "r")
-    with pytest.raises(EngineError, match="does not fit the context of 128"):
-        lm.generate_until(generations(max_gen_toks=128))
-    with pytest.raises(EngineError, match="does not fit the context of 128"):
-        lm.loglikelihood(instances("loglikelihood", [("a", "b" * 300)]))
-
-
 def test_unknown_generation_settings_are_refused(
     generator: Generator, checkpoint: Checkpoint, tmp_path: Path
 ) -> None:
     with pytest.raises(UsageError, match="'num_beams' is not supported"):
         our_lm(generator, checkpoint, tmp_path / "r").generate_until(generations(num_beams=4))
-
-
-def test_exactly_one_bos(chat: Checkpoint, tmp_path: Path) -> None:
-    lm = our_lm(None, chat, tmp_path / "r")
-    rendered = lm.apply_chat_template([{"role": "user", "content": "Hi"}])
-    assert rendered == "<s><|user|>\nHi\n<|assistant|>\n"
-    assert lm.tok_encode(rendered).count(0) == 1
-    assert lm.tok_encode("Hi")[0] == 0
-    assert 0 not in lm.tok_encode("Hi", add_special_tokens=False)
-
-
-def test_a_forced_answer_prefix_is_continued(chat: Checkpoint, tmp_path: Path) -> None:
-    messages = [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Answer:"}]
-    # The template ends each message with a line feed; a message to be continued has none.
-    rendered = our_lm(None, chat, tmp_path / "r").apply_chat_template(
-        messages, add_generation_prompt=False
-    )
-    assert rendered == "<s><|user|>\nHi\n<|assistant|>\nAnswer:"
-
-
-def test_two_bos_tokens_are_an_error(chat: Checkpoint, tmp_path: Path) -> None:
-    with pytest.raises(EngineError, match="two BOS tokens"):
-        our_lm(None, chat, tmp_path / "r").tok_encode("<s><s>Hi")
-
-
-def test_a_refusing_template_is_a_usage_error(chat: Checkpoint, tmp_path: Path) -> None:
-    refusing = ChatProtocol(template="{{ raise_exception('no system') }}", template_hash="x")
-    lm = our_lm(None, chat.model_copy(update={"chat": refusing}), tmp_path / "r")
-    with pytest.raises(UsageError, match="no system"):
-        lm.apply_chat_template([{"role": "user", "content": "Hi"}])
-
-
-@pytest.mark.parametrize("calls", [0, 1, 2])
-def test_a_killed_run_goes_on_behind_the_last_finished_wave(
-    generator: Generator, checkpoint: Checkpoint, tmp_path: Path, calls: int
-) -> None:
-    whole = our_lm(generator, checkpoint, tmp_path / "whole").generate_until(generations())
-    path = tmp_path / "r.jsonl"
-    dying = Counting(generator, calls)
-    if calls < 2:
-        with pytest.raises(KeyboardInterrupt):
-            our_lm(dying, checkpoint, path).generate_until(generations())
-    else:
-        our_lm(dying, checkpoint, path).generate_until(generations())
-    # The kill also tears the line that was being written.
-    with path.open("ab") as stream:
-        stream.write(b'{"key": "half a li')
-        os.fsync(stream.fileno())
-    again = Counting(generator)
-    assert our_lm(again, checkpoint, path).generate_until(generations()) == whole
-    assert len(dying.asked) == min(2 * calls, 3)
-    assert len(dying.asked) + len(again.asked) == 3
-    assert not set(dying.asked) & set(again.asked)
-
-
-def test_equal_requests_are_asked_once(
-    generator: Generator, checkpoint: Checkpoint, tmp_path: Path
-) -> None:
-    counting = Counting(generator)
-    done: list[tuple[int, int]] = []
-    lm = our_lm(counting, checkpoint, tmp_path / "r", progress=lambda d, t: done.append((d, t)))
-    first, second, *_ = lm.loglikelihood(instances("loglikelihood", [PAIRS[0], PAIRS[0]]))
-    assert first == second
-    assert len(counting.asked) == 1
-    assert done == [(0, 2), (2, 2)]
-
-
-def test_repeats_are_drawn_anew_and_the_same_again(
-    generator: Generator, checkpoint: Checkpoint, tmp_path: Path
-) -> None:
-    sampled = generations(do_sample=True, temperature=1.0)
-    repeated = [request for request in sampled for _ in range(3)]
-    answers = our_lm(generator, checkpoint, tmp_path / "a").generate_until(repeated)
-    assert len(set(answers[:3])) == 3
-    assert our_lm(generator, checkpoint, tmp_path / "b").generate_until(repeated) == answers
-    other = our_lm(generator, checkpoint, tmp_path / "c", seed=1).generate_until(repeated)
-    assert other != answers

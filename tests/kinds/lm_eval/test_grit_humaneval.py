@@ -10,7 +10,7 @@ import pytest
 from evalsuite.checkpoint.models import Checkpoint
 from evalsuite.errors import EngineError, TaskSkipped
 from evalsuite.kinds.lm_eval.grit import humaneval
-from evalsuite.kinds.table import blocker
+from evalsuite.kinds.table import kind_of
 from evalsuite.registry.load import Registry
 from evalsuite.sandbox import sandbox
 from evalsuite.sandbox.sandbox import RunResult, Sandbox, why_unavailable
@@ -101,7 +101,9 @@ def test_without_a_sandbox_nothing_is_loaded(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(sandbox, "probe", lambda: "no bubblewrap here")
     registry = Registry.load()
     for name in ("HumanEvalSynthesize", "HumanEvalSynthesize-quick"):
-        assert blocker(registry.task(name)) == "no bubblewrap here"
-    assert blocker(registry.task("GSM8K")) is None
+        task = registry.task(name)
+        assert kind_of(task).blocker(task) == "no bubblewrap here"
+    task = registry.task("GSM8K")
+    assert kind_of(task).blocker(task) is None
     with pytest.raises(TaskSkipped, match="no bubblewrap here"):
         humaneval.rows([ONE])

@@ -12,15 +12,16 @@ import yaml
 
 from evalsuite.errors import UsageError
 from evalsuite.kinds.lm_eval import names as lm_eval_index
+from evalsuite.kinds.lm_eval.kind import LmEvalKind, harness_version
 from evalsuite.kinds.lm_eval.names import find, shipped_index, shipped_version
-from evalsuite.kinds.table import check_source, harness_version
+from evalsuite.kinds.table import make_task
+from evalsuite.kinds.task import Task
 from evalsuite.paths import shipped_tasks
 from evalsuite.registry.load import Registry
-from evalsuite.registry.models import Task
 
 GENERATIVE = yaml.safe_load((shipped_tasks() / "grit/generative.yaml").read_text())["tasks"]
 TASKS = [
-    Task.model_validate({"kind": "lm_eval", **plain})
+    make_task(**{"kind": "lm_eval", **plain})
     for plain in GENERATIVE
     if plain["source"].startswith("grit_")
 ]
@@ -33,9 +34,9 @@ def test_shipped_tasks_need_no_index_of_lm_eval(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(lm_eval_index, "load_index", unwanted)
     assert find("grit_gsm8k").kind == "TASK"
     assert find("grit_bbh").kind == "GROUP"
-    check_source(Registry.load().task("lm_eval:grit_tydiqa"))
+    LmEvalKind().check_source(Registry.load().task("lm_eval:grit_tydiqa"))
     for task in TASKS:
-        check_source(task)
+        LmEvalKind().check_source(task)
 
 
 def test_a_typo_is_answered_with_shipped_names() -> None:
@@ -44,9 +45,9 @@ def test_a_typo_is_answered_with_shipped_names() -> None:
 
 
 def test_a_missing_base_form_is_found_while_planning() -> None:
-    task = Task(name="x", kind="lm_eval", source="grit_gsm8k", base_source="grit_gsm8k_bas")
+    task = make_task(name="x", kind="lm_eval", source="grit_gsm8k", base_source="grit_gsm8k_bas")
     with pytest.raises(UsageError, match="grit_gsm8k_bas"):
-        check_source(task)
+        LmEvalKind().check_source(task)
 
 
 @pytest.mark.parametrize("task", TASKS, ids=lambda task: str(task.name))
@@ -70,7 +71,7 @@ def _read(path: Path | None) -> dict[str, object]:
 
 
 def test_the_signature_names_the_content(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    task = Task(name="x", kind="lm_eval", source="grit_gsm8k", base_source="grit_gsm8k_base")
+    task = make_task(name="x", kind="lm_eval", source="grit_gsm8k", base_source="grit_gsm8k_base")
     before = harness_version(task)
     assert re.fullmatch(rf"lm-eval {re.escape(version('lm-eval'))}\+gsm8k-[0-9a-f]{{8}}", before)
     assert harness_version(task.model_copy(update={"source": "gsm8k_cot"})) == (

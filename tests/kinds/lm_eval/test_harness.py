@@ -7,12 +7,14 @@ from pathlib import Path
 import pytest
 
 from evalsuite.checkpoint.models import Checkpoint
-from evalsuite.engines.generators import load_generator
+from evalsuite.engines.load import load_generator
 from evalsuite.errors import DataError, TaskSkipped, UsageError
-from evalsuite.kinds.base import Context, Evaluation
+from evalsuite.kinds.base import Evaluation
 from evalsuite.kinds.lm_eval.harness import LmEvalHarness
 from evalsuite.kinds.lm_eval.names import find, load_index
-from evalsuite.registry.models import Task
+from evalsuite.kinds.table import make_task
+from evalsuite.kinds.task import Task
+from helpers.contexts import make_context
 from helpers.tiny_lm import make_tiny_lm
 
 
@@ -22,15 +24,16 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Checkpoint:
 
 
 def source(name: str, **changes: object) -> Task:
-    return Task.model_validate({"name": name, "kind": "lm_eval", "source": name, **changes})
+    return make_task(**{"name": name, "kind": "lm_eval", "source": name, **changes})
 
 
 def evaluate(
     task: Task, checkpoint: Checkpoint, work: Path, root: Path, shots: int | None = None
 ) -> Evaluation:
     generator = load_generator(checkpoint, engine="transformers", device="cpu", dtype="float32")
-    context = Context(checkpoint=checkpoint, workdir=work, data_root=root, limit=2, shots=shots)
-    return LmEvalHarness().evaluate(task, generator, context)
+    context = make_context(checkpoint=checkpoint, workdir=work, data_root=root, limit=2)
+    asked = task.model_copy(update={"shots": shots})
+    return LmEvalHarness().evaluate(asked, generator, context)
 
 
 def test_the_index_knows_tasks_groups_and_tags() -> None:

@@ -11,10 +11,12 @@ import pytest
 
 from evalsuite.checkpoint.models import Checkpoint
 from evalsuite.errors import DataError, TaskSkipped, UsageError
-from evalsuite.kinds.base import Context, Evaluation
+from evalsuite.kinds.base import Evaluation
 from evalsuite.kinds.lm_eval.harness import LmEvalHarness
-from evalsuite.registry.models import Task
+from evalsuite.kinds.table import make_task
+from evalsuite.kinds.task import Task
 from evalsuite.sandbox.sandbox import why_unavailable
+from helpers.contexts import make_context
 from helpers.scripted import Scripted
 from helpers.tiny_lm import make_tiny_lm
 
@@ -42,7 +44,7 @@ def run(
     scripted = Scripted(AutoTokenizer.from_pretrained(checkpoint.path), answer)
     work = folder / "work"
     work.mkdir(parents=True)
-    context = Context(checkpoint=checkpoint, workdir=work)
+    context = make_context(checkpoint=checkpoint, workdir=work)
     return LmEvalHarness().evaluate(task, scripted, context), scripted.prompts
 
 
@@ -69,14 +71,14 @@ def arithmetic(folder: Path, **changes: Any) -> Task:
         "shot_target": "{{why}}",
         "extract": "last_number",
     }
-    return Task.model_validate(plain | changes)
+    return make_task(**plain | changes)
 
 
 def test_golden_chat_prompt_has_the_form_of_the_grit_paper(
     chat: Checkpoint, tmp_path: Path
 ) -> None:
     """Protocol 2.2, GSM8K: all examples in one user message, a forced ``Answer:``, one BOS."""
-    context = Context(checkpoint=chat, workdir=tmp_path)
+    context = make_context(checkpoint=chat, workdir=tmp_path)
     shown = LmEvalHarness().preview(arithmetic(tmp_path), context)[0]
     assert shown.text == (
         "<s><|user|>\n"
@@ -88,7 +90,7 @@ def test_golden_chat_prompt_has_the_form_of_the_grit_paper(
 
 
 def test_golden_base_prompt(base: Checkpoint, tmp_path: Path) -> None:
-    context = Context(checkpoint=base, workdir=tmp_path)
+    context = make_context(checkpoint=base, workdir=tmp_path)
     shown = LmEvalHarness().preview(arithmetic(tmp_path), context)[0]
     assert shown.text == ("Question: 5+5?\nAnswer: 5 and 5 is 10.\n\nQuestion: 1+1?\nAnswer:")
     assert shown.token_ids[0] == 0
@@ -131,6 +133,7 @@ def test_several_samples_are_averaged(chat: Checkpoint, tmp_path: Path) -> None:
     # The first item is right in two of its four answers, the others never.
     assert [row["score"] for row in evaluation.samples] == [0.5, 0, 0, 0]
     assert evaluation.score == 0.125
+    assert evaluation.estimator == "mean"
     assert json.loads(evaluation.samples[0]["response"]).count(" 2") == 2
 
 
@@ -138,7 +141,7 @@ def test_reading_takes_the_best_reference(chat: Checkpoint, tmp_path: Path) -> N
     rows = [{"q": "a?", "right": ["red barn", "a barn"]}, {"q": "b?", "right": ["x"]}]
     shots = [{"q": "c?", "right": ["first", "second"]}]
     files = {"test": table(tmp_path / "t.jsonl", rows), "shots": table(tmp_path / "s.jsonl", shots)}
-    task = Task(
+    task = make_task(
         name="reading",
         kind="lm_eval",
         type="generate",
@@ -170,7 +173,7 @@ def multiple_choice(folder: Path, **changes: Any) -> Task:
         "choices": "{{options}}",
         "target": "{{i}}",
     }
-    return Task.model_validate(plain | changes)
+    return make_task(**plain | changes)
 
 
 def test_multiple_choice(chat: Checkpoint, base: Checkpoint, tmp_path: Path) -> None:
@@ -215,7 +218,7 @@ CODE = [
 
 
 def code(folder: Path) -> Task:
-    return Task(
+    return make_task(
         name="code", kind="lm_eval", type="code", data={"test": table(folder / "c.jsonl", CODE)}
     )
 
@@ -254,7 +257,7 @@ def test_code_is_skipped_without_a_sandbox(
 
 
 def test_mistakes_in_the_task_file_are_named(chat: Checkpoint, tmp_path: Path) -> None:
-    context = Context(checkpoint=chat, workdir=tmp_path)
+    context = make_context(checkpoint=chat, workdir=tmp_path)
     with pytest.raises(UsageError, match="'nope' is undefined"):
         LmEvalHarness().preview(arithmetic(tmp_path, prompt="{{nope}}"), context)
     with pytest.raises(DataError, match="2 examples, but 5 are asked for"):
@@ -277,13 +280,17 @@ def test_lm_eval_is_given_texts_and_renders_no_template_of_the_file(
     monkeypatch.setattr(utils, "apply_template", spy)
     task = arithmetic(tmp_path, prompt="{{ q.upper | string }} {{q}}")
     run(task, chat, tmp_path / "a", lambda *_: "2")
-    choice = Task.model_validate({
-        "name": "c", "kind": "lm_eval", "type": "multiple_choice",
-        "data": {"test": table(tmp_path / "c.jsonl", [{"q": "1+1?", "a": 1}])},
-        "prompt": "{{q}}", "answer_prefix": "{{q[0]}}:", "choices": "{{ ['1', '2'] }}",
-        "target": "{{a}}",
-    })  # fmt: skip
+    choice = make_task(
+        name="c",
+        kind="lm_eval",
+        type="multiple_choice",
+        data={"test": table(tmp_path / "c.jsonl", [{"q": "1+1?", "a": 1}])},
+        prompt="{{q}}",
+        answer_prefix="{{q[0]}}:",
+        choices="{{ ['1', '2'] }}",
+        target="{{a}}",
+    )
     for number, checkpoint in enumerate((chat, base)):
-        context = Context(checkpoint=checkpoint, workdir=tmp_path / str(number))
+        context = make_context(checkpoint=checkpoint, workdir=tmp_path / str(number))
         assert "1+1?" in str(LmEvalHarness().preview(choice, context)[0])
     assert seen == {"{{ ready }}"}

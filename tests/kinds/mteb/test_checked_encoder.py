@@ -17,7 +17,7 @@ from helpers.tiny_lm import make_tiny_lm
 
 
 class Letters:
-    """A vector is the counts of a text's letters; a token is a letter, behind some fixed ones."""
+    """A vector is the counts of some letters; a token is a letter, behind some fixed ones."""
 
     version = "letters 1"
 
@@ -28,8 +28,8 @@ class Letters:
         self, texts: Sequence[str], prefix: str = "", progress: Progress | None = None
     ) -> Vectors:
         if prefix == "same":
-            return np.ones((len(texts), 4), dtype=np.float32)
-        return np.array([[text.count(c) for c in "0123"] for text in texts], dtype=np.float32)
+            return np.ones((len(texts), 5), dtype=np.float32)
+        return np.array([[text.count(c) for c in "a0123"] for text in texts], dtype=np.float32)
 
     def render(self, text: str, prefix: str = "") -> Rendered:
         tokens = (prefix + text).replace("^", "\0")
@@ -54,6 +54,16 @@ def test_vectors_pass_and_each_prefix_is_looked_at_alone() -> None:
     watched.encode(TEXTS, "same")
     [suspicion] = watched.suspicions()
     assert suspicion.what.startswith(f"{SAMPLE} different texts behind 'same' have nearly")
+
+
+def test_vectors_of_zeros_are_counted_whatever_their_number_and_marked() -> None:
+    watched = WatchedEncoder(Letters())
+    watched.encode([*TEXTS, "###", "?"])
+    watched.encode(["9999"], "behind ")
+    watched.encode(["9999"], "xyz ")
+    [suspicion] = watched.suspicions()
+    assert suspicion.code == "zero-embeddings"
+    assert suspicion.what == (f"4 of {len(TEXTS) + 4:,} vectors are all zeros, the first of '###'")
 
 
 def test_repeated_texts_are_no_collapse() -> None:

@@ -16,8 +16,8 @@ from mteb.types import PromptType
 from evalsuite.checkpoint.models import Checkpoint, EmbeddingProtocol
 from evalsuite.checkpoint.protocols import WRAPPERS
 from evalsuite.kinds.mteb.encoder import resolve_prompt
+from evalsuite.kinds.shared.instructions import with_example
 from evalsuite.registry.load import Registry
-from evalsuite.run.instructions import with_example
 from evalsuite.run.options import RunOptions
 from evalsuite.run.plan import Job, make_plan
 from evalsuite.store import Store
@@ -66,7 +66,7 @@ def grit(name: str) -> EmbeddingProtocol:
 def prefix(name: str, task: str, side: PromptType | None) -> str:
     """What precedes a text of a task under an instruction set, example included."""
     protocol = grit(name)
-    instruction = with_example(REGISTRY.task(task), protocol, REGISTRY)
+    instruction = with_example(REGISTRY.task(task), protocol, REGISTRY.instruction_sets)
     assert instruction is not None
     metadata = mteb.get_task(REGISTRY.task(task).source).metadata
     return resolve_prompt(protocol, instruction, metadata, "unused", side).prefix

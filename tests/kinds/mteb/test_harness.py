@@ -15,19 +15,21 @@ from scipy.stats import spearmanr
 
 from evalsuite.data import hash_folder, still_matches
 from evalsuite.errors import CheckpointError, DataError, UsageError
-from evalsuite.kinds.base import Context, Evaluation
+from evalsuite.kinds.base import Evaluation
 from evalsuite.kinds.mteb.harness import MtebHarness
-from evalsuite.registry.models import Instruction, Task
+from evalsuite.kinds.table import make_task
+from evalsuite.kinds.task import Instruction, Task
 from helpers.bag_of_words import GRIT, BagOfWords, checkpoint, embed
+from helpers.contexts import make_context
 
 
 def source(name: str, **more: Any) -> Task:
-    return Task(name=name, kind="mteb", source=name, **more)
+    return make_task(name=name, kind="mteb", source=name, **more)
 
 
 def run(task: Task, tmp_path: Path, root: Path | None, **context: Any) -> Evaluation:
     made = {"checkpoint": checkpoint(), "workdir": tmp_path, "data_root": root, **context}
-    return MtebHarness().evaluate(task, BagOfWords(), Context(**made))
+    return MtebHarness().evaluate(task, BagOfWords(), make_context(**made))
 
 
 @pytest.fixture
@@ -133,7 +135,7 @@ def test_a_killed_runs_predictions_do_not_leak(mirror: Path, tmp_path: Path) -> 
 
 def test_the_instruction_reaches_the_encoder(mirror: Path, tmp_path: Path) -> None:
     encoder = BagOfWords()
-    context = Context(
+    context = make_context(
         checkpoint=checkpoint(wrapper=GRIT),
         workdir=tmp_path,
         data_root=mirror,
@@ -146,7 +148,7 @@ def test_the_instruction_reaches_the_encoder(mirror: Path, tmp_path: Path) -> No
 
 @pytest.mark.realdata
 def test_several_subsets_are_averaged_as_mteb_does(tmp_path: Path, shared_data: Path) -> None:
-    task = source("AmazonCounterfactualClassification", subsets=("en", "de"))
+    task = source("AmazonCounterfactualClassification", splits=("test",), subsets=("en", "de"))
     result = run(task, tmp_path, shared_data / "hub", limit=60)
     parts = {
         subset: [row["score"] for row in result.samples if row["subset"] == subset]
@@ -160,6 +162,8 @@ def test_several_subsets_are_averaged_as_mteb_does(tmp_path: Path, shared_data: 
     assert result.stderr == pytest.approx(math.sqrt(variance))
     assert result.n == 120
     assert {row["sample"].split("/")[0] for row in result.samples} == {"en", "de"}
+    assert result.warnings == ("a part of mteb's task: test × en, de (2 of 8 parts)",)
+    assert result.details["parts"] == {"scored": 2, "of": 8}
 
 
 @pytest.mark.realdata

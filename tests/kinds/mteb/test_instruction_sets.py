@@ -21,9 +21,9 @@ from mteb.types import PromptType
 from evalsuite.checkpoint.models import EmbeddingProtocol
 from evalsuite.checkpoint.protocols import WRAPPERS
 from evalsuite.kinds.mteb.encoder import MtebEncoder, resolve_prompt
+from evalsuite.kinds.shared.instructions import find_instruction
+from evalsuite.kinds.task import Task
 from evalsuite.registry.load import Registry
-from evalsuite.registry.models import Task
-from evalsuite.run.instructions import find_instruction
 
 REGISTRY = Registry.load()
 GRIT_56 = REGISTRY.suite("grit-embedding")
@@ -73,7 +73,7 @@ def prefix(task: Task, name: str, wrapper: str, side: PromptType) -> str:
     protocol = EmbeddingProtocol(
         engine="transformers", wrapper=WRAPPERS[wrapper], instructions=name
     )
-    found = find_instruction(task, protocol, REGISTRY)
+    found = find_instruction(task, protocol, REGISTRY.instruction_sets)
     assert found is not None
     loaded = mteb.get_task(task.source)
     return resolve_prompt(protocol, found, loaded.metadata, "", side).prefix
@@ -149,7 +149,7 @@ def test_a_set_without_the_task_leaves_mtebs_own_instruction() -> None:
         engine="transformers", wrapper=WRAPPERS["raw"], instructions="bge-large-en-v1.5"
     )
     task = REGISTRY.task("STSBenchmark")
-    assert find_instruction(task, protocol, REGISTRY) is None
+    assert find_instruction(task, protocol, REGISTRY.instruction_sets) is None
 
 
 @pytest.mark.parametrize(
@@ -203,7 +203,7 @@ def test_summaries_by_people_and_by_machines_have_sides_of_their_own() -> None:
     protocol = EmbeddingProtocol(
         engine="transformers", wrapper=WRAPPERS["gritlm"], instructions="medi2"
     )
-    instruction = find_instruction(task, protocol, REGISTRY)
+    instruction = find_instruction(task, protocol, REGISTRY.instruction_sets)
     recorder = Recorder()
     model = MtebEncoder(
         recorder,  # type: ignore[arg-type]

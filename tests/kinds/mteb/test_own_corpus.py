@@ -15,15 +15,16 @@ import pytest
 import evalsuite.kinds.mteb.own_corpus as module
 import evalsuite.search.exact as searching
 from evalsuite.engines.protocols import Progress, Vectors
-from evalsuite.engines.vectors.cache import SHARD_TEXTS
+from evalsuite.engines.vectors.cached_encoder import SHARD_TEXTS
 from evalsuite.errors import DataError, EngineError
-from evalsuite.kinds.base import Context, Evaluation
+from evalsuite.kinds.base import Evaluation
 from evalsuite.kinds.mteb.harness import MtebHarness
 from evalsuite.kinds.mteb.own_corpus import read_corpus
-from evalsuite.registry.models import Task
+from evalsuite.kinds.table import make_task
 from evalsuite.search.corpus import Corpus
 from evalsuite.search.exact import search
 from helpers.bag_of_words import BagOfWords, checkpoint
+from helpers.contexts import make_context
 
 
 @pytest.fixture(autouse=True)
@@ -166,11 +167,11 @@ def test_a_kill_costs_one_shard(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     ):
         files[role] = tmp_path / f"{role}.jsonl"
         files[role].write_text(json.dumps(row) + "\n")
-    task = Task(name="own", kind="mteb", type="retrieval", data=files)
+    task = make_task(name="own", kind="mteb", type="retrieval", data=files)
 
     def run(encoder: BagOfWords, folder: str) -> Evaluation:
         (tmp_path / folder).mkdir(exist_ok=True)
-        context = Context(checkpoint=checkpoint(), workdir=tmp_path / folder)
+        context = make_context(checkpoint=checkpoint(), workdir=tmp_path / folder)
         return MtebHarness().evaluate(task, encoder, context)
 
     whole = BagOfWords()

@@ -15,7 +15,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import accuracy_score, average_precision_score, v_measure_score
 
 from evalsuite.kinds.base import Evaluation
-from evalsuite.registry.models import Task
+from evalsuite.kinds.task import Task
 from evalsuite.stats import average_precision_se, mean_se, spearman_se
 from helpers.bag_of_words import embed
 from helpers.own_tasks import WORDS, own, run, sentence, write
@@ -62,6 +62,7 @@ def test_classification_is_ten_logistic_regressions_on_eight_texts_a_label(
     assert result.main_metric == "accuracy"
     assert result.score == pytest.approx(expected, abs=1e-9)
     assert result.score == pytest.approx(raw_score(result), abs=1e-9)
+    assert result.estimator == "mean"
     assert [row["score"] for row in result.samples] == pytest.approx(list(right))
     assert [row["gold"] for row in result.samples] == list(y_test)
     assert result.stderr == pytest.approx(mean_se(right))
@@ -86,6 +87,7 @@ def test_clustering_is_the_mean_v_measure_over_sets(tmp_path: Path) -> None:
     assert [row["score"] for row in result.samples] == pytest.approx(expected)
     assert result.score == pytest.approx(np.mean(expected))
     assert result.score == pytest.approx(raw_score(result), abs=1e-9)
+    assert result.estimator == "mean"
     assert result.stderr == pytest.approx(mean_se(expected))
     assert (result.main_metric, result.n) == ("v_measure", 3)
 
@@ -103,6 +105,7 @@ def test_pair_classification_is_the_average_precision_of_the_cosine(
     assert result.main_metric == "cosine_ap"
     assert result.score == pytest.approx(average_precision_score(labels, similar), abs=1e-6)
     assert result.score == pytest.approx(raw_score(result), abs=1e-9)
+    assert result.estimator == "average_precision"
     assert [row["cosine"] for row in result.samples] == pytest.approx(similar, abs=1e-5)
     again = average_precision_score(labels, [row["cosine"] for row in result.samples])
     assert again == pytest.approx(result.score, abs=1e-9)
@@ -120,6 +123,7 @@ def test_max_ap_is_the_best_similarity_of_the_samples(
     labels = [row["label"] for row in result.samples]
     best = max(average_precision_score(labels, column) for column in columns.values())
     assert result.score == pytest.approx(best, abs=1e-6)
+    assert result.estimator == "average_precision"
     assert result.stderr is not None
 
 
@@ -136,6 +140,7 @@ def test_sts_is_spearman_of_the_cosine_with_ties_sharing_ranks(tmp_path: Path) -
     result = run(own("sts", {"test": write(tmp_path / "s.jsonl", rows)}), tmp_path)
     assert result.main_metric == "cosine_spearman"
     assert result.score == pytest.approx(spearmanr(gold, similar).statistic, abs=1e-6)
+    assert result.estimator == "spearman"
     again = spearmanr(
         [row["gold"] for row in result.samples], [row["cosine"] for row in result.samples]
     )
@@ -166,6 +171,7 @@ def test_reranking_is_the_mean_average_precision_over_queries(tmp_path: Path) ->
     assert result.main_metric == "map_at_1000"
     assert [by_id[str(i)]["score"] for i in range(25)] == pytest.approx(expected, abs=1e-6)
     assert result.score == pytest.approx(np.mean(expected), abs=1e-6)
+    assert result.estimator == "mean"
     assert round(result.score, 5) == pytest.approx(raw_score(result), abs=1e-9)
     assert result.stderr == pytest.approx(mean_se(expected), rel=1e-4)
     assert 0.3 < result.score < 1
@@ -199,6 +205,7 @@ def test_retrieval_is_ndcg_at_10_with_linear_gains(
     found = {row["sample"]: row["score"] for row in result.samples}
     assert found == pytest.approx(expected, abs=1e-6)
     assert result.score == pytest.approx(np.mean(list(expected.values())), abs=1e-6)
+    assert result.estimator == "mean"
     assert round(result.score, 5) == pytest.approx(raw_score(result), abs=1e-9)
     assert result.stderr == pytest.approx(mean_se(list(expected.values())), rel=1e-4)
     assert result.n == 20
@@ -259,6 +266,7 @@ def test_summarization_is_the_mean_of_correlations_per_text(tmp_path: Path) -> N
     assert [row["score"] for row in result.samples] == pytest.approx(expected)
     assert result.score == pytest.approx(np.mean(expected))
     assert result.score == pytest.approx(raw_score(result), abs=1e-9)
+    assert result.estimator == "mean"
     assert result.stderr == pytest.approx(mean_se(expected))
     assert result.warnings == (
         "1 texts left out: all their summaries are rated, or embedded, alike",

@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 
 from evalsuite.errors import DataError, EngineError, UsageError
-from evalsuite.kinds.base import Context
 from evalsuite.kinds.mteb.harness import MtebHarness
-from evalsuite.registry.models import Instruction, Task
+from evalsuite.kinds.task import Instruction, Task
 from helpers.bag_of_words import BagOfWords, checkpoint
+from helpers.contexts import make_context
 from helpers.own_tasks import own, run, sentence, write
 
 
@@ -81,7 +81,7 @@ def test_collapsed_embeddings_are_no_result(classification: Task, tmp_path: Path
         def encode(self, texts: Any, prefix: str = "", progress: Any = None) -> Any:
             return np.ones((len(texts), 4), dtype=np.float32)
 
-    context = Context(checkpoint=checkpoint(), workdir=tmp_path)
+    context = make_context(checkpoint=checkpoint(), workdir=tmp_path)
     with pytest.raises(EngineError, match="same vector"):
         MtebHarness().evaluate(classification, Constant(), context)
 
@@ -91,7 +91,7 @@ def test_preview_shows_what_evaluation_encodes(
 ) -> None:
     task, texts, asked, _ = retrieval
     protocol = {"wrapper": {"template": "<{instruction}> ", "bare": "<> "}}
-    context = Context(
+    context = make_context(
         checkpoint=checkpoint(**protocol),
         workdir=tmp_path,
         instruction=Instruction(query="Find: ", document=""),

@@ -8,7 +8,7 @@ from mteb.types import PromptType
 
 from evalsuite.checkpoint.models import EmbeddingProtocol
 from evalsuite.kinds.mteb.encoder import resolve_prompt
-from evalsuite.registry.models import Instruction
+from evalsuite.kinds.task import Instruction
 from helpers.bag_of_words import GRIT
 
 QUERY, DOCUMENT = PromptType.query, PromptType.document

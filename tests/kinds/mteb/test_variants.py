@@ -14,10 +14,11 @@ import pytest
 import yaml
 from scipy.stats import spearmanr
 
-from evalsuite.kinds.base import Context, Evaluation
+from evalsuite.kinds.base import Evaluation
 from evalsuite.kinds.mteb.harness import MtebHarness
-from evalsuite.registry.models import Task
+from evalsuite.kinds.table import make_task
 from helpers.bag_of_words import BagOfWords, checkpoint, embed
+from helpers.contexts import make_context
 
 LETTERS = list("abcdefghijklmnop")
 
@@ -40,8 +41,10 @@ def dataset(root: Path, name: str, tables: dict[str, tuple[str, list[dict[str, A
 
 
 def run(name: str, tmp_path: Path, **context: Any) -> Evaluation:
-    made = Context(checkpoint=checkpoint(), workdir=tmp_path, data_root=tmp_path, **context)
-    return MtebHarness().evaluate(Task(name=name, kind="mteb", source=name), BagOfWords(), made)
+    made = make_context(checkpoint=checkpoint(), workdir=tmp_path, data_root=tmp_path, **context)
+    return MtebHarness().evaluate(
+        make_task(name=name, kind="mteb", source=name), BagOfWords(), made
+    )
 
 
 def reported(result: Evaluation) -> float:
@@ -124,8 +127,8 @@ def test_a_limited_reranking_embeds_only_its_candidates(tmp_path: Path) -> None:
     encoder = BagOfWords()
     work = tmp_path / "few"
     work.mkdir()
-    context = Context(checkpoint=checkpoint(), workdir=work, data_root=tmp_path, limit=2)
-    task = Task(name="A", kind="mteb", source="AskUbuntuDupQuestions")
+    context = make_context(checkpoint=checkpoint(), workdir=work, data_root=tmp_path, limit=2)
+    task = make_task(name="A", kind="mteb", source="AskUbuntuDupQuestions")
     few = MtebHarness().evaluate(task, encoder, context)
     assert few.n == 2
     first, second = (int(row["sample"].removeprefix("x")) for row in few.samples)

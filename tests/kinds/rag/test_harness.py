@@ -12,17 +12,22 @@ import numpy as np
 import pytest
 
 from evalsuite.checkpoint.models import Checkpoint, EmbeddingProtocol, Wrapper
-from evalsuite.engines.transformers.cached import CachedModel
+from evalsuite.engines.transformers.unified_model import UnifiedModel
+from evalsuite.engines.vectors.vector_files import VectorFiles
 from evalsuite.errors import DataError
 from evalsuite.kinds.base import Context
-from evalsuite.kinds.rag.data import load_world
+from evalsuite.kinds.rag.data import Document, Question, World, load_world
 from evalsuite.kinds.rag.harness import RagHarness
-from evalsuite.kinds.rag.index import BLOCK, Index
 from evalsuite.kinds.rag.latency import grid
+from evalsuite.kinds.rag.retrieve import find, retrieve
 from evalsuite.kinds.rag.timing import PHASES, Cell, Repetition, saving
+from evalsuite.kinds.table import make_task
+from evalsuite.kinds.task import Task
 from evalsuite.registry.load import Registry
-from evalsuite.registry.models import Task
+from evalsuite.schema import DataInfo
 from evalsuite.stats.medians import median
+from helpers.bag_of_words import BagOfWords, embed
+from helpers.contexts import make_context, with_options
 from helpers.tiny_lm import make_tiny_lm
 
 DOCUMENTS = [
@@ -43,8 +48,10 @@ def write(path: Path, rows: list[dict[str, Any]]) -> Path:
 
 
 @pytest.fixture(scope="module")
-def model(tmp_path_factory: pytest.TempPathFactory) -> CachedModel:
-    return CachedModel(checkpoint_at(tmp_path_factory.mktemp("rag")), dtype="float32", device="cpu")
+def model(tmp_path_factory: pytest.TempPathFactory) -> UnifiedModel:
+    return UnifiedModel(
+        checkpoint_at(tmp_path_factory.mktemp("rag")), dtype="float32", device="cpu"
+    )
 
 
 def checkpoint_at(path: Path) -> Checkpoint:
@@ -59,7 +66,19 @@ def checkpoint_at(path: Path) -> Checkpoint:
 def context(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Context:
     monkeypatch.setenv("EVALSUITE_CACHE", str(tmp_path / "cache"))
     (tmp_path / "work").mkdir()
-    return Context(checkpoint=checkpoint_at(tmp_path / "model"), workdir=tmp_path / "work")
+    return make_context(checkpoint=checkpoint_at(tmp_path / "model"), workdir=tmp_path / "work")
+
+
+def refuse(*_: Any, **__: Any) -> None:
+    raise AssertionError("asked again")
+
+
+def world_of(documents: list[str], questions: list[str]) -> World:
+    return World(
+        tuple(Document(str(i), "", text) for i, text in enumerate(documents)),
+        tuple(Question(str(i), text, ()) for i, text in enumerate(questions)),
+        DataInfo(hash="0" * 64, source="built-in"),
+    )
 
 
 def task(tmp_path: Path, **rag: Any) -> Task:
@@ -68,11 +87,11 @@ def task(tmp_path: Path, **rag: Any) -> Task:
         "questions": write(tmp_path / "questions.jsonl", QUESTIONS),
     }
     generation = {"max_tokens": 6}
-    return Task(name="t", kind="rag", data=data, rag=rag, generation=generation)  # type: ignore[arg-type]
+    return make_task(name="t", kind="rag", data=data, rag=rag, generation=generation)  # type: ignore[arg-type]
 
 
 def test_a_causal_cache_answers_as_the_same_tokens_without_a_cache(
-    model: CachedModel, context: Context, tmp_path: Path
+    model: UnifiedModel, context: Context, tmp_path: Path
 ) -> None:
     found = {}
     for number, method in enumerate(
@@ -89,7 +108,7 @@ def test_a_causal_cache_answers_as_the_same_tokens_without_a_cache(
 
 
 def test_one_row_a_question_and_nothing_is_asked_twice(
-    model: CachedModel, context: Context, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    model: UnifiedModel, context: Context, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made = task(tmp_path, method="doc-cache")
     first = RagHarness().evaluate(made, model, context)
@@ -106,34 +125,93 @@ def test_one_row_a_question_and_nothing_is_asked_twice(
     best = (vectors[3:] @ vectors[:3].T).argmax(axis=1)
     assert [row["document"] for row in first.samples] == ["abc"[at] for at in best]
 
-    def refuse(*_: Any, **__: Any) -> None:
-        raise AssertionError("asked again")
-
     monkeypatch.setattr(model, "generate", refuse)
     again = RagHarness().evaluate(made, model, context)
     assert again.samples == first.samples
 
 
-def test_search_is_exact_over_several_blocks(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_the_documents_found_are_those_of_brute_force(
+    model: UnifiedModel, context: Context, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("EVALSUITE_CACHE", str(tmp_path))
+    """Over several blocks, with equal documents: the first of them is found."""
+    monkeypatch.setattr("evalsuite.search.exact.DOCUMENT_BLOCK", 7)
     rng = np.random.default_rng(1)
-    vectors = rng.standard_normal((BLOCK * 2 + 5, 4)).astype(np.float32)
-    texts = [str(i) for i in range(len(vectors))]
-    asked: list[int] = []
+    words = ["river", "tower", "clock", "slate", "island", "bay", "harbour", "mill"]
+    said = [" ".join(rng.choice(words, 5)) for _ in range(30)]
+    world = world_of(said + said[::-1], [" ".join(rng.choice(words, 3)) for _ in range(12)])
+    found = retrieve(world, model, context)
+    documents, questions = (
+        model.embed_many(
+            [model.texts.embedding_ids(text) for text in texts],
+            model.texts.pooled_from,
+            lambda _: None,
+        )
+        for texts in (said, [question.text for question in world.questions])
+    )
+    products = questions @ documents.T
+    assert [one.row for one in found] == products.argmax(axis=1).tolist()
+    np.testing.assert_allclose([one.score for one in found], products.max(axis=1), rtol=1e-5)
+    assert retrieve(world, model, context) == found, "what is kept is what was found"
 
-    def embed(members: Any) -> Any:
-        asked.append(len(members))
-        return vectors[[int(name) for name in members]]
 
-    index = Index.build(texts, embed, ["x"], lambda _: None)
-    queries = rng.standard_normal((9, 4)).astype(np.float32)
-    found = index.search(queries)
-    assert found.rows.tolist() == (queries @ vectors.T).argmax(axis=1).tolist()
-    np.testing.assert_allclose(found.scores, (queries @ vectors.T).max(axis=1), rtol=1e-5)
-    Index.build(texts, embed, ["x"], lambda _: None)
-    assert asked == [BLOCK, BLOCK, 5], "blocks that are there are not embedded again"
+def test_retrieval_is_by_inner_product_not_by_cosine(tmp_path: Path) -> None:
+    """A bag of words gives vectors of any length: "clock" is nearest to itself by cosine."""
+    world = world_of(["clock", "clock tower clock tower"], ["clock"])
+    files = VectorFiles(tmp_path / "vectors", "scope")
+    (found,) = find(world, BagOfWords(), "", files, lambda _: None)
+    assert found.row == 1
+    assert found.score == pytest.approx(embed("clock tower clock tower") @ embed("clock"))
+
+
+def kept(folder: Path) -> set[Path]:
+    return {path for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.mark.parametrize("changed", ["code", "torch", "precision", "device", "engine", "corpus"])
+def test_vectors_and_finds_of_something_else_are_not_used(
+    model: UnifiedModel, context: Context, tmp_path: Path, changed: str
+) -> None:
+    """What a run left is used again by the same, and by nothing that differs in any way."""
+    world = world_of(["clock tower", "slate"], ["clock"])
+    retrieve(world, model, context)
+    first = kept(tmp_path / "cache")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(model, "embed_many", refuse)
+        retrieve(world, model, context)
+    assert kept(tmp_path / "cache") == first
+    with pytest.MonkeyPatch.context() as patch:
+        if changed == "code":
+            patch.setattr("evalsuite.engines.vectors.shared.CODE_VERSION", 99)
+        elif changed == "torch":
+            patch.setattr("evalsuite.engines.vectors.shared.metadata.version", lambda _: "0.0")
+        elif changed == "precision":
+            patch.setattr(model, "dtype", "bfloat16")
+        elif changed == "device":
+            patch.setattr(model, "device", "cuda")
+        elif changed == "engine":
+            patch.setattr(UnifiedModel, "version", "another 1.0")
+        else:
+            world = world_of(["clock tower", "slates"], ["clock"])
+        patch.setattr(model, "embed_many", refuse)
+        with pytest.raises(AssertionError, match="asked again"):
+            retrieve(world, model, context)
+
+
+def test_vectors_of_another_retriever_belong_to_the_precision_it_ran_in(
+    model: UnifiedModel, context: Context, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """``auto`` is bfloat16 on a machine that multiplies it and float32 on another one."""
+    world = world_of(["clock tower", "slate"], ["clock"])
+    other = with_options(context, retriever=checkpoint_at(tmp_path / "other"))
+    folders = []
+    for capable in (False, True):
+        monkeypatch.setattr(
+            "evalsuite.engines.device.cpu_multiplies_bfloat16", lambda capable=capable: capable
+        )
+        retrieve(world, model, other)
+        folders.append({path.parent.name for path in kept(tmp_path / "cache/vectors")})
+    assert len(folders[0]) == 1
+    assert len(folders[1]) == 2
 
 
 @pytest.mark.parametrize("layout", ["jsonl", "jsonl.gz", "parquet"])
@@ -197,7 +275,7 @@ def test_two_documents_of_one_id_are_refused(tmp_path: Path) -> None:
 
 
 def test_latency_times_every_phase_of_every_cell(
-    model: CachedModel, context: Context, tmp_path: Path
+    model: UnifiedModel, context: Context, tmp_path: Path
 ) -> None:
     latency = {"lengths": [20, 60, 5000], "least": 2, "most": 2, "new_tokens": 3, "searched": 10}
     found = RagHarness().evaluate(task(tmp_path, latency=latency), model, context)

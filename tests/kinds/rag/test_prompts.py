@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from evalsuite.checkpoint.models import ChatProtocol, Checkpoint, EmbeddingProtocol, Wrapper
-from evalsuite.engines.transformers.cached import CachedTexts
+from evalsuite.engines.transformers.unified_texts import UnifiedTexts
 from evalsuite.kinds.rag.data import Document
 from evalsuite.kinds.rag.prompts import Prompts, whole
 from evalsuite.kinds.rag.scores import score
@@ -79,7 +79,7 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Checkpoint:
 
 @pytest.mark.parametrize("method", GOLDEN)
 def test_parts_and_prompt(checkpoint: Checkpoint, method: str) -> None:
-    texts = CachedTexts(checkpoint)
+    texts = UnifiedTexts(checkpoint)
     given = Prompts(checkpoint, texts, "The answer is").build(method, QUERY, DOCUMENT)  # type: ignore[arg-type]
     parts, prompt = GOLDEN[method]
     assert [texts.tokenizer.decode(part) for part in given.parts] == parts
@@ -90,7 +90,7 @@ def test_parts_and_prompt(checkpoint: Checkpoint, method: str) -> None:
 def test_a_chat_template_makes_the_turn_and_writes_its_own_bos(checkpoint: Checkpoint) -> None:
     chat = ChatProtocol(template=TEMPLATE, template_hash="x")
     other = checkpoint.model_copy(update={"kind": "causal", "chat": chat})
-    texts = CachedTexts(other)
+    texts = UnifiedTexts(other)
     prompts = Prompts(other, texts, "The answer is")
     alone = prompts.build("none", QUERY, "")
     assert texts.tokenizer.decode(alone.ids) == "<s><|user|>\nwho?\n<|assistant|>\nThe answer is"
@@ -98,7 +98,7 @@ def test_a_chat_template_makes_the_turn_and_writes_its_own_bos(checkpoint: Check
 
 
 def test_a_long_document_is_cut_to_what_fits(checkpoint: Checkpoint) -> None:
-    texts = CachedTexts(checkpoint)
+    texts = UnifiedTexts(checkpoint)
     prompts = Prompts(checkpoint, texts, "The answer is")
     cut, was_cut = prompts.fitted("word " * 1000, QUERY, 16)
     assert was_cut

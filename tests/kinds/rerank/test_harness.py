@@ -19,10 +19,12 @@ from evalsuite.kinds.base import Context, Evaluation
 from evalsuite.kinds.mteb.harness import MtebHarness
 from evalsuite.kinds.rerank.candidates import FILE_NAME, load_candidates
 from evalsuite.kinds.rerank.harness import RerankHarness
+from evalsuite.kinds.table import make_task
+from evalsuite.kinds.task import Task
 from evalsuite.registry.load import Registry
-from evalsuite.registry.models import Task
 from helpers.bag_of_words import BagOfWords, embed
 from helpers.bag_of_words import checkpoint as bag
+from helpers.contexts import make_context, with_options
 from helpers.scripted import Scripted
 from helpers.tiny_lm import TEMPLATE, make_tiny_lm
 
@@ -41,7 +43,7 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Checkpoint:
 
 @pytest.fixture
 def context(tiny: Checkpoint, tmp_path: Path) -> Context:
-    return Context(checkpoint=tiny, workdir=tmp_path, limit=20)
+    return make_context(checkpoint=tiny, workdir=tmp_path, limit=20)
 
 
 def own(tmp_path: Path, **changes: object) -> Task:
@@ -65,7 +67,7 @@ def own(tmp_path: Path, **changes: object) -> Task:
         "name": "mine",
         "data": {name: tmp_path / f"{name}.jsonl" for name in files},
     }
-    return Task.model_validate(raw | changes)
+    return make_task(**raw | changes)
 
 
 def evaluate(task: Task, context: Context, answer: Callable[[str], str]) -> Evaluation:
@@ -114,7 +116,7 @@ def test_before_is_mtebs_own_score(source: str, context: Context, tmp_path: Path
 def test_before_is_mtebs_own_score_on_scifact(
     shared_data: Path, context: Context, tmp_path: Path
 ) -> None:
-    there = replace(context, data_root=shared_data / "hub", limit=None)
+    there = replace(with_options(context, data_root=shared_data / "hub"), limit=None)
     evaluation = _agree(REGISTRY.task("SciFact-rerank"), REGISTRY.task("SciFact"), there, tmp_path)
     assert evaluation.n == 300
 
@@ -162,6 +164,7 @@ def test_after_by_hand(context: Context, tmp_path: Path) -> None:
     assert (q2["parsed"], q2["problem"]) == (False, "no ranking in the reply")
     assert q2["replies"] == ["I would rather not."]
     assert found.score == 1.0
+    assert found.estimator == "mean"
     assert found.metrics["unparsed"] == 0.5
     assert found.metrics["moved"] == 0.5
     assert found.details["difference"]["better"] == 1
@@ -181,7 +184,7 @@ def test_only_the_first_k_move_and_windows_carry_the_best_forward(
     It goes from 19 over 12, 11 and 4. Beyond k, what counts in nDCG@10 keeps its place.
     """
     settings = {"method": "listwise", "k": 20, "window": 8, "step": 4, "prompt_tokens": None}
-    task = Task.model_validate(SMOKE.model_dump() | {"rerank": settings})
+    task = make_task(**SMOKE.model_dump() | {"rerank": settings})
     found = evaluate(task, context, lambda _: "[7]>[6]>[5]>[4]>[3]>[2]>[1]>[0]")
     order = list(range(20))
     for start in (12, 8, 4, 0):
@@ -191,7 +194,7 @@ def test_only_the_first_k_move_and_windows_carry_the_best_forward(
         assert row["permutation"] == order
         assert row["documents_after"] == [row["documents_before"][i] for i in order]
         assert len(row["replies"]) == 4
-    few = Task.model_validate(SMOKE.model_dump() | {"rerank": settings | {"k": 3}})
+    few = make_task(**SMOKE.model_dump() | {"rerank": settings | {"k": 3}})
     again = replace(context, workdir=tmp_path / "few")
     again.workdir.mkdir()
     for row in evaluate(few, again, lambda _: "[2] > [1] > [0]").samples:
@@ -235,7 +238,7 @@ def test_stages_go_on_where_they_were(context: Context, monkeypatch: pytest.Monk
     other = SMOKE.model_copy(update={"data": SMOKE.data | {"qrels": SMOKE.data["queries"]}})
     assert not HARNESS.retrieved(other, context)
 
-    monkeypatch.setattr("evalsuite.kinds.lm_eval.model.SECONDS_BETWEEN_WRITES", 0.0)
+    monkeypatch.setattr("evalsuite.prompting.waves.SECONDS_BETWEEN_WRITES", 0.0)
     tokenizer = AutoTokenizer.from_pretrained(context.checkpoint.path)
     dying = Dying(tokenizer, lambda *_: "[1] > [0]")
     with pytest.raises(EngineError, match="killed"):
@@ -248,31 +251,29 @@ def test_stages_go_on_where_they_were(context: Context, monkeypatch: pytest.Monk
 def test_what_cannot_be_reranked_is_refused(context: Context) -> None:
     sts = REGISTRY.task("STS12")
     raw = SMOKE.model_dump(exclude={"type", "data", "instruction"})
-    task = Task.model_validate(raw | {"source": "STS12", "datasets": sts.datasets})
-    root = replace(context, data_root=Path(__file__).parents[3] / "nowhere")
+    task = make_task(**raw | {"source": "STS12", "datasets": sts.datasets})
+    root = with_options(context, data_root=Path(__file__).parents[3] / "nowhere")
     with pytest.raises(Exception, match="STS12"):
         HARNESS.retrieve(task, BagOfWords(), root)
-    with pytest.raises(ValueError, match="type 'sts' belongs to kind 'mteb', not 'rerank'"):
-        Task.model_validate(SMOKE.model_dump() | {"type": "sts", "data": {"test": Path("x")}})
+    with pytest.raises(
+        ValueError, match="kind 'rerank' takes type 'retrieval' or 'reranking', not 'sts'"
+    ):
+        make_task(**SMOKE.model_dump() | {"type": "sts", "data": {"test": Path("x")}})
     with pytest.raises(ValueError, match="'step' above 'window'"):
-        Task.model_validate(
-            SMOKE.model_dump() | {"rerank": {"method": "listwise", "window": 2, "step": 3}}
-        )
+        make_task(**SMOKE.model_dump() | {"rerank": {"method": "listwise", "window": 2, "step": 3}})
     with pytest.raises(ValueError, match="needs 'rerank'"):
-        Task.model_validate({"name": "x", "kind": "rerank", "source": "SciFact"})
+        make_task(name="x", kind="rerank", source="SciFact")
     with pytest.raises(ValueError, match="which no other kind has"):
-        Task.model_validate(
-            {"name": "x", "kind": "mteb", "source": "SciFact", "rerank": {"method": "listwise"}}
-        )
+        make_task(name="x", kind="mteb", source="SciFact", rerank={"method": "listwise"})
 
 
 @pytest.mark.realdata
 def test_a_task_of_another_type_is_refused(context: Context, shared_data: Path) -> None:
     sts = REGISTRY.task("STS12")
     raw = SMOKE.model_dump(exclude={"type", "data", "instruction"})
-    task = Task.model_validate(raw | {"source": "STS12", "datasets": sts.datasets})
+    task = make_task(**raw | {"source": "STS12", "datasets": sts.datasets})
     with pytest.raises(UsageError, match="STS12 is of type STS; rerank a retrieval or reranking"):
-        HARNESS.retrieve(task, BagOfWords(), replace(context, data_root=shared_data / "hub"))
+        HARNESS.retrieve(task, BagOfWords(), with_options(context, data_root=shared_data / "hub"))
 
 
 def test_preview_shows_all_three_texts(context: Context) -> None:

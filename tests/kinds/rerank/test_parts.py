@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from evalsuite.kinds.rerank.permutation import parse_permutation
 from evalsuite.kinds.rerank.ranking import preference, windows
 from evalsuite.kinds.rerank.scores import difference, ndcg
-from evalsuite.kinds.rerank.settings import Rerank
+from evalsuite.kinds.rerank.task import Rerank
 
 LISTWISE = Rerank(method="listwise")
 
@@ -91,10 +91,10 @@ def test_difference_by_hand() -> None:
     """Differences 1, 0, 0, 1: mean 0.5, standard error sqrt((4·0.25/3)/4), t(3) = 3.1824."""
     found = difference([0.0, 0.5, 0.5, 0.0], [1.0, 0.5, 0.5, 1.0], seed=1)
     reach = 3.182446 * math.sqrt(4 * 0.25 / 3 / 4)
-    assert found["delta"] == 0.5
-    assert found["low"] == pytest.approx(0.5 - reach, abs=1e-5)
-    assert found["high"] == pytest.approx(0.5 + reach, abs=1e-5)
+    assert found.delta == 0.5
+    assert found.low == pytest.approx(0.5 - reach, abs=1e-5)
+    assert found.high == pytest.approx(0.5 + reach, abs=1e-5)
     # Of the four sign patterns of two equal differences, two reach the sum.
-    assert found["p"] == 0.5
-    assert (found["better"], found["worse"], found["equal"]) == (2, 0, 2)
-    assert difference([0.2], [0.4], seed=1)["low"] is None
+    assert found.p == 0.5
+    assert (found.better, found.worse, found.equal) == (2, 0, 2)
+    assert difference([0.2], [0.4], seed=1).low is None

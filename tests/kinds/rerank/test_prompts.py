@@ -11,13 +11,14 @@ import pytest
 from evalsuite.checkpoint.models import ChatProtocol, Checkpoint
 from evalsuite.engines.transformers.generator import TransformersGenerator
 from evalsuite.errors import UsageError
-from evalsuite.kinds.lm_eval.model import EngineLM
 from evalsuite.kinds.rerank.candidates import Document
 from evalsuite.kinds.rerank.prompts import PromptWriter
 from evalsuite.kinds.rerank.ranking import pointwise
+from evalsuite.kinds.table import make_task
+from evalsuite.prompting.client import Client
+from evalsuite.prompting.prompter import Prompter
 from evalsuite.prompting.response_log import ResponseLog
 from evalsuite.registry.load import Registry
-from evalsuite.registry.models import Task
 from helpers.tiny_lm import make_tiny_lm
 
 REGISTRY = Registry.load()
@@ -77,7 +78,7 @@ def writer(name: str, checkpoint: Checkpoint, room: int = 8000, **changes: objec
     if changes:
         assert task.rerank is not None
         task = task.model_copy(update={"rerank": task.rerank.model_copy(update=changes)})
-    return PromptWriter(task, EngineLM(None, checkpoint), room)
+    return PromptWriter(task, Prompter(checkpoint), room)
 
 
 def test_the_prompts_are_the_authors(tiny: Checkpoint) -> None:
@@ -138,7 +139,7 @@ def test_documents_that_do_not_fit_are_left_out(tiny: Checkpoint) -> None:
 
 def test_a_template_that_names_something_else_is_refused(tiny: Checkpoint) -> None:
     raw = REGISTRY.task("SciFact-rerank").model_dump() | {"prompt": "{{ passages }}"}
-    bad = PromptWriter(Task.model_validate(raw), EngineLM(None, tiny), 500)
+    bad = PromptWriter(make_task(**raw), Prompter(tiny), 500)
     with pytest.raises(UsageError, match="'passages' is undefined"):
         bad.listwise("q", ["a", "b"])
 
@@ -151,9 +152,9 @@ def test_yes_against_no_by_an_independent_computation(tiny: Checkpoint, tmp_path
     documents = [SKY, "Grass is green.", "Grass is green.", "The sea"]
     generator = TransformersGenerator(tiny, device="cpu", dtype="float32", max_length=2048)
     with ResponseLog(tmp_path / "log.jsonl") as log:
-        lm = EngineLM(generator, tiny, log)
-        made = PromptWriter(REGISTRY.task("SciFact-rerank-pointwise"), lm, 2000)
-        [found] = pointwise([(QUERY, documents)], made, lm)
+        client = Client(generator, Prompter(tiny), log)
+        made = PromptWriter(REGISTRY.task("SciFact-rerank-pointwise"), client.prompter, 2000)
+        [found] = pointwise([(QUERY, documents)], made, client)
 
     model = AutoModelForCausalLM.from_pretrained(tiny.path, dtype=torch.float32)
     tokenizer = AutoTokenizer.from_pretrained(tiny.path)

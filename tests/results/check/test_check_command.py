@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
-import sys
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
@@ -14,6 +12,7 @@ import pytest
 
 from evalsuite.registry.load import Registry
 from evalsuite.store import Store
+from helpers.command_line import command
 from helpers.records import record, scored
 
 REGISTRY = Registry.load()
@@ -54,14 +53,7 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def evalsuite(
     *arguments: object, cwd: Path, **environment: str
 ) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "evalsuite.cli", *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        check=False,
-        cwd=cwd,
-        env={**os.environ, "COLUMNS": "200", **environment},
-    )
+    return command(*arguments, cwd=cwd, **{"COLUMNS": "200", **environment})
 
 
 def check(results: Path, cwd: Path, candidate: str, *more: object, **environment: str):  # type: ignore[no-untyped-def]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +17,7 @@ from evalsuite.results.compare.choose import choose
 from evalsuite.results.rows import plan_rows
 from evalsuite.schema import digest
 from evalsuite.store import Store
+from helpers.command_line import command
 from helpers.records import record, scored
 
 RNG = np.random.default_rng(31)
@@ -44,12 +44,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def compare(store: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "evalsuite.cli", "compare", *arguments, "--out", str(store)],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    return command("compare", *arguments, "--out", store)
 
 
 def test_a_difference_is_found_marked_and_drawn(store: Path, tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from evalsuite.registry.models import Column, Section, SubtaskMean, Suite
+from evalsuite.registry.suites import Column, Section, SubtaskMean, Suite
 from evalsuite.results.compare.suite import Side, SuiteComparison, compare_suite
 from evalsuite.results.layout import plan_layout
 from evalsuite.results.sampled import sampled

@@ -15,7 +15,7 @@ from evalsuite.run.workers.answering import Call, answer_in_turn, answer_togethe
 from evalsuite.run.workers.events import EngineBusy
 from helpers.counting_engine import Counting
 
-END = Call(job=99, arrival=99)
+END = Call(place=99, arrival=99)
 
 
 @dataclass
@@ -42,12 +42,12 @@ def news_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def generating(job: int, channel: Channel, *prompts: tuple[int, int], number: int = 1) -> Call:
     requests = [GenerationRequest((first,), steps) for first, steps in prompts]
-    return Call(job, job, channel, Ask(number, "generate", (requests,)))  # type: ignore[arg-type]
+    return Call(job, job, str(job), channel, Ask(number, "generate", (requests,)))  # type: ignore[arg-type]
 
 
 def scoring(job: int, channel: Channel, *firsts: int) -> Call:
     requests = [ScoreRequest((first,), (1,)) for first in firsts]
-    return Call(job, job, channel, Ask(1, "score", (requests,)))  # type: ignore[arg-type]
+    return Call(job, job, str(job), channel, Ask(1, "score", (requests,)))  # type: ignore[arg-type]
 
 
 def queue(*calls: Call) -> PriorityQueue[Call]:
@@ -90,9 +90,9 @@ def test_calls_of_two_jobs_share_the_engine() -> None:
     assert texts(one) == ["10", "11", "12"]
     assert two.last().result == [Score(-20.0, greedy=True), Score(-21.0, greedy=True)]
     assert told[:3] == [
-        EngineBusy(index=1, beside=(2, 50)),
-        EngineBusy(index=1, beside=(50,)),
-        EngineBusy(index=50),
+        EngineBusy(job="1", beside=("2", "50")),
+        EngineBusy(job="1", beside=("50",)),
+        EngineBusy(job="50"),
     ]
 
 
@@ -152,7 +152,7 @@ def test_requests_of_a_process_that_is_gone_leave_the_engine() -> None:
     assert engine.steps[2] == [20, 50]
     assert one.said == []
     assert texts(two) == ["20"]
-    assert EngineBusy(index=2, beside=(50,)) in told
+    assert EngineBusy(job="2", beside=("50",)) in told
 
 
 def test_in_turn_nothing_shares_the_engine() -> None:
@@ -162,4 +162,4 @@ def test_in_turn_nothing_shares_the_engine() -> None:
     answer_in_turn(engine, calls, told.append)
     assert engine.steps == [[10], [10], [20]]
     assert (texts(one), texts(two)) == (["10"], ["20"])
-    assert told == [EngineBusy(index=1), EngineBusy(index=2)]
+    assert told == [EngineBusy(job="1"), EngineBusy(job="2")]

@@ -16,7 +16,7 @@ from evalsuite.registry.load import Registry
 from evalsuite.run.options import RunOptions
 from evalsuite.run.plan import make_plan
 from evalsuite.run.workers.executor import LocalExecutor
-from evalsuite.run.workers.spec import JobSpec, WorkerSpec
+from evalsuite.run.workers.spec import WorkerSpec
 from evalsuite.store import Store
 
 PIPE = 1 << 16
@@ -43,16 +43,8 @@ def spec(tmp_path: Path) -> WorkerSpec:
         (CHECKPOINT,), [registry.task("smoke-sts")], options, registry, Store(tmp_path)
     )
     [group] = plan.groups
-    job = group.jobs[0]
-    one = JobSpec(task=job.task, signature=job.signature, instruction=job.instruction)
-    found = WorkerSpec(
-        checkpoint=CHECKPOINT,
-        world="embedding",
-        jobs=(one,) * 200,
-        options=options,
-        store=tmp_path,
-        log=tmp_path / "log",
-    )
+    one = WorkerSpec.of(group, plan.options, tmp_path, tmp_path / "log")
+    found = one.model_copy(update={"jobs": one.jobs * 200})
     assert len(found.model_dump_json()) > 2 * PIPE
     return found
 

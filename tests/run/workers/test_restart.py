@@ -12,11 +12,11 @@ from evalsuite.checkpoint.models import Checkpoint, EmbeddingProtocol
 from evalsuite.data import files_info
 from evalsuite.kinds.base import Evaluation
 from evalsuite.registry.load import Registry
-from evalsuite.run.options import RunOptions
+from evalsuite.run.options import Resolved, RunOptions
 from evalsuite.run.plan import Group, Plan, make_plan
 from evalsuite.run.records import scored_record
 from evalsuite.run.workers import events
-from evalsuite.run.workers.executor import LocalExecutor, _relay
+from evalsuite.run.workers.executor import LocalExecutor
 from evalsuite.run.workers.executor import _Outcome as Outcome
 from evalsuite.run.workers.spec import WorkerSpec
 from evalsuite.store import Store
@@ -34,6 +34,15 @@ CHECKPOINT = Checkpoint(
     max_positions=256,
 )
 OPTIONS = RunOptions(device="cpu", engine="transformers")
+TASKS = ("smoke-sts", "smoke-reranking")
+
+
+def make(store: Store) -> Plan:
+    registry = Registry.load()
+    return make_plan((CHECKPOINT,), [registry.task(n) for n in TASKS], OPTIONS, registry, store)
+
+
+STS, RERANK = (job.key for job in make(Store(Path("nowhere"))).jobs)
 STALL = "the engine's process has done nothing for 600 s"
 
 
@@ -74,20 +83,18 @@ def store(tmp_path: Path) -> Store:
 
 @pytest.fixture
 def plan(store: Store) -> Plan:
-    registry = Registry.load()
-    tasks = [registry.task(name) for name in ("smoke-sts", "smoke-reranking")]
-    return make_plan((CHECKPOINT,), tasks, OPTIONS, registry, store)
+    return make(store)
 
 
 def play(
     plan: Plan,
     store: Store,
     *script: Outcome,
-    options: RunOptions = OPTIONS,
+    options: Resolved | None = None,
     does: Callable[[], object] = lambda: None,
 ) -> tuple[Scripted, Heard]:
     executor, heard = Scripted(script=list(script), does=does), Heard()
-    executor.run(plan.groups, options, store, heard)
+    executor.run(plan.groups, options or plan.options, store, heard)
     assert executor.script == []
     return executor, heard
 
@@ -99,6 +106,7 @@ def keep_score(plan: Plan, store: Store, place: int) -> None:
     evaluation = Evaluation(
         main_metric="accuracy",
         score=0.5,
+        estimator="other",
         stderr=None,
         n=4,
         metrics={},
@@ -109,17 +117,17 @@ def keep_score(plan: Plan, store: Store, place: int) -> None:
     store.put(scored_record(job.checkpoint, job.task, job.signature, evaluation, 1.0))
 
 
-@pytest.mark.parametrize("beside", [(), (1,)], ids=["alone", "beside another"])
+@pytest.mark.parametrize("beside", [(), (RERANK,)], ids=["alone", "beside another"])
 @pytest.mark.parametrize("stall", [None, STALL], ids=["killed", "stalled"])
 @pytest.mark.parametrize("fresh", [False, True], ids=["resumed", "fresh"])
 def test_a_score_that_is_stored_is_not_lost_with_the_worker_that_did_not_tell_of_it(
-    plan: Plan, store: Store, *, fresh: bool, stall: str | None, beside: tuple[int, ...]
+    plan: Plan, store: Store, *, fresh: bool, stall: str | None, beside: tuple[str, ...]
 ) -> None:
-    options = OPTIONS.model_copy(update={"fresh": fresh})
+    options = plan.options.model_copy(update={"fresh": fresh})
     if fresh:
         keep_score(plan, store, 0)
     store.job_folder(plan.jobs[0].checkpoint.ref, plan.jobs[0].signature.plan_key)
-    killed = Outcome(running=[1, 0], ready=True, beside=beside, code=-9, stall=stall)
+    killed = Outcome(running=[RERANK, STS], ready=True, beside=beside, code=-9, stall=stall)
 
     def work() -> None:
         if not executed:
@@ -127,9 +135,9 @@ def test_a_score_that_is_stored_is_not_lost_with_the_worker_that_did_not_tell_of
             keep_score(plan, store, 0)
 
     executed: list[bool] = []
-    executor, heard = play(plan, store, killed, Outcome(ended={0}), options=options, does=work)
+    executor, heard = play(plan, store, killed, Outcome(ended={RERANK}), options=options, does=work)
     assert executor.asked == [["smoke-sts", "smoke-reranking"], ["smoke-reranking"]]
-    assert events.JobEnded(index=0, status="scored", record=None) in heard.events
+    assert events.JobEnded(job=STS, status="scored", record=None) in heard.events
     assert [record.status for record in store.records()] == ["scored"] * (1 + fresh)
     assert not list(store.root.glob("*/*.outcome.json"))
     assert not list((store.root / ".work").iterdir())
@@ -137,25 +145,25 @@ def test_a_score_that_is_stored_is_not_lost_with_the_worker_that_did_not_tell_of
 
 def test_a_score_of_an_earlier_run_does_not_stand_for_a_fresh_one(plan: Plan, store: Store) -> None:
     keep_score(plan, store, 0)
-    options = OPTIONS.model_copy(update={"fresh": True})
-    killed = Outcome(running=[0], ready=True, code=-9)
-    _, heard = play(plan, store, killed, Outcome(ended={0}), options=options)
-    assert [(e.index, e.status) for e in heard.events if isinstance(e, events.JobEnded)] == [
-        (0, "failed")
+    options = plan.options.model_copy(update={"fresh": True})
+    killed = Outcome(running=[STS], ready=True, code=-9)
+    _, heard = play(plan, store, killed, Outcome(ended={RERANK}), options=options)
+    assert [(e.job, e.status) for e in heard.events if isinstance(e, events.JobEnded)] == [
+        (STS, "failed")
     ]
 
 
 def test_after_one_stall_the_job_is_tried_again(plan: Plan, store: Store) -> None:
-    stalled = Outcome(ended={0}, running=[1], ready=True, stall=STALL)
-    executor, heard = play(plan, store, stalled, Outcome(ended={0}))
+    stalled = Outcome(ended={STS}, running=[RERANK], ready=True, stall=STALL)
+    executor, heard = play(plan, store, stalled, Outcome(ended={RERANK}))
     assert executor.asked == [["smoke-sts", "smoke-reranking"], ["smoke-reranking"]]
     assert heard.events == [events.EngineStalled(reason=STALL, restarted=True)]
     assert store.records() == []
 
 
 def test_after_the_second_it_has_failed_and_the_others_go_on(plan: Plan, store: Store) -> None:
-    stalled = Outcome(running=[0], ready=True, stall=STALL)
-    executor, heard = play(plan, store, stalled, stalled, Outcome(ended={0}))
+    stalled = Outcome(running=[STS], ready=True, stall=STALL)
+    executor, heard = play(plan, store, stalled, stalled, Outcome(ended={RERANK}))
     assert executor.asked[-1] == ["smoke-reranking"]
     [record] = store.records()
     assert record.status == "failed"
@@ -173,23 +181,23 @@ def test_an_engine_that_never_loads_fails_all(plan: Plan, store: Store) -> None:
 
 def test_each_job_may_stall_once(plan: Plan, store: Store) -> None:
     script = (
-        Outcome(running=[0], ready=True, stall=STALL),
-        Outcome(ended={0}, running=[1], ready=True, stall=STALL),
+        Outcome(running=[STS], ready=True, stall=STALL),
+        Outcome(ended={STS}, running=[RERANK], ready=True, stall=STALL),
     )
-    play(plan, store, *script, Outcome(ended={0}))
+    play(plan, store, *script, Outcome(ended={RERANK}))
     assert store.records() == []
 
 
 def test_a_worker_that_hangs_when_all_is_done_costs_nothing(plan: Plan, store: Store) -> None:
-    play(plan, store, Outcome(ended={0, 1}, stall=STALL))
+    play(plan, store, Outcome(ended={STS, RERANK}, stall=STALL))
     assert store.records() == []
 
 
 def test_who_ends_a_worker_of_several_jobs_is_found_by_doing_them_in_turn(
     plan: Plan, store: Store
 ) -> None:
-    killed = Outcome(running=[1, 0], ready=True, beside=(1,), code=-11)
-    again = Outcome(ended={0}, running=[1], ready=True, code=-11)
+    killed = Outcome(running=[RERANK, STS], ready=True, beside=(RERANK,), code=-11)
+    again = Outcome(ended={STS}, running=[RERANK], ready=True, code=-11)
     executor, heard = play(plan, store, killed, again)
     assert executor.asked == [["smoke-sts", "smoke-reranking"]] * 2
     assert executor.in_turn == [False, True]
@@ -204,26 +212,20 @@ def test_who_ends_a_worker_of_several_jobs_is_found_by_doing_them_in_turn(
 
 
 def test_a_stall_amid_several_jobs_blames_none(plan: Plan, store: Store) -> None:
-    stalled = Outcome(running=[1, 0], ready=True, beside=(1,), stall=STALL)
-    alone = Outcome(running=[0], ready=True, stall=STALL)
-    executor, _ = play(plan, store, stalled, alone, Outcome(ended={0, 1}))
+    stalled = Outcome(running=[RERANK, STS], ready=True, beside=(RERANK,), stall=STALL)
+    alone = Outcome(running=[STS], ready=True, stall=STALL)
+    executor, _ = play(plan, store, stalled, alone, Outcome(ended={STS, RERANK}))
     assert executor.in_turn == [False, True, True]
     assert store.records() == []
 
 
 def test_who_shares_the_engine_is_heard() -> None:
     outcome = Outcome(ready=True)
-    for index in (0, 1, 2):
-        outcome.note(events.JobStarted(index=index))
-    outcome.note(events.EngineBusy(index=0, beside=(1, 2)))
-    assert (outcome.current, outcome.beside) == (0, (1, 2))
-    outcome.note(events.JobEnded(index=1, status="scored", record=None))
-    assert outcome.beside == (2,)
-    outcome.note(events.EngineBusy(index=2))
-    assert (outcome.current, outcome.beside) == (2, ())
-
-
-def test_jobs_are_named_by_their_place_in_the_group(plan: Plan) -> None:
-    [group], heard = plan.groups, Heard()
-    _relay(heard, group, [4, 7, 9], events.EngineBusy(index=0, beside=(1, 2)))
-    assert heard.events == [events.EngineBusy(index=4, beside=(7, 9))]
+    for job in ("0", "1", "2"):
+        outcome.note(events.JobStarted(job=job))
+    outcome.note(events.EngineBusy(job="0", beside=("1", "2")))
+    assert (outcome.current, outcome.beside) == ("0", ("1", "2"))
+    outcome.note(events.JobEnded(job="1", status="scored", record=None))
+    assert outcome.beside == ("2",)
+    outcome.note(events.EngineBusy(job="2"))
+    assert (outcome.current, outcome.beside) == ("2", ())

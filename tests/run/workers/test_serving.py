@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from evalsuite.checkpoint.models import Checkpoint
-from evalsuite.engines.encoders import load_encoder
+from evalsuite.engines.load import load_encoder
 from evalsuite.engines.protocols import Encoder
 from evalsuite.registry.load import Registry
 from evalsuite.run.options import RunOptions
@@ -19,10 +19,10 @@ from evalsuite.run.plan import make_plan
 from evalsuite.run.workers import events
 from evalsuite.run.workers.jobs import JobRunner
 from evalsuite.run.workers.serving import TRIES, Serving
-from evalsuite.run.workers.spec import JobSpec, WorkerSpec
+from evalsuite.run.workers.spec import WorkerSpec
 from evalsuite.schema import Record
 from evalsuite.store import Store
-from helpers.serving import Heard, children
+from helpers.serving import Heard, children, keys
 from helpers.tiny_encoders import checkpoint, save_model
 
 TASKS = ("smoke-sts", "smoke-reranking", "smoke-pair-classification")
@@ -51,17 +51,8 @@ def runner(
     registry = Registry.load()
     store = Store(folder)
     plan = make_plan((tiny,), [registry.task(name) for name in tasks], OPTIONS, registry, store)
-    spec = WorkerSpec(
-        checkpoint=tiny,
-        world="embedding",
-        jobs=tuple(
-            JobSpec(task=job.task, signature=job.signature, instruction=job.instruction)
-            for job in plan.jobs
-        ),
-        options=OPTIONS,
-        store=folder,
-        log=folder / "log",
-    )
+    [group] = plan.groups
+    spec = WorkerSpec.of(group, plan.options, folder, folder / "log")
     return JobRunner(spec, store, heard)
 
 
@@ -74,11 +65,11 @@ def test_scores_are_those_of_one_process(
 ) -> None:
     heard = Heard()
     served = runner(tiny, tmp_path / "served", heard)
-    Serving(served, [0, 1, 2]).serve(encoder)
-    assert heard.ended() == {0: "scored", 1: "scored", 2: "scored"}
+    Serving(served, keys(served)).serve(encoder)
+    assert heard.ended() == dict.fromkeys(keys(served), "scored")
 
     alone = runner(tiny, tmp_path / "alone", Heard())
-    alone.run([0, 1, 2], encoder)
+    alone.run(keys(alone), encoder)
     assert said(served.store.records()) == said(alone.store.records())
     assert len(said(served.store.records())) == len(TASKS)
 
@@ -93,15 +84,15 @@ def test_a_killed_process_costs_nothing(tiny: Checkpoint, encoder: Encoder, tmp_
     killed = []
 
     def then(event: events.Event) -> None:
-        if isinstance(event, events.JobStarted) and event.index == 1 and not killed:
+        if isinstance(event, events.JobStarted) and event.job == keys(jobs)[1] and not killed:
             killed.append(event)
             kill_children()
 
     heard = Heard(then=then)
     jobs = runner(tiny, tmp_path, heard)
-    Serving(jobs, [0, 1, 2]).serve(encoder)
+    Serving(jobs, keys(jobs)).serve(encoder)
     assert killed
-    assert heard.ended() == {0: "scored", 1: "scored", 2: "scored"}
+    assert heard.ended() == dict.fromkeys(keys(jobs), "scored")
     assert children() == []
 
 
@@ -111,14 +102,14 @@ def test_a_job_that_kills_its_process_fails_and_the_others_go_on(
     times: list[int] = []
 
     def then(event: events.Event) -> None:
-        if isinstance(event, events.JobStarted) and event.index == 0:
+        if isinstance(event, events.JobStarted) and event.job == keys(jobs)[0]:
             times.append(0)
             kill_children()
 
     heard = Heard(then=then)
     jobs = runner(tiny, tmp_path, heard, TASKS[:2])
-    Serving(jobs, [0, 1]).serve(encoder)
-    assert heard.ended() == {0: "failed", 1: "scored"}
+    Serving(jobs, keys(jobs)).serve(encoder)
+    assert [heard.ended()[key] for key in keys(jobs)] == ["failed", "scored"]
     assert len(times) == TRIES
     [failed] = [record for record in jobs.store.records() if record.status == "failed"]
     assert "ended by SIGKILL, twice" in (failed.reason or "")
@@ -136,16 +127,16 @@ def test_what_another_run_holds_comes_last(
         deadline = time.monotonic() + 60
         with lock:
             taken.set()
-            while 1 not in heard.ended() and time.monotonic() < deadline:
+            while keys(jobs)[1] not in heard.ended() and time.monotonic() < deadline:
                 time.sleep(0.05)
 
     thread = threading.Thread(target=other_run)
     thread.start()
     assert taken.wait(10)
-    Serving(jobs, [0, 1]).serve(encoder)
+    Serving(jobs, keys(jobs)).serve(encoder)
     thread.join()
-    assert list(heard.ended()) == [1, 0]
-    assert events.JobWaiting(index=0) in heard.events
+    assert list(heard.ended()) == keys(jobs)[::-1]
+    assert events.JobWaiting(job=keys(jobs)[0]) in heard.events
 
 
 def test_an_error_of_the_engine_fails_the_job_with_its_line(
@@ -154,14 +145,15 @@ def test_an_error_of_the_engine_fails_the_job_with_its_line(
     closed = load_encoder(tiny, device="cpu", dtype="float32", weights=False)
     heard = Heard()
     jobs = runner(tiny, tmp_path, heard, TASKS[:1])
-    Serving(jobs, [0]).serve(closed)
+    Serving(jobs, keys(jobs)).serve(closed)
     [record] = jobs.store.records()
     assert record.status == "failed"
     assert record.reason == "this encoder has no weights loaded; load it with weights=True"
 
 
 def test_without_an_engine_no_process_stays(tiny: Checkpoint, tmp_path: Path) -> None:
-    serving = Serving(runner(tiny, tmp_path, Heard(), TASKS[:1]), [0])
+    jobs = runner(tiny, tmp_path, Heard(), TASKS[:1])
+    serving = Serving(jobs, keys(jobs))
     assert children()
     serving.abandon()
     deadline = time.monotonic() + 20

@@ -16,10 +16,10 @@ from evalsuite.run.plan import make_plan
 from evalsuite.run.workers import events
 from evalsuite.run.workers.jobs import JobRunner
 from evalsuite.run.workers.serving import Serving
-from evalsuite.run.workers.spec import JobSpec, WorkerSpec
+from evalsuite.run.workers.spec import WorkerSpec
 from evalsuite.store import Store
 from helpers.counting_engine import Counting
-from helpers.serving import Heard, children
+from helpers.serving import Heard, children, keys
 from helpers.tiny_lm import make_tiny_lm
 
 TASKS = ("smoke-arithmetic", "smoke-multiple-choice", "smoke-reading")
@@ -36,18 +36,10 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Checkpoint:
 def runner(tiny: Checkpoint, folder: Path, heard: Heard) -> JobRunner:
     registry, store = Registry.load(), Store(folder)
     plan = make_plan((tiny,), [registry.task(name) for name in TASKS], OPTIONS, registry, store)
-    spec = WorkerSpec(
-        checkpoint=tiny,
-        world="generative",
-        jobs=tuple(
-            JobSpec(task=job.task, signature=job.signature, instruction=job.instruction)
-            for job in plan.jobs
-        ),
-        # As for vLLM, which need not be installed here.
-        options=OPTIONS.model_copy(update={"engine": "vllm"}),
-        store=folder,
-        log=folder / "log",
-    )
+    [group] = plan.groups
+    # As for vLLM, which need not be installed here.
+    options = plan.options.model_copy(update={"generator": "vllm"})
+    spec = WorkerSpec.of(group, options, folder, folder / "log")
     return JobRunner(spec, store, heard)
 
 
@@ -71,13 +63,14 @@ def test_calls_are_ready_before_the_engine_and_are_answered_together(
 ) -> None:
     heard, engine = Heard(), Counting(size=64)
     jobs = runner(tiny, tmp_path, heard)
-    serving = Serving(jobs, [0, 1, 2])
+    serving = Serving(jobs, keys(jobs))
     wait_for(engine, heard, serving, 3)
     serving.serve(engine)
-    assert heard.ended() == {0: "scored", 1: "scored", 2: "scored"}
+    assert heard.ended() == dict.fromkeys(keys(jobs), "scored")
     assert sorted(job for job, _ in engine.opened) == [0, 1, 2]
+    first, second, third = keys(jobs)
     busy = [event for event in heard.events if isinstance(event, events.EngineBusy)]
-    assert events.EngineBusy(index=0, beside=(1, 2)) in busy
+    assert events.EngineBusy(job=first, beside=(second, third)) in busy
     assert len({record.signature.task for record in jobs.store.records()}) == len(TASKS)
     assert children() == []
 
@@ -96,10 +89,10 @@ def test_a_killed_process_takes_its_requests_along(tiny: Checkpoint, tmp_path: P
 
     heard, engine = Heard(), Counting(then=then, size=64)
     jobs = runner(tiny, tmp_path, heard)
-    serving = Serving(jobs, [0, 1])
+    serving = Serving(jobs, keys(jobs)[:2])
     wait_for(engine, heard, serving, 2)
     serving.serve(engine)
     assert len(killed) == 2
-    assert heard.ended() == {0: "scored", 1: "scored"}
+    assert heard.ended() == dict.fromkeys(keys(jobs)[:2], "scored")
     assert sorted(job for job, _ in engine.opened) == [0, 0, 1, 1]
     assert engine._inside == {}

@@ -1,0 +1,384 @@
+"""Made-up data for any text task of mteb, in the layout that its loader reads.
+
+``Hub`` stands in for the Hugging Face hub: mteb's loaders ask it for data sets by the functions of
+``datasets``, and it answers with rows drawn by a seed. The columns of a data set are found out: the
+task's loader is run, and what it misses is added. Where a loader cannot be followed in that way,
+``as_loaded`` gives the data in the form that loaders leave behind.
+"""
+
+from __future__ import annotations
+
+import ast
+import contextlib
+import inspect
+import re
+import sys
+import textwrap
+import zlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import datasets
+import numpy as np
+from datasets import Dataset, DatasetDict
+from mteb.abstasks.classification import AbsTaskClassification
+from mteb.abstasks.clustering_legacy import AbsTaskClusteringLegacy
+from mteb.abstasks.multilabel_classification import AbsTaskMultilabelClassification
+from mteb.abstasks.regression import AbsTaskRegression
+from mteb.abstasks.retrieval import AbsTaskRetrieval
+from mteb.abstasks.retrieval_dataset_loaders import (
+    RetrievalSplitData,
+    _combine_queries_with_instructions_datasets,
+)
+from mteb.abstasks.sts import AbsTaskSTS
+from mteb.abstasks.text.bitext_mining import AbsTaskBitextMining
+from mteb.abstasks.text.summarization import AbsTaskSummarization
+
+ROWS = 36
+QUERIES = 6
+DOCUMENTS = 40
+WORDS = tuple(
+    first + second + end
+    for first in "bcdfghjklmnprstvwxyz"
+    for second in "aeiou"
+    for end in ("ber", "lom")
+)
+SPLITS = frozenset({"train", "test", "validation", "dev", "val", "eval", "full"})
+
+
+@dataclass
+class Layout:
+    """What a raw data set holds."""
+
+    columns: dict[str, str]
+    """Column → ``text``, ``label``, ``score``, ``labels``, ``texts``, ``id``."""
+    splits: list[str]
+    renamed: dict[str, str] = field(default_factory=dict)
+    """Raw column → the column that the loader makes of it."""
+    values: list[Any] = field(default_factory=lambda: [0, 1, 2])
+    """The labels."""
+
+
+class Rows:
+    """Draws values; the same for the same task, subset, split and column."""
+
+    def __init__(self, *key: str) -> None:
+        self._rng = np.random.default_rng(zlib.crc32("/".join(key).encode()))
+
+    def text(self, topic: int = 0, words: int = 7) -> str:
+        """Words of which the first few are likelier for some topics."""
+        own = WORDS[17 * topic : 17 * topic + 17] or WORDS[:17]
+        drawn = [self._rng.choice(own if self._rng.random() < 0.5 else WORDS) for _ in range(words)]
+        return " ".join(map(str, drawn))
+
+    def topics(self, count: int, kinds: int) -> list[int]:
+        """Topics of rows: each kind as often as the others, in random order."""
+        return [int(t) for t in self._rng.permutation(np.arange(count) % kinds)]
+
+    def numbers(self, count: int, top: float) -> list[float]:
+        """Numbers from 0 to ``top``, all different."""
+        return [float(x) for x in self._rng.permutation(np.linspace(0, top, count))]
+
+    def pick(self, count: int, of: int) -> list[int]:
+        """Different numbers below ``of``."""
+        return [int(x) for x in self._rng.choice(of, count, replace=False)]
+
+
+def table(layout: Layout, key: tuple[str, ...], rows: int = ROWS) -> Dataset:
+    """Rows with the columns of a layout; texts follow the labels."""
+    topics = Rows(*key, "topics").topics(rows, len(layout.values))
+    columns = {
+        name: _column(kind, Rows(*key, name), topics, layout)
+        for name, kind in layout.columns.items()
+    }
+    return Dataset.from_dict(columns)
+
+
+def _column(kind: str, draw: Rows, topics: list[int], layout: Layout) -> list[Any]:
+    if kind == "label":
+        return [layout.values[t] for t in topics]
+    if kind == "labels":
+        return [
+            [layout.values[t], layout.values[(t + i) % len(layout.values)]][: 1 + i % 2]
+            for i, t in enumerate(topics)
+        ]
+    if kind == "score":
+        return draw.numbers(len(topics), 5.0)
+    if kind == "texts":
+        return [[draw.text(j % len(layout.values)) for j in range(12)] for _ in topics]
+    if kind == "set_labels":
+        return [[layout.values[j % len(layout.values)] for j in range(12)] for _ in topics]
+    if kind == "scores":
+        return [draw.numbers(12, 5.0) for _ in topics]
+    if kind == "id":
+        return [f"r{i}" for i in range(len(topics))]
+    return [draw.text(t) for t in topics]
+
+
+def final_columns(task: Any) -> dict[str, str]:
+    """The columns that mteb evaluates → their kind."""
+    if isinstance(task, AbsTaskRegression):
+        return {task.input_column_name: "text", task.label_column_name: "score"}
+    if isinstance(task, AbsTaskMultilabelClassification):
+        return {task.input_column_name: "text", task.label_column_name: "labels"}
+    if isinstance(task, AbsTaskClusteringLegacy):
+        return {task.input_column_name: "texts", task.label_column_name: "set_labels"}
+    if isinstance(task, AbsTaskSTS):
+        return {**dict.fromkeys(task.column_names, "text"), "score": "score"}
+    if isinstance(task, AbsTaskSummarization):
+        return {
+            task.text_column_name: "text",
+            task.human_summaries_column_name: "texts",
+            task.machine_summaries_column_name: "texts",
+            task.relevancy_column_name: "scores",
+        }
+    if isinstance(task, AbsTaskBitextMining):
+        pairs = task._get_pairs(task.parallel_subsets)  # noqa: SLF001 - mteb has no other way
+        return {column: "text" for pair in pairs for column in pair}
+    if task.metadata.type == "PairClassification":
+        return {
+            task.input1_column_name: "text",
+            task.input2_column_name: "text",
+            task.label_column_name: "label",
+        }
+    return {task.input_column_name: "text", task.label_column_name: "label"}
+
+
+def first_layout(task: Any) -> Layout:
+    """The layout to begin with: the columns that are evaluated, before their renaming."""
+    final, splits = final_columns(task), list(task.metadata.eval_splits)
+    if isinstance(task, AbsTaskClassification) and task.train_split not in splits:
+        splits.append(task.train_split)
+    renamed = _renamings(type(task))
+    back = {new: old for old, new in renamed.items()}
+    values = [0, 1] if task.metadata.type == "PairClassification" else [0, 1, 2]
+    columns = {back.get(name, name): kind for name, kind in final.items()}
+    return Layout(columns, splits, renamed, values)
+
+
+def _renamings(kind: type[Any]) -> dict[str, str]:
+    """Old → new name of the columns that the class of a task renames."""
+    found: dict[str, str] = {}
+    try:
+        tree = ast.parse(textwrap.dedent(inspect.getsource(kind)))
+    except (OSError, TypeError, SyntaxError):
+        return found
+    for node in ast.walk(tree):
+        if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)):
+            continue
+        with contextlib.suppress(ValueError):
+            if node.func.attr == "rename_column" and len(node.args) == 2:
+                found[ast.literal_eval(node.args[0])] = ast.literal_eval(node.args[1])
+            if node.func.attr == "rename_columns" and node.args:
+                found.update(ast.literal_eval(node.args[0]))
+    return {str(old): str(new) for old, new in found.items()}
+
+
+class Hub:
+    """Stands in for the hub while one task is loaded."""
+
+    def __init__(self, task: Any) -> None:
+        self.task = task
+        self.layout = (
+            first_layout(task) if not isinstance(task, AbsTaskRetrieval) else Layout({}, [])
+        )
+        self.retrieval = isinstance(task, AbsTaskRetrieval)
+
+    def load_dataset(
+        self, path: str, name: str | None = None, split: str | None = None, **_: Any
+    ) -> Any:
+        """Rows of a configuration, drawn anew in the same way at every call."""
+        if self.retrieval:
+            return self._retrieval(name or "default", split)
+        if isinstance(self.task, AbsTaskBitextMining) and self.task.metadata.name == "BUCC":
+            return DatasetDict({s: _bucc(str(name), s) for s in self.layout.splits})
+        splits = {s: table(self.layout, (path, str(name), s)) for s in self.layout.splits}
+        return DatasetDict(splits) if split is None else splits[split]
+
+    def config_names(self, *_: Any, **__: Any) -> list[str]:
+        """The configurations of a retrieval data set."""
+        kinds = ["corpus", "queries", "qrels"]
+        kinds += ["top_ranked"] if "eranking" in self.task.metadata.type else []
+        kinds += ["instruction"] if "Instruction" in self.task.metadata.type else []
+        subsets = self.task.metadata.hf_subsets
+        named = [f"{subset}-{kind}" for subset in subsets for kind in kinds]
+        return [*named, "default", *kinds]
+
+    def split_names(self, *_: Any, **__: Any) -> list[str]:
+        """The splits of every configuration."""
+        return list(self.task.metadata.eval_splits)
+
+    def _retrieval(self, config: str, split: str | None) -> Dataset:
+        if split is None:
+            raise LookupError(f"a loader of its own asks for {config!r}")
+        subset, _, kind = config.rpartition("-")
+        if kind not in ("corpus", "queries", "query", "qrels", "top_ranked", "instruction"):
+            subset, kind = "", "qrels"
+        return retrieval_table("queries" if kind == "query" else kind, subset, split)
+
+    def learn(self, error: Exception) -> bool:
+        """Change the layout so that a loader may get further; whether there was a way."""
+        text, layout = str(error), self.layout
+        if self.retrieval:
+            return False
+        if found := re.search(r"New column name (\S+) already in the dataset", text):
+            return layout.columns.pop(found[1], None) is not None
+        name = None
+        for pattern in (
+            r"Original column name (\S+) not in the dataset",
+            r"Column name \[?'?([^'\]]+?)'?\]? not in the dataset",
+            r"Column '?([^' ]+)'? (?:not in|doesn't exist)",
+            r"columns? \[?'([^']+)'.* (?:not in|don't exist)",
+            r"Missing required columns in dataset: \{'([^']+)'",
+            r"Column name (\S+) not in the dataset",
+        ):
+            if found := re.search(pattern, text):
+                name = found[1]
+                break
+        if name is None and isinstance(error, KeyError) and isinstance(error.args[0], str):
+            name = error.args[0]
+            if name in SPLITS or name in self.task.metadata.eval_splits:
+                if name in layout.splits:
+                    return False
+                layout.splits.append(name)
+                return True
+        if name is None or name in layout.columns or " " in name:
+            return False
+        layout.columns[name] = _guess(name, layout)
+        return True
+
+
+def _guess(column: str, layout: Layout) -> str:
+    target = layout.renamed.get(column, column).lower()
+    if target in ("score", "value") or "sim" in target:
+        return "score"
+    words = ("label", "class", "category", "topic", "intent", "sentiment", "target")
+    return "label" if any(word in target for word in words) else "text"
+
+
+def _bucc(subset: str, split: str) -> Dataset:
+    draw = Rows("BUCC", subset, split)
+    first = [draw.text(i % 8) for i in range(30)]
+    second = [draw.text(i % 8) for i in range(40)]
+    gold = [[i + 1, i + 3] for i in range(20)]
+    return Dataset.from_dict({"sentence1": [first], "sentence2": [second], "gold": [gold]})
+
+
+def retrieval_table(kind: str, subset: str, split: str) -> Dataset:
+    """One of the tables of a retrieval data set."""
+    draw = Rows("retrieval", kind, subset, split)
+    documents, queries = range(DOCUMENTS), range(QUERIES)
+    if kind == "corpus":
+        rows = [
+            {
+                "_id": f"d{i}",
+                "title": draw.text(i % 8, 2) if i % 3 else "",
+                "text": draw.text(i % 8),
+            }
+            for i in documents
+        ]
+    elif kind == "queries":
+        rows = [{"_id": f"q{i // 2}_{i % 2}", "text": draw.text(i % 8)} for i in queries]
+    elif kind == "instruction":
+        rows = [{"query-id": f"q{i // 2}_{i % 2}", "instruction": draw.text(i)} for i in queries]
+    elif kind == "top_ranked":
+        rows = [
+            {
+                "query-id": f"q{i // 2}_{i % 2}",
+                "corpus-ids": [f"d{j}" for j in draw.pick(30, DOCUMENTS)],
+            }
+            for i in queries
+        ]
+    else:
+        rows = [
+            {"query-id": f"q{i // 2}_{i % 2}", "corpus-id": f"d{j}", "score": 1 + n % 2}
+            for i in queries
+            for n, j in enumerate(draw.pick(4, DOCUMENTS))
+        ]
+    return Dataset.from_list(rows)
+
+
+def as_loaded(task: Any) -> Any:
+    """Data in the form that a task's loader leaves in ``task.dataset``."""
+    splits = list(task.metadata.eval_splits)
+    if isinstance(task, AbsTaskRetrieval):
+        return {
+            subset: {split: _split_data(task, subset, split) for split in splits}
+            for subset in task.hf_subsets
+        }
+    layout = Layout(final_columns(task), first_layout(task).splits)
+    if task.metadata.type == "PairClassification":
+        layout.values = [0, 1]
+    several = task.metadata.is_multilingual and not getattr(task, "parallel_subsets", False)
+    subsets = task.hf_subsets if several else ["default"]
+    made = {
+        subset: DatasetDict(
+            {s: table(layout, (task.metadata.name, subset, s)) for s in layout.splits}
+        )
+        for subset in subsets
+    }
+    return made if several else made["default"]
+
+
+def _split_data(task: Any, subset: str, split: str) -> RetrievalSplitData:
+    made = {
+        kind: retrieval_table(kind, subset, split)
+        for kind in ("corpus", "queries", "qrels", "top_ranked", "instruction")
+    }
+    queries = made["queries"].rename_column("_id", "id")
+    if "Instruction" in task.metadata.type:
+        queries = _combine_queries_with_instructions_datasets(queries, made["instruction"], None)
+    judged: dict[str, dict[str, int]] = {}
+    for row in made["qrels"]:
+        judged.setdefault(row["query-id"], {})[row["corpus-id"]] = row["score"]
+    ranked = {row["query-id"]: row["corpus-ids"] for row in made["top_ranked"]}
+    return RetrievalSplitData(
+        corpus=made["corpus"].rename_column("_id", "id"),
+        queries=queries,
+        relevant_docs=judged,
+        top_ranked=ranked if "eranking" in task.metadata.type else None,
+    )
+
+
+@contextlib.contextmanager
+def served(hub: Hub) -> Iterator[None]:
+    """Let mteb's loaders ask ``hub`` instead of the network."""
+    answers: dict[str, Callable[..., Any]] = {
+        "load_dataset": hub.load_dataset,
+        "get_dataset_config_names": hub.config_names,
+        "get_dataset_split_names": hub.split_names,
+    }
+    modules = [datasets, *(m for n, m in list(sys.modules.items()) if n.startswith("mteb."))]
+    before = [
+        (module, name, vars(module)[name])
+        for module in modules
+        for name in answers
+        if name in vars(module)
+    ]
+    for module, name, _ in before:
+        setattr(module, name, answers[name])
+    try:
+        yield
+    finally:
+        for module, name, original in before:
+            setattr(module, name, original)
+
+
+@contextlib.contextmanager
+def loads(kind: type[Any]) -> Iterator[None]:
+    """Let a task's class take its data from :func:`as_loaded`."""
+
+    def load_data(self: Any, *_: Any, **__: Any) -> None:
+        self.dataset = as_loaded(self)
+        self.data_loaded = True
+
+    own = vars(kind).get("load_data")
+    kind.load_data = load_data
+    try:
+        yield
+    finally:
+        if own is None:
+            del kind.load_data
+        else:
+            kind.load_data = own

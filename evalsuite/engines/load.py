@@ -1,0 +1,231 @@
+"""Load an engine for a checkpoint: the only module that imports the engines themselves.
+
+Each is imported when it is loaded: importing this module loads no model library.
+
+This is also the only place that accepts ``auto`` for a device or a precision. The engines get the
+device and the precision that it was resolved to.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, overload
+
+from evalsuite.checkpoint.models import GeneratorEngine
+from evalsuite.engines.choice import context_length
+from evalsuite.engines.device import DeviceName, resolve_device, resolve_dtype
+from evalsuite.engines.load_errors import loading
+from evalsuite.engines.protocols import Device, DType, Encoder, Generator
+from evalsuite.errors import CheckpointError, EngineError, UsageError
+
+if TYPE_CHECKING:
+    from evalsuite.checkpoint.models import Checkpoint
+    from evalsuite.engines.transformers.unified_model import UnifiedModel
+
+Need = Literal["encoder", "generator", "unified"]
+"""What a job needs: to embed, to generate, or both with one model (kind ``rag``)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadOptions:
+    """How to load an engine. What a need has no use for is ignored."""
+
+    device: Device = "auto"
+    dtype: DType = "auto"
+    engine: GeneratorEngine = "vllm"
+    """Generator: the library. An encoder's is named by the checkpoint's embedding protocol."""
+    max_length: int | None = None
+    """Generator: context length in tokens."""
+    prefix_caching: bool = False
+    """Generator: whether vLLM keeps what it computed for the beginnings of prompts."""
+    embed_length: int | None = None
+    """Unified model: longest text to embed, in tokens; ``None``: all positions."""
+
+
+@overload
+def load(need: Literal["encoder"], checkpoint: Checkpoint, options: LoadOptions) -> Encoder: ...
+@overload
+def load(need: Literal["generator"], checkpoint: Checkpoint, options: LoadOptions) -> Generator: ...
+@overload
+def load(
+    need: Literal["unified"], checkpoint: Checkpoint, options: LoadOptions
+) -> UnifiedModel: ...
+@overload
+def load(
+    need: Need, checkpoint: Checkpoint, options: LoadOptions
+) -> Encoder | Generator | UnifiedModel: ...
+def load(
+    need: Need, checkpoint: Checkpoint, options: LoadOptions
+) -> Encoder | Generator | UnifiedModel:
+    """Load the engine that a job needs.
+
+    Args:
+        need: What it has to do.
+        checkpoint: The checkpoint.
+        options: How to load it.
+
+    Raises:
+        CheckpointError: If the checkpoint cannot do that, or cannot be loaded.
+        EngineError: If the engine cannot run here.
+        UsageError: If the device is not there, or a length is beyond the model's.
+    """
+    device, dtype = options.device, options.dtype
+    if need == "encoder":
+        return load_encoder(checkpoint, device=device, dtype=dtype)
+    if need == "unified":
+        length = options.embed_length
+        return load_unified(checkpoint, device=device, dtype=dtype, embed_length=length)
+    return load_generator(
+        checkpoint,
+        engine=options.engine,
+        device=device,
+        dtype=dtype,
+        max_length=options.max_length,
+        prefix_caching=options.prefix_caching,
+    )
+
+
+def load_encoder(
+    checkpoint: Checkpoint,
+    *,
+    device: Device = "auto",
+    dtype: DType = "auto",
+    weights: bool = True,
+) -> Encoder:
+    """Load the encoder that the checkpoint's embedding protocol names.
+
+    vLLM runs inside the calling process and changes its environment: with it, call this in a
+    process that exits when the encoder is no longer needed.
+
+    Args:
+        checkpoint: The checkpoint.
+        device: Where to run.
+        dtype: Precision; for ``auto`` see :func:`~evalsuite.engines.device.resolve_dtype`.
+        weights: Whether to load the model. Without it only the tokenizer is loaded and only
+            ``render`` works: enough for a dry run.
+
+    Raises:
+        CheckpointError: If the checkpoint cannot embed, or cannot be loaded.
+        EngineError: If the engine cannot run here, or the model does not show the attention that
+            the protocol asks for.
+        UsageError: If the device is not there, or the maximal length beyond the model's.
+    """
+    protocol = checkpoint.embedding
+    if protocol is None:
+        reason = checkpoint.cannot.get("embedding", "it has no embedding protocol")
+        raise CheckpointError(
+            f"{checkpoint.name} cannot embed: {reason}", "choose a protocol with --protocol"
+        )
+    positions = checkpoint.max_positions
+    if protocol.max_length and positions and protocol.max_length > positions:
+        raise UsageError(
+            f"maximal length {protocol.max_length} is beyond the {positions} positions of "
+            f"{checkpoint.name}",
+            f"pass --max-length {positions} or less",
+        )
+    vllm = protocol.engine == "vllm" and weights
+    where = _prepare_vllm(device) if vllm else resolve_device(device)
+    precision = resolve_dtype(dtype, where, "embedding")
+    if protocol.engine == "sentence-transformers":
+        from evalsuite.engines.transformers.sentence_transformers import SentenceTransformersEncoder
+
+        return SentenceTransformersEncoder(
+            checkpoint, protocol, device=where, dtype=precision, weights=weights
+        )
+    if protocol.engine == "vllm":
+        from evalsuite.engines.vllm.encoder import VllmEncoder
+
+        return VllmEncoder(checkpoint, protocol, device=where, dtype=precision, weights=weights)
+    from evalsuite.engines.transformers.encoder import TransformersEncoder
+
+    return TransformersEncoder(checkpoint, protocol, device=where, dtype=precision, weights=weights)
+
+
+def load_generator(
+    checkpoint: Checkpoint,
+    *,
+    engine: GeneratorEngine,
+    device: Device = "auto",
+    dtype: DType = "auto",
+    max_length: int | None = None,
+    prefix_caching: bool = False,
+) -> Generator:
+    """Load a checkpoint for generation.
+
+    The vLLM engine runs inside the calling process and changes its environment: call it in a
+    process that exits when the engine is no longer needed.
+
+    Args:
+        checkpoint: A checkpoint that can generate.
+        engine: ``vllm``, or ``transformers`` for machines without vLLM.
+        device: Where to run.
+        dtype: Precision; for ``auto`` see :func:`~evalsuite.engines.device.resolve_dtype`.
+        max_length: Context length in tokens; at most the model's own.
+        prefix_caching: Whether vLLM keeps what it computed for the beginnings of prompts.
+
+    Raises:
+        CheckpointError: If the checkpoint cannot be loaded.
+        EngineError: If the checkpoint cannot generate, or the engine cannot run here.
+        UsageError: If the device is not there.
+    """
+    if reason := checkpoint.cannot.get("generative"):
+        raise EngineError(f"{checkpoint.name} cannot generate: {reason}")
+    length = context_length(checkpoint.max_positions, max_length)
+    with loading(checkpoint, "model"):
+        where = _prepare_vllm(device) if engine == "vllm" else resolve_device(device)
+        precision = resolve_dtype(dtype, where, "generative")
+        if engine == "vllm":
+            from evalsuite.engines.vllm.generator import VllmGenerator
+
+            return VllmGenerator(
+                checkpoint,
+                device=where,
+                dtype=precision,
+                max_length=length,
+                prefix_caching=prefix_caching,
+            )
+        from evalsuite.engines.transformers.generator import TransformersGenerator
+
+        return TransformersGenerator(checkpoint, device=where, dtype=precision, max_length=length)
+
+
+def load_unified(
+    checkpoint: Checkpoint,
+    *,
+    device: Device = "auto",
+    dtype: DType = "auto",
+    embed_length: int | None = None,
+) -> UnifiedModel:
+    """Load one model that embeds, and generates from the key-value caches of that.
+
+    Args:
+        checkpoint: With an embedding protocol on the weights alone (not sentence-transformers).
+        device: Where to run.
+        dtype: Precision of weights, activations and caches; ``auto`` as in generation.
+        embed_length: Tokens after which a text to embed is cut; ``None`` for all positions.
+
+    Raises:
+        CheckpointError: If the checkpoint cannot embed and generate, or cannot be loaded.
+        EngineError: If the model does not show the attention that the protocol asks for.
+        UsageError: If the device is not there, or ``embed_length`` beyond the model's positions.
+    """
+    from evalsuite.engines.transformers.unified_model import UnifiedModel
+
+    where = resolve_device(device)
+    precision = resolve_dtype(dtype, where, "generative")
+    return UnifiedModel(checkpoint, device=where, dtype=precision, embed_length=embed_length)
+
+
+def wave_of(engine: GeneratorEngine) -> int:
+    """Number of requests in one call that keeps an engine busy; loads no model."""
+    if engine == "vllm":
+        from evalsuite.engines.vllm.generator import WAVE
+    else:
+        from evalsuite.engines.transformers.generator import WAVE
+    return WAVE
+
+
+def _prepare_vllm(device: Device) -> DeviceName:
+    from evalsuite.engines.vllm.environment import prepare
+
+    return prepare(device)

@@ -1,0 +1,95 @@
+"""Task files of kind ``lm_eval``: tasks of lm-eval by name, and generation on one's own files."""
+
+from __future__ import annotations
+
+from typing import Final, Literal, Self
+
+from pydantic import Field, model_validator
+
+from evalsuite.kinds.task import Generation, Task, check_files, check_source_or_files
+
+GenerativeType = Literal["multiple_choice", "generate", "code"]
+Extract = Literal["all", "first_line", "last_number", "code"]
+
+COLUMNS: Final[dict[GenerativeType, dict[str, tuple[str, ...]]]] = {
+    "multiple_choice": {},
+    "generate": {},
+    "code": {"test": ("prompt", "tests", "entry_point")},
+}
+"""Type of a task on one's own files → role of a file → columns of that file that must be there;
+prompts and answers are made of any columns by templates."""
+
+MAIN_METRIC: Final[dict[GenerativeType, str]] = {
+    "multiple_choice": "acc",
+    "generate": "exact_match",
+    "code": "pass@1",
+}
+"""Main metric of each type, unless the task file names another."""
+
+NEEDED: Final[dict[GenerativeType, tuple[str, ...]]] = {
+    "multiple_choice": ("prompt", "target", "choices"),
+    "generate": ("prompt", "target"),
+    "code": (),
+}
+"""Keys without which a task of a type cannot be asked or scored."""
+
+OWN_KEYS: Final = (
+    "type",
+    "data",
+    "columns",
+    "prompt",
+    "answer_prefix",
+    "choices",
+    "target",
+    "shot_target",
+    "extract",
+    "generation",
+)
+"""Keys that only have a meaning for a task on one's own files."""
+
+
+class LmEvalTask(Task):
+    """A task of kind ``lm_eval``."""
+
+    kind: Literal["lm_eval"]
+    base_source: str | None = None
+    """Name of the lm-eval task for checkpoints without a chat template, where it differs."""
+    runs_code: bool = False
+    """Whether the harness task runs generated programs, which is only done in the sandbox."""
+    shots: int | None = Field(default=None, ge=0)
+    type: GenerativeType | None = None
+    prompt: str | None = None
+    """Jinja template over a row: what the user says."""
+    answer_prefix: str | None = None
+    """Jinja template: text that the answer is made to begin with."""
+    choices: str | tuple[str, ...] | None = None
+    """Multiple choice: the candidate answers, as a list or a Jinja expression giving one."""
+    target: str | None = None
+    """Jinja template: the right answer (multiple choice: its index)."""
+    shot_target: str | None = None
+    """Jinja template: the answer shown in few-shot examples; ``target`` if absent."""
+    extract: Extract | str = "all"
+    """How the answer is found in the output: a name, or a regular expression with one group."""
+    generation: Generation = Generation()
+
+    def required_columns(self, role: str) -> tuple[str, ...]:
+        return COLUMNS[self.type].get(role, ()) if self.type else ()
+
+    @property
+    def about(self) -> str:
+        return self.type or str(self.source)
+
+    @model_validator(mode="after")
+    def _has_source_or_files(self) -> Self:
+        if not check_source_or_files(self, OWN_KEYS):
+            return self
+        assert self.type is not None
+        if self.base_source or self.runs_code:
+            raise ValueError("'base_source' and 'runs_code' belong to a task with 'source'")
+        check_files(self, f"type {self.type!r}", frozenset({"test"}), frozenset({"shots"}))
+        missing = [key for key in NEEDED[self.type] if getattr(self, key) is None]
+        if missing:
+            raise ValueError(f"type {self.type!r} needs {', '.join(map(repr, missing))}")
+        if self.shots and "shots" not in (self.data or {}):
+            raise ValueError("'shots' above 0 needs a file 'shots' under 'data'")
+        return self

@@ -1,0 +1,79 @@
+"""Kind ``mteb``: embedding tasks."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
+
+from evalsuite.kinds.base import Context, Evaluation, Kind, Planned, Planning, Preview, Stage
+from evalsuite.kinds.mteb.task import MtebTask
+
+if TYPE_CHECKING:
+    from evalsuite.engines.protocols import Encoder
+    from evalsuite.schema import Signature
+
+
+class MtebKind(Kind[MtebTask]):
+    """Tasks of mteb by name, and tasks of its types on one's own files."""
+
+    name = "mteb"
+    task_model = MtebTask
+    world = "embedding"
+    stages = (Stage(name="evaluate", needs="encoder", apart=True),)
+    options = frozenset({"shots"})
+    example = "STSBenchmark"
+
+    def plan(self, task: MtebTask, planning: Planning) -> Planned:
+        from evalsuite.kinds.mteb.scope import signed_splits
+        from evalsuite.kinds.shared.instructions import no_example, with_example
+        from evalsuite.kinds.shared.signatures import embedding_signature, instructed, protocol_of
+
+        protocol, instruction, outside = instructed(task, planning)
+        skip = None
+        if planning.options.shots:
+            stated = protocol_of(planning)
+            instruction = with_example(task, stated, planning.sets)
+            skip = None if instruction else no_example(stated)
+        harness = f"mteb {version('mteb')}"
+        signature = embedding_signature(task, planning, protocol, instruction, harness)
+        further = {"splits": signed_splits(task), "outside_set": outside or None}
+        signature = signature.model_copy(update=further)
+        return Planned(
+            signature=signature,
+            instruction=instruction,
+            outside=protocol.instructions if outside else None,
+            skip=skip,
+        )
+
+    def stale(self, task: MtebTask, signature: Signature) -> str | None:
+        from evalsuite.kinds.mteb.scope import signed_splits
+
+        return None if signature.splits == signed_splits(task) else "the splits that are scored"
+
+    def check_source(self, task: MtebTask) -> None:
+        from evalsuite.kinds.mteb.scope import scope_of
+
+        if task.source is not None:
+            scope_of(task)
+
+    def facts(self, task: MtebTask) -> dict[str, Any]:
+        from evalsuite.kinds.mteb.facts import facts_of
+
+        return facts_of(task.source).shown() if task.source else {}
+
+    def datasets(self, task: MtebTask) -> dict[str, str]:
+        from evalsuite.kinds.mteb.facts import datasets_of
+
+        return datasets_of(task.source) if task.source else {}
+
+    def run(self, stage: str, task: MtebTask, engine: Encoder, context: Context) -> Evaluation:  # noqa: ARG002
+        from evalsuite.kinds.mteb.harness import MtebHarness
+
+        return MtebHarness().evaluate(task, engine, context)
+
+    def preview(self, task: MtebTask, context: Context) -> list[Preview]:
+        from evalsuite.engines.load import load_encoder
+        from evalsuite.kinds.mteb.harness import MtebHarness
+
+        encoder = load_encoder(context.checkpoint, weights=False)
+        return MtebHarness().preview(task, encoder, context)

@@ -1,0 +1,80 @@
+"""Task files of kind ``mteb``: tasks of mteb by name, and embedding tasks on one's own files."""
+
+from __future__ import annotations
+
+from typing import Final, Literal, Self
+
+from pydantic import model_validator
+
+from evalsuite.kinds.task import EmbeddedTask, check_files, check_source_or_files
+
+EmbeddingType = Literal[
+    "classification",
+    "clustering",
+    "pair_classification",
+    "reranking",
+    "retrieval",
+    "sts",
+    "summarization",
+]
+
+COLUMNS: Final[dict[EmbeddingType, dict[str, tuple[str, ...]]]] = {
+    "classification": {"train": ("text", "label"), "test": ("text", "label")},
+    "clustering": {"test": ("texts", "labels")},
+    "pair_classification": {"test": ("sentence1", "sentence2", "label")},
+    "reranking": {"test": ("query", "positive", "negative")},
+    "retrieval": {
+        "corpus": ("id", "text"),
+        "queries": ("id", "text"),
+        "qrels": ("query-id", "corpus-id", "score"),
+    },
+    "sts": {"test": ("sentence1", "sentence2", "score")},
+    "summarization": {"test": ("text", "human_summaries", "machine_summaries", "relevance")},
+}
+"""Type of a task on one's own files → role of each file it needs → columns of that file."""
+
+MAIN_METRIC: Final[dict[EmbeddingType, str]] = {
+    "classification": "accuracy",
+    "clustering": "v_measure",
+    "pair_classification": "cosine_ap",
+    "reranking": "map",
+    "retrieval": "ndcg_at_10",
+    "sts": "cosine_spearman",
+    "summarization": "cosine_spearman",
+}
+"""Main metric of each type, unless the task file names another."""
+
+
+class OwnEmbeddingTask(EmbeddedTask):
+    """An embedding task of mteb, or one on files in the layout of an mteb task type."""
+
+    type: EmbeddingType | None = None
+    splits: tuple[str, ...] = ()
+    """Splits of the harness task that are scored, where there are several: a part of mteb's own;
+    empty for all that mteb scores. Stated in the signature, not in :attr:`hash`."""
+
+    def required_columns(self, role: str) -> tuple[str, ...]:
+        return COLUMNS[self.type].get(role, ()) if self.type else ()
+
+    @property
+    def about(self) -> str:
+        return self.type or str(self.source)
+
+    @model_validator(mode="after")
+    def _has_source_or_files(self) -> Self:
+        if check_source_or_files(self, ("type", "data", "columns")):
+            assert self.type is not None
+            check_files(self, f"type {self.type!r}", frozenset(COLUMNS[self.type]))
+        return self
+
+
+class MtebTask(OwnEmbeddingTask):
+    """A task of kind ``mteb``."""
+
+    kind: Literal["mteb"]
+
+    @model_validator(mode="after")
+    def _splits_are_of_mteb(self) -> Self:
+        if self.splits and (self.source is None or self.split):
+            raise ValueError("'splits' belongs to a task of mteb, without 'split'")
+        return self

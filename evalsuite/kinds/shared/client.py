@@ -1,0 +1,34 @@
+"""A client for the prompts of one job."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from evalsuite.engines.protocols import Generator
+from evalsuite.kinds.base import Context
+from evalsuite.prompting.client import Client
+from evalsuite.prompting.prompter import Prompter
+from evalsuite.prompting.response_log import FILE_NAME, ResponseLog
+
+
+@contextmanager
+def client_for(generator: Generator, context: Context, unit: str) -> Iterator[Client]:
+    """A client that keeps the job's answers in its folder and reports its progress.
+
+    Args:
+        generator: The engine.
+        context: The job's.
+        unit: What the progress counts: ``requests``, ``answers`` …
+
+    Raises:
+        CheckpointError: If the tokenizer cannot be loaded.
+        StoreError: If the log of answers cannot be read or written.
+    """
+
+    def report(done: int, total: int) -> None:
+        context.progress(done, total, unit)
+
+    with ResponseLog(context.workdir / FILE_NAME) as log:
+        prompter = Prompter(context.checkpoint)
+        yield Client(generator, prompter, log, seed=context.seed, progress=report)

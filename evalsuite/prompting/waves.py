@@ -1,0 +1,148 @@
+"""Requests go to an engine in bounded waves; each answer is logged soon after its end."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any
+
+from evalsuite.engines.protocols import (
+    Completion,
+    GenerationRequest,
+    Generator,
+    ScoreRequest,
+)
+from evalsuite.errors import EngineError
+from evalsuite.prompting.response_log import Response, ResponseLog
+
+SCORE_WAVE_TOKENS = 32_768
+"""Tokens of one wave of scoring requests: seconds on a GPU, a minute on two cores."""
+
+SECONDS_BETWEEN_WRITES = 1.0
+"""A kill costs the answers that ended in this time, and those that were being generated."""
+
+Request = GenerationRequest | ScoreRequest
+Progress = Callable[[int, int], None]
+"""Called with the number of finished requests and of all requests."""
+
+_Write = Callable[[list[tuple[str, Response]]], None]
+
+
+class LoggedEngine:
+    """An engine that is asked only for what a response log does not hold yet.
+
+    Args:
+        generator: The engine.
+        log: Where answers are kept and found again.
+        progress: Called with ``(done, total)`` at the start and whenever answers were logged.
+    """
+
+    def __init__(
+        self, generator: Generator, log: ResponseLog, progress: Progress | None = None
+    ) -> None:
+        self._generator = generator
+        self._log = log
+        self._progress = progress
+        self.seconds = 0.0
+        """Time spent inside the engine."""
+
+    def answers(self, requests: Sequence[Request], keys: Sequence[str]) -> list[Response]:
+        """Answer requests, wave by wave.
+
+        Args:
+            requests: All of one sort.
+            keys: The key of each request; requests with equal keys are asked once.
+
+        Returns:
+            The answers, in the order of ``requests``.
+
+        Raises:
+            EngineError: If the engine fails, or leaves a request without an answer.
+        """
+        log, shares, total = self._log, Counter(keys), len(keys)
+        unanswered = {
+            key: request
+            for key, request in zip(keys, requests, strict=True)
+            if log.get(key) is None
+        }
+        done = total - sum(shares[key] for key in unanswered)
+        self._report(done, total)
+
+        def write(answers: list[tuple[str, Response]]) -> None:
+            nonlocal done
+            log.append(answers)
+            done += sum(shares[key] for key, _ in answers)
+            self._report(done, total)
+
+        for wave in waves(unanswered.items(), self._generator.wave):
+            started = time.perf_counter()
+            self._ask(wave, write)
+            self.seconds += time.perf_counter() - started
+        found = [answer for key in keys if (answer := log.get(key)) is not None]
+        if len(found) < total:
+            raise EngineError(
+                f"{total - len(found)} of {total} requests got no answer", "run again"
+            )
+        return found
+
+    def _ask(self, wave: list[tuple[str, Request]], write: _Write) -> None:
+        """Have a wave answered; generated answers are logged while others are still running."""
+        keys = [key for key, _ in wave]
+        scoring = [request for _, request in wave if isinstance(request, ScoreRequest)]
+        if scoring:
+            write(list(zip(keys, self._generator.score(scoring), strict=True)))
+            return
+        ended: list[tuple[str, Response]] = []
+        written = time.perf_counter()
+
+        def note(index: int, answer: Completion) -> None:
+            nonlocal written
+            ended.append((keys[index], answer))
+            if time.perf_counter() - written >= SECONDS_BETWEEN_WRITES:
+                write(list(ended))
+                ended.clear()
+                written = time.perf_counter()
+
+        self._generator.generate([r for _, r in wave if isinstance(r, GenerationRequest)], note)
+        write(ended)
+
+    def _report(self, done: int, total: int) -> None:
+        if self._progress is not None and total:
+            self._progress(done, total)
+
+
+def waves(
+    requests: Iterable[tuple[str, Request]], most: int
+) -> Iterator[list[tuple[str, Request]]]:
+    """Split requests into waves of similar length, longest first.
+
+    Longest first: if anything does not fit into memory, it fails at once. Requests with equal
+    contexts stay together, so that one forward pass can answer them.
+
+    Args:
+        requests: Keys and requests, all of one sort.
+        most: Generation requests in a wave; scoring requests are counted by their tokens.
+    """
+    wave: list[tuple[str, Request]] = []
+    tokens = 0
+    for key, request in sorted(requests, key=lambda item: _order(item[1])):
+        if isinstance(request, ScoreRequest):
+            size = len(request.context_ids) + len(request.continuation_ids)
+            full = tokens + size > SCORE_WAVE_TOKENS
+        else:
+            size = 0
+            full = len(wave) >= most
+        if wave and full:
+            yield wave
+            wave, tokens = [], 0
+        wave.append((key, request))
+        tokens += size
+    if wave:
+        yield wave
+
+
+def _order(request: Request) -> tuple[Any, ...]:
+    if isinstance(request, ScoreRequest):
+        return (-len(request.context_ids), request.context_ids, request.continuation_ids)
+    return (-len(request.prompt_ids), request.prompt_ids, request.seed or 0)

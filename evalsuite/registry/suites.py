@@ -1,0 +1,76 @@
+"""Suites: tasks that are run together, and how their scores become a table."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from evalsuite.kinds.task import Name
+from evalsuite.schema import Frozen, World
+
+
+class Column(Frozen):
+    """One column of a table: the mean over some tasks of the suite."""
+
+    label: str
+    tasks: tuple[str, ...] = ()
+    category: str | None = None
+    """All tasks of the suite with this category."""
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Column:
+        if bool(self.tasks) == (self.category is not None):
+            raise ValueError("needs either 'tasks' or 'category'")
+        return self
+
+
+class Section(Frozen):
+    """Neighbouring columns with an average of their own."""
+
+    world: World
+    title: str
+    columns: tuple[Column, ...]
+    average: Literal["tasks", "columns"] = "columns"
+    """Mean over all tasks of the section (Table 1 of the GRIT paper), or mean over its columns
+    (Table 2)."""
+
+
+class SubtaskMean(Frozen):
+    """A task of the suite whose score is the mean over others, as CQADupstack over its 12."""
+
+    name: Name
+    mean_of: tuple[str, ...] = Field(min_length=1)
+    category: str | None = None
+
+
+Convention = Literal["paper", "leaderboard"]
+"""Whose main metric a table shows where the two differ: the task file's, which is the GRIT
+paper's, or the one of the MTEB leaderboard."""
+
+
+SuiteLayout = Literal["table3", "table4", "table7"]
+"""``table3``: a line a data set, with and without reranking; ``table4``: with and without an
+example in the instruction; ``table7``: a line a method of kind ``rag``, quality beside latency (all
+as in the GRIT paper)."""
+
+
+class Suite(Frozen):
+    """Tasks that are run together, and how their scores become a table."""
+
+    name: Name
+    description: str = ""
+    tasks: tuple[str, ...] = Field(min_length=1)
+    """Names of registry tasks, or ``mteb:NAME`` and ``lm_eval:NAME``."""
+    convention: Convention = "paper"
+    layout: SuiteLayout | None = None
+    """How its table looks, where not one row a checkpoint."""
+    subtask_means: tuple[SubtaskMean, ...] = ()
+    sections: tuple[Section, ...] = ()
+
+    @property
+    def members(self) -> frozenset[str]:
+        """All tasks whose records the suite is about: its own, and means with their parts."""
+        means = self.subtask_means
+        parts = (part for mean in means for part in mean.mean_of)
+        return frozenset((*self.tasks, *(mean.name for mean in means), *parts))

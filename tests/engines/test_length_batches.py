@@ -1,0 +1,151 @@
+"""Batches: budget, order, each text once, lack of memory."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from evalsuite.engines.length_batches import LengthBatcher, distinct, embed_distinct, pack
+from evalsuite.errors import EngineError
+
+lengths_of_texts = st.lists(st.integers(1, 60), min_size=1, max_size=80)
+
+
+@given(lengths=lengths_of_texts, tokens=st.integers(1, 200), rows=st.integers(1, 20))
+def test_batches_hold_each_text_once_within_the_budget(
+    lengths: list[int], tokens: int, rows: int
+) -> None:
+    batches = pack(lengths, tokens, rows)
+    assert sorted(index for batch in batches for index in batch) == list(range(len(lengths)))
+    for batch in batches:
+        longest = max(lengths[index] for index in batch)
+        assert len(batch) <= rows
+        assert len(batch) * longest <= tokens or len(batch) == 1
+    flat = [lengths[index] for batch in batches for index in batch]
+    assert flat == sorted(flat, reverse=True)
+
+
+def test_batches_are_filled() -> None:
+    assert pack([5, 10, 5, 10, 5], tokens=20, rows=99) == [[1, 3], [0, 2, 4]]
+    assert pack([1] * 5, tokens=1000, rows=2) == [[0, 1], [2, 3], [4]]
+
+
+@given(lengths=lengths_of_texts, tokens=st.integers(1, 200))
+def test_batches_of_equal_length_hold_each_text_once_and_no_padding(
+    lengths: list[int], tokens: int
+) -> None:
+    batches = pack(lengths, tokens, equal=True)
+    assert sorted(index for batch in batches for index in batch) == list(range(len(lengths)))
+    for batch in batches:
+        (length,) = {lengths[index] for index in batch}
+        assert len(batch) * length <= tokens or len(batch) == 1
+    assert sorted(map(sorted, pack([3, 5, 3, 5, 3, 9], 6, equal=True))) == [
+        [0, 2],
+        [1],
+        [3],
+        [4],
+        [5],
+    ]
+
+
+@given(texts=st.lists(st.sampled_from(["", "a", "b", "cc", "ddd"]), min_size=1, max_size=30))
+def test_distinct_texts_give_back_the_call(texts: list[str]) -> None:
+    kept, index = distinct(texts)
+    assert len(set(kept)) == len(kept)
+    assert [kept[place] for place in index] == texts
+
+
+class Memory:
+    """A device with room for so many padded tokens; the vector of text ``i`` is ``(i, 2i)``."""
+
+    def __init__(self, lengths: Sequence[int], room: int, error: Exception) -> None:
+        self.lengths, self.room, self.error = lengths, room, error
+        self.sizes: list[int] = []
+        self.finished: list[int] = []
+
+    def forward(self, batch: Sequence[int]) -> np.ndarray:
+        size = len(batch) * max(self.lengths[index] for index in batch)
+        self.sizes.append(size)
+        if size > self.room:
+            raise self.error
+        return np.array([[index, 2 * index] for index in batch], dtype=np.float32)
+
+
+def out_of_memory_errors() -> list[Exception]:
+    import torch
+
+    return [
+        torch.cuda.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB"),
+        RuntimeError(
+            "[enforce fail at alloc_cpu.cpp:121] . DefaultCPUAllocator: can't allocate memory: "
+            "you tried to allocate 400000000000 bytes."
+        ),
+        RuntimeError("not enough memory: you tried to allocate 17179869184 bytes."),
+        MemoryError(),
+    ]
+
+
+@pytest.mark.parametrize("error", out_of_memory_errors(), ids=lambda error: type(error).__name__)
+def test_lack_of_memory_halves_the_budget_for_good(error: Exception) -> None:
+    lengths = [3, 8, 5, 8, 2, 7, 8, 8, 1]
+    memory = Memory(lengths, room=16, error=error)
+    batcher = LengthBatcher(tokens=64)
+    vectors = batcher.run(lengths, memory.forward, memory.finished.extend)
+    assert vectors.tolist() == [[index, 2 * index] for index in range(len(lengths))]
+    assert sorted(memory.finished) == list(range(len(lengths)))
+    # 8 texts of length 8 are asked for, then half of it, and then half of that fits.
+    assert memory.sizes[:3] == [64, 32, 16]
+    assert batcher.tokens == 16
+    assert max(memory.sizes[2:]) <= 16
+
+
+def test_a_real_torch_allocation_that_fails_is_recognised() -> None:
+    import torch
+
+    def forward(batch: Sequence[int]) -> np.ndarray:
+        if len(batch) > 1:
+            torch.empty(1 << 60, dtype=torch.float32)
+        return np.zeros((len(batch), 1), dtype=np.float32)
+
+    assert LengthBatcher(tokens=8).run([4, 4], forward, lambda _: None).shape == (2, 1)
+
+
+def test_one_text_that_does_not_fit_is_an_error() -> None:
+    memory = Memory([40], room=16, error=MemoryError())
+    with pytest.raises(EngineError, match="40 tokens"):
+        LengthBatcher(tokens=64).run([40], memory.forward, lambda _: None)
+
+
+def test_other_errors_of_the_model_are_not_taken_for_lack_of_memory() -> None:
+    memory = Memory([4, 4], room=1, error=RuntimeError("shape mismatch"))
+    with pytest.raises(RuntimeError, match="shape mismatch"):
+        LengthBatcher(tokens=64).run([4, 4], memory.forward, lambda _: None)
+    assert len(memory.sizes) == 1
+
+
+def test_progress_counts_repetitions_too() -> None:
+    texts = ["a", "b", "a", "a"]
+    kept, index = distinct(texts)
+    told: list[int] = []
+
+    def forward(batch: Sequence[int]) -> np.ndarray:
+        return np.array([[ord(kept[place])] for place in batch], dtype=np.float32)
+
+    vectors = embed_distinct(kept, [1, 1], index, forward, LengthBatcher(1), told.append)
+    assert vectors.tolist() == [[97], [98], [97], [97]]
+    assert told == [3, 1]
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_a_vector_that_is_not_finite_names_its_text(bad: float) -> None:
+    def forward(batch: Sequence[int]) -> np.ndarray:
+        return np.array([[1.0, bad if place == 1 else 0.0] for place in batch], dtype=np.float32)
+
+    with pytest.raises(EngineError, match=r"^not-finite: .*'the second text'.*not finite"):
+        embed_distinct(
+            ["first", "the second text"], [1, 2], np.arange(2), forward, LengthBatcher(99), None
+        )

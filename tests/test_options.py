@@ -1,0 +1,114 @@
+"""Options that are declared once, as fields of models."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, get_type_hints
+
+import pytest
+from pydantic import BeforeValidator, Field
+
+import evalsuite
+from evalsuite.api import Options
+from evalsuite.commands.check import CheckRequest
+from evalsuite.commands.run import RunRequest
+from evalsuite.errors import UsageError
+from evalsuite.options import Option, declared, from_options, names
+from evalsuite.schema import Frozen
+
+
+class Wheel(Frozen):
+    spokes: Annotated[int, Field(ge=3), Option("Spokes of a wheel.", name="wheel_spokes")]
+    rim: Annotated[str, Option("Material of the rim.", name="wheel_rim")] = "steel"
+
+
+class Paint(Frozen):
+    colour: Annotated[str, Option("Colour of the frame.")] = "red"
+    coats: int = 1
+
+
+class Thing(Frozen):
+    paint: Paint = Paint()
+    wheel: Wheel | None = None
+
+
+class Bicycle(Thing):
+    riders: Annotated[tuple[str, ...], BeforeValidator(names), Option("Who rides it.")] = ()
+
+
+def test_options_are_those_of_a_model_and_of_the_models_in_it_its_own_first() -> None:
+    found = {one.name: one.path for one in declared(Bicycle)}
+    assert list(found.items()) == [
+        ("riders", ("riders",)),
+        ("colour", ("paint", "colour")),
+        ("wheel_spokes", ("wheel", "spokes")),
+        ("wheel_rim", ("wheel", "rim")),
+    ]
+    absent = [one.name for one in declared(Bicycle) if one.in_optional_part]
+    assert absent == ["wheel_spokes", "wheel_rim"]
+
+
+@pytest.mark.parametrize(
+    ("given", "made"),
+    [
+        ({}, Bicycle()),
+        ({"colour": None, "wheel_rim": None}, Bicycle()),
+        ({"colour": "blue", "riders": "a, b,"}, Bicycle(paint=Paint(colour="blue"), riders="a,b")),
+        ({"wheel_spokes": 36}, Bicycle(wheel=Wheel(spokes=36))),
+    ],
+)
+def test_a_model_is_made_of_what_is_given(given: dict[str, Any], made: Bicycle) -> None:
+    assert from_options(Bicycle, given) == made
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"color": "blue"}, r"^there is no option 'color'; did you mean colour\?$"),
+        ({"coats": 2}, "^there is no option 'coats'"),
+        ({"wheel_spokes": 2}, "^wheel_spokes=2 is not valid: .*greater than or equal to 3"),
+        ({"wheel_rim": "wood"}, "^wheel_spokes=None is not valid: Field required"),
+    ],
+)
+def test_what_is_wrong_is_a_usage_error(given: dict[str, Any], message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        from_options(Bicycle, given)
+
+
+def test_run_check_and_python_take_the_same_options() -> None:
+    run = {one.name: one.option for one in declared(RunRequest)}
+    check = {one.name: one.option for one in declared(CheckRequest)}
+    own = {"run": {"ckpt", "tasks", "suite"}, "check": check.keys() - run.keys() | {"suite"}}
+    assert run.keys() - own["run"] == check.keys() - own["check"]
+    assert own["check"] == {"candidate", "baseline", "policy", "suite", "baselines", "reports"}
+    assert run.keys() - {"ckpt"} == Options.__annotations__.keys()
+
+
+def test_python_types_options_as_the_models_do() -> None:
+    types = get_type_hints(Options)
+    wider = {"tasks", "tasks_dirs", "results", "data", "retriever", "judge", "judge_url"}
+    for one in declared(RunRequest):
+        if one.name not in wider | {"ckpt", "suite", "judge_order"}:
+            assert types[one.name] == one.field.annotation, one.name
+
+
+def test_a_run_is_of_a_suite_or_of_tasks(tmp_path: Path) -> None:
+    assert from_options(RunRequest, {"ckpt": ("x",)}).suite == "smoke"
+    some = from_options(RunRequest, {"ckpt": ("x",), "tasks": "a, mteb:b"})
+    assert (some.suite, some.tasks) == (None, ("a", "mteb:b"))
+    with pytest.raises(UsageError, match="--suite and --tasks exclude each other"):
+        from_options(RunRequest, {"ckpt": ("x",), "tasks": ["a"], "suite": "smoke"})
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"judge_url": "http://h/v1"}, "--judge-url without --judge"),
+        ({"judge_order": "both"}, "--judge-order without --judge"),
+        ({"judge": " "}, "--judge names no model"),
+        ({"retriever": "demo:minilmm"}, "did you mean demo:minilm"),
+    ],
+)
+def test_a_judge_or_retriever_that_is_not_one(given: dict[str, str], message: str) -> None:
+    with pytest.raises(evalsuite.EvalsuiteError, match=message):
+        from_options(RunRequest, {"ckpt": ("x",), **given})
