@@ -5,7 +5,10 @@ READY := $(VENV)/.ready
 
 DATA ?= ../shared/data
 
-.PHONY: demo test check bench fidelity torture lock clean
+.PHONY: help demo test check bench fidelity torture lock clean
+
+help:  ## this list
+	@sed -n 's/^\([a-z]*\):.*  ## \(.*\)/  make \1	\2/p' $(MAKEFILE_LIST) | expand -t 20
 
 demo: $(READY)  ## evaluate the two built-in checkpoints on the built-in suite
 	$(BIN)/evalsuite run --ckpt demo:minilm --ckpt demo:smollm2 --suite smoke
@@ -44,15 +47,16 @@ fidelity: $(READY)  ## published scores, pooling formulas, lm-eval's own model: 
 torture: $(READY)  ## kills, faults, hostile programs and inputs: about two hours on two cores
 	rm -f reports/torture/*.json
 	-$(BIN)/python tests/torture/hostile_programs.py
-	-$(BIN)/python tests/torture/bad_inputs.py
+	-PYTHONPATH=tests $(BIN)/python tests/torture/bad_inputs.py
 	-OMP_NUM_THREADS=1 $(BIN)/python tests/torture/faults.py
 	-OMP_NUM_THREADS=1 $(BIN)/python tests/torture/kills.py --kills 200 --vllm-kills 20 --jobs 2
 	$(BIN)/python tests/torture/summary.py
+	$(BIN)/pytest -q --torture -m torture
 
 lock: $(READY)  ## resolve the CPU environment anew
 	$(BIN)/python requirements/lock.py
 
-clean:
+clean:  ## remove the environment
 	rm -rf $(VENV)
 
 # torch comes first and with what it depends on; the rest of the lock is complete by itself.

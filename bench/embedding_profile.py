@@ -39,7 +39,7 @@ from common import (
     timed,
     versions,
 )
-from evalsuite.run.plan import Group
+from evalsuite.run.job import Group
 from evalsuite.run.workers.events import EngineReady, Event, JobEnded
 from mteb_peer import TASKS
 
@@ -79,7 +79,7 @@ class Clock:
         del group
         self.group = time.time()
 
-    def heard(self, group: Group, event: Event) -> None:
+    def on_event(self, group: Group, event: Event) -> None:
         """Take the time of what counts."""
         if isinstance(event, EngineReady):
             self.ready = time.time()

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from common import Goal
-from evalsuite.report.figures import BLUE, METADATA, ORANGE, STYLE
+from evalsuite.report.figure_files import BLUE, METADATA, ORANGE, STYLE
 
 INCH = 0.2
 """Height of a row."""

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from evalsuite.results.check.policy import Policy, Tolerance
-from evalsuite.results.check.verdicts import drop_p, judge
+from evalsuite.results.check.verdicts import drop_p, verdicts_of
 from evalsuite.results.compare.pair import Comparison, compare
 from evalsuite.results.sampled import Sampled
 from evalsuite.schema import Record
@@ -111,7 +111,7 @@ def null_checks(pairs: Pairs, count: int, seed: int) -> list[Check]:
 def verdicts(check: Check, tolerance: float) -> dict[str, str]:
     """The product's verdict on each task."""
     policy = Policy(tolerance=Tolerance(default=tolerance), significance=LEVEL)
-    lines = judge(check, {}, policy, categories={}, in_baseline=frozenset(check))
+    lines = verdicts_of(check, {}, policy, categories={}, in_baseline=frozenset(check))
     return {line.task: line.verdict for line in lines}
 
 

@@ -13,9 +13,9 @@ from sklearn.metrics import average_precision_score
 
 from evalsuite.commands.stored import stored_records
 from evalsuite.data import read_rows
-from evalsuite.results.compare.choose import choose
 from evalsuite.results.rows import plan_rows
 from evalsuite.results.sampled import Sampled, sampled
+from evalsuite.results.scores import choose
 from evalsuite.schema import Record
 from evalsuite.stats import (
     average_precision_influence,

@@ -22,8 +22,9 @@ from typing import Any
 from evalsuite.checkpoint import resolve
 from evalsuite.engines.protocols import Completion, Ended, GenerationRequest, Score, ScoreRequest
 from evalsuite.registry.load import Registry
+from evalsuite.run.job import Group
 from evalsuite.run.options import Resolved, RunOptions
-from evalsuite.run.plan import Group, make_plan
+from evalsuite.run.plan import make_plan
 from evalsuite.run.workers.events import EngineReady, Event, JobEnded
 from evalsuite.run.workers.watch import processor_work
 
@@ -74,7 +75,7 @@ class Clock:
     def group_started(self, group: Group) -> None:
         """The engine's start is not counted."""
 
-    def heard(self, group: Group, event: Event) -> None:  # noqa: ARG002 - a listener's
+    def on_event(self, group: Group, event: Event) -> None:  # noqa: ARG002 - a listener's
         """Take the time of what counts."""
         if isinstance(event, EngineReady):
             self.up = _now()

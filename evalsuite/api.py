@@ -22,17 +22,17 @@ from evalsuite.commands.stored import stored_records
 from evalsuite.engines.choice import EngineChoice
 from evalsuite.engines.protocols import Device, DType
 from evalsuite.judging.judge import Judge
+from evalsuite.layouts import Convention, LayoutName
 from evalsuite.options import from_options
 from evalsuite.registry.load import Registry
-from evalsuite.registry.suites import Convention
-from evalsuite.results.view import LayoutName, View
+from evalsuite.results.view import View
 from evalsuite.run.run import RunResult
 from evalsuite.schema import Attention, Pooling, Record
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from evalsuite.report.model import Table
+    from evalsuite.results.tables.model import Table
 
 Form = Literal["markdown", "latex", "html", "csv"]
 
@@ -221,7 +221,7 @@ def plot(frame: pd.DataFrame, path: str | Path, suite: str = "smoke") -> Path:
 
 
 def _table(frame: pd.DataFrame, suite: str | None, view: View) -> Table:
-    from evalsuite.report.aggregate import build_table
+    from evalsuite.results.tables.build import build_table
 
     registry = Registry.load()
     records: list[Record] = list(frame[RECORD])

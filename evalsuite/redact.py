@@ -61,7 +61,7 @@ def redacted_traceback(error: BaseException) -> str:
 
 
 def hide_secrets_in_tracebacks() -> None:
-    """Have Python write the tracebacks of what nobody caught, of threads too, without secrets."""
+    """Make Python print tracebacks of uncaught errors, in threads too, without secrets."""
 
     def write(error: BaseException | None) -> None:
         if error is not None and sys.stderr is not None:

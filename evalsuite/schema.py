@@ -101,7 +101,7 @@ class Signature(Frozen):
     template: str | None = None
     """Text around the instruction, with ``{instruction}`` in its place."""
     bare: str | None = None
-    """Text before texts without an instruction, where the template does not tell."""
+    """What precedes texts without an instruction, where the template does not say it."""
     attention: Attention | None = None
     pooling: Pooling | Literal["model"] | None = None
     pool_instruction: bool | None = None
@@ -181,8 +181,8 @@ class Signature(Frozen):
 
 
 LATER_FIELDS = ("retriever", "outside_set", "bare", "pool_instruction", "splits", "subsets")
-"""Fields that did not exist from the first; where they say nothing they are no part of the key, so
-that what was stored before them keeps its own."""
+"""Fields that were added later. Where such a field is ``None`` it does not enter the key, so that
+records stored before it existed keep theirs."""
 
 
 @cache

@@ -144,7 +144,7 @@ class Store:
         beside = self._folder(record.checkpoint) / record.samples.file
         if beside.is_file():
             return beside
-        # Stored under another name of the same checkpoint.
+        # Stored when the checkpoint had another name.
         matches = self.root.glob(f"[!.]*-{record.checkpoint.fingerprint[:8]}/{record.samples.file}")
         return next(matches, None)
 

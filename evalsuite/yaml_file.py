@@ -30,7 +30,7 @@ class _Loader(_SafeLoader):  # type: ignore[misc,valid-type]
             return super().construct_object(node, deep=deep)
         except (ValueError, LookupError, AttributeError):  # from int(), a table, a failed match
             kind = node.tag.rpartition(":")[2]
-            problem = f"a value that looks like {kind} is none"
+            problem = f"looks like {kind} but is not; quote it if it is text"
             raise yaml.MarkedYAMLError(None, None, problem, node.start_mark) from None
 
 

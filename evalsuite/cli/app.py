@@ -120,7 +120,7 @@ def call() -> NoReturn:
 
 
 def _fail(line: str, code: ExitCode) -> NoReturn:
-    if INTERRUPTS.heard:
+    if INTERRUPTS.pressed:
         if code is ExitCode.INTERRUPTED:
             INTERRUPTS.line = shown(line)
         INTERRUPTS.end()

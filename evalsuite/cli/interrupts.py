@@ -15,38 +15,38 @@ DEADLINE_SECONDS = 8.0
 
 
 class Interrupts:
-    """What becomes of Ctrl-C in this process.
+    """What Ctrl-C does in this process.
 
-    The first raises ``KeyboardInterrupt``, so that whatever goes on tidies up. Libraries may
-    lose that or make another error of it; therefore it is noted here as well.
+    The first press raises ``KeyboardInterrupt``, so that running work can clean up. A library may
+    swallow that error or turn it into another one; so the press is remembered here as well.
     """
 
     line = "interrupted; what is finished is kept; the same command goes on from there"
-    """What is said at the end."""
-    heard = False
+    """Printed at the end."""
+    pressed = False
 
     def listen(self) -> None:
-        """Take over Ctrl-C, unless this process was started deaf to it."""
+        """Take over Ctrl-C, unless this process was started to ignore it."""
         if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-            signal.signal(signal.SIGINT, self._hear)
+            signal.signal(signal.SIGINT, self._on_interrupt)
 
-    def _hear(self, *_: object) -> None:
-        if self.heard:
-            return  # impatience must not keep it from tidying up
-        self.heard = True
+    def _on_interrupt(self, *_: object) -> None:
+        if self.pressed:
+            return  # a second press must not interrupt the clean-up
+        self.pressed = True
         signal.signal(signal.SIGALRM, lambda *_: self.end())
         signal.setitimer(signal.ITIMER_REAL, DEADLINE_SECONDS)
         raise KeyboardInterrupt
 
     def close(self) -> None:
-        """End as interrupted, if Ctrl-C was heard; if not, it ends the process at once from now."""
-        if not self.heard and signal.getsignal(signal.SIGINT) == self._hear:
+        """End as interrupted if Ctrl-C was pressed; if not, the next press ends the process."""
+        if not self.pressed and signal.getsignal(signal.SIGINT) == self._on_interrupt:
             signal.signal(signal.SIGINT, signal.SIG_DFL)
-        if self.heard:
+        if self.pressed:
             self.end()
 
     def end(self) -> NoReturn:
-        """Say the line and end, whatever threads are left."""
+        """Print the line and end the process, whatever threads are left."""
         # In a handler, where a stream may be in the middle of a write, flushing it is an error.
         try:
             sys.stdout.flush()

@@ -89,7 +89,7 @@ def _parameter(one: Declared) -> inspect.Parameter:
 
 
 def _type_and_default(one: Declared) -> tuple[Any, Any]:
-    """Type and default on the command line; the default is ``...`` where there is none."""
+    """Type and default on the command line; ``...`` for an option that must be given."""
     type_: Any = one.option.typed or one.field.annotation
     if get_origin(type_) is tuple:
         type_ = list[get_args(type_)[0]]  # type: ignore[misc]

@@ -10,6 +10,7 @@ import typer
 
 from evalsuite.cli.options import Results, SuiteName, TasksDir, console
 from evalsuite.cli.options import registry as load_registry
+from evalsuite.layouts import Convention, LayoutName
 
 
 class Format(StrEnum):
@@ -20,23 +21,6 @@ class Format(StrEnum):
     LATEX = "latex"
     HTML = "html"
     CSV = "csv"
-
-
-class LayoutName(StrEnum):
-    """Layouts of ``evalsuite table``."""
-
-    TABLE1 = "table1"
-    TABLE2 = "table2"
-    TABLE3 = "table3"
-    TABLE4 = "table4"
-    PER_DATASET = "per-dataset"
-
-
-class Convention(StrEnum):
-    """Which metric of a task counts."""
-
-    PAPER = "paper"
-    LEADERBOARD = "leaderboard"
 
 
 def table(
@@ -69,8 +53,8 @@ def table(
     registry = load_registry(tasks_dir)
     name, view = table_view(
         suite,
-        layout.value if layout else None,
-        convention.value if convention else None,
+        layout,
+        convention,
         with_published=with_published,
     )
     code = table_command(

@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import model_validator
 
-from evalsuite.commands.run import RunRequest
-from evalsuite.commands.sides import Finder, is_store, only_row, stored_rows
+from evalsuite.commands.run import RunRequest, evaluate_request
 from evalsuite.commands.stored import categories_of
 from evalsuite.console import say
-from evalsuite.errors import ExitCode, StoreError
+from evalsuite.errors import ExitCode, Interrupted, StoreError
 from evalsuite.options import BASELINES, Option
 from evalsuite.registry.load import Registry
 from evalsuite.registry.suites import Suite
 from evalsuite.report.files import write_whole
+from evalsuite.results.candidates import Finder, is_store, only_row, scores_of_store
 from evalsuite.results.check.baselines import Baseline, set_baseline
 from evalsuite.results.check.policy import Policy, load_policy
-from evalsuite.results.check.verdicts import CheckResult, Verdict, judge
-from evalsuite.results.compare.choose import choose
+from evalsuite.results.check.verdicts import CheckResult, Verdict, verdicts_of
+from evalsuite.results.scores import Scores
 from evalsuite.results.stale import with_stale
 from evalsuite.results.suspicions import said
 from evalsuite.run.options import Request
@@ -73,14 +75,14 @@ def check_command(request: CheckRequest, console: Console) -> ExitCode:
     Raises:
         EvalsuiteError: For what is not there or not valid.
     """
-    from evalsuite.report.render import to_terminal
-    from evalsuite.results.check.outputs import (
+    from evalsuite.report.check_result import (
         headline,
         to_json,
         to_junit,
         to_summary,
         verdict_table,
     )
+    from evalsuite.report.render import to_terminal
 
     result = check(request, console)
     code = EXIT[result.blocking] if result.blocking else ExitCode.OK
@@ -104,34 +106,30 @@ def check(request: CheckRequest, console: Console) -> CheckResult:
     Raises:
         EvalsuiteError: For what is not there or not valid.
     """
-    from evalsuite.results.compare.suite import compare_tasks
-    from evalsuite.results.layout import plan_layout
-
     registry = Registry.load(request.tasks_dirs)
     suite = registry.suite(request.policy.suite)
     categories = categories_of(registry)
     request.policy.check_names(
         suite.members, frozenset(c for task in suite.members if (c := categories.get(task)))
     )
-    run = RunRequest(
-        checkpoints=(),
-        tasks_dirs=request.tasks_dirs,
-        quick=request.quick,
+    finder = Finder(
+        suite=suite,
+        categories=categories,
         results=request.results,
-        options=request.options,
-        checkpoint_options=request.checkpoint_options,
+        baselines=request.baselines,
+        evaluate=partial(_evaluate, request, console),
     )
-    finder = Finder(suite, run, request.baselines, console)
     baseline = finder.find(request.baseline, baseline=True)
     candidate = finder.find(request.candidate)
-    records = [*baseline.records.values(), *candidate.records.values()]
-    layout = plan_layout(records, suite, categories)
-    compared, missing = compare_tasks(baseline.side, candidate.side, layout)
-    for task in suite.tasks:  # a suite without columns shows only what somebody has
+    both = [*baseline.records.values(), *candidate.records.values()]
+    comparison = Scores.of(both, suite, categories).compare(baseline, candidate)
+    compared = {line.comparison.task: line.comparison for line in comparison.tasks}
+    missing = dict(comparison.missing)
+    for task in suite.tasks:  # without columns of its own, a suite shows only tasks with records
         if task not in compared and task not in missing:
             missing[task] = f"{baseline.name} has no score; {candidate.name} has no score"
     in_baseline = frozenset(t for t, r in baseline.records.items() if r.score is not None)
-    verdicts = judge(
+    verdicts = verdicts_of(
         compared,
         missing,
         request.policy,
@@ -155,6 +153,26 @@ def check(request: CheckRequest, console: Console) -> CheckResult:
     )
 
 
+def _evaluate(request: CheckRequest, console: Console, checkpoint: str) -> Sequence[Record]:
+    """Evaluate what is missing of a checkpoint; all its records of the policy's suite."""
+    run = RunRequest(
+        checkpoints=(checkpoint,),
+        suite=request.policy.suite,
+        tasks_dirs=request.tasks_dirs,
+        quick=request.quick,
+        results=request.results,
+        options=request.options,
+        checkpoint_options=request.checkpoint_options,
+    )
+    try:
+        return evaluate_request(run, console).records
+    except KeyboardInterrupt:
+        raise Interrupted(
+            f"interrupted; what is finished is kept in {run.results}",
+            "the same command goes on from there",
+        ) from None
+
+
 def set_command(
     name: str,
     run: str,
@@ -170,12 +188,12 @@ def set_command(
     """
     whole = is_store(Path(run))
     store = Store(Path(run) if whole else results)
-    rows = stored_rows(store, suite)
-    row = only_row(rows, Path(run)) if whole else choose(rows, run)
+    scores = scores_of_store(store, suite, {})
+    row = only_row(scores, Path(run)) if whole else scores.choose(run)
     return set_baseline(folder, name, row.records.values(), store, suite.name if suite else None)
 
 
-def _differences(one: dict[str, Record], two: dict[str, Record]) -> list[str]:
+def _differences(one: Mapping[str, Record], two: Mapping[str, Record]) -> list[str]:
     """In what the signatures of the two differ, world by world."""
     found: dict[tuple[World, str, str, str], None] = {}
     for task in [task for task in one if task in two]:

@@ -5,10 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from evalsuite.commands.stored import categories_of, store_samples, stored_records
+from evalsuite.commands.stored import categories_of, stored_records
 from evalsuite.registry.load import Registry
 from evalsuite.registry.suites import Suite
-from evalsuite.report.text import plain
 from evalsuite.results.claims import (
     Average,
     Claim,
@@ -16,18 +15,18 @@ from evalsuite.results.claims import (
     reservations,
     strength,
 )
-from evalsuite.results.compare.choose import choose
+from evalsuite.results.scores import Scores, stored_samples
 from evalsuite.schema import Record, World
 from evalsuite.store import Store
+from evalsuite.text import plain
 
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from evalsuite.layouts import LayoutName
     from evalsuite.results.compare.suite import SuiteComparison
-    from evalsuite.results.layout import Layout
     from evalsuite.results.published import PublishedTable
     from evalsuite.results.rows import RowPlan
-    from evalsuite.results.view import LayoutName
 
 
 def claims_command(
@@ -83,17 +82,13 @@ def find_claims(
 ) -> list[Claim]:
     """The four claims for a stored checkpoint; arguments as of :func:`claims_command`."""
     from evalsuite.kinds.reports import claim_makers
-    from evalsuite.results.layout import plan_layout
-    from evalsuite.results.rows import plan_rows
 
     records = stored_records(results)
-    inside = [record for record in records if record.signature.task in suite.members]
-    layout = plan_layout(inside, suite, categories_of(registry))
-    rows = plan_rows(inside, layout.means)
-    row = choose(rows, unified)
-    others = {world: choose(rows, name) if name else None for world, name in only.items()}
+    scores = Scores.of(records, suite, categories_of(registry), stored_samples(Store(results)))
+    row = scores.choose(unified)
+    others = {world: scores.choose(name) if name else None for world, name in only.items()}
     comparisons: dict[World, SuiteComparison | None] = {
-        world: _compared(other, row, layout, Store(results)) if other else None
+        world: scores.compare(scores.side(other), scores.side(row)) if other else None
         for world, other in others.items()
     }
     doubted = {
@@ -145,16 +140,6 @@ def _text(text: str) -> str:
     return "".join(f"\\{c}" if c in "\\`*_[]<>#|" else c for c in plain(text))
 
 
-def _compared(first: RowPlan, second: RowPlan, layout: Layout, store: Store) -> SuiteComparison:
-    from evalsuite.results.compare.suite import Side, compare_suite
-
-    sides = [
-        Side(name=row.name, records=row.records, load=lambda record: store_samples(store, record))
-        for row in (first, second)
-    ]
-    return compare_suite(sides[0], sides[1], layout)
-
-
 def _of(row: RowPlan, world: World) -> list[Record]:
     """A row's records of a world."""
     return list(row.variants[world].records.values()) if world in row.variants else []
@@ -162,7 +147,7 @@ def _of(row: RowPlan, world: World) -> list[Record]:
 
 def _average(row: RowPlan, suite: Suite, registry: Registry, world: World) -> Average | None:
     """The average of a world, as the suite's table has it."""
-    from evalsuite.report.aggregate import build_table
+    from evalsuite.results.tables.build import build_table
 
     table = build_table(row.records.values(), suite, categories=categories_of(registry))
     heads = [(section.world, head) for section in table.sections for head in section.columns]

@@ -7,10 +7,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from evalsuite.commands.stored import categories_of, show_table, store_samples, stored_records
+from evalsuite.commands.stored import categories_of, show_table, stored_records
 from evalsuite.errors import ExitCode, UsageError
 from evalsuite.registry.load import Registry
 from evalsuite.registry.suites import Suite
+from evalsuite.results.scores import Scores, stored_samples
 from evalsuite.store import Store
 
 if TYPE_CHECKING:
@@ -46,27 +47,17 @@ def compare_command(
         UsageError: For fewer than two checkpoints, or one that is not there.
         StoreError: If nothing is stored.
     """
-    from evalsuite.report.comparison import comparison_table
-    from evalsuite.report.notes import suspect_notes
-    from evalsuite.results.compare.choose import choose
-    from evalsuite.results.compare.suite import Side, compare_suite
-    from evalsuite.results.layout import plan_layout
-    from evalsuite.results.rows import plan_rows
+    from evalsuite.results.tables.comparison import comparison_table
+    from evalsuite.results.tables.notes import suspect_notes
 
     if len(names) < 2:
         raise UsageError("compare needs a baseline and a candidate", "evalsuite compare A B")
-    store = Store(results)
     records = stored_records(results, registry)
-    inside = [r for r in records if suite is None or r.signature.task in suite.members]
-    layout = plan_layout(inside, suite, categories_of(registry))
-    rows = plan_rows(inside, layout.means)
-    chosen = [choose(rows, name) for name in names]
-    sides = [
-        Side(name=row.name, records=row.records, load=lambda record: store_samples(store, record))
-        for row in chosen
-    ]
+    scores = Scores.of(records, suite, categories_of(registry), stored_samples(Store(results)))
+    chosen = [scores.choose(name) for name in names]
+    baseline, *candidates = map(scores.side, chosen)
     points = None if margin is None else margin / 100
-    comparisons = [compare_suite(sides[0], other, layout, margin=points) for other in sides[1:]]
+    comparisons = [scores.compare(baseline, one, margin=points) for one in candidates]
     title = f"{suite.name}, compared" if suite else "All tasks, compared"
     table = comparison_table(comparisons, title, decimals=decimals)
     suspect = suspect_notes(chosen)

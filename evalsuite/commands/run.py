@@ -19,8 +19,9 @@ from evalsuite.kinds.task import Task
 from evalsuite.options import Option, names
 from evalsuite.registry.load import Registry
 from evalsuite.registry.suites import Suite
+from evalsuite.run.job import Job
 from evalsuite.run.options import Request
-from evalsuite.run.plan import Job, Plan
+from evalsuite.run.plan import Plan
 from evalsuite.run.run import RunResult
 from evalsuite.schema import Frozen, Record
 from evalsuite.store import Store, slug
@@ -201,8 +202,8 @@ def _evaluate(prepared: Prepared, request: RunRequest, console: Console) -> RunR
     store_skips(plan, store)
     say(console, _summary(plan))
     _warn_outside(plan, console)
-    with listener(console, plan) as hear:
-        return execute(plan, store, LocalExecutor(), hear)
+    with listener(console, plan) as display:
+        return execute(plan, store, LocalExecutor(), display)
 
 
 def _plan(prepared: Prepared, request: RunRequest) -> Plan:
@@ -247,9 +248,9 @@ def _report(
     console: Console,
     reports: Path,
 ) -> list[Path]:
-    from evalsuite.report.aggregate import build_table
     from evalsuite.report.render import to_terminal
     from evalsuite.report.write import write_all
+    from evalsuite.results.tables.build import build_table
 
     found = list(records)
     categories = categories_of(prepared.registry)

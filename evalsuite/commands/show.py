@@ -13,8 +13,8 @@ from evalsuite.registry.suites import Suite
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from evalsuite.registry.suites import Convention
-    from evalsuite.results.view import LayoutName, View
+    from evalsuite.layouts import Convention, LayoutName
+    from evalsuite.results.view import View
 
 
 def table_view(
@@ -27,16 +27,17 @@ def table_view(
     """The suite that a table is about, and how the table is to look.
 
     Raises:
-        UsageError: If published rows are wanted where there are none.
+        UsageError: If published rows are asked for and the suite has none.
     """
     from evalsuite.results.published import published_for
-    from evalsuite.results.view import PAPER_SUITES, View
+    from evalsuite.results.tables.layouts import LAYOUTS
+    from evalsuite.results.view import View
 
     if layout is None:
         if with_published:
             raise UsageError("published rows need a layout", "add: --layout table1")
         return suite, View(convention=convention)
-    name = suite or PAPER_SUITES[layout]
+    name = suite or LAYOUTS[layout].suite
     published = published_for(layout, name) if with_published else None
     return name, View(layout=layout, convention=convention, published=published)
 
@@ -53,7 +54,7 @@ def table_command(
     view: View,
 ) -> ExitCode:
     """``evalsuite table``: all stored scores, in one of five forms."""
-    from evalsuite.report.aggregate import build_table
+    from evalsuite.results.tables.build import build_table
 
     records = stored_records(results, registry, needed=view.published is None)
     table = build_table(
@@ -65,8 +66,8 @@ def table_command(
 
 def plot_command(results: Path, registry: Registry, suite: Suite, figure: Path) -> None:
     """``evalsuite plot``: draw the stored scores of a suite into one file."""
-    from evalsuite.report.aggregate import build_table
     from evalsuite.report.figures import scatter
+    from evalsuite.results.tables.build import build_table
 
     table = build_table(stored_records(results), suite, categories=categories_of(registry))
     scatter(table, figure)

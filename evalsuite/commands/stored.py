@@ -17,8 +17,7 @@ from evalsuite.store import Store
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from evalsuite.report.model import Table
-    from evalsuite.results.sampled import Sampled
+    from evalsuite.results.tables.model import Table
 
 
 def stored_records(
@@ -29,10 +28,10 @@ def stored_records(
     Args:
         results: The store.
         registry: The tasks as they are now; marks what is stale.
-        needed: Whether it is an error if there is none.
+        needed: Whether an empty store is an error.
 
     Raises:
-        StoreError: If there is none but some are needed, or a file in it is not a record.
+        StoreError: If the store is empty and records are needed, or a file in it is not a record.
     """
     store = Store(results)
     records = store.records()
@@ -43,15 +42,6 @@ def stored_records(
         hint = "run: evalsuite run --ckpt demo:minilm"
         raise StoreError(f"no scores are stored in {results}", hint)
     return with_stale(records, registry.tasks) if registry else records
-
-
-def store_samples(store: Store, record: Record) -> Sampled | None:
-    """A record's samples, read from the store, as statistics need them."""
-    from evalsuite.data import read_rows
-    from evalsuite.results.sampled import sampled
-
-    path = store.samples_path(record)
-    return None if path is None else sampled(record, read_rows(path))
 
 
 def categories_of(registry: Registry) -> dict[str, str | None]:

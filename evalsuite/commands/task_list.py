@@ -43,7 +43,7 @@ def show(registry: Registry, name: str) -> str:
     its direction, number of samples.
 
     Raises:
-        UsageError: If there is none of that name, here or in the harness.
+        UsageError: If neither the registry nor the harness has that name.
     """
     for word, known in (
         ("task", registry.tasks),

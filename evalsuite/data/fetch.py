@@ -71,7 +71,7 @@ class Remote:
 
 
 Advance = Callable[[int], None]
-"""Told of bytes that are there now."""
+"""Called with the number of bytes that are there now."""
 
 
 def complete(root: Path, need: Need) -> bool:
@@ -122,7 +122,7 @@ def fetch(root: Path, remote: Remote, advance: Advance) -> DatasetEntry:
     Args:
         root: The mirror.
         remote: What :func:`ask` said.
-        advance: Told of bytes that are there.
+        advance: Called with the number of bytes that are there.
 
     Raises:
         DataError: If a file cannot be had, or is not what the hub says it is.

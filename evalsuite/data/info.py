@@ -37,7 +37,7 @@ def files_info(files: Mapping[str, Path]) -> DataInfo:
 
     Returns:
         The hash of all of them and of each; ``built-in`` if all lie among the task files that
-        evalsuite brings along.
+        are part of evalsuite.
     """
     home = shipped_tasks().resolve()
     inside = all(path.resolve().is_relative_to(home) for path in files.values())

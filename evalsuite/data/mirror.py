@@ -75,7 +75,7 @@ def is_inside(name: str) -> bool:
 
 
 def read_manifest(root: Path) -> Manifest:
-    """The manifest of a mirror; an empty one where there is none.
+    """The manifest of a mirror; an empty one if it has no manifest.
 
     Raises:
         DataError: If it cannot be read.
@@ -144,7 +144,7 @@ def intact(folder: Path, entry: DatasetEntry) -> bool:
 
 
 def size_of(path: Path) -> int | None:
-    """Bytes in a file; ``None`` where there is none."""
+    """Size of a file in bytes; ``None`` if it does not exist."""
     try:
         return path.stat().st_size
     except OSError:
@@ -176,7 +176,7 @@ def converted_folder(folder: Path) -> Path:
 def content_link(folder: Path) -> Path:
     """A link to a local data set, named after its content.
 
-    For loaders that cannot be told a ``cache_dir``: the ``datasets`` library finds its converted
+    For loaders that take no ``cache_dir``: the ``datasets`` library finds its converted
     copy again by the folder's last name (see :func:`converted_folder`).
 
     Args:

@@ -82,7 +82,7 @@ def device() -> Finding:
 
 
 def probe(name: str) -> dict[str, Any]:
-    """What :mod:`evalsuite.doctor.probe` says; ``error`` where it says nothing."""
+    """The answer of :mod:`evalsuite.doctor.probe`; it has ``error`` where the probe gave none."""
     environment = {**os.environ, "HF_HUB_OFFLINE": "1", "VLLM_CPU_KVCACHE_SPACE": "1"}
     process = subprocess.Popen(
         [sys.executable, "-m", "evalsuite.doctor.probe", name],

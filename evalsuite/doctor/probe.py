@@ -66,7 +66,7 @@ def device() -> dict[str, Any]:
 def main() -> None:
     """Run the probe that the command line names."""
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
-    os.dup2(2, 1)  # what libraries print is no answer
+    os.dup2(2, 1)  # keep what libraries print out of the answer
     name = sys.argv[1]
     try:
         if name == "embedding":

@@ -1,7 +1,7 @@
-"""How a model attends, told from what it does: two probes that differ in their last token only.
+"""How a model attends, seen from what it does with two probes.
 
-With causal attention this changes no hidden state before the last one, with bidirectional
-attention all of them.
+The probes are token sequences that differ in their last token only. With causal attention this
+changes no hidden state before the last one, with bidirectional attention all of them.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ in a mixture of experts, where the tokens of an expert share a product of matric
 
 
 def probes(vocabulary: int) -> tuple[list[int], list[int]]:
-    """Two like sequences of :data:`TOKENS` token ids below ``vocabulary``."""
+    """Two sequences of :data:`TOKENS` token ids below ``vocabulary``; only the last ids differ."""
     one = [(5 + 7 * place) % vocabulary for place in range(TOKENS)]
     return one, [*one[:-1], (one[-1] + 1) % vocabulary]
 

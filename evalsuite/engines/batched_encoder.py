@@ -1,4 +1,4 @@
-"""What the encoders share: texts are made ready apart from the model, and embedded in batches."""
+"""What the encoders share: texts are prepared without the model, and embedded in batches."""
 
 from __future__ import annotations
 
@@ -8,25 +8,22 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from evalsuite.engines.length_batches import LengthBatcher, distinct, embed_distinct
+from evalsuite.engines.length_batches import LengthBatcher
 from evalsuite.engines.protocols import Progress, Rendered, Vectors
 from evalsuite.errors import EngineError
+from evalsuite.results.suspicions import refused
 
 
 @dataclass(frozen=True, slots=True)
 class PreparedTexts:
-    """Texts as an encoder needs them: all that can be done without the model is done."""
+    """Texts with all done that needs no model."""
 
     texts: tuple[str, ...]
-    """``m`` distinct texts."""
-    index: NDArray[np.intp]
-    """For each of the ``n`` texts of the call its index among ``texts``."""
     lengths: tuple[int, ...]
-    """Tokens of each of ``texts``, prefix included."""
+    """Tokens of each text, prefix included."""
     model_input: Any
-    """What the encoder that made this hands to its model."""
+    """What the encoder that made this gives to its model."""
 
 
 class BatchedEncoder(ABC):
@@ -68,29 +65,30 @@ class BatchedEncoder(ABC):
         return self.embed(self.prepare(texts, prefix), progress)
 
     def prepare(self, texts: Sequence[str], prefix: str = "") -> PreparedTexts:
-        """Leave out repetitions and tokenise.
+        """Tokenise.
 
         Args:
-            texts: ``n`` texts.
+            texts: ``n`` texts. One that is given twice is also embedded twice:
+                :class:`~evalsuite.engines.vectors.cached_encoder.CachedEncoder` leaves out
+                repetitions.
             prefix: Put before each.
         """
-        kept, index = distinct(texts)
-        lengths, model_input = self._tokenise(kept, prefix) if kept else ([], None)
-        return PreparedTexts(tuple(kept), index, tuple(lengths), model_input)
+        lengths, model_input = self._tokenise(texts, prefix) if texts else ([], None)
+        return PreparedTexts(tuple(texts), tuple(lengths), model_input)
 
     def embed(self, prepared: PreparedTexts, progress: Progress | None = None) -> Vectors:
         """Run the model.
 
         Args:
-            prepared: Of :meth:`prepare`.
-            progress: Told how many of the ``n`` texts are done.
+            prepared: What :meth:`prepare` returned.
+            progress: Called with the number of texts of each finished batch.
 
         Returns:
             Finite vectors, shape ``(n, d)``, in the order of the texts.
 
         Raises:
-            EngineError: Where the model gives NaN or infinite values, or the memory does not
-                suffice for a single text.
+            EngineError: If a vector has NaN or infinite values (names the text), or the memory
+                does not suffice for a single text.
         """
         if self._model is None:
             raise EngineError("this encoder has no weights loaded", "load it with weights=True")
@@ -98,11 +96,21 @@ class BatchedEncoder(ABC):
             return np.empty((0, self.dimension), dtype=np.float32)
 
         def forward(batch: Sequence[int]) -> Vectors:
-            return self._forward(prepared, batch)
+            vectors = self._forward(prepared, batch)
+            bad = np.flatnonzero(~np.isfinite(vectors).all(axis=1))
+            if bad.size:
+                raise refused(
+                    "not-finite",
+                    f"the vector of the text {prepared.texts[batch[bad[0]]][:40]!r} is not finite",
+                    "try --dtype float32, and check the checkpoint's weights",
+                )
+            return vectors
 
-        return embed_distinct(
-            prepared.texts, prepared.lengths, prepared.index, forward, self._batcher, progress
-        )
+        def done(batch: Sequence[int]) -> None:
+            if progress is not None:
+                progress(len(batch))
+
+        return self._batcher.run(prepared.lengths, forward, done)
 
     @abstractmethod
     def _tokenise(self, texts: Sequence[str], prefix: str) -> tuple[list[int], Any]:
@@ -110,4 +118,4 @@ class BatchedEncoder(ABC):
 
     @abstractmethod
     def _forward(self, prepared: PreparedTexts, batch: Sequence[int]) -> Vectors:
-        """Embed the distinct texts at these indices; shape ``(len(batch), d)``."""
+        """Embed the texts at these indices; shape ``(len(batch), d)``."""

@@ -1,7 +1,7 @@
-"""Several calls at an engine that works at many requests together.
+"""Keeps an engine busy that works at many requests together, for several calls at a time.
 
 At the end of a call few requests are left, and an engine that has nothing else runs nearly empty.
-So the room that the earliest call leaves is filled from the next one.
+So the scheduler fills the room that the earliest call leaves with requests of the next call.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any, Generic, Protocol, TypeVar
 
 Result = TypeVar("Result")
 Rank = tuple[int, ...]
-"""Place among the calls: the smallest is the earliest."""
+"""Order of the calls: requests of the smallest rank are given to the engine first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,15 +28,15 @@ class Pass:
 
 
 class Stepping(Protocol):
-    """An engine that goes on step by step."""
+    """An engine that works in steps, as vLLM does."""
 
     def add(self, name: str, one: Pass) -> None:
-        """Take a request. An error concerns no other."""
+        """Take a request. An error that it raises is due to this request alone."""
 
     def step(self) -> Iterable[tuple[str, Any]]:
-        """Work at what there is; the names and answers of the requests that have ended.
+        """Do some work; return names and answers of the requests that have ended.
 
-        An error may be due to any of them.
+        An error that it raises may be due to any of the requests.
         """
 
     def abort(self, names: Sequence[str]) -> None:
@@ -51,20 +51,19 @@ class OngoingCall(Generic[Result]):
     """Number of passes."""
     build: Callable[[int], Pass]
     """Makes one of them, when there is room for it."""
-    heard: Callable[[int, Any], None]
-    """Told of each answer, with the pass's index; may put further passes into ``waiting``."""
-    together: Callable[[], list[Result]]
-    """Puts the answers together, once all are there."""
+    on_answer: Callable[[int, Any], None]
+    """Called with each pass's index and answer; may put further passes into ``waiting``."""
+    collect: Callable[[], list[Result]]
+    """Makes the call's result, once all passes are answered."""
     rank: Rank = ()
-    """Place among the calls."""
     seconds: float = field(default=0.0, init=False)
-    """The engine's time, in each step shared by number of requests."""
+    """The engine's time: of each step the share of this call's requests."""
     waiting: deque[int] = field(init=False)
-    """Passes that the engine does not hold yet."""
+    """Passes that the engine does not have yet."""
     inside: dict[str, int] = field(default_factory=dict, init=False)
-    """Those that it holds, by their names there."""
+    """Name of a request in the engine → its pass."""
     alone: bool = field(default=False, init=False)
-    """Whether no other call may be worked at beside this one."""
+    """Whether this call must run without others beside it."""
     error: Exception | None = field(default=None, init=False)
 
     def __post_init__(self, passes: int) -> None:
@@ -76,21 +75,21 @@ class OngoingCall(Generic[Result]):
         return not (self.waiting or self.inside)
 
     def result(self) -> list[Result]:
-        """What the call gives, or the error that ended it."""
+        """The call's result; raises the error that ended it."""
         if self.error is not None:
             raise self.error
-        return self.together()
+        return self.collect()
 
 
 class CallScheduler:
     """Keeps an engine filled with the requests of the earliest calls.
 
-    Where the engine fails with requests of several calls, these are run again one call after the
-    other: only the call that makes it fail by itself has failed.
+    If the engine fails while it has requests of several calls, they are run again one call after
+    the other. Only a call that makes the engine fail by itself ends with the error.
 
     Args:
         engine: The engine.
-        size: Requests that it holds at a time, those that wait inside it included.
+        size: Requests that the engine has at a time, including those that wait inside it.
     """
 
     def __init__(self, engine: Stepping, size: int) -> None:
@@ -101,12 +100,12 @@ class CallScheduler:
         self._names = count()
 
     def open(self, call: OngoingCall[Any]) -> None:
-        """Begin a call; it goes on with each :meth:`step`."""
+        """Begin a call; each :meth:`step` works at it."""
         if not call.done:
             insort(self._calls, call, key=lambda one: one.rank)
 
     def finish(self, call: OngoingCall[Result]) -> list[Result]:
-        """Work until a call that was opened is done; what it gives."""
+        """Work until a call is done that was opened, and return its result."""
         try:
             while not call.done:
                 self.step()
@@ -115,13 +114,13 @@ class CallScheduler:
         return call.result()
 
     def cancel(self, call: OngoingCall[Any]) -> None:
-        """Give a call up; nothing, if it is done."""
+        """Give up a call; does nothing if it is done."""
         self._withdraw([call])
         call.waiting.clear()
         self._close(call)
 
     def step(self) -> None:
-        """Fill the engine, and let it work."""
+        """Fill the engine, and let it do one step."""
         self._fill()
         if not self._owners:
             return
@@ -138,7 +137,7 @@ class CallScheduler:
         for call, index, answer in [(call, call.inside.pop(n), a) for call, n, a in answers]:
             if call.error is None:
                 try:
-                    call.heard(index, answer)
+                    call.on_answer(index, answer)
                 except Exception as error:  # noqa: BLE001 - likewise
                     self._fail(call, error)
         # Not before: any of a call's answers may make further passes necessary.

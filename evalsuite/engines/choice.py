@@ -68,7 +68,7 @@ def why_not_vllm(checkpoint: Checkpoint) -> str | None:
     architecture = stated[0] if isinstance(stated, list) and stated else "its architecture"
     if architecture not in ARCHITECTURES:
         known = ", ".join(name for name in ARCHITECTURES if name.endswith("ForCausalLM"))
-        return f"{architecture} is none of {known}"
+        return f"{architecture} is not one of {known}"
     if checkpoint.trust_remote_code and "auto_map" in config:
         return "it brings modelling code of its own, which vLLM would not run"
     if protocol.attention == "causal" and config.get("use_sliding_window"):

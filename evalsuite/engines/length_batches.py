@@ -1,4 +1,4 @@
-"""Batches by a budget of tokens: each text once, the longest first, the order restored."""
+"""Batches of texts of similar length, by a budget of tokens; the longest texts come first."""
 
 from __future__ import annotations
 
@@ -6,12 +6,10 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from evalsuite.engines.parallel_batches import ParallelBatches
-from evalsuite.engines.protocols import Progress, Vectors
+from evalsuite.engines.protocols import Vectors
 from evalsuite.errors import EngineError
-from evalsuite.results.suspicions import refused
 
 MAX_ROWS: Final = 256
 """Texts in one batch at most."""
@@ -23,21 +21,6 @@ Forward = Callable[[Sequence[int]], Vectors]
 """Embeds the texts at these indices; shape ``(len(indices), d)``, in their order."""
 
 _OUT_OF_MEMORY = ("out of memory", "not enough memory", "can't allocate memory")
-
-
-def distinct(texts: Sequence[str]) -> tuple[list[str], NDArray[np.intp]]:
-    """Leave out repetitions.
-
-    Args:
-        texts: ``n`` texts.
-
-    Returns:
-        The ``m`` different texts in the order of their first occurrence, and for each of the
-        ``n`` texts its index among them: ``texts[i] == kept[index[i]]``.
-    """
-    position = {text: index for index, text in enumerate(dict.fromkeys(texts))}
-    index = np.fromiter((position[text] for text in texts), dtype=np.intp, count=len(texts))
-    return list(position), index
 
 
 def pack(
@@ -77,7 +60,7 @@ def is_out_of_memory(error: BaseException) -> bool:
 
 
 class LengthBatcher:
-    """Embeds in batches, with fewer at a time and smaller ones once the memory did not suffice.
+    """Embeds in batches; when memory runs out, in fewer at a time, and then in smaller ones.
 
     Args:
         tokens: Padded tokens of a batch at first.
@@ -105,7 +88,7 @@ class LengthBatcher:
             lengths: Tokens of each text.
             forward: Embeds some of them; called from several threads at once where
                 batches run in parallel.
-            done: Told the indices of each finished batch, in the calling thread.
+            done: Called in the calling thread with the indices of each finished batch.
 
         Returns:
             Vectors in the order of ``lengths``, shape ``(n, d)``.
@@ -153,48 +136,3 @@ class LengthBatcher:
             )
         else:
             self.tokens = max(longest, len(lengths) * longest // 2)
-
-
-def embed_distinct(
-    texts: Sequence[str],
-    lengths: Sequence[int],
-    index: NDArray[np.intp],
-    forward: Forward,
-    batcher: LengthBatcher,
-    progress: Progress | None,
-) -> Vectors:
-    """Embed distinct texts, and give each text of the call its vector.
-
-    Args:
-        texts: ``m ≥ 1`` distinct texts.
-        lengths: Tokens of each of them.
-        index: For each of the ``n`` texts of the call its index among ``texts``.
-        forward: Embeds some of ``texts``.
-        batcher: Makes the batches.
-        progress: Told how many of the ``n`` texts are done.
-
-    Returns:
-        Finite vectors, shape ``(n, d)``.
-
-    Raises:
-        EngineError: If a vector has NaN or infinite values; names the text.
-    """
-    occurrences = np.bincount(index, minlength=len(texts))
-
-    def checked(batch: Sequence[int]) -> Vectors:
-        vectors = forward(batch)
-        bad = np.flatnonzero(~np.isfinite(vectors).all(axis=1))
-        if bad.size:
-            raise refused(
-                "not-finite",
-                f"the vector of the text {texts[batch[bad[0]]][:40]!r} is not finite",
-                "try --dtype float32, and check the checkpoint's weights",
-            )
-        return vectors
-
-    def done(batch: Sequence[int]) -> None:
-        if progress is not None:
-            progress(int(occurrences[list(batch)].sum()))
-
-    vectors: Vectors = batcher.run(lengths, checked, done)[index]
-    return vectors

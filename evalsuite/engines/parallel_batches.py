@@ -65,7 +65,7 @@ def can_run_side_by_side(model: Any) -> bool:
 
 
 class ParallelBatches:
-    """Runs a function on batches, some at a time.
+    """Runs a function on batches, several at a time.
 
     Attributes:
         count: Batches at a time at most. With 1 they run in the calling thread.
@@ -76,7 +76,7 @@ class ParallelBatches:
 
     @classmethod
     def of(cls, model: Any, device: str) -> ParallelBatches:
-        """As many as torch has threads, where model and device allow more than one."""
+        """As many at a time as torch has threads, or one where model or device allow no more."""
         import torch
 
         return cls(
@@ -89,13 +89,13 @@ class ParallelBatches:
         """Run all batches until one fails.
 
         Args:
-            forward: What is run.
+            forward: Called with each batch.
             batches: Started in this order.
 
         Yields:
-            Place of a batch, and its vectors or its error, in the order in which they end. After
-            an error no batch is started; those that had been are waited for. So the first batch
-            in the given order that fails is always among them.
+            Index of a batch, and its vectors or its error, in the order in which batches end. After
+            an error no further batch is started, but those that run are waited for. So of all
+            batches that would fail, the first in the given order is always among the results.
         """
         if (used := min(self.count, len(batches))) > 1:
             yield from _side_by_side(forward, batches, used)

@@ -1,7 +1,4 @@
-"""The two engine protocols, and the frozen requests and answers that cross them.
-
-Engines know checkpoints and tensors. They know nothing of tasks, mteb or lm-eval.
-"""
+"""What engines can do: the protocols, and the frozen requests and answers that cross them."""
 
 from __future__ import annotations
 
@@ -53,7 +50,7 @@ class Encoder(Protocol):
             texts: ``n`` texts, in any order and of any length; may be empty strings.
             prefix: Put before each text; does not enter the pooling where the protocol
                 says so.
-            progress: Told how many texts are done.
+            progress: Called with the number of texts that were finished.
 
         Returns:
             Finite vectors in the order of ``texts``, shape ``(n, d)``, float32.
@@ -63,10 +60,21 @@ class Encoder(Protocol):
         """
 
     def render(self, text: str, prefix: str = "") -> Rendered:
-        """Show what the model is given for one text."""
+        """What the model is given for one text."""
 
     def close(self) -> None:
         """Free the model."""
+
+
+@runtime_checkable
+class LookaheadEncoder(Encoder, Protocol):
+    """An encoder that can begin with the next texts before :meth:`encode` asks for them."""
+
+    def announce(self, texts: Sequence[str], prefix: str = "") -> None:
+        """Say what a later call of :meth:`encode` will ask for, with the same arguments.
+
+        Calls of :meth:`encode` must come in the order of what was announced.
+        """
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +145,7 @@ class Generator(Protocol):
 
         Args:
             requests: The prompts.
-            ended: Told of each answer as soon as it is there, with its index in ``requests``.
+            ended: Called with each answer as soon as it is there, and its index in ``requests``.
 
         Returns:
             The answers, in the order of ``requests``.
@@ -161,8 +169,8 @@ class SharedGenerator(Generator, Protocol):
 
         Args:
             requests: The prompts.
-            ended: Told of each answer as soon as it is there.
-            rank: Place among the calls that are open: the smallest comes first.
+            ended: Called with each answer as soon as it is there.
+            rank: Order among the open calls: the smallest comes first.
 
         Raises:
             EngineError: If a prompt is not valid.
@@ -174,7 +182,7 @@ class SharedGenerator(Generator, Protocol):
         """Begin a call of :meth:`score`."""
 
     def step(self) -> None:
-        """Work for a moment at the calls that are open."""
+        """Do some work at the open calls."""
 
     def cancel(self, call: OngoingCall[Any]) -> None:
-        """Give a call up."""
+        """Give up a call."""

@@ -1,8 +1,8 @@
-"""An engine in another process: what a harness has of it, and how the two talk.
+"""An engine in another process: its stand-in for a harness, and the messages between the two.
 
-Each harness runs in a process of its own, so that scoring and the making of prompts go on while
-the engine is busy with another task. Both ends are our own processes, and messages are pickled.
-A harness asks; the engine answers in the order in which it was asked.
+Each harness runs in a process of its own, so that it can score and make prompts while the engine
+is busy with another task. Both ends are processes of evalsuite; messages are pickled. The engine
+answers the calls of one harness in the order in which they were sent.
 """
 
 from __future__ import annotations
@@ -52,11 +52,11 @@ class Ask:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """Something of an unfinished call is done."""
+    """Progress of a call that has not ended."""
 
     number: int
     news: Any
-    """What the engine's callback was called with, one tuple a call."""
+    """Arguments of each call of the engine's progress callback."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +66,7 @@ class Answer:
     number: int
     result: Any
     seconds: float
-    """What the engine needed."""
+    """Time that the engine worked at it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,12 +78,13 @@ class Failure:
 
 
 class RemoteEngine:
-    """The asking end; what both kinds of engine have in common.
+    """What the stand-ins of encoders and generators share.
 
-    It may be there before the engine is loaded: the first call waits for it.
+    It can be made before the engine is loaded: the first call waits for it.
 
     Args:
-        channel: To the engine's process. When that is gone, so is this one (``SystemExit``).
+        channel: To the engine's process. If that process has ended, this one ends too
+            (``SystemExit``).
         version: Name and version of the engine.
 
     Attributes:
@@ -101,15 +102,15 @@ class RemoteEngine:
         return self._version
 
     def close(self) -> None:
-        """Nothing: the engine is not this process's."""
+        """Do nothing: the engine belongs to another process."""
 
     def _ask(self, kind: Kind, *arguments: Any) -> int:
         self._asked += 1
-        self.tell(Ask(self._asked, kind, arguments))
+        self.send(Ask(self._asked, kind, arguments))
         return self._asked
 
-    def tell(self, message: Any) -> None:
-        """Send what is no call."""
+    def send(self, message: Any) -> None:
+        """Send a message that expects no reply."""
         try:
             self._channel.send(message)
         except OSError as error:
@@ -122,13 +123,13 @@ class RemoteEngine:
         except (EOFError, OSError) as error:
             raise SystemExit(1) from error
 
-    def _answer(self, number: int, heard: Callable[[Any], None] | None = None) -> Any:
-        """Wait for a call's result; what belongs to calls that nobody waits for is dropped."""
+    def _answer(self, number: int, on_part: Callable[[Any], None] | None = None) -> Any:
+        """Wait for a call's result; drop messages of calls whose result is no longer wanted."""
         while True:
             match self.receive():
                 case Part(number=given, news=news) if given == number:
-                    if heard is not None:
-                        heard(news)
+                    if on_part is not None:
+                        on_part(news)
                 case Answer(number=given, result=result, seconds=seconds):
                     self.seconds += seconds
                     if given == number:
@@ -140,16 +141,16 @@ class RemoteEngine:
 
 
 class RemoteEncoder(RemoteEngine):
-    """An :class:`~evalsuite.engines.protocols.Encoder` in another process."""
+    """A :class:`~evalsuite.engines.protocols.LookaheadEncoder` in another process."""
 
     def __init__(self, channel: Channel, version: str) -> None:
         super().__init__(channel, version)
         self._announced: deque[tuple[int, Sequence[str], str]] = deque()
 
     def announce(self, texts: Sequence[str], prefix: str = "") -> None:
-        """Ask already for what the next call of :meth:`encode` but one, or the next, will want.
+        """Send now what a later call of :meth:`encode` will ask for.
 
-        The engine then need not wait while this process writes down what it got.
+        The engine can work on it while this process stores the vectors that it got before.
         """
         self._announced.append((self._ask("encode", texts, prefix), texts, prefix))
 
@@ -162,11 +163,11 @@ class RemoteEncoder(RemoteEngine):
             if announced == texts and before == prefix:
                 number = given
 
-        def heard(news: list[tuple[int]]) -> None:
+        def on_part(news: list[tuple[int]]) -> None:
             if progress is not None:
                 progress(sum(texts for (texts,) in news))
 
-        vectors: Vectors = self._answer(number or self._ask("encode", texts, prefix), heard)
+        vectors: Vectors = self._answer(number or self._ask("encode", texts, prefix), on_part)
         return vectors
 
     def render(self, text: str, prefix: str = "") -> Rendered:
@@ -200,12 +201,12 @@ class RemoteGenerator(RemoteEngine):
     def generate(
         self, requests: Sequence[GenerationRequest], ended: Ended | None = None
     ) -> list[Completion]:
-        def heard(news: list[tuple[int, Completion]]) -> None:
+        def on_part(news: list[tuple[int, Completion]]) -> None:
             if ended is not None:
                 for index, completion in news:
                     ended(index, completion)
 
-        completions: list[Completion] = self._answer(self._ask("generate", requests), heard)
+        completions: list[Completion] = self._answer(self._ask("generate", requests), on_part)
         return completions
 
     def score(self, requests: Sequence[ScoreRequest]) -> list[Score]:

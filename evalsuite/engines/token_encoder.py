@@ -30,7 +30,7 @@ class TokenEncoder(BatchedEncoder):
         return self._tokens.render(text, prefix)
 
     def verify_attention(self) -> None:
-        """Check by what the model does, not by what it is told, how it attends.
+        """Check how the model attends, by what it does rather than by its settings.
 
         Raises:
             EngineError: If hidden states depend on later tokens and should not, or the reverse.

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from evalsuite.errors import DataError
-from evalsuite.report.text import plain
+from evalsuite.text import plain
 
 Model = TypeVar("Model", bound=BaseModel)
 

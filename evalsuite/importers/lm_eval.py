@@ -23,8 +23,8 @@ from evalsuite.importers.records import (
 from evalsuite.kinds.lm_eval.task import LmEvalTask
 from evalsuite.kinds.task import Task
 from evalsuite.registry.load import Registry
-from evalsuite.report.text import plain
 from evalsuite.schema import Origin
+from evalsuite.text import plain
 
 Metrics = Mapping[str, Any]
 INVALID = "[invalid]"

@@ -21,8 +21,8 @@ from evalsuite.importers.records import (
 )
 from evalsuite.kinds.task import Task
 from evalsuite.registry.load import Registry
-from evalsuite.report.text import listed, plain
 from evalsuite.schema import LEADERBOARD_METRIC, Origin, Record
+from evalsuite.text import listed, plain
 
 META = "model_meta.json"
 NO_REVISION = frozenset({"external", "no_revision_available", "no_revision", "None"})

@@ -8,7 +8,6 @@ from datetime import UTC, datetime
 from typing import Any
 
 from evalsuite.errors import DataError
-from evalsuite.report.text import listed
 from evalsuite.schema import (
     CheckpointRef,
     Estimator,
@@ -19,6 +18,7 @@ from evalsuite.schema import (
     digest,
 )
 from evalsuite.store import Store
+from evalsuite.text import listed
 
 UNKNOWN = "imported"
 """Value of signature fields that a result file does not state; never that of a measured one."""

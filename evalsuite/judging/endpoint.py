@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from openai.types.chat import ChatCompletion
 
 NO_KEY = "none"
-"""Sent where there is no key: endpoints of one's own take any."""
+"""Sent if no key is set: local endpoints accept any."""
 
 AT_ONCE = 8
 """Requests in flight."""
@@ -134,7 +134,7 @@ class EndpointJudge:
             )
         except (openai.BadRequestError, openai.UnprocessableEntityError) as error:
             return f"HTTP {error.status_code}: {_excerpt(error.message)}"
-        except (openai.APIError, ValueError) as error:  # a body that is no JSON: ValueError
+        except (openai.APIError, ValueError) as error:  # ValueError: the body is not JSON
             return self._failure(error)
         return _completion(answer) if isinstance(answer, ChatCompletion) else self._failure(None)
 
@@ -161,7 +161,7 @@ class EndpointJudge:
             return EngineError(f"{where} gave no answer within {TIMEOUT_SECONDS:g} s", again)
         if isinstance(error, openai.APIConnectionError):
             return EngineError(f"{where} cannot be reached", "check --judge-url and the network")
-        return EngineError(f"{where} sends what is no chat completion", "check --judge-url")
+        return EngineError(f"{where} did not return a chat completion", "check --judge-url")
 
 
 def _completion(answer: ChatCompletion) -> Completion | str:

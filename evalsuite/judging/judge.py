@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, Protocol, Self
@@ -10,8 +9,6 @@ from urllib.parse import urlsplit
 
 from pydantic import model_validator
 
-from evalsuite.checkpoint.models import Checkpoint
-from evalsuite.engines.protocols import Device, DType
 from evalsuite.errors import UsageError
 from evalsuite.options import Option
 from evalsuite.prompting.response_log import ResponseLog
@@ -28,7 +25,7 @@ class Judge(Frozen):
     """The judge that a person chose; an endpoint's key comes from the environment alone.
 
     Raises:
-        UsageError: If the address is none, or carries a secret.
+        UsageError: If the address is not valid, or carries a secret.
     """
 
     model: Annotated[
@@ -77,9 +74,9 @@ class Judge(Frozen):
             parts = urlsplit(self.url)
             host, _ = parts.hostname, parts.port
         except ValueError:
-            raise UsageError("--judge-url is no address", hint) from None
+            raise UsageError("--judge-url is not a valid URL", hint) from None
         if parts.scheme not in ("http", "https") or not host:
-            raise UsageError("--judge-url is no http or https address", hint)
+            raise UsageError("--judge-url is not an http or https URL", hint)
         if "@" in parts.netloc or parts.query or parts.fragment:
             # Not repeated in the message: it may hold a secret.
             raise UsageError("--judge-url has more than scheme, host, port and path", hint)
@@ -109,7 +106,7 @@ class JudgeEngine(Protocol):
         Args:
             prompts: One conversation a judgement.
             log: Where replies are kept as they come.
-            progress: Told ``(done, total)``.
+            progress: Called with ``(done, total)``.
 
         Returns:
             The replies, in the order of ``prompts``.
@@ -123,84 +120,3 @@ class JudgeEngine(Protocol):
 
     def close(self) -> None:
         """Free what it holds."""
-
-
-def load_judge(
-    judge: Judge,
-    checkpoint: Checkpoint | None,
-    *,
-    engine: Literal["vllm", "transformers"],
-    device: Device,
-    dtype: DType,
-    weights: bool = True,
-) -> JudgeEngine:
-    """Make a judge ready.
-
-    Args:
-        judge: What was chosen.
-        checkpoint: The judge's checkpoint; ``None`` for an endpoint.
-        engine: What runs a checkpoint.
-        device: Where it runs.
-        dtype: Its precision.
-        weights: Without them it can only show prompts.
-
-    Raises:
-        EngineError: If the model cannot be loaded.
-        UsageError: If the environment holds no key that could be sent.
-    """
-    from evalsuite.judging.prompt import load_prompt
-
-    prompt = load_prompt()
-    if checkpoint is None:
-        from evalsuite.judging.endpoint import EndpointJudge
-
-        return EndpointJudge(judge, prompt)
-    from evalsuite.judging.local import LocalJudge
-
-    if not weights:
-        return LocalJudge(None, checkpoint, prompt)
-    from evalsuite.engines.load import load_generator
-    from evalsuite.engines.load_errors import loading
-
-    with loading(checkpoint, "model"):
-        generator = load_generator(checkpoint, engine=engine, device=device, dtype=dtype)
-    return LocalJudge(generator, checkpoint, prompt)
-
-
-def find_checkpoint(judge: Judge) -> Checkpoint | None:
-    """The checkpoint of a local judge; ``None`` for an endpoint.
-
-    Raises:
-        CheckpointError: If there is no such checkpoint.
-        UsageError: If it cannot chat.
-    """
-    if judge.url is not None:
-        return None
-    from evalsuite.checkpoint import resolve
-
-    checkpoint = resolve(judge.model)
-    if reason := checkpoint.cannot.get("generative"):
-        raise UsageError(f"{checkpoint.name} cannot judge: {reason}", "name another --judge")
-    if checkpoint.chat is None or checkpoint.chat.template is None:
-        raise UsageError(
-            f"{checkpoint.name} cannot judge: it has no chat template", "name another --judge"
-        )
-    return checkpoint
-
-
-def describe(judge: Judge, checkpoint: Checkpoint | None) -> str:
-    """The judge as it stands in signatures, without anything secret.
-
-    For example ``gpt-4@api.example.com/alpaca_eval_gpt4#1a2b3c/t0/random``.
-    """
-    from evalsuite.judging.prompt import load_prompt
-
-    prompt = load_prompt()
-    who = (
-        f"{checkpoint.name}#{checkpoint.fingerprint[:8]}"
-        if checkpoint
-        else f"{judge.model}@{judge.host}"
-    )
-    # The short form of a signature separates its parts by bars.
-    named = re.sub(r"[|\s]+", "-", who)
-    return f"{named}/{prompt.name}#{prompt.hash[:6]}/t{prompt.temperature:g}/{judge.order}"

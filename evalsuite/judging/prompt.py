@@ -31,7 +31,7 @@ _NESTED = re.compile(rf"(?:[(\[{{+~-]\s*){{{DEEPEST_REPLY},}}")
 
 
 class JudgePrompt(Frozen):
-    """What a judge is told, with ``{instruction}``, ``{output_1}`` and ``{output_2}`` to fill."""
+    """The judge's prompt, with ``{instruction}``, ``{output_1}`` and ``{output_2}`` to fill."""
 
     name: str
     system: str
@@ -79,7 +79,7 @@ def parse_ranking(reply: str) -> float | None:
         reply: Any text.
 
     Returns:
-        1.0, 0.5 or 0.0; ``None`` if it is no ranking.
+        1.0, 0.5 or 0.0; ``None`` if the reply is not a ranking.
     """
     text = reply.strip()
     if fenced := _FENCE.match(text):

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from evalsuite.registry.suites import Suite
-    from evalsuite.report.model import Note, Table
     from evalsuite.results.claims import Claim
     from evalsuite.results.rows import RowPlan
+    from evalsuite.results.tables.model import Note, Table
     from evalsuite.schema import Record
 
     MakeTable = Callable[[Sequence[Record], Suite], Table]

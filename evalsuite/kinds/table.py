@@ -26,7 +26,7 @@ KINDS: Final[dict[str, Kind[Any]]] = {
     kind.name: kind
     for kind in (MtebKind(), LmEvalKind(), AlpacaEvalKind(), RerankKind(), RagKind())
 }
-"""Name → kind, of those that evalsuite brings along."""
+"""Name → kind, of those that are part of evalsuite."""
 
 ENTRY_POINTS: Final = "evalsuite.kinds"
 """Group of entry points by which installed packages add kinds."""

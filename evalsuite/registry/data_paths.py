@@ -25,8 +25,8 @@ def data_paths(
         folder: The tasks folder that the file is in.
 
     Raises:
-        UsageError: If one is no path, or leads out of the tasks folder and the folders that
-            ``EVALSUITE_TASK_DATA`` names.
+        UsageError: If one is not a valid path, or leads out of the tasks folder and the folders
+            that ``EVALSUITE_TASK_DATA`` names.
     """
     found: dict[str, Path] = {}
     for role, path in data.items():

@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from evalsuite.kinds.task import Name
+from evalsuite.layouts import Convention, LayoutName
 from evalsuite.schema import Frozen, World
 
 
@@ -44,17 +45,6 @@ class SubtaskMean(Frozen):
     category: str | None = None
 
 
-Convention = Literal["paper", "leaderboard"]
-"""Whose main metric a table shows where the two differ: the task file's, which is the GRIT
-paper's, or the one of the MTEB leaderboard."""
-
-
-SuiteLayout = Literal["table3", "table4", "table7"]
-"""``table3``: a line a data set, with and without reranking; ``table4``: with and without an
-example in the instruction; ``table7``: a line a method of kind ``rag``, quality beside latency (all
-as in the GRIT paper)."""
-
-
 class Suite(Frozen):
     """Tasks that are run together, and how their scores become a table."""
 
@@ -63,7 +53,7 @@ class Suite(Frozen):
     tasks: tuple[str, ...] = Field(min_length=1)
     """Names of registry tasks, or ``mteb:NAME`` and ``lm_eval:NAME``."""
     convention: Convention = "paper"
-    layout: SuiteLayout | None = None
+    layout: LayoutName | None = None
     """How its table looks, where not one row a checkpoint."""
     subtask_means: tuple[SubtaskMean, ...] = ()
     sections: tuple[Section, ...] = ()

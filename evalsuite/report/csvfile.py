@@ -5,9 +5,8 @@ from __future__ import annotations
 import csv
 import io
 
-from evalsuite.report.model import Cell, Head, Table, TableSection
-from evalsuite.report.rates import RATES
 from evalsuite.results.layout import WORLDS
+from evalsuite.results.tables.model import NO_ANSWER, Cell, Head, Table, TableSection
 
 
 def to_csv(table: Table) -> str:
@@ -45,7 +44,7 @@ def to_csv(table: Table) -> str:
 
 
 def _kinds(section: TableSection, head: Head) -> list[str]:
-    lost = RATES if section.world == "generative" and not head.average else ()
+    lost = NO_ANSWER if section.world == "generative" and not head.average else ()
     return ["", " stderr", " low", " high", " status", *(f" {name}" for name in lost)]
 
 
@@ -55,7 +54,7 @@ def _status(cell: Cell) -> str:
 
 
 def _shares(cell: Cell, kinds: list[str]) -> list[float | None]:
-    return [cell.rates.get(kind.strip()) for kind in kinds[5:]]
+    return [cell.no_answer.get(kind.strip()) for kind in kinds[5:]]
 
 
 def _ends(cell: Cell) -> tuple[float | None, float | None]:

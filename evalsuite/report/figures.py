@@ -6,7 +6,6 @@ drawn in a band at the margin that says so, not at 0.
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -14,31 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from evalsuite.errors import UsageError
-from evalsuite.report.files import write_whole
-from evalsuite.report.labels import Anchor, Box, place
-from evalsuite.report.model import Cell, Table
+from evalsuite.report.figure_files import BLUE, GREEN, ORANGE, STYLE, save
+from evalsuite.report.label_places import Anchor, Box, place
+from evalsuite.results.tables.model import Cell, Table
 from evalsuite.schema import World, digest
-
-STYLE: dict[str, Any] = {
-    "font.family": "DejaVu Sans",  # comes with matplotlib: the same everywhere
-    "font.size": 8,
-    "axes.labelsize": 8,
-    "axes.linewidth": 0.7,
-    "xtick.labelsize": 7,
-    "ytick.labelsize": 7,
-    "svg.hashsalt": "evalsuite",
-    "svg.fonttype": "none",  # text stays text: searchable, and set in the document's size
-    "pdf.fonttype": 42,
-}
-BLUE, ORANGE, GREEN = "#0072B2", "#D55E00", "#009E73"
-"""Colours of Okabe and Ito, told apart by colour-blind readers; shapes differ as well."""
-
-METADATA: dict[str, dict[str, None]] = {
-    ".svg": {"Date": None},
-    ".pdf": {"CreationDate": None},
-    ".png": {},
-}
-"""Formats by suffix, without dates: the same points give the same bytes."""
 
 _BAND = 0.17
 """Width of a margin band as a share of the range beside it."""
@@ -109,24 +87,8 @@ def scatter(source: Table | Sequence[Point], *paths: Path) -> None:
         UsageError: For another suffix, or if a world has no average at all.
         StoreError: If a file cannot be written.
     """
-    import matplotlib as mpl
-
     found = points(source) if isinstance(source, Table) else list(source)
-    for path in paths:
-        if path.suffix not in METADATA:
-            raise UsageError(
-                f"{path.name}: unknown figure format", f"use one of {', '.join(METADATA)}"
-            )
-    with mpl.rc_context(STYLE):
-        figure = scatter_figure(found)
-        for path in paths:
-            out = io.BytesIO()
-            kind = path.suffix.removeprefix(".")
-            metadata: dict[str, str | None] = dict(METADATA[path.suffix])
-            if kind == "svg":
-                metadata["Identifier"] = _identifier(found)
-            figure.savefig(out, format=kind, dpi=300, metadata=metadata)
-            write_whole(path, out.getvalue())
+    save(lambda: scatter_figure(found), paths, _identifier(found))
 
 
 def up_to_date(found: Sequence[Point], svg: Path, *others: Path) -> bool:

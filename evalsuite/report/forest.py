@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from evalsuite.errors import UsageError
-from evalsuite.report.figures import BLUE, GREEN, METADATA, ORANGE, STYLE
-from evalsuite.report.files import write_whole
-from evalsuite.report.text import plain
+from evalsuite.report.figure_files import BLUE, GREEN, ORANGE, save
 from evalsuite.results.compare.suite import SuiteComparison
+from evalsuite.text import plain
 
 COLOURS = (BLUE, ORANGE, GREEN, "#CC79A7", "#56B4E9")
 SHAPES = ("o", "s", "^", "D", "v")
@@ -58,23 +56,10 @@ def forest(comparisons: Sequence[SuiteComparison], *paths: Path) -> None:
         UsageError: For an unknown suffix, or if no difference has an interval.
         StoreError: If a file cannot be written.
     """
-    import matplotlib as mpl
-
-    for path in paths:
-        if path.suffix not in METADATA:
-            raise UsageError(
-                f"{path.name}: unknown figure format", f"use one of {', '.join(METADATA)}"
-            )
     drawn = lines(comparisons)
     if not drawn:
         raise UsageError("no difference has an interval", "compare checkpoints with samples")
-    with mpl.rc_context(STYLE):
-        figure = forest_figure(comparisons, drawn)
-        for path in paths:
-            out = io.BytesIO()
-            kind = path.suffix.removeprefix(".")
-            figure.savefig(out, format=kind, dpi=300, metadata=METADATA[path.suffix])
-            write_whole(path, out.getvalue())
+    save(lambda: forest_figure(comparisons, drawn), paths)
 
 
 def forest_figure(comparisons: Sequence[SuiteComparison], drawn: Sequence[Line]) -> Any:

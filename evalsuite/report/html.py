@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from html import escape
 
-from evalsuite.report.model import Cell, Head, Row, Table
-from evalsuite.report.text import cell_text
+from evalsuite.results.tables.model import Cell, Head, Row, Table
 
 _STYLE = """\
 :root { color-scheme: light dark; --ink: #1a1a1a; --soft: #5c5c5c; --line: #c8c8c8;
@@ -119,7 +118,7 @@ def _class(head: Head, cell: Cell | None = None, *, first: bool) -> str:
 
 
 def _cell(cell: Cell, decimals: int, *, stderr: bool) -> str:
-    shown = escape(cell_text(cell, decimals, stderr=stderr))
+    shown = escape(cell.shown(decimals, stderr=stderr))
     if cell.best:
         shown = f"<strong>{shown}</strong>"
     elif cell.second:

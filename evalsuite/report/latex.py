@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from evalsuite.report.model import Cell, Head, Note, Table
-from evalsuite.report.text import cell_text
+from evalsuite.results.tables.model import Cell, Head, Note, Table
 
 _ESCAPES = str.maketrans(
     {
@@ -116,7 +115,7 @@ def _head(head: Head) -> str:
 
 
 def _cell(cell: Cell, decimals: int, *, stderr: bool) -> str:
-    shown = _escape(cell_text(cell, decimals, stderr=stderr))
+    shown = _escape(cell.shown(decimals, stderr=stderr))
     if shown.startswith("-") and cell.value is not None:
         shown = f"$-${shown[1:]}"
     if cell.best:

@@ -6,8 +6,8 @@ import html
 import re
 from collections.abc import Sequence
 
-from evalsuite.report.model import Cell, Head, Table
-from evalsuite.report.text import cell_text, width
+from evalsuite.results.tables.model import Cell, Head, Table
+from evalsuite.text import width
 
 
 def to_markdown(table: Table, *, stderr: bool = False) -> str:
@@ -54,7 +54,7 @@ def _head(head: Head) -> str:
 
 
 def _cell(cell: Cell, decimals: int, *, stderr: bool) -> str:
-    shown = cell_text(cell, decimals, stderr=stderr)
+    shown = cell.shown(decimals, stderr=stderr)
     if cell.best:
         shown = f"**{shown}**"
     elif cell.second:

@@ -10,8 +10,7 @@ from itertools import groupby
 from rich.console import Console, ConsoleOptions
 from rich.text import Text
 
-from evalsuite.report.model import Cell, Head, Note, Table
-from evalsuite.report.text import cell_text
+from evalsuite.results.tables.model import Cell, Head, Note, Table
 
 _GAP = 2
 _RAISED = str.maketrans(
@@ -199,7 +198,7 @@ def _head(head: Head, most: int) -> Text:
 
 def _cell(cell: Cell, decimals: int, *, stderr: bool) -> Text:
     style = "bold" if cell.best else "underline" if cell.second else _STYLES[cell.status]
-    shown = cell_text(cell, decimals, stderr=stderr)
+    shown = cell.shown(decimals, stderr=stderr)
     return Text.assemble((shown, style), (_raised(cell.mark), "cyan"))
 
 

@@ -8,11 +8,11 @@ from pathlib import Path
 
 from evalsuite.kinds.reports import figure_writers
 from evalsuite.registry.suites import Suite
-from evalsuite.report.aggregate import build_table
 from evalsuite.report.figures import drawable, points, scatter, up_to_date
 from evalsuite.report.files import write_whole
-from evalsuite.report.model import Note
 from evalsuite.report.render import to_csv, to_html, to_latex, to_markdown
+from evalsuite.results.tables.build import build_table
+from evalsuite.results.tables.model import Note
 from evalsuite.schema import Record
 
 FIGURES = ("figure.svg", "figure.pdf", "figure.png")

@@ -15,7 +15,7 @@ from evalsuite.results.compare.suite import AverageLine, SuiteComparison
 from evalsuite.results.published import PublishedTable
 from evalsuite.schema import Record, World
 
-Answer = Literal["holds", "does not hold", "not decidable"]
+ClaimAnswer = Literal["holds", "does not hold", "not decidable"]
 
 OWN = ("GritLM", "Gen.-only", "Emb.-only")
 """Beginnings of the names of the paper's own models."""
@@ -39,7 +39,7 @@ class Claim:
     test: str
     """What would make it hold here."""
     measured: tuple[str, ...]
-    answer: Answer
+    answer: ClaimAnswer
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +105,7 @@ def strength(
     }
     best = max(known, key=lambda name: known[name]) if known else None
     measured: list[str] = []
-    answer: Answer = "not decidable"
+    answer: ClaimAnswer = "not decidable"
     if average is None:
         measured.append(f"no {world} average: not all of its tasks are scored")
     else:
@@ -145,7 +145,7 @@ def no_loss(
         margin: Points by which the unified one may be worse.
         against: World → what keeps its scores from carrying the claim.
     """
-    answers: list[Answer] = []
+    answers: list[ClaimAnswer] = []
     measured: list[str] = []
     for world, comparison in comparisons.items():
         if comparison is None:
@@ -168,7 +168,7 @@ def no_loss(
     )
 
 
-def joined(answers: Sequence[Answer]) -> Answer:
+def joined(answers: Sequence[ClaimAnswer]) -> ClaimAnswer:
     """The answer to a claim of several parts: all have to hold."""
     if "does not hold" in answers:
         return "does not hold"
@@ -189,7 +189,7 @@ def is_small(name: str) -> bool:
     return float(each) * int(experts or 1) <= UP_TO
 
 
-def _not_worse(line: AverageLine | None, margin: float) -> tuple[Answer, str]:
+def _not_worse(line: AverageLine | None, margin: float) -> tuple[ClaimAnswer, str]:
     if line is None:
         return "not decidable", "no average: not all of its tasks are scored by both"
     scores = f"{100 * line.second:.1f} against {100 * line.first:.1f}"

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
-from evalsuite.registry.suites import Convention
-from evalsuite.report.model import Note
-from evalsuite.report.text import listed
+from evalsuite.layouts import Convention
 from evalsuite.schema import Record
 
 
@@ -44,27 +40,3 @@ def substitution(record: Record, convention: Convention) -> str:
     if wanted == record.main_metric:
         return ""
     return f"{record.main_metric}, since the file has no {wanted}"
-
-
-def convention_note(
-    records: Iterable[Record], convention: Convention, *, always: bool
-) -> list[Note]:
-    """The line that says which convention a table shows.
-
-    Args:
-        records: What the table shows, as stored.
-        convention: The convention.
-        always: Whether to say it where both conventions agree on every task, too.
-    """
-    differing: dict[str, dict[str, None]] = {}
-    for record in records:
-        metric = record.leaderboard_metric
-        if record.score is not None and metric and metric != record.main_metric:
-            differing.setdefault(f"{metric}, not {record.main_metric}", {})[
-                record.signature.task
-            ] = None
-    if not differing and convention == "paper" and not always:
-        return []
-    where = "; ".join(f"{metric}: {listed(list(tasks))}" for metric, tasks in differing.items())
-    shows = "--convention leaderboard shows " if convention == "paper" else ""
-    return [Note(text=f"convention: {convention}{f' ({shows}{where})' if where else ''}")]

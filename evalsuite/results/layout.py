@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from evalsuite.registry.suites import Column, Section, Suite
-from evalsuite.results.view import LayoutName
 from evalsuite.schema import Record, World
 
 WORLDS: tuple[World, ...] = ("embedding", "generative")
@@ -159,26 +158,23 @@ def _by_task(records: Sequence[Record], suite: Suite | None) -> tuple[SectionPla
     return tuple(sections)
 
 
-def arranged(layout: Layout, name: LayoutName | None) -> Layout:
-    """The sections that a layout shows.
+def first_section(layout: Layout) -> Layout:
+    """A layout's first section alone."""
+    return replace(layout, sections=layout.sections[:1])
 
-    Args:
-        layout: All columns of a suite.
-        name: ``table1`` keeps the embedding sections, ``table2`` the generative ones;
-            ``per-dataset`` keeps the first section, with a column a task.
-    """
-    if name is None:
-        return layout
-    if name in ("table3", "table4"):
-        return replace(layout, sections=layout.sections[:1])
-    if name == "per-dataset":
-        return replace(layout, sections=tuple(map(_by_dataset, layout.sections[:1])))
-    world = "embedding" if name == "table1" else "generative"
+
+def of_world(layout: Layout, world: World) -> Layout:
+    """A layout's sections of one world."""
     kept = tuple(section for section in layout.sections if section.world == world)
     return replace(layout, sections=kept)
 
 
-def _by_dataset(section: SectionPlan) -> SectionPlan:
+def column_per_task(layout: Layout) -> Layout:
+    """A layout's first section, with one column for each task."""
+    return replace(layout, sections=tuple(map(_split_columns, layout.sections[:1])))
+
+
+def _split_columns(section: SectionPlan) -> SectionPlan:
     columns = tuple(
         ColumnPlan(
             label=task, tasks=(task,), complete=column.complete, key=task, group=column.label

@@ -16,8 +16,8 @@ import yaml
 from pydantic import Field, ValidationError, model_validator
 
 from evalsuite.errors import DataError, UsageError
+from evalsuite.layouts import LayoutName
 from evalsuite.paths import shipped_published
-from evalsuite.results.view import LayoutName
 from evalsuite.schema import Frozen
 
 AVERAGE = "Average"
@@ -47,7 +47,7 @@ class OtherConvention(Frozen):
     columns: tuple[str, ...]
 
 
-class Head(Frozen):
+class PublishedInfo(Frozen):
     """What a table's YAML file says."""
 
     title: str
@@ -77,7 +77,7 @@ class PublishedRow(Frozen):
 class PublishedTable(Frozen):
     """A table of a paper."""
 
-    head: Head
+    head: PublishedInfo
     rows: tuple[PublishedRow, ...] = Field(min_length=1)
 
     @model_validator(mode="after")
@@ -129,7 +129,7 @@ def load_published(folder: Path) -> list[PublishedTable]:
 
 def _load(path: Path) -> PublishedTable:
     try:
-        head = Head.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+        head = PublishedInfo.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
         file = path.parent / Path(head.table).name
         with file.open(encoding="utf-8", newline="") as stream:
             lines = list(csv.reader(stream, strict=True))

@@ -1,126 +1,156 @@
-"""Means of scores, under one rule: a mean over fewer tasks than it names does not exist."""
+"""Stored scores of a suite: its columns, one row for each checkpoint, and their comparison."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING
 
-from evalsuite.report.model import CellStatus
+from evalsuite.errors import UsageError, did_you_mean
+from evalsuite.layouts import Convention
+from evalsuite.registry.suites import Suite
+from evalsuite.results.conventions import under
+from evalsuite.results.layout import Layout, plan_layout, settle_means
+from evalsuite.results.rows import RowPlan, plan_rows
 from evalsuite.schema import Record
+from evalsuite.store import Store
 
 if TYPE_CHECKING:
-    from evalsuite.stats import Interval
+    from evalsuite.results.compare.suite import Load, Side, SuiteComparison
+    from evalsuite.results.sampled import Sampled
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Score:
-    """Score of a task, or a mean of scores.
+def no_samples(record: Record) -> Sampled | None:
+    """The loader where no samples are needed."""
+    del record
+    return None
 
-    ``value`` and ``stderr`` are in display units: ``100 × score`` unless the record says
-    otherwise.
+
+def stored_samples(store: Store) -> Load:
+    """A loader of the samples that a store holds beside its records."""
+
+    def load(record: Record) -> Sampled | None:
+        from evalsuite.data import read_rows
+        from evalsuite.results.sampled import sampled
+
+        path = store.samples_path(record)
+        return None if path is None else sampled(record, read_rows(path))
+
+    return load
+
+
+@dataclass(frozen=True)
+class Scores:
+    """The records of a suite, arranged as a table arranges them.
+
+    Attributes:
+        records: Records of the suite's tasks.
+        suite: The suite; ``None`` for all tasks.
+        layout: Its columns, and the tasks whose score is a mean of others.
+        load: Reads a record's samples.
     """
 
-    status: CellStatus
-    value: float | None = None
-    stderr: float | None = None
-    record: Record | None = None
-    """Of a task's score."""
-    parts: tuple[Score, ...] = ()
-    """What a mean is of."""
-    percent: bool = True
-    unscored: tuple[Record, ...] = ()
-    """The failed and skipped records behind it."""
-    missing: tuple[str, ...] = ()
-    """Tasks without any score."""
-    tasks: int = 1
-    """Number of tasks that it is a mean of."""
+    records: Sequence[Record]
+    suite: Suite | None
+    layout: Layout
+    load: Load = no_samples
 
-    def interval(self) -> Interval | None:
-        """95 % interval of ``value``, in the same unit; ``None`` where ``stderr`` is not known.
+    @classmethod
+    def of(
+        cls,
+        records: Iterable[Record],
+        suite: Suite | None,
+        categories: Mapping[str, str | None],
+        load: Load = no_samples,
+    ) -> Scores:
+        """Scores of a suite among some records.
 
-        The ends of a mean's are as far from it as ``sqrt(Σ (value − end)²) / k`` (Zou and Donner,
-        "Construction of confidence limits about effect measures: a general approach", Statistics
-        in Medicine 27, 2008), which keeps the lean and the degrees of freedom of each part.
+        Args:
+            records: Any records; those of other tasks are left out.
+            suite: Tasks, columns and averages; without one, one column for each task found.
+            categories: Task → category; goes before what the records say.
+            load: Reads a record's samples.
         """
-        from evalsuite.results.uncertainty import score_interval
-        from evalsuite.stats import Interval
+        inside = [r for r in records if suite is None or r.signature.task in suite.members]
+        return cls(inside, suite, plan_layout(inside, suite, categories), load)
 
-        if self.value is None:
-            return None
-        if self.record is not None:
-            found = score_interval(self.record)
-            factor = 100.0 if self.percent else 1.0
-            return found and Interval(factor * found.low, factor * found.high, found.level)
-        known = [(part.value, part.interval()) for part in self.parts]
-        ends = [(value, found) for value, found in known if value is not None and found]
-        if not ends or len(ends) < len(known):
-            return None
-        below = math.hypot(*(value - found.low for value, found in ends)) / len(ends)
-        above = math.hypot(*(found.high - value for value, found in ends)) / len(ends)
-        return Interval(self.value - below, self.value + above, ends[0][1].level)
+    def settled(self, columns: Callable[[Layout], Layout] | None = None) -> Scores:
+        """The scores that a table shows: each mean's own record or its subtasks, not both.
+
+        Args:
+            columns: Takes the columns to show from all columns; ``None`` keeps all.
+        """
+        layout = columns(self.layout) if columns else self.layout
+        shown = set(layout.scored_tasks)
+        kept = [record for record in self.records if record.signature.task in shown]
+        return replace(self, records=settle_means(kept, layout), layout=layout)
+
+    def under(self, convention: Convention) -> Scores:
+        """The scores with the metric that counts under a convention."""
+        return replace(self, records=[under(record, convention) for record in self.records])
+
+    @cached_property
+    def rows(self) -> list[RowPlan]:
+        """One row for each checkpoint and protocol, sorted by name."""
+        return plan_rows(self.records, self.layout.means)
+
+    def choose(self, name: str) -> RowPlan:
+        """Find a row.
+
+        Args:
+            name: The checkpoint's name, or the first digits of its fingerprint. Where it was
+                evaluated under several protocols, ``NAME/PART``, with a part of what sets the
+                row apart: ``smollm2/attn:causal``.
+
+        Raises:
+            UsageError: If there is no such row, or more than one.
+        """
+        return choose(self.rows, name)
+
+    def side(self, row: RowPlan, name: str | None = None) -> Side:
+        """A row as one side of a comparison, under its own or another name."""
+        from evalsuite.results.compare.suite import Side
+
+        return Side(name=name or row.name, records=row.records, load=self.load)
+
+    def compare(
+        self, baseline: Side, candidate: Side, *, margin: float | None = None
+    ) -> SuiteComparison:
+        """Compare two sides over the columns of the suite.
+
+        Args:
+            baseline: From :meth:`side`, of these scores or of others.
+            candidate: Likewise.
+            margin: Differences within it count as equal (two one-sided tests); in the tasks' own
+                unit.
+        """
+        from evalsuite.results.compare.suite import compare_suite
+
+        return compare_suite(baseline, candidate, self.layout, margin=margin)
 
 
-def task_score(
-    task: str, records: Mapping[str, Record], means: Mapping[str, Sequence[str]]
-) -> Score:
-    """The score of a task, or the mean over its subtasks unless it has a record of its own.
+def choose(rows: Sequence[RowPlan], name: str) -> RowPlan:
+    """Find a row by name; see :meth:`Scores.choose`.
 
-    Args:
-        task: Name of the task.
-        records: Task → record of one row.
-        means: Task whose score is a mean → its subtasks.
+    Raises:
+        UsageError: If there is no such row, or more than one.
     """
-    if task in means and task not in records:
-        return mean([task_score(member, records, {}) for member in means[task]])
-    record = records.get(task)
-    if record is None:
-        return Score(status="missing", missing=(task,))
-    if record.score is None:
-        return Score(status=record.status, unscored=(record,), missing=(task,))
-    factor = 100.0 if record.percent else 1.0
-    return Score(
-        status="scored",
-        value=factor * record.score,
-        stderr=None if record.stderr is None else factor * record.stderr,
-        record=record,
-        percent=record.percent,
-    )
-
-
-def mean(scores: Sequence[Score], *, complete: bool = True) -> Score:
-    """Unweighted mean; without a value unless all are scored, and in the same unit.
-
-    Args:
-        scores: What to take the mean of.
-        complete: Whether these are all; otherwise there is no mean.
-
-    Returns:
-        The mean. Its standard error is that of independent estimates, ``sqrt(Σ se²) / k``;
-        ``None`` if any of them is not known.
-    """
-    unscored = tuple(record for score in scores for record in score.unscored)
-    missing = tuple(task for score in scores for task in score.missing)
-    tasks = sum(score.tasks for score in scores)
-    values = [score.value for score in scores if score.value is not None]
-    one_unit = len({score.percent for score in scores}) == 1
-    if not complete or not one_unit or len(values) < len(scores):
-        return Score(status=_worst(scores), unscored=unscored, missing=missing, tasks=tasks)
-    errors = [score.stderr for score in scores if score.stderr is not None]
-    known = len(errors) == len(scores)
-    return Score(
-        status="scored",
-        value=math.fsum(values) / len(values),
-        stderr=math.sqrt(math.fsum(e * e for e in errors)) / len(scores) if known else None,
-        parts=tuple(scores),
-        percent=scores[0].percent,
-        tasks=tasks,
-    )
-
-
-def _worst(scores: Sequence[Score]) -> CellStatus:
-    statuses = {score.status for score in scores}
-    if "failed" in statuses:
-        return "failed"
-    return "skipped" if "skipped" in statuses else "missing"
+    wanted, _, part = name.partition("/")
+    found = [row for row in rows if row.name == name]
+    if not found:
+        found = [
+            row
+            for row in rows
+            if (row.name == wanted or (len(wanted) >= 6 and row.fingerprint.startswith(wanted)))
+            and part in row.difference
+        ]
+    if not found:
+        known = dict.fromkeys(row.name for row in rows)
+        raise UsageError(f"no scores of {name!r} are stored here", did_you_mean(name, known))
+    if len(found) > 1:
+        apart = " or ".join(f"{wanted}/{row.difference.split(', ')[0]}" for row in found)
+        raise UsageError(
+            f"{name!r} was evaluated under {len(found)} protocols", f"name one: {apart}"
+        )
+    return found[0]

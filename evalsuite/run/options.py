@@ -12,7 +12,8 @@ from evalsuite.engines.choice import EngineChoice, generator_engine
 from evalsuite.engines.device import DeviceName, resolve_device, resolve_dtype
 from evalsuite.engines.protocols import Device, DType
 from evalsuite.errors import UsageError
-from evalsuite.judging.judge import Judge, find_checkpoint
+from evalsuite.judging.judge import Judge
+from evalsuite.judging.load import find_checkpoint
 from evalsuite.options import DATA_ROOT, RESULTS, TASKS_DIRS, Option
 from evalsuite.schema import Frozen
 

@@ -14,74 +14,17 @@ from evalsuite.checkpoint.models import Checkpoint
 from evalsuite.data import dataset_folder
 from evalsuite.engines.choice import with_encoder_engine
 from evalsuite.errors import DataError
-from evalsuite.kinds.base import Need, Planning, Stage
+from evalsuite.kinds.base import Need, Planning
 from evalsuite.kinds.table import kind_of
-from evalsuite.kinds.task import Instruction, Task
+from evalsuite.kinds.task import Task
 from evalsuite.registry.load import Registry
+from evalsuite.run.job import Group, Job
 from evalsuite.run.options import Resolved, RunOptions, resolve
 from evalsuite.run.stored import find_stored
-from evalsuite.schema import Record, Signature, World
 from evalsuite.store import Store
 
 ORDER: Final[tuple[Need, ...]] = get_args(Need)
 """The engines of one checkpoint, in the order in which their groups run."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Job:
-    """One task on one checkpoint."""
-
-    checkpoint: Checkpoint
-    task: Task
-    signature: Signature
-    instruction: Instruction | None = None
-    outside: str | None = None
-    """The instruction set, where it has no entry for the task."""
-    record: Record | None = None
-    """The stored score, if there is one: nothing is left to do."""
-    skip: str | None = None
-    """Why this cannot be measured here."""
-    missing: tuple[str, ...] = ()
-    """Data sets that the task needs and ``--data`` does not hold."""
-    stale: bool = False
-    """Whether a score is stored that was computed from other data."""
-
-    @property
-    def todo(self) -> bool:
-        """Whether a model has to run."""
-        return self.record is None and self.skip is None
-
-    @property
-    def key(self) -> str:
-        """The job's name among those of its checkpoint: 64 hex digits."""
-        return self.signature.plan_key
-
-    @property
-    def stages(self) -> tuple[Stage, ...]:
-        """What has to be done, in order."""
-        return kind_of(self.task).stages
-
-
-@dataclass(frozen=True, slots=True)
-class Group:
-    """Stages of jobs that share one engine, in order."""
-
-    checkpoint: Checkpoint
-    needs: Need
-    jobs: tuple[Job, ...]
-
-    @property
-    def world(self) -> World:
-        """What the engine does."""
-        return "embedding" if self.needs == "encoder" else "generative"
-
-    def job(self, key: str) -> Job:
-        """The job of a key."""
-        return next(job for job in self.jobs if job.key == key)
-
-    def stage(self, job: Job) -> int:
-        """Which of a job's stages this group does: an index."""
-        return next(i for i, stage in enumerate(job.stages) if stage.needs == self.needs)
 
 
 @dataclass(frozen=True, slots=True)

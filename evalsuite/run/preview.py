@@ -10,8 +10,9 @@ from pathlib import Path
 from evalsuite.errors import EvalsuiteError, ExitCode
 from evalsuite.kinds.base import Preview
 from evalsuite.kinds.table import kind_of
+from evalsuite.run.job import Job
 from evalsuite.run.options import Resolved
-from evalsuite.run.plan import Job, Plan
+from evalsuite.run.plan import Plan
 from evalsuite.run.workers.process import set_library_environment
 from evalsuite.run.workers.spec import context_of
 

@@ -11,7 +11,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 
-from evalsuite.run.plan import Group, Plan
+from evalsuite.run.job import Group
+from evalsuite.run.plan import Plan
 from evalsuite.run.workers import events
 from evalsuite.run.workers.executor import Listener
 
@@ -84,7 +85,7 @@ class Lines(Listener):
         doing = "getting the judge ready" if group.needs == "judge" else "loading the engine"
         self._print(f"{name}: {doing} for {_tasks(group)}")
 
-    def heard(self, group: Group, event: events.Event) -> None:
+    def on_event(self, group: Group, event: events.Event) -> None:
         match event:
             case events.EngineReady():
                 self._print(f"{event.engine} ready after {duration(event.seconds)}")
@@ -132,12 +133,12 @@ class Live(Lines):
     bar: Progress | None = None
     _tasks: dict[str, TaskID] = field(default_factory=dict)
 
-    def heard(self, group: Group, event: events.Event) -> None:
+    def on_event(self, group: Group, event: events.Event) -> None:
         assert self.bar is not None
         match event:
             case events.JobStarted():
                 self._remove(event.job)  # a job may begin again
-                Lines.heard(self, group, event)
+                Lines.on_event(self, group, event)
                 name = _job(group, event.job)
                 self._tasks[event.job] = self.bar.add_task(name, total=None, meter="")
             case events.JobProgress():
@@ -153,7 +154,7 @@ class Live(Lines):
             case _:
                 if isinstance(event, events.StageEnded | events.JobEnded):
                     self._remove(event.job)
-                Lines.heard(self, group, event)
+                Lines.on_event(self, group, event)
 
     def _remove(self, key: str) -> None:
         assert self.bar is not None

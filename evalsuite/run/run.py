@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from evalsuite.run.job import Job
 from evalsuite.run.options import Resolved
-from evalsuite.run.plan import Job, Plan
+from evalsuite.run.plan import Plan
 from evalsuite.run.records import failed_record, skipped_record
 from evalsuite.run.stored import score_of
 from evalsuite.run.workers.executor import Executor, Listener
@@ -40,12 +41,12 @@ def store_skips(plan: Plan, store: Store) -> None:
             store.put(skipped_record(job.checkpoint, job.task, job.signature, job.skip))
 
 
-def execute(plan: Plan, store: Store, executor: Executor, hear: Listener) -> RunResult:
+def execute(plan: Plan, store: Store, executor: Executor, listener: Listener) -> RunResult:
     """Run what is left to do, and collect the records of all jobs."""
     for job in plan.jobs:
         if job.record:
             store.clear_finished(job.checkpoint.ref, job.signature.plan_key)
-    executor.run(plan.groups, plan.options, store, hear)
+    executor.run(plan.groups, plan.options, store, listener)
     return RunResult(
         records=tuple(_outcome(job, plan.options, store) for job in plan.jobs),
         missing=tuple(job for job in plan.jobs if job.missing),

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from evalsuite.data import still_matches
 from evalsuite.kinds.task import Task
+from evalsuite.run.job import Job
 from evalsuite.schema import Record, Signature
 from evalsuite.store import Store
-
-if TYPE_CHECKING:
-    from evalsuite.run.plan import Job
 
 
 def find_stored(

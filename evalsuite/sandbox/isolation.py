@@ -133,7 +133,7 @@ def installation() -> Path:
 
 
 def exposed() -> str | None:
-    """Why programs could read what is nobody's business; ``None`` where they cannot.
+    """Why a sandboxed program could read private files; ``None`` where it could not.
 
     An interpreter in ``~/bin`` makes the whole home the installation.
     """

@@ -71,7 +71,7 @@ class RunResult:
     detail: str = ""
     """The exception that ended it, or what is wrong with the sandbox."""
     killed: bool = False
-    """Whether a side of the sandbox was killed: from outside, or the program by itself."""
+    """Whether a side of the sandbox was killed, from outside or by the program."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +95,7 @@ class Sandbox:
         function gives ``None``, changes that it made to its arguments are theirs too.
 
         Args:
-            program: Python source that nobody trusts.
+            program: Untrusted Python source.
             tests: Python source of the task; any exception is a failure.
             entry: Name of the function under test.
             given: Python source of the task that the tests may use, besides the function.
@@ -206,7 +206,7 @@ def probe() -> Sandbox | str:
     """Try the sandbox once.
 
     Returns:
-        A sandbox whose time limit fits this machine, or why there is none.
+        A sandbox whose time limit fits this machine, or why there is no sandbox.
     """
     if not supported():
         return UNKNOWN_MACHINE
@@ -239,7 +239,7 @@ def require_sandbox() -> Sandbox:
     """The sandbox.
 
     Raises:
-        TaskSkipped: If there is none, with the reason.
+        TaskSkipped: If there is no sandbox, with the reason.
     """
     found = probe()
     if isinstance(found, str):

@@ -31,7 +31,7 @@ class Corpus:
         self._rows = rows.select_columns([c for c in COLUMNS if c in rows.column_names])
         names = rows.select_columns("id").with_format("arrow")[:]["id"]
         self._names = names if pa.types.is_string(names.type) else names.cast(pa.string())
-        # UTF-8 is ordered like the characters that it stands for.
+        # Bytes of UTF-8 sort like the characters that they encode.
         order = pc.sort_indices(self._names, sort_keys=[("", "descending")])
         self._order = np.asarray(order).astype(np.uint32)
         self.places: Places = np.empty_like(self._order)

@@ -42,7 +42,7 @@ class Difference:
     def detectable(self, alpha: float = 0.05) -> float:
         """The smallest difference that a two-sided test finds with a power of 80 %.
 
-        ``(t_{1−α/2} + t_{0.8}) · stderr``: what the data can tell, whatever it has told.
+        ``(t_{1−α/2} + t_{0.8}) · stderr``: depends on the spread of the data alone.
 
         Args:
             alpha: Level of the test.

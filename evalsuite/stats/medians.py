@@ -21,7 +21,7 @@ class Median:
     def spread(self) -> float:
         """Distance of the farther end of the interval, as a share of the median.
 
-        Infinite for a single value, which says nothing about it.
+        Infinite for a single value: it gives no interval.
         """
         if self.n < 2:
             return math.inf

@@ -59,7 +59,7 @@ class Renderer:
         templates: Key → template.
 
     Raises:
-        BadTemplateError: If one is no template, or uses what templates may not.
+        BadTemplateError: If one is not valid, or uses what templates may not.
     """
 
     def __init__(self, templates: Mapping[str, str]) -> None:
@@ -97,7 +97,11 @@ class Renderer:
         self.close()
 
     def close(self) -> int | None:
-        """End the process; its exit code, if it had ended by itself."""
+        """End the process.
+
+        Returns:
+            Its exit code, if it had already ended.
+        """
         code = self._process.poll()
         self._finish()
         return code

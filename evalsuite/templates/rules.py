@@ -81,7 +81,7 @@ def compiled(source: str) -> Template:
     """Compile a template.
 
     Raises:
-        TemplateError: If it is none, or uses what templates may not.
+        TemplateError: If it is not a valid template, or uses what templates may not.
     """
     tree = ENVIRONMENT.parse(source)
     if tree.find(nodes.Macro) is not None or tree.find(nodes.CallBlock) is not None:
@@ -89,7 +89,7 @@ def compiled(source: str) -> Template:
     loops = (loop.iter for loop in tree.find_all(nodes.For))
     iterated = {id(call.node) for call in loops if isinstance(call, nodes.Call)}
     for name in tree.find_all(nodes.Name):
-        # As a value it would tell a template where it is rendered.
+        # As a value it would reveal to a template where it is rendered.
         if name.name == "range" and id(name) not in iterated:
             raise SecurityError("'range' is for loops alone")
     _check_depth(tree, 0)

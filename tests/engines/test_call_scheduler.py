@@ -52,7 +52,7 @@ class Script:
 def call(rank: int, *prompts: tuple[int, int], broken: int | None = None) -> OngoingCall[int]:
     answers: dict[int, int] = {}
 
-    def heard(index: int, answer: int) -> None:
+    def on_answer(index: int, answer: int) -> None:
         if answer == broken:
             raise ArithmeticError("no number")
         answers[index] = answer
@@ -60,7 +60,7 @@ def call(rank: int, *prompts: tuple[int, int], broken: int | None = None) -> Ong
     return OngoingCall(
         len(prompts),
         lambda index: Pass(prompts[index], None),
-        heard,
+        on_answer,
         lambda: [answers[index] for index in range(len(prompts))],
         (rank,),
     )
@@ -164,13 +164,13 @@ def test_a_cancelled_call_leaves_the_engine() -> None:
 def test_a_call_goes_on_where_the_last_of_several_answers_asks_for_more() -> None:
     answers: list[int] = []
 
-    def heard(index: int, answer: int) -> None:
+    def on_answer(index: int, answer: int) -> None:
         answers.append(answer)
         if answer == 2:
             one.waiting.append(3)
 
     prompts = [(0, 1), (1, 1), (2, 1), (3, 1)]
-    one = OngoingCall(3, lambda index: Pass(prompts[index], None), heard, lambda: answers)
+    one = OngoingCall(3, lambda index: Pass(prompts[index], None), on_answer, lambda: answers)
     engine = Script()
     run(CallScheduler(engine, 10), one)
     assert engine.together == [{0, 1, 2}, {3}]

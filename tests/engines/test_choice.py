@@ -51,7 +51,7 @@ def test_vllm_embeds_by_itself_on_a_gpu_only(
 
 CANNOT: dict[str, tuple[str, dict[str, Any], str]] = {
     "an encoder": ("bert", {"attention": None}, "it is an encoder, and vLLM embeds with causal"),
-    "another family": ("gpt2", {}, "GPT2Model is none of LlamaForCausalLM, "),
+    "another family": ("gpt2", {}, "GPT2Model is not one of LlamaForCausalLM, "),
     "its own pooling": (
         "llama",
         {"engine": "sentence-transformers", "pooling": "model"},
@@ -121,6 +121,6 @@ def test_the_plugin_is_an_entry_point() -> None:
 
 
 def test_each_family_has_a_class() -> None:
-    source = Path(choice.__file__).with_name("vllm_models.py").read_text()
+    source = (Path(choice.__file__).parent / "vllm" / "models.py").read_text()
     for name in ARCHITECTURES.values():
         assert f"class {name}(" in source

@@ -1,4 +1,4 @@
-"""Batches: budget, order, each text once, lack of memory."""
+"""Batches: budget, order, lack of memory."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evalsuite.engines.length_batches import LengthBatcher, distinct, embed_distinct, pack
+from evalsuite.engines.length_batches import LengthBatcher, pack
 from evalsuite.errors import EngineError
 
 lengths_of_texts = st.lists(st.integers(1, 60), min_size=1, max_size=80)
@@ -50,13 +50,6 @@ def test_batches_of_equal_length_hold_each_text_once_and_no_padding(
         [4],
         [5],
     ]
-
-
-@given(texts=st.lists(st.sampled_from(["", "a", "b", "cc", "ddd"]), min_size=1, max_size=30))
-def test_distinct_texts_give_back_the_call(texts: list[str]) -> None:
-    kept, index = distinct(texts)
-    assert len(set(kept)) == len(kept)
-    assert [kept[place] for place in index] == texts
 
 
 class Memory:
@@ -125,27 +118,3 @@ def test_other_errors_of_the_model_are_not_taken_for_lack_of_memory() -> None:
     with pytest.raises(RuntimeError, match="shape mismatch"):
         LengthBatcher(tokens=64).run([4, 4], memory.forward, lambda _: None)
     assert len(memory.sizes) == 1
-
-
-def test_progress_counts_repetitions_too() -> None:
-    texts = ["a", "b", "a", "a"]
-    kept, index = distinct(texts)
-    told: list[int] = []
-
-    def forward(batch: Sequence[int]) -> np.ndarray:
-        return np.array([[ord(kept[place])] for place in batch], dtype=np.float32)
-
-    vectors = embed_distinct(kept, [1, 1], index, forward, LengthBatcher(1), told.append)
-    assert vectors.tolist() == [[97], [98], [97], [97]]
-    assert told == [3, 1]
-
-
-@pytest.mark.parametrize("bad", [np.nan, np.inf])
-def test_a_vector_that_is_not_finite_names_its_text(bad: float) -> None:
-    def forward(batch: Sequence[int]) -> np.ndarray:
-        return np.array([[1.0, bad if place == 1 else 0.0] for place in batch], dtype=np.float32)
-
-    with pytest.raises(EngineError, match=r"^not-finite: .*'the second text'.*not finite"):
-        embed_distinct(
-            ["first", "the second text"], [1, 2], np.arange(2), forward, LengthBatcher(99), None
-        )

@@ -63,7 +63,7 @@ class Counting:
             raise EngineError("bad ids")
         found: dict[int, Completion] = {}
 
-        def heard(index: int, answer: int) -> None:
+        def on_answer(index: int, answer: int) -> None:
             found[index] = Completion(str(answer), 1, "stop")
             assert ended is not None
             ended(index, found[index])
@@ -72,7 +72,7 @@ class Counting:
             OngoingCall(
                 len(requests),
                 lambda index: Pass(requests[index].prompt_ids, requests[index].max_tokens),
-                heard,
+                on_answer,
                 lambda: [found[index] for index in range(len(requests))],
                 rank,
             )
@@ -83,14 +83,14 @@ class Counting:
     ) -> OngoingCall[Score]:
         found: dict[int, Score] = {}
 
-        def heard(index: int, answer: int) -> None:
+        def on_answer(index: int, answer: int) -> None:
             found[index] = Score(float(-answer), greedy=True)
 
         return self._open(
             OngoingCall(
                 len(requests),
                 lambda index: Pass(requests[index].context_ids, 1),
-                heard,
+                on_answer,
                 lambda: [found[index] for index in range(len(requests))],
                 rank,
             )

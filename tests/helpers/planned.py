@@ -6,8 +6,9 @@ from pathlib import Path
 
 from evalsuite.checkpoint.models import ChatProtocol, Checkpoint, EmbeddingProtocol, Wrapper
 from evalsuite.registry.load import Registry
+from evalsuite.run.job import Job
 from evalsuite.run.options import RunOptions
-from evalsuite.run.plan import Job, make_plan
+from evalsuite.run.plan import make_plan
 from evalsuite.store import Store
 
 GRIT = EmbeddingProtocol(

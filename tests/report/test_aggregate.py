@@ -10,15 +10,14 @@ from pathlib import Path
 import pytest
 
 from evalsuite.registry.suites import Column, Section, SubtaskMean, Suite
-from evalsuite.report.aggregate import build_table
-from evalsuite.report.model import Cell, Table
-from evalsuite.report.text import cell_text
+from evalsuite.results.tables.build import build_table
+from evalsuite.results.tables.model import Cell, Table
 from evalsuite.schema import Record
 from helpers.records import record
 
 
 def shown(table: Table, row: int = 0) -> list[str]:
-    return [cell_text(cell, table.decimals) for cell in table.rows[row].cells]
+    return [cell.shown(table.decimals) for cell in table.rows[row].cells]
 
 
 def notes(table: Table) -> str:
@@ -60,7 +59,7 @@ def test_standard_error_of_means() -> None:
     )
     # sqrt(3² + 4²) / 2 = 2.5
     assert ab.stderr == pytest.approx(2.5)
-    assert cell_text(ab, 1, stderr=True) == "50.0 ± 2.5"
+    assert ab.shown(1, stderr=True) == "50.0 ± 2.5"
     assert c.stderr is None
     assert average.stderr is None
 

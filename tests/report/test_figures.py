@@ -11,9 +11,9 @@ import pytest
 
 from evalsuite.errors import UsageError
 from evalsuite.registry.suites import Suite
-from evalsuite.report.aggregate import build_table
 from evalsuite.report.figures import Point, points, scatter, scatter_figure
-from evalsuite.report.labels import Anchor, Box, place
+from evalsuite.report.label_places import Anchor, Box, place
+from evalsuite.results.tables.build import build_table
 from helpers.records import record
 
 NASTY = '<b>a&b</b> $x_1$ "q"'

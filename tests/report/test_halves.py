@@ -10,11 +10,11 @@ import pytest
 
 from evalsuite.registry.load import Registry
 from evalsuite.registry.suites import Suite
-from evalsuite.report.aggregate import build_table
-from evalsuite.report.model import Table
 from evalsuite.report.page.collect import collect
 from evalsuite.report.page.document import page
 from evalsuite.results.published import published_for
+from evalsuite.results.tables.build import build_table
+from evalsuite.results.tables.model import Table
 from evalsuite.results.view import View
 from evalsuite.schema import Record
 from helpers.records import record

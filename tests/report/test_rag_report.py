@@ -7,16 +7,17 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from evalsuite.cli.app import application
 from evalsuite.errors import StoreError
 from evalsuite.kinds.rag.report_figure import latency_figure, latency_records
 from evalsuite.kinds.rag.report_table import in_bytes
 from evalsuite.kinds.rag.result import latency_result, quality_result
 from evalsuite.kinds.rag.task import BASELINES, Method
 from evalsuite.registry.load import Registry
-from evalsuite.report.aggregate import build_table
-from evalsuite.report.text import cell_text
 from evalsuite.report.write import write_all
+from evalsuite.results.tables.build import build_table
 from evalsuite.schema import Record
 from evalsuite.stats import (
     fraction_interval,
@@ -26,6 +27,7 @@ from evalsuite.stats import (
     paired,
     sign_flip_p,
 )
+from evalsuite.store import Store
 from helpers.rag_results import saving, timed, with_latency, with_quality
 from helpers.records import record
 
@@ -85,7 +87,7 @@ def test_rows_are_methods_and_storage_is_the_papers(latency: Record) -> None:
     half = [0.0, 1.0] * 10
     found = [quality("none", half), quality("doc-cache", [1.0] * 20), latency]
     table = build_table(found, SUITE)
-    cells = {(row.group, row.name): [cell_text(c, 1) for c in row.cells] for row in table.rows}
+    cells = {(row.group, row.name): [c.shown(1) for c in row.cells] for row in table.rows}
     assert cells["", "No RAG"][3:] == ["4.00 (3.90–4.10)", "–", "0 B"]
     # GRIT paper, Table 7: 43 GB of index and 30 TB with the caches of all documents.
     doc = cells["document then query", "Doc caching"]
@@ -107,7 +109,7 @@ def test_match_em_and_f1_have_intervals() -> None:
         assert cell.stderr == pytest.approx(100 * error)
         span = fraction_interval(share, error, 20)
         expected = f"{100 * share:.1f} ({100 * span.low:.1f}–{100 * span.high:.1f})"
-        assert cell_text(cell, 1) == expected
+        assert cell.shown(1) == expected
 
 
 def test_each_method_is_tested_against_rag_in_its_order() -> None:
@@ -229,3 +231,13 @@ def test_a_damaged_result_is_named(latency: Record) -> None:
     raw = {key: value for key, value in latency.raw.items() if key != "storage"}
     with pytest.raises(StoreError, match=r"rag-latency for tiny is damaged: raw\.storage"):
         build_table([latency.model_copy(update={"raw": raw})], SUITE)
+
+
+def test_the_table_command_takes_the_layout(latency: Record, tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    store.put(latency, [])
+    done = CliRunner().invoke(
+        application(), ["table", "--layout", "table7", "--out", str(tmp_path)]
+    )
+    assert "as in Table 7 of the GRIT paper" in done.output
+    assert "33.4 TB" in done.output

@@ -14,11 +14,11 @@ import pytest
 from rich.console import Console
 
 from evalsuite.registry.suites import Suite
-from evalsuite.report.aggregate import build_table
-from evalsuite.report.model import Cell, Head, Note, Row, Table, TableSection
 from evalsuite.report.render import to_csv, to_html, to_latex, to_markdown, to_terminal
 from evalsuite.report.write import write_all
 from evalsuite.results.frame import COLUMNS, to_frame
+from evalsuite.results.tables.build import build_table
+from evalsuite.results.tables.model import Cell, Head, Note, Row, Table, TableSection
 from evalsuite.schema import Record
 from helpers.records import record
 
@@ -305,7 +305,8 @@ def test_write_all(suite: Suite, tmp_path: Path) -> None:
 
 def test_tables_need_neither_pandas_nor_matplotlib() -> None:
     code = (
-        "import sys, evalsuite.report.render, evalsuite.report.aggregate, evalsuite.report.write\n"
+        "import sys, evalsuite.report.render, evalsuite.report.write\n"
+        "import evalsuite.results.tables.build\n"
         "import evalsuite.results.frame\n"
         "heavy = {'pandas', 'matplotlib', 'numpy', 'torch', 'scipy', 'mteb'} & set(sys.modules)\n"
         "assert not heavy, heavy\n"

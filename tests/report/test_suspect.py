@@ -10,11 +10,11 @@ import pytest
 from evalsuite.kinds.rerank.report import reranked_rows
 from evalsuite.registry.load import Registry
 from evalsuite.registry.suites import Suite
-from evalsuite.report.aggregate import build_table
 from evalsuite.report.csvfile import to_csv
-from evalsuite.report.notes import suspect_notes
 from evalsuite.results.frame import to_frame
 from evalsuite.results.rows import plan_rows
+from evalsuite.results.tables.build import build_table
+from evalsuite.results.tables.notes import suspect_notes
 from evalsuite.results.view import View
 from evalsuite.schema import Record, Suspicion
 from helpers.rag_results import with_quality

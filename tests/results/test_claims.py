@@ -8,8 +8,8 @@ import pytest
 
 from evalsuite.kinds.rag.report_claim import faster_rag, latency_of
 from evalsuite.results.claims import (
-    Answer,
     Average,
+    ClaimAnswer,
     is_open,
     is_small,
     joined,
@@ -48,7 +48,7 @@ def test_the_rows_that_the_claims_are_about() -> None:
         (66.8, None, "not decidable"),
     ],
 )
-def test_embedding_strength(value: float, stderr: float | None, answer: Answer) -> None:
+def test_embedding_strength(value: float, stderr: float | None, answer: ClaimAnswer) -> None:
     claim = strength("embedding", Average(value, stderr), TABLE_1)
     assert claim.answer == answer
     assert "best published row: E5 Mistral 7B, 66.6" in claim.measured
@@ -96,7 +96,7 @@ def compared(world: World, delta: float, stderr: float) -> SuiteComparison:
         (0.020, 0.0100, "holds"),
     ],
 )
-def test_no_loss(delta: float, stderr: float, answer: Answer) -> None:
+def test_no_loss(delta: float, stderr: float, answer: ClaimAnswer) -> None:
     both = {w: compared(w, delta, stderr) for w in ("embedding", "generative")}
     assert no_loss(both, 1.0, {}).answer == answer  # type: ignore[arg-type]
 
@@ -123,7 +123,7 @@ def latency(low: float, high: float, longest: int = 4000, embedded: int = 8192) 
         (0.74, 0.86, 1000, "not decidable"),
     ],
 )
-def test_faster_rag(low: float, high: float, longest: int, answer: Answer) -> None:
+def test_faster_rag(low: float, high: float, longest: int, answer: ClaimAnswer) -> None:
     claim = faster_rag(M, [latency(low, high, longest)])
     assert claim.answer == answer
     assert f"{longest:,} tokens" in claim.measured[0]

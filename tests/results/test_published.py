@@ -13,11 +13,10 @@ from evalsuite.importers.mteb import read_mteb
 from evalsuite.paths import shipped_published
 from evalsuite.registry.load import Registry
 from evalsuite.registry.suites import Column, Section, Suite
-from evalsuite.report.aggregate import build_table
-from evalsuite.report.model import Table
 from evalsuite.report.render import to_csv, to_html, to_latex, to_markdown
-from evalsuite.report.text import cell_text
 from evalsuite.results.published import load_published, published_for
+from evalsuite.results.tables.build import build_table
+from evalsuite.results.tables.model import Table
 from evalsuite.results.view import View
 from helpers.records import record
 
@@ -38,7 +37,7 @@ def imported(folder: Path, registry: Registry, view: View, revision: str | None 
 
 def shown(table: Table, name: str) -> list[str]:
     (row,) = (row for row in table.rows if row.name == name)
-    return [cell_text(cell, table.decimals) for cell in row.cells]
+    return [cell.shown(table.decimals) for cell in row.cells]
 
 
 def notes(table: Table) -> str:

@@ -8,10 +8,10 @@ import math
 
 import pytest
 
-from evalsuite.report.aggregate import build_table
 from evalsuite.report.render import to_csv
 from evalsuite.results.frame import to_frame
-from evalsuite.results.scores import mean, task_score
+from evalsuite.results.means import mean, task_score
+from evalsuite.results.tables.build import build_table
 from evalsuite.results.uncertainty import score_interval
 from evalsuite.schema import Record
 from evalsuite.stats import correlation_interval, fraction_interval, interval

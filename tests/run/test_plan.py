@@ -17,8 +17,9 @@ from evalsuite.kinds.lm_eval.kind import LmEvalKind
 from evalsuite.kinds.mteb.kind import MtebKind
 from evalsuite.kinds.shared import signatures
 from evalsuite.registry.load import Registry
+from evalsuite.run.job import Job
 from evalsuite.run.options import Resolved, RunOptions
-from evalsuite.run.plan import Job, Plan, make_plan
+from evalsuite.run.plan import Plan, make_plan
 from evalsuite.run.run import execute, store_skips
 from evalsuite.schema import DataInfo, Record
 from evalsuite.store import Store

@@ -10,8 +10,9 @@ import pytest
 from rich.console import Console
 
 from evalsuite.kinds.table import make_task
+from evalsuite.run.job import Group, Job
 from evalsuite.run.options import Resolved
-from evalsuite.run.plan import Group, Job, Plan
+from evalsuite.run.plan import Plan
 from evalsuite.run.progress import Lines, Meter, duration, listener
 from evalsuite.run.workers import events
 from evalsuite.schema import Signature
@@ -118,23 +119,25 @@ def test_lines_of_a_whole_run(tick: Tick) -> None:
     keys = [job.key for job in jobs.jobs]
     hear = Lines(Console(file=output, width=40), total=4)
     hear.group_started(jobs)
-    hear.heard(jobs, events.EngineReady(engine="transformers 1", seconds=3.21))
-    hear.heard(jobs, events.JobStarted(job=keys[0]))
+    hear.on_event(jobs, events.EngineReady(engine="transformers 1", seconds=3.21))
+    hear.on_event(jobs, events.JobStarted(job=keys[0]))
     for done in (0, 10, 20, 30, 40):
-        hear.heard(jobs, events.JobProgress(job=keys[0], done=done, total=80, unit="texts"))
+        hear.on_event(jobs, events.JobProgress(job=keys[0], done=done, total=80, unit="texts"))
         tick(5)
-    hear.heard(jobs, events.JobEnded(job=keys[0], status="scored", record="r"))
-    hear.heard(jobs, events.JobStarted(job=keys[1]))
+    hear.on_event(jobs, events.JobEnded(job=keys[0], status="scored", record="r"))
+    hear.on_event(jobs, events.JobStarted(job=keys[1]))
     tick(1)
     reason = "no such [bold] column: " + "x" * 60
-    hear.heard(jobs, events.JobEnded(job=keys[1], status="failed", record="r", reason=reason))
-    hear.heard(jobs, events.JobStarted(job=keys[2]))
-    hear.heard(jobs, events.JobEnded(job=keys[2], status="scored", record=None, by_other_run=True))
-    hear.heard(jobs, events.JobStarted(job=keys[3]))
-    hear.heard(
+    hear.on_event(jobs, events.JobEnded(job=keys[1], status="failed", record="r", reason=reason))
+    hear.on_event(jobs, events.JobStarted(job=keys[2]))
+    hear.on_event(
+        jobs, events.JobEnded(job=keys[2], status="scored", record=None, by_other_run=True)
+    )
+    hear.on_event(jobs, events.JobStarted(job=keys[3]))
+    hear.on_event(
         jobs, events.JobEnded(job=keys[3], status="skipped", record="r", reason="no sandbox")
     )
-    hear.heard(jobs, events.EngineFailed(reason="out of [memory]"))
+    hear.on_event(jobs, events.EngineFailed(reason="out of [memory]"))
     # 30 texts in the first 15 s; narrow consoles break no line.
     assert output.getvalue().splitlines() == [
         "tiny[v2]: loading the engine for 4 embedding tasks",
@@ -161,10 +164,12 @@ def test_a_terminal_gets_the_same_lines_and_a_bar() -> None:
     console = Console(file=output, force_terminal=True, width=80, color_system=None)
     with listener(console, Plan(jobs.jobs, Resolved())) as hear:
         hear.group_started(jobs)
-        hear.heard(jobs, events.JobStarted(job=keys[0]))
-        hear.heard(jobs, events.JobProgress(job=keys[0], done=3, total=9, unit="texts"))
-        hear.heard(jobs, events.JobEnded(job=keys[0], status="scored", record="r"))
-        hear.heard(jobs, events.JobEnded(job=keys[1], status="failed", record="r", reason="lost"))
+        hear.on_event(jobs, events.JobStarted(job=keys[0]))
+        hear.on_event(jobs, events.JobProgress(job=keys[0], done=3, total=9, unit="texts"))
+        hear.on_event(jobs, events.JobEnded(job=keys[0], status="scored", record="r"))
+        hear.on_event(
+            jobs, events.JobEnded(job=keys[1], status="failed", record="r", reason="lost")
+        )
     assert "[1/2] tiny[v2] a done in" in output.getvalue()
     assert "[2/2] tiny[v2] b failed: lost" in output.getvalue()
 

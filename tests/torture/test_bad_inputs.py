@@ -24,11 +24,6 @@ def server() -> Iterator[CommandLine]:
         yield started
 
 
-def test_there_are_enough_of_them() -> None:
-    assert len(CASES) >= 80
-    assert all(len(cases) >= 15 for cases in KINDS.values())
-
-
 @pytest.mark.parametrize(("kind", "name"), CASES[::SHARE], ids=lambda value: value)
 def test_a_bad_input_is_refused_in_one_line(
     kind: str, name: str, server: CommandLine, tmp_path: Path

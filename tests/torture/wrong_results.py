@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
+from evalsuite.run.job import Group
 from evalsuite.run.options import Resolved
-from evalsuite.run.plan import Group
 from evalsuite.run.workers.executor import Listener
 from evalsuite.run.workers.jobs import JobRunner
 from evalsuite.run.workers.spec import WorkerSpec

@@ -27,8 +27,9 @@ if TYPE_CHECKING:
     from evalsuite.schema import Attention
 
 NO_WINDOW: Final = 2**30
-"""A sliding window that no text fills: with bidirectional attention there is none, as GRIT was
-run. A number rather than ``None``, so that families with several kinds of layers still load."""
+"""A sliding window longer than any text, in place of the model's own: GRIT was run without windows
+when it attended bidirectionally. It is a number rather than ``None``, so that families with several
+kinds of layers still load."""
 
 _DISTANCE: Final = {"float32": 1e-3, "bfloat16": 0.1, "float16": 0.1}
 """Relative distance of hidden states that different kernels for one attention may have."""
@@ -136,9 +137,9 @@ class TransformersEncoder(TokenEncoder):
     def _observed_attention(self) -> Attention | None:
         """How the model attends; ``None`` where it is neither causal nor bidirectional.
 
-        Besides what the probes show, the hidden states of bidirectional attention are those that
-        an explicit mask gives: this tells a model of which some layers are causal or see through
-        a window. Tried with and without padding, since without it sdpa gets no mask but a flag.
+        The probes alone do not show it if only some layers are causal or see through a window. So
+        the hidden states are also compared with those under an explicit bidirectional mask. All is
+        done with and without padding, because sdpa gets a flag instead of a mask without padding.
         """
         import torch
 

@@ -1,4 +1,4 @@
-"""Generation and scoring with transformers alone: plain, and the check on the vLLM engine."""
+"""Generation and scoring with transformers alone: simple code, to check the vLLM engine against."""
 
 from __future__ import annotations
 
@@ -192,7 +192,12 @@ def _check_finite(input_ids: Any, scores: Any) -> Any:  # noqa: ARG001 - transfo
 
 
 class _StopStrings:
-    """Stopping criterion: a row is done once a stop string is in what it generated."""
+    """Stopping criterion: a row is done once a stop string is in what it generated.
+
+    The ``stop_strings`` of transformers (``StopStringCriteria``) also match a stop string that
+    begins in the prompt: after a prompt that ends with a line break they take one generated line
+    break for the stop string of two. vLLM and lm-eval look at the generated text alone, as here.
+    """
 
     def __init__(self, tokenizer: Any, stop: Sequence[str], width: int) -> None:
         self._tokenizer = tokenizer

@@ -1,4 +1,4 @@
-"""Embedding with a sentence-transformers model: its own modules, in our batches."""
+"""Embedding with a sentence-transformers model: its own modules, in evalsuite's batches."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class SentenceTransformersEncoder(BatchedEncoder):
-    """An encoder that is all sentence-transformers but for the composition of batches.
+    """An encoder that leaves all to sentence-transformers but the choice of batches.
 
     The prefix is given as ``prompt``, so that a model's own rule about pooling the prompt
     (``include_prompt``) holds. An empty prefix means no prompt, also where the model names a
@@ -52,7 +52,7 @@ class SentenceTransformersEncoder(BatchedEncoder):
         self._device = device
         self._dtype = dtype
         self._modules: list[dict[str, Any]] = read_json(checkpoint.path / "modules.json") or []
-        # A module that is no Transformer is small, and has its own way to read its tokenizer.
+        # Other modules than Transformer are small, and read their tokenizers in their own ways.
         whole = weights or self._folder_of("Transformer") is None
         self._model: Any = self._load() if whole else None
         model = self._model

@@ -153,7 +153,7 @@ class UnifiedModel:
         Args:
             rows: Tokens of each text.
             pooled_from: First position that enters the pooling.
-            done: Told how many texts are done since the last call.
+            done: Called with the number of texts of each finished batch.
 
         Returns:
             Shape ``(n, d)``, float32.

@@ -1,1 +1,1 @@
-"""The cache of vectors."""
+"""Vectors that are kept on the disk, and found again."""

@@ -1,4 +1,4 @@
-"""Embedding shard by shard: no text twice, and a killed run goes on where it was."""
+"""A cache of vectors: each text is embedded once, and a killed run goes on where it was."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
-from evalsuite.engines.length_batches import distinct
-from evalsuite.engines.protocols import Encoder, Progress, Rendered, Vectors
-from evalsuite.engines.remote import RemoteEncoder
+from evalsuite.engines.encoder_wrapper import EncoderWrapper
+from evalsuite.engines.protocols import Encoder, LookaheadEncoder, Progress, Vectors
 from evalsuite.engines.vectors.vector_files import VectorFiles
 from evalsuite.engines.vectors.vector_index import KEY_BYTES, VectorIndex
 
@@ -29,7 +29,7 @@ ENDS_ONE_IN: Final = 256
 """How many texts there are for each that ends a shard."""
 
 
-class CachedEncoder:
+class CachedEncoder(EncoderWrapper):
     """An encoder that keeps in files what another one computes.
 
     A text is embedded once in the life of this object. The texts of a call that are new are
@@ -43,70 +43,61 @@ class CachedEncoder:
 
     Args:
         inner: Computes the vectors.
-        files: Of the checkpoint, the embedding protocol, precision and engine.
+        files: Vector files of the same checkpoint, embedding protocol, precision and engine.
 
     Attributes:
         seconds: Time spent in ``inner``.
     """
 
     def __init__(self, inner: Encoder, files: VectorFiles) -> None:
-        self._inner = inner
+        super().__init__(inner)
+        self._ahead = inner if isinstance(inner, LookaheadEncoder) else None
         self._files = files
-        self._places = VectorIndex()
+        self._index = VectorIndex()
         self.seconds = 0.0
-
-    @property
-    def version(self) -> str:
-        return self._inner.version
-
-    def render(self, text: str, prefix: str = "") -> Rendered:
-        return self._inner.render(text, prefix)
-
-    def close(self) -> None:
-        self._inner.close()
 
     def encode(
         self, texts: Sequence[str], prefix: str = "", progress: Progress | None = None
     ) -> Vectors:
         if not texts:
             return self._inner.encode(texts, prefix)
-        kept, index = distinct(texts)
-        counts = np.bincount(index)
+        kept, position = distinct(texts)
+        counts = np.bincount(position)
         keys = [_hash(prefix, text)[:KEY_BYTES] for text in kept]
         vectors, known = self._recall(keys)
         if progress is not None and known:
             progress(int(counts[sorted(known)].sum()))
-        new = [place for place in range(len(kept)) if place not in known]
+        new = [index for index in range(len(kept)) if index not in known]
         for shard, name, stored in self._each(kept, new, keys, prefix):
             if stored is None:
-                part = self._compute([kept[place] for place in shard], prefix, progress)
+                part = self._compute([kept[index] for index in shard], prefix, progress)
                 self._files.put(name, part)
             else:
                 part = stored
             if vectors is None:
                 vectors = np.empty((len(kept), part.shape[1]), dtype=np.float32)
             vectors[shard] = part
-            self._places.add([keys[place] for place in shard], name)
+            self._index.add([keys[index] for index in shard], name)
             if progress is not None:
-                # The inner encoder has told of each distinct text that it computed.
+                # The inner encoder has reported each distinct text that it computed.
                 progress(int(counts[shard].sum()) - len(shard) * (stored is None))
         assert vectors is not None
-        return vectors if len(kept) == len(texts) else vectors[index]
+        return vectors if len(kept) == len(texts) else vectors[position]
 
     def _each(
         self, texts: list[str], new: list[int], keys: list[bytes], prefix: str
     ) -> Iterator[tuple[list[int], str, Vectors | None]]:
-        """The shards of new texts: their places, their name, and their vectors if they are there.
+        """The shards of new texts: indices, file name, and the vectors if the file exists.
 
-        An engine in another process hears of a shard while the one before is waited for.
+        A shard is announced to the inner encoder before the shard in front of it is computed.
         """
         ahead: tuple[list[int], str, Vectors | None] | None = None
         for shard in _shards(texts, new, keys):
-            content = [texts[place] for place in shard]
+            content = [texts[index] for index in shard]
             name = _hash(prefix, *content).hex()
             stored = self._files.get(name, len(shard))
-            if stored is None and isinstance(self._inner, RemoteEncoder):
-                self._inner.announce(content, prefix)
+            if stored is None and self._ahead is not None:
+                self._ahead.announce(content, prefix)
             if ahead is not None:
                 yield ahead
             ahead = shard, name, stored
@@ -123,32 +114,51 @@ class CachedEncoder:
         """Vectors of the texts that earlier calls embedded, in a matrix for all texts."""
         vectors: Vectors | None = None
         known: set[int] = set()
-        for name, (places, rows) in self._places.find(keys).items():
+        for name, (indices, rows) in self._index.find(keys).items():
             part = self._files.get(name)
             if part is None:
                 continue  # removed since, for want of room
             if vectors is None:
                 vectors = np.empty((len(keys), part.shape[1]), dtype=np.float32)
-            vectors[places] = part[rows]
-            known.update(places)
+            vectors[indices] = part[rows]
+            known.update(indices)
         return vectors, known
 
 
+def distinct(texts: Sequence[str]) -> tuple[list[str], NDArray[np.intp]]:
+    """Leave out repetitions.
+
+    Args:
+        texts: ``n`` texts.
+
+    Returns:
+        The ``m`` different texts in the order of their first occurrence, and for each of the
+        ``n`` texts its index among them: ``texts[i] == kept[index[i]]``.
+    """
+    position = {text: index for index, text in enumerate(dict.fromkeys(texts))}
+    index = np.fromiter((position[text] for text in texts), dtype=np.intp, count=len(texts))
+    return list(position), index
+
+
 def _shards(
-    texts: Sequence[str], places: Sequence[int], keys: Sequence[bytes]
+    texts: Sequence[str], indices: Sequence[int], keys: Sequence[bytes]
 ) -> Iterator[list[int]]:
-    """Cut texts into shards, the longest first: depends on nothing but the set of texts."""
+    """Cut texts into shards, the longest first: depends on nothing but the set of texts.
+
+    Length is counted in characters, so that shards can be cut without a tokenizer. The batches
+    within a shard are made by tokens (:mod:`evalsuite.engines.length_batches`).
+    """
     shard: list[int] = []
     characters = 0
-    for place in sorted(places, key=lambda place: (-len(texts[place]), texts[place])):
-        length = len(texts[place])
+    for index in sorted(indices, key=lambda index: (-len(texts[index]), texts[index])):
+        length = len(texts[index])
         full = len(shard) == SHARD_TEXTS or characters + length > SHARD_CHARACTERS
         if shard and full:
             yield shard
             shard, characters = [], 0
-        shard.append(place)
+        shard.append(index)
         characters += length
-        ends = int.from_bytes(keys[place][:4]) % ENDS_ONE_IN == 0
+        ends = int.from_bytes(keys[index][:4]) % ENDS_ONE_IN == 0
         if ends and len(shard) >= SHARD_LEAST:
             yield shard
             shard, characters = [], 0

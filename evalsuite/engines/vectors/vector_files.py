@@ -1,4 +1,7 @@
-"""Vectors on the disk, in files named after all that they depend on; bounded, safe to delete."""
+"""Vectors on the disk, in files named after all that they depend on.
+
+Their size together is bounded; deleting them costs only the time to compute them again.
+"""
 
 from __future__ import annotations
 
@@ -15,26 +18,26 @@ from evalsuite.files import replacing
 from evalsuite.settings import VECTORS_GIB
 
 TRIMMED_TO: Final = 0.9
-"""Share of the limit that is left then, so that not every file makes for a new look."""
+"""Share of the limit to which files are removed, so that the next few files fit at once."""
 
 LOOK_EVERY: Final = 1 / 32
-"""Share of the limit that is written between two looks at the size."""
+"""Share of the limit that may be written before the size on the disk is measured again."""
 
 
 class VectorFiles:
     """One scope's files in a folder that all scopes share.
 
-    Several processes may use it at once: a file is there whole or not at all, and whoever misses
-    one computes it. What cannot be written is not kept, which costs time and nothing else.
+    Several processes may use it at once: a file is there whole or not at all, and a process that
+    misses one computes it. A file that cannot be written costs only the time to compute it again.
 
     Args:
-        root: Of all scopes.
+        root: Folder of all scopes.
         scope: All that vectors depend on besides prefix and texts, as a hash.
-        read: Whether to use what earlier jobs have left.
+        read: Whether to use files of earlier jobs.
 
     Attributes:
-        folder: Of the scope. Other files in it are removed like vectors, when they were not used
-            for longest.
+        folder: Folder of the scope. Other files in it are removed like vectors, those first that
+            were unused for longest.
         read: As given.
 
     Raises:
@@ -46,7 +49,7 @@ class VectorFiles:
         self.folder = root / scope
         self.read = read
         self._limit = int(VECTORS_GIB.value() * 2**30)
-        self._unseen = self._limit  # so that the first file makes for a look
+        self._unseen = self._limit  # so that the size is measured after the first file
         self._mine: set[str] = set()
 
     def get(self, name: str, rows: int | None = None) -> Vectors | None:

@@ -1,4 +1,4 @@
-"""Where the vector of each text lies: some 22 bytes a text, however many there are."""
+"""In which file each text's vector is, and in which row: 22 bytes of memory for each text."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 KEY_BYTES: Final = 16
-"""Of a text's key. A key stands for its text: it is compared in full, never by a part."""
+"""Length of a text's key. Keys are compared in full: two texts with one key would be mixed up."""
 
 
 class _Run(NamedTuple):
@@ -23,8 +23,8 @@ class _Run(NamedTuple):
 class VectorIndex:
     """From the key of a text to a file and a row in it.
 
-    Texts lie in a few sorted runs, each more than twice as long as the next: adding many calls'
-    texts one after the other takes ``n log n`` in all, and so does looking them up.
+    Texts are kept in a few sorted runs, each more than twice as long as the next. So adding ``n``
+    texts in many calls takes ``n log n`` steps in all, and so does looking them up.
     """
 
     def __init__(self) -> None:
@@ -33,16 +33,16 @@ class VectorIndex:
 
     @property
     def nbytes(self) -> int:
-        """Memory of what grows with the texts."""
+        """Memory that grows with the number of texts."""
         return sum(column.nbytes for run in self._runs for column in run)
 
     def add(self, keys: Sequence[bytes], name: str) -> None:
-        """Say that the texts of a file are there.
+        """Enter the texts of a file.
 
         Args:
-            keys: Of each row's text, :data:`KEY_BYTES` long; at most 65,536, none of them
-                there yet, or those that are there no longer valid.
-            name: Of the file.
+            keys: Key of each row's text, :data:`KEY_BYTES` long; at most 65,536. A key that was
+                entered before now points to this file.
+            name: The file's name.
         """
         run = _sorted(
             _Run(
@@ -60,11 +60,11 @@ class VectorIndex:
         """Look for texts.
 
         Args:
-            keys: Of the texts.
+            keys: Keys of the texts.
 
         Returns:
-            File → indices in ``keys`` of the texts that lie in it, and their rows; what was
-            added last counts.
+            File → indices in ``keys`` of the texts that it holds, and their rows. Of several
+            files with a text, the one that was added last.
         """
         wanted = _array(keys)
         files = np.full(len(keys), -1, dtype=np.int32)

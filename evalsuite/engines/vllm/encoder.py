@@ -152,10 +152,10 @@ class VllmEncoder(TokenEncoder):
         def build(index: int) -> Pass:
             return Pass(tuple(rows[index]), pooling_params(pooling, leave_out[index]))
 
-        def heard(index: int, output: Any) -> None:
+        def on_answer(index: int, output: Any) -> None:
             vectors[index] = output.outputs.data.numpy()
 
-        call: OngoingCall[Vectors] = OngoingCall(len(rows), build, heard, lambda: [vectors])
+        call: OngoingCall[Vectors] = OngoingCall(len(rows), build, on_answer, lambda: [vectors])
         self._scheduler.open(call)
         return self._scheduler.finish(call)[0]
 
@@ -171,7 +171,7 @@ def _overrides(checkpoint: Checkpoint, protocol: EmbeddingProtocol) -> dict[str,
     (architecture, *_) = config.architectures
     changes: dict[str, Any] = {"architectures": [ARCHITECTURES[architecture]]}
     if protocol.attention == "bidirectional":
-        # As GRIT was run, there is no sliding window then.
+        # GRIT was run without a sliding window in this case.
         changes |= {"is_causal": False, "sliding_window": None}
         if kinds := getattr(config, "layer_types", None):
             changes["layer_types"] = ["full_attention"] * len(kinds)

@@ -114,15 +114,15 @@ class VllmGenerator:
         def build(index: int) -> Pass:
             return Pass(requests[index].prompt_ids, self._sampling(requests[index]))
 
-        def heard(index: int, answer: Any) -> None:
+        def on_answer(index: int, answer: Any) -> None:
             completions[index] = _completion(answer.outputs[0])
             if ended:
                 ended(index, completions[index])
 
-        def together() -> list[Completion]:
+        def collect() -> list[Completion]:
             return [completions[index] for index in range(len(requests))]
 
-        return self._opened(OngoingCall(len(requests), build, heard, together, rank))
+        return self._opened(OngoingCall(len(requests), build, on_answer, collect, rank))
 
     def start_scoring(
         self, requests: Sequence[ScoreRequest], rank: Rank = ()
@@ -131,10 +131,10 @@ class VllmGenerator:
         check_ids(requests, self._rows, self._name)
         scoring = Scoring(requests, self._params)
 
-        def heard(index: int, answer: Any) -> None:
-            call.waiting.extend(scoring.heard(index, answer))
+        def on_answer(index: int, answer: Any) -> None:
+            call.waiting.extend(scoring.on_answer(index, answer))
 
-        call = OngoingCall(len(scoring), scoring.build, heard, scoring.together, rank)
+        call = OngoingCall(len(scoring), scoring.build, on_answer, scoring.collect, rank)
         return self._opened(call)
 
     def step(self) -> None:

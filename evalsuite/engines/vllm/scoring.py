@@ -58,7 +58,7 @@ class Scoring:
         )
         return Pass(request.context_ids + request.continuation_ids, params)
 
-    def heard(self, index: int, answer: Any) -> range:
+    def on_answer(self, index: int, answer: Any) -> range:
         """Take vLLM's answer to a pass.
 
         Returns:
@@ -81,7 +81,7 @@ class Scoring:
             here += (best,)
         return range(0)
 
-    def together(self) -> list[Score]:
+    def collect(self) -> list[Score]:
         """The scores, once all passes are answered."""
         for index, request in enumerate(self._asked):
             if index not in self._scores:
@@ -93,7 +93,11 @@ class Scoring:
 
 
 def _passes(plan: ScorePlan) -> list[Positions]:
-    """A pass for each context, or for two of which one is a token longer."""
+    """One pass for each context; two contexts share a pass where one is the other plus a token.
+
+    If the model's choice after the shorter context is that token, the pass goes through the longer
+    context too, and so answers both.
+    """
     asked = plan.positions
     pairs = {
         context: longer

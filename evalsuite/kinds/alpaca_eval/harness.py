@@ -10,7 +10,8 @@ import time
 from evalsuite.data import still_matches
 from evalsuite.engines.protocols import Generator
 from evalsuite.errors import EngineError
-from evalsuite.judging.judge import Judge, JudgeEngine, load_judge
+from evalsuite.judging.judge import Judge, JudgeEngine
+from evalsuite.judging.load import load_judge
 from evalsuite.judging.prompt import load_prompt
 from evalsuite.kinds.alpaca_eval.data import (
     Answer,

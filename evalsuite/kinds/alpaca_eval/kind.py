@@ -39,7 +39,7 @@ class AlpacaEvalKind(Kind[AlpacaEvalTask]):
         return None if options.judge else NEEDED
 
     def plan(self, task: AlpacaEvalTask, planning: Planning) -> Planned:
-        from evalsuite.judging.judge import describe
+        from evalsuite.judging.load import describe
         from evalsuite.kinds.shared.signatures import generative_signature
 
         signature = generative_signature(task, planning, f"evalsuite {CODE_VERSION}")

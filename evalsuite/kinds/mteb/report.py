@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from evalsuite.report.model import Note
 from evalsuite.results.layout import natural
 from evalsuite.results.rows import RowPlan, plan_rows
+from evalsuite.results.tables.model import Note
 from evalsuite.schema import Record
 
 

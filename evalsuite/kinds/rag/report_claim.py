@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from evalsuite.kinds.rag.result import embedded_length, has_latency, latency_result
-from evalsuite.results.claims import Answer, Claim, reservations
+from evalsuite.results.claims import Claim, ClaimAnswer, reservations
 from evalsuite.schema import Record
 
 LONG = 4000
@@ -43,7 +43,7 @@ def latency_of(fingerprint: str, records: Iterable[Record]) -> Record | None:
     )
 
 
-def _answered(record: Record) -> tuple[Answer, list[str]]:
+def _answered(record: Record) -> tuple[ClaimAnswer, list[str]]:
     """The answer that a record gives, and what was measured."""
     latency = latency_result(record)
     saving = latency.saving("doc-cache", "A")

@@ -6,17 +6,15 @@ figure a record. The time axis begins at 0.
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from evalsuite.kinds.rag.result import LatencyResult, TimedCell, has_latency, latency_result
 from evalsuite.kinds.rag.task import Method
-from evalsuite.report.figures import METADATA, STYLE
-from evalsuite.report.files import write_whole
-from evalsuite.report.text import plain
+from evalsuite.report.figure_files import STYLE, save
 from evalsuite.schema import Record, digest
+from evalsuite.text import plain
 
 LINES: Final[dict[Method, tuple[str, str, str]]] = {
     "none": ("No retrieval", "#595959", "o"),
@@ -76,16 +74,8 @@ def write_latency(records: Iterable[Record], folder: Path) -> list[Path]:
     kept = latency_records(records)
     if not kept:
         return []
-    import matplotlib as mpl
-
     paths = [folder / name for name in FIGURES]
-    with mpl.rc_context(STYLE):
-        figure = latency_figure(kept)
-        for path in paths:
-            out = io.BytesIO()
-            kind = path.suffix.removeprefix(".")
-            figure.savefig(out, format=kind, dpi=300, metadata=METADATA[path.suffix])
-            write_whole(path, out.getvalue())
+    save(lambda: latency_figure(kept), paths)
     return paths
 
 

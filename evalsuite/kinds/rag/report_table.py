@@ -16,13 +16,18 @@ from evalsuite.kinds.rag.result import (
 )
 from evalsuite.kinds.rag.task import Method
 from evalsuite.registry.suites import Suite
-from evalsuite.report.model import Cell, Head, Note, Row, Table, TableSection
-from evalsuite.report.notes import row_protocol, signature_notes, suspect_notes, warning_notes
-from evalsuite.report.text import plain
+from evalsuite.results.means import task_score
 from evalsuite.results.rows import RowPlan, plan_rows
-from evalsuite.results.scores import task_score
 from evalsuite.results.suspicions import codes
+from evalsuite.results.tables.model import Cell, Head, Note, Row, Table, TableSection
+from evalsuite.results.tables.notes import (
+    row_protocol,
+    signature_notes,
+    suspect_notes,
+    warning_notes,
+)
 from evalsuite.schema import Record
+from evalsuite.text import plain
 
 ROWS: Final[dict[str, dict[Method, str]]] = {
     "": {"none": "No RAG"},

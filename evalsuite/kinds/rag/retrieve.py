@@ -57,8 +57,9 @@ def retrieve(world: World, model: UnifiedModel, context: Context) -> list[Retrie
     def report(done: int) -> None:
         context.progress(done, total, "documents")
 
-    if context.options.retriever is not None:
-        return _by_other(world, context.options.retriever, model.device, report)
+    options = context.options
+    if options.retriever is not None:
+        return _by_other(world, options.retriever, model.device, report, fresh=options.fresh)
     protocol = model.texts.protocol
     files = shared_vectors(
         context.checkpoint.fingerprint,
@@ -66,6 +67,7 @@ def retrieve(world: World, model: UnifiedModel, context: Context) -> list[Retrie
         engine=model.version,
         device=model.device,
         precision=model.dtype,
+        read=not options.fresh,
     )
     return find(world, OwnEncoder(model), protocol.prefix(""), files, report)
 
@@ -116,7 +118,12 @@ def find(
 
 
 def _by_other(
-    world: World, retriever: Checkpoint, device: DeviceName, report: Callable[[int], None]
+    world: World,
+    retriever: Checkpoint,
+    device: DeviceName,
+    report: Callable[[int], None],
+    *,
+    fresh: bool,
 ) -> list[Retrieved]:
     """Search with another checkpoint, which is loaded for it beside the model that answers."""
     from evalsuite.engines.load import load_encoder
@@ -131,6 +138,7 @@ def _by_other(
         engine=encoder.version,
         device=device,
         precision=precision,
+        read=not fresh,
     )
     try:
         return find(world, encoder, protocol.prefix(""), files, report)

@@ -7,10 +7,10 @@ from dataclasses import replace
 from typing import Any
 
 from evalsuite.kinds.rerank.result import score_before, stored_difference
-from evalsuite.report.model import Note
-from evalsuite.report.text import plain
 from evalsuite.results.rows import RowPlan, plan_rows
+from evalsuite.results.tables.model import Note
 from evalsuite.schema import Record
+from evalsuite.text import plain
 
 OF_THE_RANKING = ("nothing-parsed", "truncated-prompts")
 """Suspicions about the replies of the model that reranks."""

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from evalsuite.report.model import Cell, Table
 from evalsuite.report.page.svg import figure
 from evalsuite.report.page.text import esc
-from evalsuite.report.text import cell_text
+from evalsuite.results.tables.model import Cell, Table
 
 _TITLE = "Scores by category"
 
@@ -26,7 +25,7 @@ def bars_html(table: Table) -> str:
             top = max([100.0, *(cell.value for cell in cells if cell.value is not None)])
             rows = "".join(
                 f'<tr><th scope="row">{esc(row.name)}</th><td class="bar">{_bar(cell, top)}</td>'
-                f'<td class="{cell.status}">{esc(cell_text(cell, table.decimals))}</td></tr>'
+                f'<td class="{cell.status}">{esc(cell.shown(table.decimals))}</td></tr>'
                 for row, cell in zip(table.rows, cells, strict=True)
             )
             name = f"{section.title}, average" if head.average else head.label

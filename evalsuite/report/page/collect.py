@@ -8,18 +8,19 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from evalsuite.registry.suites import Suite
-from evalsuite.report.aggregate import build_table
-from evalsuite.report.model import Table
 from evalsuite.report.page.samples import TaskSamples, choose_samples
-from evalsuite.report.text import plain
-from evalsuite.results.conventions import under
-from evalsuite.results.layout import Layout, plan_layout, settle_means
-from evalsuite.results.rows import RowPlan, plan_rows
+from evalsuite.results.layout import Layout
+from evalsuite.results.rows import RowPlan
+from evalsuite.results.scores import Scores
+from evalsuite.results.tables.build import build_table
+from evalsuite.results.tables.model import Table
 from evalsuite.results.view import View
 from evalsuite.schema import CheckpointRef, Record
+from evalsuite.text import plain
 
 if TYPE_CHECKING:
-    from evalsuite.results.compare.suite import Side, SuiteComparison
+    from evalsuite.results.compare.suite import SuiteComparison
+    from evalsuite.results.sampled import Sampled
 
 LoadRows = Callable[[Record], Sequence[Mapping[str, Any]] | None]
 """Reads a record's samples."""
@@ -102,15 +103,19 @@ def collect(
     Raises:
         UsageError: If a checkpoint to be compared is not there.
     """
-    inside = [r for r in records if suite is None or r.signature.task in suite.members]
-    layout = plan_layout(inside, suite, categories)
-    convention = View().convention_for(suite)
-    shown = set(layout.scored_tasks)
-    settled = settle_means([r for r in inside if r.signature.task in shown], layout)
-    plans = plan_rows((under(record, convention) for record in settled), layout.means)
+
+    def samples_of(record: Record) -> Sampled | None:
+        from evalsuite.results.sampled import sampled
+
+        found = load(record)
+        return None if found is None else sampled(record, found)
+
+    inside = Scores.of(records, suite, categories, samples_of)
+    scores = inside.settled().under(View().convention_for(suite))
+    layout = scores.layout
     rows = tuple(
         PageRow(label=label, plan=plan, tasks=_tasks(layout, plan))
-        for label, plan in zip(_labels(plans), plans, strict=True)
+        for label, plan in zip(_labels(scores.rows), scores.rows, strict=True)
     )
     return PageData(
         suite=suite,
@@ -118,11 +123,11 @@ def collect(
         rows=rows,
         # A row a checkpoint, as everywhere on the page, whatever the suite's own layout.
         table=build_table(
-            inside,
+            inside.records,
             suite.model_copy(update={"layout": None}) if suite else None,
             categories=categories,
         ),
-        comparisons=_comparisons(rows, layout, load, compare),
+        comparisons=_comparisons(scores, rows, compare),
         samples=_samples(rows, layout, load, most),
         most=most,
     )
@@ -146,31 +151,14 @@ def _tasks(layout: Layout, plan: RowPlan) -> tuple[str, ...]:
 
 
 def _comparisons(
-    rows: Sequence[PageRow], layout: Layout, load: LoadRows, names: Sequence[str]
+    scores: Scores, rows: Sequence[PageRow], names: Sequence[str]
 ) -> tuple[SuiteComparison, ...]:
-    from evalsuite.results.compare.choose import choose
-    from evalsuite.results.compare.suite import compare_suite
-
     if not names and not 2 <= len(rows) <= MOST_COMPARED:
         return ()
-    chosen = list(rows)
-    if names:
-        by_plan = {id(row.plan): row for row in rows}
-        plans = [row.plan for row in rows]
-        chosen = [by_plan[id(choose(plans, name))] for name in names]
-    sides = [_side(row, load) for row in chosen]
-    return tuple(compare_suite(sides[0], other, layout) for other in sides[1:])
-
-
-def _side(row: PageRow, load: LoadRows) -> Side:
-    from evalsuite.results.compare.suite import Side
-    from evalsuite.results.sampled import Sampled, sampled
-
-    def read(record: Record) -> Sampled | None:
-        found = load(record)
-        return None if found is None else sampled(record, found)
-
-    return Side(name=row.label, records=row.plan.records, load=read)
+    labels = {id(row.plan): row.label for row in rows}
+    chosen = [scores.choose(name) for name in names] or scores.rows
+    baseline, *others = [scores.side(plan, labels[id(plan)]) for plan in chosen]
+    return tuple(scores.compare(baseline, other) for other in others)
 
 
 def _samples(

@@ -7,8 +7,6 @@ import hashlib
 from importlib.metadata import version
 from importlib.resources import files
 
-from evalsuite.report.comparison import comparison_table
-from evalsuite.report.model import Table
 from evalsuite.report.page.bars import bars_html
 from evalsuite.report.page.collect import PageData
 from evalsuite.report.page.forest import forest_html
@@ -19,6 +17,8 @@ from evalsuite.report.page.steps import steps_html
 from evalsuite.report.page.summary import summary_html
 from evalsuite.report.page.tables import copies, table_html
 from evalsuite.report.page.text import embedded, esc, packed
+from evalsuite.results.tables.comparison import comparison_table
+from evalsuite.results.tables.model import Table
 
 SECTIONS = ("Summary", "Tables", "Figures", "Samples", "Records")
 

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from urllib.parse import quote
 
-from evalsuite.report.model import Cell
 from evalsuite.report.page.collect import PageData
 from evalsuite.report.page.svg import figure, scrolled
 from evalsuite.report.page.text import esc
-from evalsuite.report.text import cell_text
 from evalsuite.results.layout import Layout
-from evalsuite.results.scores import Score, task_score
+from evalsuite.results.means import DisplayScore, task_score
+from evalsuite.results.tables.model import Cell
 
 LEVELS = 10
 """Steps of colour above none; without inline styles, each is a class."""
@@ -66,8 +65,8 @@ def _line(task: str, data: PageData, *, linked: bool) -> str:
     return f'<tr><th scope="row">{name}</th>{cells}</tr>'
 
 
-def _cell(score: Score, low: float, high: float) -> str:
-    text = esc(cell_text(Cell(status=score.status, value=score.value), 1))
+def _cell(score: DisplayScore, low: float, high: float) -> str:
+    text = esc(Cell(status=score.status, value=score.value).shown(1))
     if score.value is None:
         return f'<td class="{score.status}">{text}</td>'
     # Without a percent scale there is no place between 0 and 100.

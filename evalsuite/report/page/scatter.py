@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from evalsuite.report.figures import Point, drawable, points
-from evalsuite.report.labels import Anchor, Box, place
-from evalsuite.report.model import Table
+from evalsuite.report.label_places import Anchor, Box, place
 from evalsuite.report.page.svg import Axis, figure, marker, scrolled
 from evalsuite.report.page.text import esc
-from evalsuite.report.text import number, width
+from evalsuite.results.tables.model import Table
+from evalsuite.text import number, width
 
 WIDTH, HEIGHT = 680, 420
 _LEFT, _RIGHT, _TOP, _BOTTOM = 56, 16, 14, 46

@@ -10,7 +10,7 @@ from itertools import pairwise
 from evalsuite.report.page.collect import PageData
 from evalsuite.report.page.svg import Axis, colour, figure, marker, scrolled
 from evalsuite.report.page.text import esc
-from evalsuite.report.text import number
+from evalsuite.text import number
 
 _TITLE = "Scores over training steps"
 _HEIGHT = 150

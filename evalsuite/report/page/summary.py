@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 
-from evalsuite.report.model import Cell
 from evalsuite.report.page.collect import PageData, PageRow
 from evalsuite.report.page.svg import scrolled
 from evalsuite.report.page.text import cut, esc
-from evalsuite.report.text import cell_text, plain
 from evalsuite.results.suspicions import said
+from evalsuite.results.tables.model import Cell
 from evalsuite.schema import Record
+from evalsuite.text import plain
 
 KINDS = ("scored", "failed", "skipped", "missing")
 _LONGEST_REASON = 300
@@ -77,7 +77,7 @@ def _averages(data: PageData, by_row: list[Counts]) -> str:
 
 
 def _average(cell: Cell, decimals: int) -> str:
-    return f'<td class="avg {cell.status}">{esc(cell_text(cell, decimals, stderr=True))}</td>'
+    return f'<td class="avg {cell.status}">{esc(cell.shown(decimals, stderr=True))}</td>'
 
 
 def _problems(data: PageData) -> str:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from evalsuite.report.csvfile import to_csv
 from evalsuite.report.latex import to_latex
-from evalsuite.report.model import Cell, Head, Row, Table
 from evalsuite.report.page.text import esc
-from evalsuite.report.text import cell_text
+from evalsuite.results.tables.model import Cell, Head, Row, Table
 
 
 def table_html(table: Table, ident: str) -> str:
@@ -102,7 +101,7 @@ def _value(cell: Cell) -> str:
 
 
 def _cell(cell: Cell, decimals: int) -> str:
-    shown = esc(cell_text(cell, decimals))
+    shown = esc(cell.shown(decimals))
     if cell.best:
         shown = f"<strong>{shown}</strong>"
     elif cell.second:

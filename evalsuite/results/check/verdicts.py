@@ -87,7 +87,7 @@ def blocks(line: TaskVerdict, policy: Policy) -> bool:
     return line.verdict in ("regression", "suspect")
 
 
-def judge(
+def verdicts_of(
     compared: Mapping[str, Comparison],
     missing: Mapping[str, str],
     policy: Policy,
@@ -96,7 +96,7 @@ def judge(
     in_baseline: frozenset[str],
     suspect: Mapping[str, str] | None = None,
 ) -> tuple[TaskVerdict, ...]:
-    """Give a verdict on each task.
+    """The verdict on each task.
 
     Args:
         compared: Task → comparison of baseline and candidate.

@@ -83,7 +83,7 @@ def compare_suite(
         layout: The suite's tasks, columns and averages.
         margin: Differences within it are taken for none (two one-sided tests).
     """
-    found, missing = compare_tasks(first, second, layout)
+    found, missing = _compare_tasks(first, second, layout)
     tested = [task for task, comparison in found.items() if comparison.p is not None]
     adjusted = dict(zip(tested, holm([found[t].p or 0.0 for t in tested]), strict=True))
     return SuiteComparison(
@@ -103,7 +103,7 @@ def compare_suite(
     )
 
 
-def compare_tasks(
+def _compare_tasks(
     first: Side, second: Side, layout: Layout
 ) -> tuple[dict[str, Comparison], dict[str, str]]:
     """Compare two checkpoints task by task.

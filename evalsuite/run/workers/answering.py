@@ -20,18 +20,18 @@ from evalsuite.engines.remote import Answer, Ask, Failure, Part
 from evalsuite.errors import EngineError, EvalsuiteError
 from evalsuite.run.workers.events import EngineBusy, Event
 
-SECONDS_BETWEEN_NEWS = 0.2
-"""How often a call that is being answered is said to get on."""
+SECONDS_BETWEEN_PARTS = 0.2
+"""How often the finished part of a call is sent."""
 
 
 @dataclass(slots=True)
-class Harness:
-    """A process that does jobs."""
+class HarnessProcess:
+    """A process that runs the harness of one job at a time."""
 
     process: subprocess.Popen[bytes]
     channel: Connection
     job: str | None = None
-    """What it is at."""
+    """The job that it does now."""
     sending: threading.Lock = field(default_factory=threading.Lock)
 
     @property
@@ -40,7 +40,7 @@ class Harness:
         return self.process.poll() is not None
 
     def send(self, message: Any) -> None:
-        """Send a message; to one that is gone, nothing."""
+        """Send a message, unless the process has ended."""
         with self.sending:
             try:
                 self.channel.send(message)
@@ -56,7 +56,7 @@ class Call:
     """Of its job in the worker's list."""
     arrival: int
     job: str = field(compare=False, default="")
-    harness: Harness | None = field(compare=False, default=None)
+    harness: HarnessProcess | None = field(compare=False, default=None)
     ask: Ask | None = field(compare=False, default=None)
     """``None``: all jobs are done."""
     prepared: PreparedTexts | None = field(compare=False, default=None)
@@ -79,9 +79,9 @@ def answer_in_turn(engine: Encoder | Generator, calls: Calls, emit: Emit) -> Non
 
 
 def answer_together(engine: SharedGenerator, calls: Calls, emit: Emit) -> None:
-    """Work at all calls that there are; where the earliest job leaves room, the next has it."""
+    """Work at all waiting calls at once; room that the earliest job leaves goes to the next."""
     begun: list[_Begun] = []
-    told: list[str] = []
+    reported: list[str] = []
     while True:
         while not (begun and calls.empty()):
             call = calls.get()
@@ -95,12 +95,12 @@ def answer_together(engine: SharedGenerator, calls: Calls, emit: Emit) -> None:
             engine.cancel(one.ongoing)
             begun.remove(one)
         jobs = list(dict.fromkeys(one.job for one in sorted(begun, key=lambda one: one.place)))
-        if jobs and jobs != told:
-            told = jobs
+        if jobs and jobs != reported:
+            reported = jobs
             emit(EngineBusy(job=jobs[0], beside=tuple(jobs[1:])))
         engine.step()
         for one in begun:
-            one.tell()
+            one.send()
         begun = [one for one in begun if not one.ongoing.done]
 
 
@@ -110,22 +110,22 @@ class _Begun:
 
     place: int
     job: str
-    harness: Harness
+    harness: HarnessProcess
     number: int
     ongoing: OngoingCall[Any]
-    news: _News
+    finished: _FinishedItems
 
-    def tell(self) -> None:
-        """Send what has come of it."""
+    def send(self) -> None:
+        """Send what is finished of the call."""
         if not self.ongoing.done:
-            self.news.tell_in_time()
+            self.finished.send_in_time()
             return
         try:
             result = self.ongoing.result()
         except Exception as error:  # noqa: BLE001 - it ends the job, not the engine
             self.harness.send(Failure(self.number, portable(error)))
         else:
-            self.news.tell()
+            self.finished.send()
             self.harness.send(Answer(self.number, result, self.ongoing.seconds))
 
 
@@ -135,75 +135,78 @@ def _begin(engine: SharedGenerator, call: Call) -> _Begun | None:
     if call.harness.gone:
         return None
     (requests,), rank = call.ask.arguments, (call.place, call.arrival)
-    news = _News(call.harness, call.ask.number)
+    finished = _FinishedItems(call.harness, call.ask.number)
     try:
         ongoing: OngoingCall[Any] = (
             engine.start_scoring(requests, rank)
             if call.ask.kind == "score"
-            else engine.start_generating(requests, news.add, rank)
+            else engine.start_generating(requests, finished.add, rank)
         )
     except Exception as error:  # noqa: BLE001 - it ends the job, not the engine
         call.harness.send(Failure(call.ask.number, portable(error)))
         return None
-    return _Begun(call.place, call.job, call.harness, call.ask.number, ongoing, news)
+    return _Begun(call.place, call.job, call.harness, call.ask.number, ongoing, finished)
 
 
 def _answer(
-    engine: Encoder | Generator, harness: Harness, ask: Ask, prepared: PreparedTexts | None
+    engine: Encoder | Generator, harness: HarnessProcess, ask: Ask, prepared: PreparedTexts | None
 ) -> None:
     """Answer a call."""
     started = time.perf_counter()
-    news = _News(harness, ask.number)
+    finished = _FinishedItems(harness, ask.number)
     try:
-        result = _call(engine, ask, prepared, news.add)
+        result = _call(engine, ask, prepared, finished.add)
     except Exception as error:  # noqa: BLE001 - it ends the job, not the engine
         harness.send(Failure(ask.number, portable(error)))
     else:
-        news.tell()
+        finished.send()
         harness.send(Answer(ask.number, result, time.perf_counter() - started))
 
 
 def _call(
-    engine: Encoder | Generator, ask: Ask, prepared: PreparedTexts | None, news: Callable[..., None]
+    engine: Encoder | Generator,
+    ask: Ask,
+    prepared: PreparedTexts | None,
+    finished: Callable[..., None],
 ) -> Any:
     if prepared is not None:
         assert isinstance(engine, BatchedEncoder)
-        return engine.embed(prepared, news)
+        return engine.embed(prepared, finished)
     if isinstance(engine, Encoder):
         texts, prefix = ask.arguments
-        return engine.encode(texts, prefix, news)
+        return engine.encode(texts, prefix, finished)
     if ask.kind == "score":
         return engine.score(*ask.arguments)
     (requests,) = ask.arguments
-    return engine.generate(requests, news)
+    return engine.generate(requests, finished)
 
 
-class _News:
-    """Collects what is done of a call, so that not each item is a message."""
+class _FinishedItems:
+    """Collects finished items of a call, so that not every item is a message of its own."""
 
-    def __init__(self, harness: Harness, number: int) -> None:
+    def __init__(self, harness: HarnessProcess, number: int) -> None:
         self._harness = harness
         self._number = number
         self._items: list[tuple[Any, ...]] = []
-        self._told = time.monotonic()
+        self._sent = time.monotonic()
 
     def add(self, *item: Any) -> None:
         self._items.append(item)
-        self.tell_in_time()
+        self.send_in_time()
 
-    def tell_in_time(self) -> None:
-        if time.monotonic() - self._told >= SECONDS_BETWEEN_NEWS:
-            self.tell()
+    def send_in_time(self) -> None:
+        if time.monotonic() - self._sent >= SECONDS_BETWEEN_PARTS:
+            self.send()
 
-    def tell(self) -> None:
+    def send(self) -> None:
         if self._items:
             self._harness.send(Part(self._number, self._items))
         self._items = []
-        self._told = time.monotonic()
+        self._sent = time.monotonic()
 
 
 def portable(error: Exception) -> EvalsuiteError:
-    """An error that another process can raise; what is no error of ours goes to the log too."""
+    """An error that another process can raise; unexpected ones are written to the log as well."""
     if isinstance(error, EvalsuiteError):
         return error
     logging.getLogger(__name__).error("%s", "".join(traceback.format_exception(error)))

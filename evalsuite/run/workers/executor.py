@@ -1,4 +1,4 @@
-"""Executors: they give each group of jobs an engine, and report what becomes of the jobs."""
+"""Executors give each group of jobs an engine and report what happens to the jobs."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from typing import IO, Protocol
 
 from pydantic import ValidationError
 
+from evalsuite.run.job import Group, Job
 from evalsuite.run.options import Resolved
-from evalsuite.run.plan import Group, Job
 from evalsuite.run.records import failed_record
 from evalsuite.run.stored import score_of
 from evalsuite.run.workers import events
@@ -40,14 +40,14 @@ class Listener(Protocol):
     def group_started(self, group: Group) -> None:
         """An engine is being loaded for a group."""
 
-    def heard(self, group: Group, event: events.Event) -> None:
+    def on_event(self, group: Group, event: events.Event) -> None:
         """A worker reports."""
 
 
 class Executor(Protocol):
     """Runs groups of jobs; the store and the listener receive the outcome."""
 
-    def run(self, groups: list[Group], options: Resolved, store: Store, hear: Listener) -> None:
+    def run(self, groups: list[Group], options: Resolved, store: Store, listener: Listener) -> None:
         """Run all groups; returns when every job has a record in the store."""
 
 
@@ -59,7 +59,7 @@ class LocalExecutor:
     """Seconds of doing nothing after which a worker is ended."""
     _child: subprocess.Popen[bytes] | None = field(default=None, init=False)
 
-    def run(self, groups: list[Group], options: Resolved, store: Store, hear: Listener) -> None:
+    def run(self, groups: list[Group], options: Resolved, store: Store, listener: Listener) -> None:
         stages_done: Counter[tuple[str, str]] = Counter()
         try:
             for planned in groups:
@@ -72,14 +72,14 @@ class LocalExecutor:
                 group = replace(planned, jobs=left)
                 if not left:
                     continue
-                hear.group_started(group)
-                for key in self._group(group, options, store, hear):
+                listener.group_started(group)
+                for key in self._group(group, options, store, listener):
                     stages_done[group.checkpoint.fingerprint, key] += 1
         finally:
             self._end_child()
 
     def _group(
-        self, group: Group, options: Resolved, store: Store, hear: Listener
+        self, group: Group, options: Resolved, store: Store, listener: Listener
     ) -> frozenset[str]:
         """Run a group to its end, with a new worker whenever one dies within a job.
 
@@ -97,11 +97,11 @@ class LocalExecutor:
             log = _log_path(store)
             rest = replace(group, jobs=tuple(left.values()))
             spec = WorkerSpec.of(rest, options, store.root, log, in_turn=in_turn)
-            outcome = self._worker(spec, partial(hear.heard, group))
+            outcome = self._worker(spec, partial(listener.on_event, group))
             passed |= outcome.passed
             _drop(left, outcome.ended | outcome.passed)
             for key in _scored_unreported(left, earlier, options, store):
-                _report_scored(group, left.pop(key), store, hear)
+                _report_scored(group, left.pop(key), store, listener)
             if not left:
                 if not outcome.failed:
                     log.unlink(missing_ok=True)
@@ -113,21 +113,23 @@ class LocalExecutor:
                 # Any of several jobs may be to blame: the next worker does them by themselves.
                 in_turn = True
                 why = outcome.stall or outcome.reason(log)
-                hear.heard(group, events.EngineStalled(reason=why, restarted=True))
+                listener.on_event(group, events.EngineStalled(reason=why, restarted=True))
                 continue
             if outcome.stall:
                 again = at not in stalled
                 stalled.add(at)
-                hear.heard(group, events.EngineStalled(reason=outcome.stall, restarted=again))
+                listener.on_event(
+                    group, events.EngineStalled(reason=outcome.stall, restarted=again)
+                )
                 if again:
                     continue
             # The worker ended early: the job it was at has failed; without one, all have.
             for key in [at] if at is not None else list(left):
-                self._store_failure(group, left.pop(key), outcome.reason(log), store, hear)
+                self._store_failure(group, left.pop(key), outcome.reason(log), store, listener)
         return frozenset(passed)
 
-    def _worker(self, spec: WorkerSpec, hear: Callable[[events.Event], None]) -> _Outcome:
-        outcome = _Outcome()
+    def _worker(self, spec: WorkerSpec, report: Callable[[events.Event], None]) -> Outcome:
+        outcome = Outcome()
         command = [sys.executable, "-m", "evalsuite.run.workers.worker"]
         # A session of its own: Ctrl-C reaches this process alone, which then ends the worker.
         child = subprocess.Popen(
@@ -141,9 +143,9 @@ class LocalExecutor:
         assert child.stdin is not None
         assert child.stderr is not None
         # From a thread: a pipe holds 64 KiB, and a worker may hang before it reads.
-        told = spec.model_dump_json().encode()
-        Thread(target=_tell, args=(child.stdin, told), daemon=True).start()
-        self._listen(child, outcome, hear)
+        message = spec.model_dump_json().encode()
+        Thread(target=_send, args=(child.stdin, message), daemon=True).start()
+        listen(child, Watch(child.pid, self.patience), outcome, report)
         if outcome.stall:
             _signal_group(child, signal.SIGKILL)
         outcome.code = child.wait()
@@ -153,43 +155,11 @@ class LocalExecutor:
         self._child = None
         return outcome
 
-    def _listen(
-        self,
-        child: subprocess.Popen[bytes],
-        outcome: _Outcome,
-        hear: Callable[[events.Event], None],
-    ) -> None:
-        """Read what a worker reports until it has ended, or has stalled."""
-        assert child.stdout is not None
-        watch = Watch(child.pid, self.patience)
-        rest = b""
-        with selectors.DefaultSelector() as selector:
-            selector.register(child.stdout, selectors.EVENT_READ)
-            while True:
-                if selector.select(watch.interval):
-                    chunk = os.read(child.stdout.fileno(), 1 << 16)
-                    if not chunk:
-                        return
-                    *lines, rest = (rest + chunk).split(b"\n")
-                    for line in lines:
-                        try:
-                            event = events.ADAPTER.validate_json(line)
-                        except ValidationError:
-                            continue  # a library wrote to the channel before it was redirected
-                        watch.heard(event)
-                        outcome.note(event)
-                        hear(event)
-                elif child.poll() is not None:
-                    return  # it was killed, and a process that it started holds the pipe open
-                elif reason := watch.look():
-                    outcome.stall = reason
-                    return
-
     def _store_failure(
-        self, group: Group, job: Job, reason: str, store: Store, hear: Listener
+        self, group: Group, job: Job, reason: str, store: Store, listener: Listener
     ) -> None:
         path = store.put(failed_record(job.checkpoint, job.task, job.signature, reason))
-        hear.heard(
+        listener.on_event(
             group, events.JobEnded(job=job.key, status="failed", record=str(path), reason=reason)
         )
 
@@ -206,7 +176,7 @@ class LocalExecutor:
 
 
 @dataclass(slots=True)
-class _Outcome:
+class Outcome:
     """What is known of a worker once it has ended; jobs are named by their keys."""
 
     ended: set[str] = field(default_factory=set)
@@ -271,6 +241,38 @@ class _Outcome:
         return f"the engine's process ended early: {last[0]}; see {log}"
 
 
+def listen(
+    child: subprocess.Popen[bytes],
+    watch: Watch,
+    outcome: Outcome,
+    report: Callable[[events.Event], None],
+) -> None:
+    """Read what a worker reports until it has ended, or has stalled."""
+    assert child.stdout is not None
+    rest = b""
+    with selectors.DefaultSelector() as selector:
+        selector.register(child.stdout, selectors.EVENT_READ)
+        while True:
+            if selector.select(watch.interval):
+                chunk = os.read(child.stdout.fileno(), 1 << 16)
+                if not chunk:
+                    return
+                *lines, rest = (rest + chunk).split(b"\n")
+                for line in lines:
+                    try:
+                        event = events.ADAPTER.validate_json(line)
+                    except ValidationError:
+                        continue  # a library wrote to the channel before it was redirected
+                    watch.on_event(event)
+                    outcome.note(event)
+                    report(event)
+            elif child.poll() is not None:
+                return  # it was killed, and a process that it started holds the pipe open
+            elif reason := watch.look():
+                outcome.stall = reason
+                return
+
+
 def _log_path(store: Store) -> Path:
     """A new worker's log."""
     name = f"{time.strftime('%Y%m%d-%H%M%S')}.{os.getpid()}.log"
@@ -282,10 +284,10 @@ def _drop(left: dict[str, Job], keys: set[str]) -> None:
         left.pop(key, None)
 
 
-def _tell(stdin: IO[bytes], told: bytes) -> None:
+def _send(stdin: IO[bytes], message: bytes) -> None:
     # A worker that dies before it has read all says why in its exit code.
     with suppress(BrokenPipeError), stdin:
-        stdin.write(told)
+        stdin.write(message)
 
 
 def _scored_unreported(
@@ -299,10 +301,10 @@ def _scored_unreported(
     return [key for key, record in found.items() if record not in (None, earlier[key])]
 
 
-def _report_scored(group: Group, job: Job, store: Store, hear: Listener) -> None:
+def _report_scored(group: Group, job: Job, store: Store, listener: Listener) -> None:
     """Do what the worker of a job had no time for."""
     store.clear_finished(job.checkpoint.ref, job.key)
-    hear.heard(group, events.JobEnded(job=job.key, status="scored", record=None))
+    listener.on_event(group, events.JobEnded(job=job.key, status="scored", record=None))
 
 
 def _signal_group(child: subprocess.Popen[bytes], number: signal.Signals) -> None:

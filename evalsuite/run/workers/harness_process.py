@@ -38,7 +38,7 @@ def main() -> NoReturn:
     set_library_environment(offline=spec.options.data_root is not None)
 
     engine = _engine(spec, channel)
-    runner = JobRunner(spec, Store(spec.store), engine.tell)
+    runner = JobRunner(spec, Store(spec.store), engine.send)
     try:
         _serve(runner, engine)
     except SystemExit:
@@ -60,7 +60,7 @@ def _serve(runner: JobRunner, engine: RemoteEncoder | RemoteGenerator) -> None:
     while True:
         match engine.receive():
             case Do(job=job, wait=wait):
-                engine.tell(Free(held=not runner.attempt(job, engine, wait=wait)))
+                engine.send(Free(held=not runner.attempt(job, engine, wait=wait)))
             case None:
                 return
             case _:

@@ -157,7 +157,7 @@ class JobRunner:
         )
 
     def _evaluate(self, job: JobSpec, engine: Engine) -> Evaluation | None:
-        """Do a stage of a job; a score comes of the last one."""
+        """Do a stage of a job; the last one returns its evaluation."""
         remote = engine if isinstance(engine, RemoteEngine) else None
         before = remote.seconds if remote else 0.0
         context = self._context(job)

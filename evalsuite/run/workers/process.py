@@ -1,4 +1,4 @@
-"""What every process of a run but the first does before anything else."""
+"""What each child process of a run sets up before anything else."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def redirect_output(log: Path) -> None:
 
 
 def configure_logging() -> None:
-    """Log warnings, and what nobody catches, to standard error, without secrets."""
+    """Log warnings and uncaught errors to standard error, without secrets."""
     hide_secrets_in_tracebacks()
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr)
     for handler in logging.getLogger().handlers:
@@ -41,7 +41,7 @@ def die_with_parent(channel: int) -> None:
 
     pr_set_pdeathsig = 1
     ctypes.CDLL(None, use_errno=True).prctl(pr_set_pdeathsig, signal.SIGKILL)
-    # It may have died before it was asked for: nobody is at the channel's other end then.
+    # The parent may have died before this request: then the other end of the channel is closed.
     poll = select.poll()
     poll.register(channel, 0)
     if poll.poll(0):

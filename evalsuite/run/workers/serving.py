@@ -1,6 +1,6 @@
 """The engine's side of the processes that do jobs.
 
-One thread hears all of them: it passes their events on, hands out jobs, and makes texts ready;
+One thread receives their messages: it passes events on, hands out jobs, and tokenises texts;
 the thread that has the engine answers their calls (:mod:`evalsuite.run.workers.answering`).
 """
 
@@ -26,7 +26,7 @@ from evalsuite.engines.remote import Answer, Ask, Failure
 from evalsuite.run.workers.answering import (
     Call,
     Calls,
-    Harness,
+    HarnessProcess,
     answer_in_turn,
     answer_together,
     portable,
@@ -38,7 +38,7 @@ CORES_A_HARNESS = 4
 """Processors for which one more harness process is worth its memory."""
 
 LEAST, LEAST_TOGETHER = 2, 3
-"""Harness processes on a machine with few processors. Where the engine works for all of them
+"""HarnessProcess processes on a machine with few processors. Where the engine works for all of them
 together, one task can end and another wait while a third is scored or loaded."""
 
 TRIES = 2
@@ -48,8 +48,8 @@ TRIES = 2
 class Serving:
     """Has jobs done by other processes, with an engine of this one.
 
-    The first process is started at once, and each further one when the one before has its imports
-    behind it: while the engine is loaded, where calls need no engine to be made ready.
+    The first process is started at once, and each further one when the one before has imported its
+    libraries: while the engine loads, where calls can be prepared without it.
 
     Args:
         runner: Has the list of jobs; stores the failure of what no process could do.
@@ -65,7 +65,7 @@ class Serving:
         least = LEAST_TOGETHER if runner.spec.together else LEAST
         self._most = min(len(keys), max(least, cores // CORES_A_HARNESS))
         self._threads = max(1, cores // self._most)
-        self._harnesses: list[Harness] = []
+        self._harnesses: list[HarnessProcess] = []
         self._calls: Calls = PriorityQueue()
         self._arrivals = count()
         self._engine: Encoder | Generator | None = None
@@ -73,7 +73,7 @@ class Serving:
         self._defect: BaseException | None = None
         self._abandoned = False
         self._start()
-        self._thread = threading.Thread(target=self._hear, daemon=True)
+        self._thread = threading.Thread(target=self._receive, daemon=True)
         self._thread.start()
 
     def serve(self, engine: Encoder | Generator) -> None:
@@ -95,9 +95,9 @@ class Serving:
         for harness in self._harnesses:
             harness.process.kill()
 
-    # What follows belongs to the thread that hears.
+    # The methods below run in the thread that receives messages.
 
-    def _hear(self) -> None:
+    def _receive(self) -> None:
         try:
             self._hand_out(self._harnesses[0])
             while self._harnesses:
@@ -110,13 +110,13 @@ class Serving:
                     except (EOFError, OSError):
                         self._lost(harness)
                     else:
-                        self._heard(harness, message)
+                        self._on_message(harness, message)
         except BaseException as error:  # noqa: BLE001 - raised again by the other thread
             self._defect = error
         finally:
             self._calls.put(Call(place=sys.maxsize, arrival=next(self._arrivals)))
 
-    def _heard(self, harness: Harness, message: Any) -> None:
+    def _on_message(self, harness: HarnessProcess, message: Any) -> None:
         match message:
             case Ask():
                 self._grow()
@@ -130,7 +130,7 @@ class Serving:
             case _:
                 self._runner.emit(message)
 
-    def _asked(self, harness: Harness, ask: Ask) -> None:
+    def _asked(self, harness: HarnessProcess, ask: Ask) -> None:
         """Make a call ready for the engine; what needs no model is answered here.
 
         Tokenizers cannot be used by two threads at once: this one alone does.
@@ -153,8 +153,8 @@ class Serving:
         place = self._runner.spec.position(harness.job)
         self._calls.put(Call(place, next(self._arrivals), harness.job, harness, ask, prepared))
 
-    def _hand_out(self, harness: Harness) -> None:
-        """Give a process its next job, or leave to go."""
+    def _hand_out(self, harness: HarnessProcess) -> None:
+        """Give a process its next job, or let it end."""
         waiting = not self._open
         jobs = self._held if waiting else self._open
         harness.job = jobs.popleft() if jobs else None
@@ -165,11 +165,11 @@ class Serving:
         harness.send(Do(harness.job, waiting))
 
     def _grow(self) -> None:
-        """Start one more process: only once another has its imports behind it."""
+        """Start one more process, once the one before has imported its libraries."""
         if self._open and len(self._harnesses) < self._most and not self._abandoned:
             self._hand_out(self._start())
 
-    def _start(self) -> Harness:
+    def _start(self) -> HarnessProcess:
         ours, theirs = socket.socketpair()
         with theirs:
             handle = theirs.fileno()
@@ -179,13 +179,13 @@ class Serving:
                 pass_fds=(handle,),
                 env=os.environ | {"OMP_NUM_THREADS": str(self._threads)},
             )
-        harness = Harness(process, Connection(ours.detach()))
+        harness = HarnessProcess(process, Connection(ours.detach()))
         harness.send(self._runner.spec)
         self._harnesses.append(harness)
         return harness
 
-    def _lost(self, harness: Harness) -> None:
-        """Have another process do again what one was at when it ended."""
+    def _lost(self, harness: HarnessProcess) -> None:
+        """Give the job of a process that ended to another one."""
         self._harnesses.remove(harness)
         harness.channel.close()
         code, job = harness.process.wait(), harness.job

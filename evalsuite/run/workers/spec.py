@@ -1,4 +1,4 @@
-"""What the processes of a run are told."""
+"""Messages to the processes of a run."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from evalsuite.checkpoint.models import Checkpoint
 from evalsuite.kinds.base import Context, Need, ProgressEvent, Stage
 from evalsuite.kinds.table import TaskOfAnyKind, kind_of
 from evalsuite.kinds.task import Instruction, Task
+from evalsuite.run.job import Group
 from evalsuite.run.options import Resolved
-from evalsuite.run.plan import Group
 from evalsuite.schema import Frozen, Signature
 
 
@@ -35,12 +35,12 @@ class JobSpec(Frozen):
 
     @property
     def last(self) -> bool:
-        """Whether a score comes of the stage."""
+        """Whether this is the last stage, which gives the score."""
         return self.stage == len(kind_of(self.task).stages) - 1
 
 
 class WorkerSpec(Frozen):
-    """All that a worker is told."""
+    """Everything that a worker needs to know."""
 
     checkpoint: Checkpoint
     needs: Need
@@ -57,7 +57,7 @@ class WorkerSpec(Frozen):
     def of(
         cls, group: Group, options: Resolved, store: Path, log: Path, *, in_turn: bool = False
     ) -> WorkerSpec:
-        """What the worker of a group is told."""
+        """The message to the worker of a group."""
         return cls(
             checkpoint=group.checkpoint,
             needs=group.needs,

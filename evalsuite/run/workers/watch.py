@@ -1,4 +1,4 @@
-"""The watchdog: whether a worker still gets on."""
+"""The watchdog: notices a worker that makes no progress."""
 
 from __future__ import annotations
 
@@ -23,19 +23,17 @@ IDLE_SHARE = 0.01
 
 @dataclass(slots=True)
 class Watch:
-    """Notices that a worker no longer gets on.
+    """Notices that a worker makes no progress.
 
-    Silence is counted in looks, not by a clock: time in which this process was itself stopped,
-    or the machine asleep, is not held against the worker.
+    Silence is counted in looks, not by a clock. So time in which this process was stopped, or the
+    machine asleep, does not count.
     """
 
     pid: int
     """The worker, leader of its process group."""
     patience: float
     """Seconds."""
-    work: Callable[[int], tuple[float, bool] | None] = field(
-        default_factory=lambda: processor_work
-    )
+    work: Callable[[int], tuple[float, bool] | None] = field(default_factory=lambda: processor_work)
     """What a process has done so far; see :func:`processor_work`."""
     _waiting: bool = False
     _silent: int = 0
@@ -46,14 +44,18 @@ class Watch:
         """Seconds of silence after which to look."""
         return self.patience / LOOKS
 
-    def heard(self, event: events.Event) -> None:
-        """It got on, or waits for another run: that may take as long as it takes."""
+    def on_event(self, event: events.Event) -> None:
+        """The worker made progress, or waits for another run, which may take any time."""
         self._waiting = isinstance(event, events.JobWaiting)
         self._silent = 0
         self._used.clear()
 
     def look(self) -> str | None:
-        """Look at a worker after one more interval of silence; why it has stalled, if it has."""
+        """Look at a worker after one more interval of silence.
+
+        Returns:
+            Why it has stalled; ``None`` if it has not.
+        """
         if self._waiting:
             return None
         self._silent += 1
@@ -73,11 +75,11 @@ class Watch:
 
 
 def processor_work(leader: int) -> tuple[float, bool] | None:
-    """What a process and all below it have done, those that have ended included.
+    """Processor time of a process and of all that it started, ended ones included.
 
     Returns:
-        Processor seconds, and whether one of their threads could run now: on a machine with too
-        much to do it may have to wait long for its turn. ``None`` without a ``/proc``.
+        Processor seconds, and whether one of their threads is ready to run: on a busy machine it
+        may wait long for its turn. ``None`` where there is no ``/proc``.
     """
     parents: dict[int, int] = {}
     ticks: dict[int, int] = {}

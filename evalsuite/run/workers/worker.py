@@ -84,7 +84,7 @@ def load_engine(spec: WorkerSpec) -> Engine:
     checkpoint, options = spec.checkpoint, spec.options
     match spec.needs:
         case "judge":
-            from evalsuite.judging.judge import load_judge
+            from evalsuite.judging.load import load_judge
 
             assert options.judge is not None
             return load_judge(

@@ -1,7 +1,7 @@
 """The process that holds the program that a model wrote, and calls its function when asked.
 
 Nothing here is protected from the program: it can change all of this process. It sees neither
-the tests nor what becomes of its answers.
+the tests nor how its answers are judged.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ LONGEST = 300
 
 
 def main() -> None:
-    """Run the program, then answer calls until nobody asks."""
+    """Run the program, then answer calls until the channel closes."""
     questions = os.fdopen(os.dup(0), "rb")
     answers = os.fdopen(os.dup(1), "wb")
     job = receive(questions)

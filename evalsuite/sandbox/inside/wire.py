@@ -21,7 +21,7 @@ MOST_ITEMS = 1 << 20
 
 
 class NotPlainError(Exception):
-    """A value that has no plain form, or a message that is none."""
+    """A value that cannot be sent as plain data, or a malformed message."""
 
 
 def send(stream: IO[bytes], message: object) -> None:
@@ -41,7 +41,7 @@ def receive(stream: IO[bytes]) -> Any:
     """Read one message; ``None`` where the other side has ended.
 
     Raises:
-        NotPlainError: If what comes is no message.
+        NotPlainError: If the message is malformed.
     """
     line = stream.readline(MOST_BYTES)
     if not line.endswith(b"\n"):
@@ -75,7 +75,7 @@ def decode(form: Any) -> Any:
     """The value of a JSON form.
 
     Raises:
-        NotPlainError: If it is none.
+        NotPlainError: If it cannot be sent as plain data.
     """
     if not isinstance(form, list):
         return form

@@ -101,6 +101,15 @@ def test_greedy_generation_equals_decoding_by_hand(generator: Generator, referen
         assert answer.finish == ("stop" if ended else "length")
 
 
+def test_a_stop_string_does_not_begin_in_the_prompt(generator: Generator, reference: Any) -> None:
+    tokenizer, _ = reference
+    free = GenerationRequest(encode(tokenizer, CONTEXTS[0]), max_tokens=12)
+    whole = generator.generate([free])[0]
+    across = CONTEXTS[0][-1] + whole.text[0]
+    assert across not in whole.text
+    assert generator.generate([replace(free, stop=(across,))])[0] == whole
+
+
 def test_text_ends_before_the_first_stop_string(generator: Generator, reference: Any) -> None:
     tokenizer, _ = reference
     free = GenerationRequest(encode(tokenizer, CONTEXTS[0]), max_tokens=24)

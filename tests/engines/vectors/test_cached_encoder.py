@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from evalsuite.engines.load import load_encoder
 from evalsuite.engines.protocols import Encoder, Progress, Rendered, Vectors
@@ -19,6 +21,7 @@ from evalsuite.engines.vectors.cached_encoder import (
     CachedEncoder,
     _hash,
     _shards,
+    distinct,
 )
 from evalsuite.engines.vectors.vector_files import VectorFiles
 from evalsuite.errors import EngineError
@@ -143,6 +146,13 @@ def test_shards_of_another_scope_or_prefix_are_not_used(
     counting = Counting(tiny)
     CachedEncoder(counting, VectorFiles(tmp_path, scope)).encode(["b", "a"], prefix)
     assert (counting.calls == []) is reused
+
+
+@given(texts=st.lists(st.sampled_from(["", "a", "b", "cc", "ddd"]), min_size=1, max_size=30))
+def test_distinct_texts_give_back_the_call(texts: list[str]) -> None:
+    kept, index = distinct(texts)
+    assert len(set(kept)) == len(kept)
+    assert [kept[place] for place in index] == texts
 
 
 def test_names_tell_where_one_text_ends(tiny: Encoder, tmp_path: Path) -> None:

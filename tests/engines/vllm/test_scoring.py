@@ -38,8 +38,8 @@ def test_a_line_break_and_a_letter_are_one_pass_where_the_model_breaks_the_line(
     assert asked(scoring, 0) == (CONTEXT, 2, [A, B, LINE])
     first = {LINE: -0.1, A: -9.0, B: -8.0}
     # The log-probabilities of letters before the line break are not those behind it.
-    assert not scoring.heard(0, answer((LINE, first), (B, {LINE: -7.0, A: -2.0, B: -0.5})))
-    assert scoring.together() == [
+    assert not scoring.on_answer(0, answer((LINE, first), (B, {LINE: -7.0, A: -2.0, B: -0.5})))
+    assert scoring.collect() == [
         Score(logprob=pytest.approx(-2.1), greedy=False),
         Score(logprob=pytest.approx(-0.6), greedy=True),
     ]
@@ -58,11 +58,11 @@ def test_where_the_model_goes_on_otherwise_the_letters_are_a_pass_of_their_own(
     steps: list[tuple[int, dict[int, float]]],
 ) -> None:
     scoring = Scoring(CHOICES, dict)
-    assert list(scoring.heard(0, answer(*steps))) == [1]
+    assert list(scoring.on_answer(0, answer(*steps))) == [1]
     assert asked(scoring, 1) == ((*CONTEXT, LINE), 1, [A, B])
-    assert not scoring.heard(1, answer((A, {A: -0.5, B: -1.5})))
+    assert not scoring.on_answer(1, answer((A, {A: -0.5, B: -1.5})))
     chosen = steps[0][0] == LINE
-    assert scoring.together() == [
+    assert scoring.collect() == [
         Score(logprob=pytest.approx(-3.5), greedy=chosen),
         Score(logprob=pytest.approx(-4.5), greedy=False),
     ]
@@ -80,5 +80,5 @@ def test_more_candidates_than_vllm_takes_are_several_passes() -> None:
 def test_nothing_is_certain_of_nothing() -> None:
     scoring = Scoring([ScoreRequest(CONTEXT, ()), ScoreRequest(CONTEXT, (A,))], dict)
     assert len(scoring) == 1
-    scoring.heard(0, answer((A, {A: -0.5})))
-    assert scoring.together() == [Score(0.0, greedy=True), Score(-0.5, greedy=True)]
+    scoring.on_answer(0, answer((A, {A: -0.5})))
+    assert scoring.collect() == [Score(0.0, greedy=True), Score(-0.5, greedy=True)]

@@ -15,7 +15,8 @@ from evalsuite.checkpoint.models import ChatProtocol, Checkpoint
 from evalsuite.data import local_info
 from evalsuite.engines.load import load_generator
 from evalsuite.errors import DataError, EngineError, UsageError
-from evalsuite.judging.judge import Judge, describe, load_judge
+from evalsuite.judging.judge import Judge
+from evalsuite.judging.load import describe, load_judge
 from evalsuite.judging.prompt import load_prompt
 from evalsuite.kinds.alpaca_eval.data import Answer, Answers, load_answers, load_rows, save_answers
 from evalsuite.kinds.alpaca_eval.harness import AlpacaEvalHarness
@@ -219,7 +220,7 @@ def test_no_server_and_no_chat_completion_are_told_apart(tmp_path: Path) -> None
     for kind, body in (("text/html", "<html>"), ("application/json", "{"), ("text/plain", "")):
         with serving(always=(200, body), content_type=kind) as server:
             judge = Judge(model="m", url=server.url)
-            with pytest.raises(EngineError, match="sends what is no chat completion"):
+            with pytest.raises(EngineError, match="did not return a chat completion"):
                 judged(tmp_path, judge, PAIRS)
 
 

@@ -18,8 +18,9 @@ from evalsuite.checkpoint.protocols import WRAPPERS
 from evalsuite.kinds.mteb.encoder import resolve_prompt
 from evalsuite.kinds.shared.instructions import with_example
 from evalsuite.registry.load import Registry
+from evalsuite.run.job import Job
 from evalsuite.run.options import RunOptions
-from evalsuite.run.plan import Job, make_plan
+from evalsuite.run.plan import make_plan
 from evalsuite.store import Store
 
 REGISTRY = Registry.load()

@@ -167,11 +167,13 @@ def kept(folder: Path) -> set[Path]:
     return {path for path in folder.rglob("*") if path.is_file()}
 
 
-@pytest.mark.parametrize("changed", ["code", "torch", "precision", "device", "engine", "corpus"])
+@pytest.mark.parametrize(
+    "changed", ["code", "torch", "precision", "device", "engine", "corpus", "fresh"]
+)
 def test_vectors_and_finds_of_something_else_are_not_used(
     model: UnifiedModel, context: Context, tmp_path: Path, changed: str
 ) -> None:
-    """What a run left is used again by the same, and by nothing that differs in any way."""
+    """What a run left is used again by an equal one, and by none that differs or is ``fresh``."""
     world = world_of(["clock tower", "slate"], ["clock"])
     retrieve(world, model, context)
     first = kept(tmp_path / "cache")
@@ -190,8 +192,10 @@ def test_vectors_and_finds_of_something_else_are_not_used(
             patch.setattr(model, "device", "cuda")
         elif changed == "engine":
             patch.setattr(UnifiedModel, "version", "another 1.0")
-        else:
+        elif changed == "corpus":
             world = world_of(["clock tower", "slates"], ["clock"])
+        else:
+            context = with_options(context, fresh=True)
         patch.setattr(model, "embed_many", refuse)
         with pytest.raises(AssertionError, match="asked again"):
             retrieve(world, model, context)

@@ -255,9 +255,8 @@ def test_what_cannot_be_reranked_is_refused(context: Context) -> None:
     root = with_options(context, data_root=Path(__file__).parents[3] / "nowhere")
     with pytest.raises(Exception, match="STS12"):
         HARNESS.retrieve(task, BagOfWords(), root)
-    with pytest.raises(
-        ValueError, match="kind 'rerank' takes type 'retrieval' or 'reranking', not 'sts'"
-    ):
+    said = "kind 'rerank' takes type 'retrieval' or 'reranking', not 'sts'"
+    with pytest.raises(ValueError, match=said):
         make_task(**SMOKE.model_dump() | {"type": "sts", "data": {"test": Path("x")}})
     with pytest.raises(ValueError, match="'step' above 'window'"):
         make_task(**SMOKE.model_dump() | {"rerank": {"method": "listwise", "window": 2, "step": 3}})

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from evalsuite.results.check.policy import Policy, Tolerance
-from evalsuite.results.check.verdicts import CheckResult, TaskVerdict, at_worst, drop_p, judge
+from evalsuite.results.check.verdicts import CheckResult, TaskVerdict, at_worst, drop_p, verdicts_of
 from evalsuite.results.compare.pair import Comparison, compare
 from evalsuite.results.sampled import sampled
 from evalsuite.stats import holm, largest_drop
@@ -25,7 +25,7 @@ def compared(first: Any, second: Any, **change: Any) -> Comparison:
 
 
 def verdict(comparison: Comparison, **policy: Any) -> TaskVerdict:
-    [line] = judge(
+    [line] = verdicts_of(
         {"t": comparison},
         {},
         Policy(**policy),
@@ -115,7 +115,7 @@ def test_a_score_without_uncertainty_is_inconclusive() -> None:
 
 def test_p_values_are_corrected_over_the_tasks_of_the_check() -> None:
     found = {"a": flips(100, 0, 6), "b": flips(100, 3, 9), "c": flips(100, 8, 2)}
-    lines = judge(found, {}, Policy(), categories={}, in_baseline=frozenset(found))
+    lines = verdicts_of(found, {}, Policy(), categories={}, in_baseline=frozenset(found))
     assert [line.drop_p for line in lines] == holm([drop_p(one) or 0 for one in found.values()])
 
 
@@ -125,7 +125,7 @@ def result(policy: Policy, *lines: TaskVerdict) -> CheckResult:
 
 def missing(policy: Policy, *, in_baseline: bool) -> TaskVerdict:
     has = frozenset({"u"}) if in_baseline else frozenset()
-    [line] = judge({}, {"u": "b has no score"}, policy, categories={}, in_baseline=has)
+    [line] = verdicts_of({}, {"u": "b has no score"}, policy, categories={}, in_baseline=has)
     return line
 
 

@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 
 from evalsuite.errors import UsageError
-from evalsuite.report.comparison import significance
-from evalsuite.results.compare.choose import choose
 from evalsuite.results.rows import plan_rows
+from evalsuite.results.scores import choose
+from evalsuite.results.tables.comparison import significance
 from evalsuite.schema import digest
 from evalsuite.store import Store
 from helpers.command_line import command

@@ -37,7 +37,7 @@ class Channel:
 
 @pytest.fixture(autouse=True)
 def news_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(answering, "SECONDS_BETWEEN_NEWS", 0.0)
+    monkeypatch.setattr(answering, "SECONDS_BETWEEN_PARTS", 0.0)
 
 
 def generating(job: int, channel: Channel, *prompts: tuple[int, int], number: int = 1) -> Call:

@@ -12,12 +12,12 @@ from evalsuite.checkpoint.models import Checkpoint, EmbeddingProtocol
 from evalsuite.data import files_info
 from evalsuite.kinds.base import Evaluation
 from evalsuite.registry.load import Registry
+from evalsuite.run.job import Group
 from evalsuite.run.options import Resolved, RunOptions
-from evalsuite.run.plan import Group, Plan, make_plan
+from evalsuite.run.plan import Plan, make_plan
 from evalsuite.run.records import scored_record
 from evalsuite.run.workers import events
-from evalsuite.run.workers.executor import LocalExecutor
-from evalsuite.run.workers.executor import _Outcome as Outcome
+from evalsuite.run.workers.executor import LocalExecutor, Outcome
 from evalsuite.run.workers.spec import WorkerSpec
 from evalsuite.store import Store
 
@@ -72,7 +72,7 @@ class Heard:
     def group_started(self, group: Group) -> None:
         """Nothing to note."""
 
-    def heard(self, group: Group, event: events.Event) -> None:
+    def on_event(self, group: Group, event: events.Event) -> None:
         self.events.append(event)
 
 

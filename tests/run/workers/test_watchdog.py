@@ -67,9 +67,9 @@ def test_without_proc_only_long_silence_counts() -> None:
 
 def test_waiting_for_another_run_may_take_long() -> None:
     watched = watch(idle)
-    watched.heard(events.JobWaiting(job="0"))
+    watched.on_event(events.JobWaiting(job="0"))
     assert not any(watched.look() for _ in range(LOOKS * BUSY_FACTOR + 1))
-    watched.heard(events.JobStarted(job="0"))
+    watched.on_event(events.JobStarted(job="0"))
     assert any(watched.look() for _ in range(LOOKS + 1))
 
 
@@ -77,7 +77,7 @@ def test_progress_is_a_sign_of_life() -> None:
     watched = watch(idle)
     for _ in range(5):
         assert not any(watched.look() for _ in range(LOOKS))
-        watched.heard(PROGRESS)
+        watched.on_event(PROGRESS)
 
 
 @pytest.fixture

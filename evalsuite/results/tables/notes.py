@@ -1,15 +1,14 @@
-"""The lines under a table: how its scores came to be, and what its signs mean."""
+"""The lines under a table and their marks: how scores came to be, and what signs mean."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 
-from evalsuite.report.model import Note, Row
-from evalsuite.report.text import MISSING, listed, plain
+from evalsuite.layouts import Convention
 from evalsuite.results.layout import WORLDS, Layout, SectionPlan
+from evalsuite.results.means import DisplayScore
 from evalsuite.results.published import PublishedTable
 from evalsuite.results.rows import RowPlan
-from evalsuite.results.scores import Score
 from evalsuite.results.signatures import (
     ONLY_IF_DIFFERENT,
     PER_TASK,
@@ -20,13 +19,69 @@ from evalsuite.results.signatures import (
     without,
 )
 from evalsuite.results.suspicions import said
+from evalsuite.results.tables.model import MISSING, NO_ANSWER, Note, Row
 from evalsuite.schema import Record, World, digest
+from evalsuite.text import listed, plain
 
 MOST_LINES = 6
 """Signature lines of single rows in one world; what is beyond stands in the CSV. Likewise
 warnings."""
 LONGEST_WARNING = 160
 """Characters of a warning shown under a table."""
+
+_LETTERS = "abcdefghijklmnoprstuvwxyz"  # without q, which has no superscript in Unicode
+_SYMBOLS = "†‡§¶"
+
+
+class Marks:
+    """Hands out marks; the same text gets the same mark.
+
+    Args:
+        sequence: The mark of the n-th text, from 0.
+    """
+
+    def __init__(self, sequence: Callable[[int], str]) -> None:
+        self._sequence = sequence
+        self._about: dict[str, dict[str, None]] = {}
+        self._marks: dict[str, str] = {}
+
+    def mark(self, text: str, about: str = "") -> str:
+        """The mark of a text.
+
+        Args:
+            text: What the note says.
+            about: What it is said about here; the note names the first few of these.
+        """
+        mark = self._marks.setdefault(text, self._sequence(len(self._marks)))
+        if about:
+            self._about.setdefault(text, {})[about] = None
+        return mark
+
+    @property
+    def notes(self) -> list[Note]:
+        """All texts with their marks."""
+        return [
+            Note(mark=mark, text=f"{text} ({listed(list(about))})" if about else text)
+            for text, mark in self._marks.items()
+            for about in (self._about.get(text),)
+        ]
+
+
+def letter(index: int) -> str:
+    """Letters: ``a`` to ``z``, then ``aa`` and so on."""
+    turns, place = divmod(index, len(_LETTERS))
+    return (letter(turns - 1) if turns else "") + _LETTERS[place]
+
+
+def number(index: int) -> str:
+    """Numbers from 1."""
+    return str(index + 1)
+
+
+def symbol(index: int) -> str:
+    """Symbols: ``†``, ``‡``, ``§``, ``¶``, then doubled."""
+    turns, place = divmod(index, len(_SYMBOLS))
+    return _SYMBOLS[place] * (turns + 1)
 
 
 def signature_notes(
@@ -109,6 +164,50 @@ def legend_note(rows: Sequence[Row], layout: Layout, not_percent: Sequence[str])
     return [Note(text="; ".join(texts))]
 
 
+def no_answer_notes(rows: Sequence[Row], labels: Sequence[str]) -> list[Note]:
+    """A line for each row and kind with samples lost, and one line for what is 0 everywhere.
+
+    Args:
+        rows: The finished rows.
+        labels: Labels of the columns.
+    """
+    lines: list[str] = []
+    clean: list[str] = []
+    for name, words in NO_ANSWER.items():
+        known = [row for row in rows if any(name in cell.no_answer for cell in row.cells)]
+        lost = [line for row in known if (line := _lost(row, labels, name))]
+        lines.extend(f"{words}: {line}" for line in lost)
+        if known and not lost:
+            clean.append(words)
+    if clean:
+        lines.append(f"{', '.join(clean)}: 0 % in all columns that know it")
+    return [Note(text=line) for line in lines]
+
+
+def convention_note(
+    records: Iterable[Record], convention: Convention, *, always: bool
+) -> list[Note]:
+    """The line that says which convention a table shows.
+
+    Args:
+        records: What the table shows, as stored.
+        convention: The convention.
+        always: Whether to say it where both conventions agree on every task, too.
+    """
+    differing: dict[str, dict[str, None]] = {}
+    for record in records:
+        metric = record.leaderboard_metric
+        if record.score is not None and metric and metric != record.main_metric:
+            differing.setdefault(f"{metric}, not {record.main_metric}", {})[
+                record.signature.task
+            ] = None
+    if not differing and convention == "paper" and not always:
+        return []
+    where = "; ".join(f"{metric}: {listed(list(tasks))}" for metric, tasks in differing.items())
+    shows = "--convention leaderboard shows " if convention == "paper" else ""
+    return [Note(text=f"convention: {convention}{f' ({shows}{where})' if where else ''}")]
+
+
 def published_notes(table: PublishedTable) -> list[Note]:
     """Where the published rows come from, and what holds for all of them."""
     return [Note(text=f"published: {text}") for text in (table.head.source, *table.head.notes)]
@@ -134,7 +233,7 @@ def warning_notes(rows: Sequence[RowPlan]) -> list[Note]:
 def suspect_notes(rows: Sequence[RowPlan]) -> list[Note]:
     """The scores that must not be trusted without a look, each reason once.
 
-    For tables whose cells cannot be marked one by one; others mark them (``report.lines``).
+    For tables whose cells cannot carry marks; other tables mark each cell.
     """
     found: dict[str, list[str]] = {}
     for row in rows:
@@ -144,7 +243,7 @@ def suspect_notes(rows: Sequence[RowPlan]) -> list[Note]:
     return [Note(text=plain(f"{text} ({listed(where)})")) for text, where in found.items()]
 
 
-def incomplete_note(found: Sequence[tuple[str, str, Score]]) -> list[Note]:
+def incomplete_note(found: Sequence[tuple[str, str, DisplayScore]]) -> list[Note]:
     """Which cells lack only some of their tasks: ``(row, column, score)`` each."""
     texts = [
         f"{row} {column} {score.tasks - len(score.missing)} of {score.tasks}"
@@ -227,3 +326,12 @@ def _tasks_hash(found: dict[int, dict[str, Parts]], key: str) -> str:
         return ""
     count = len({task for task, _ in pairs})
     return f"{count}@{digest(pairs)[:8]}" if key == "task" else digest(pairs)[:8]
+
+
+def _lost(row: Row, labels: Sequence[str], name: str) -> str:
+    shares = [
+        f"{label} {100 * cell.no_answer[name]:.1f} %"
+        for label, cell in zip(labels, row.cells, strict=True)
+        if cell.no_answer.get(name)
+    ]
+    return f"{listed(shares, 8)} ({row.name})" if shares else ""

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from evalsuite.report.model import Cell, Head, Note, Row, Table, TableSection
-from evalsuite.report.text import listed, number, plain
 from evalsuite.results.compare.pair import Comparison
 from evalsuite.results.compare.suite import AverageLine, SuiteComparison, TaskLine
+from evalsuite.results.tables.model import Cell, Head, Note, Row, Table, TableSection
 from evalsuite.stats import SEED, Difference
+from evalsuite.text import listed, number, plain
 
 STARS = ((0.001, "***"), (0.01, "**"), (0.05, "*"))
 """Significance levels and their marks."""

@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
-from evalsuite.registry.suites import Convention
-from evalsuite.report.marks import Marks, letter, number, symbol
-from evalsuite.report.notes import parts_of, row_protocol
-from evalsuite.report.rates import rates
-from evalsuite.report.text import listed, plain
+from evalsuite.layouts import Convention
 from evalsuite.results.conventions import substitution
 from evalsuite.results.layout import WORLDS, ColumnPlan, Layout
+from evalsuite.results.means import DisplayScore, mean, task_score
 from evalsuite.results.published import PublishedRow, PublishedTable
 from evalsuite.results.rows import RowPlan
-from evalsuite.results.scores import Score, mean, task_score
 from evalsuite.results.signatures import differences
 from evalsuite.results.suspicions import codes, said
+from evalsuite.results.tables.model import NO_ANSWER
+from evalsuite.results.tables.notes import Marks, letter, number, parts_of, row_protocol, symbol
 from evalsuite.schema import Record, SuspicionCode, World
+from evalsuite.text import listed, plain
 
 LONGEST_REASON = 160
 """Characters of a reason shown under a table."""
@@ -34,34 +34,34 @@ class TableMarks:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
-    """One score of a line."""
+class UnrankedCell:
+    """One score of a row."""
 
-    score: Score
+    score: DisplayScore
     mark: str = ""
     ranked: bool = True
     """Whether it takes part in best and second."""
-    rates: dict[str, float] = field(default_factory=dict)
+    no_answer: dict[str, float] = field(default_factory=dict)
     suspect: tuple[SuspicionCode, ...] = ()
     """Why it must not be trusted without a look."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Line:
-    """A row whose scores are not ranked yet; one place a column, averages included."""
+class UnrankedRow:
+    """A row whose scores are not ranked yet; one cell for each column, averages included."""
 
     name: str
-    places: tuple[Place, ...]
+    cells: tuple[UnrankedCell, ...]
     fingerprint: str = ""
     mark: str = ""
     group: str = ""
     protocol: dict[World, str] = field(default_factory=dict)
 
 
-def measured_line(
+def measured_row(
     plan: RowPlan, layout: Layout, marks: TableMarks, convention: Convention, *, grouped: bool
-) -> Line:
-    """The line of a checkpoint's records.
+) -> UnrankedRow:
+    """The row of a checkpoint's records.
 
     Args:
         plan: The records.
@@ -71,45 +71,45 @@ def measured_line(
         grouped: Whether rows get the title of a group.
     """
 
-    def place(score: Score, column: ColumnPlan) -> Place:
+    def cell(score: DisplayScore, column: ColumnPlan) -> UnrankedCell:
         tasks = layout.leaves(column.tasks, plan.records)
         records = [plan.records[task] for task in tasks if task in plan.records]
         suspect = codes(records)
-        return Place(
+        return UnrankedCell(
             score=score,
             mark=_cell_mark(score, records, plan, marks, convention),
             ranked=not suspect,
-            rates=rates([record for record in records if record.score is not None]),
+            no_answer=no_answer_shares([record for record in records if record.score is not None]),
             suspect=suspect,
         )
 
-    places: list[Place] = []
+    cells: list[UnrankedCell] = []
     for section in layout.sections:
         tasks = {task: task_score(task, plan.records, layout.means) for task in section.tasks}
         columns = [
             mean([tasks[task] for task in column.tasks], complete=column.complete)
             for column in section.columns
         ]
-        places.extend(map(place, columns, section.columns))
+        cells.extend(map(cell, columns, section.columns))
         if section.average:
             of = columns if section.average == "columns" else list(tasks.values())
-            places.append(
+            cells.append(
                 _average(mean(of, complete=section.complete), section.tasks, layout, plan, marks)
             )
     notes = [text for text in (plan.difference, _origins(plan)) if text]
-    return Line(
+    return UnrankedRow(
         name=plain(plan.name),
         fingerprint=plan.fingerprint,
         mark=",".join(marks.rows.mark(plain(text)) for text in notes),
-        places=tuple(places),
+        cells=tuple(cells),
         protocol=row_protocol(plan),
         group=("Imported" if plan.imported else "Measured") if grouped else "",
     )
 
 
 def _average(
-    score: Score, tasks: Iterable[str], layout: Layout, plan: RowPlan, marks: TableMarks
-) -> Place:
+    score: DisplayScore, tasks: Iterable[str], layout: Layout, plan: RowPlan, marks: TableMarks
+) -> UnrankedCell:
     """An average is as suspect as what it is the mean of."""
     found = [
         plan.records[task]
@@ -117,12 +117,30 @@ def _average(
         if score.value is not None and task in plan.records
     ]
     suspect = codes(found)
-    return Place(
+    return UnrankedCell(
         score=score,
         mark=",".join(suspect_marks(found, marks.cells)),
         ranked=not suspect,
         suspect=suspect,
     )
+
+
+def no_answer_shares(records: Sequence[Record]) -> dict[str, float]:
+    """Shares over all samples of some records; records that do not know a share are left out.
+
+    Shares are weighted by the number of samples where all records know theirs.
+    """
+    found: dict[str, float] = {}
+    for name in NO_ANSWER:
+        known = [record for record in records if name in record.metrics]
+        if known:
+            counts = [record.n for record in known if record.n]
+            weights = counts if len(counts) == len(known) else [1] * len(known)
+            total = math.fsum(
+                weight * record.metrics[name] for weight, record in zip(weights, known, strict=True)
+            )
+            found[name] = total / math.fsum(weights)
+    return found
 
 
 def suspect_marks(records: Iterable[Record], marks: Marks) -> list[str]:
@@ -137,39 +155,41 @@ def suspect_marks(records: Iterable[Record], marks: Marks) -> list[str]:
     )
 
 
-def published_lines(
+def published_rows(
     table: PublishedTable, layout: Layout, marks: TableMarks, convention: Convention
-) -> list[Line]:
-    """The lines of a published table, in its order."""
-    return [_published_line(row, table, layout, marks, convention) for row in table.rows]
+) -> list[UnrankedRow]:
+    """The rows of a published table, in its order."""
+    return [_published_row(row, table, layout, marks, convention) for row in table.rows]
 
 
-def _published_line(
+def _published_row(
     row: PublishedRow,
     table: PublishedTable,
     layout: Layout,
     marks: TableMarks,
     convention: Convention,
-) -> Line:
+) -> UnrankedRow:
     about = _published_marks(row, table, marks, convention)
-    places: list[Place] = []
+    cells: list[UnrankedCell] = []
     unranked: dict[str, None] = {}
     for section in layout.sections:
         for column in section.columns:
             mark, ranked = about(column.key)
             unranked.update({} if ranked else {mark: None})
             score = _printed(row.scores.get(column.key))
-            places.append(Place(score=score, mark=mark, ranked=ranked))
+            cells.append(UnrankedCell(score=score, mark=mark, ranked=ranked))
         if section.average:
             # An average over a figure that cannot be compared cannot be compared either.
-            places.append(
-                Place(score=_printed(row.average), mark=",".join(unranked), ranked=not unranked)
+            cells.append(
+                UnrankedCell(
+                    score=_printed(row.average), mark=",".join(unranked), ranked=not unranked
+                )
             )
     row_marks = [marks.rows.mark(n.text) for n in table.head.row_notes if row.name in n.rows]
-    return Line(
+    return UnrankedRow(
         name=plain(row.name),
         mark=",".join(row_marks),
-        places=tuple(places),
+        cells=tuple(cells),
         group=f"Published ({plain(table.head.title)})",
     )
 
@@ -192,12 +212,16 @@ def _published_marks(
     return about
 
 
-def _printed(value: float | None) -> Score:
-    return Score(status="missing") if value is None else Score(status="scored", value=value)
+def _printed(value: float | None) -> DisplayScore:
+    return (
+        DisplayScore(status="missing")
+        if value is None
+        else DisplayScore(status="scored", value=value)
+    )
 
 
 def _cell_mark(
-    score: Score,
+    score: DisplayScore,
     records: Sequence[Record],
     row: RowPlan,
     marks: TableMarks,

@@ -6,34 +6,36 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from evalsuite.kinds.reports import rows_maker, table_maker
-from evalsuite.registry.suites import Convention, Suite
-from evalsuite.report.lines import Line, Place, TableMarks, measured_line, published_lines
-from evalsuite.report.marks import Marks
-from evalsuite.report.model import Cell, Head, Note, Row, Table, TableSection
-from evalsuite.report.notes import (
+from evalsuite.layouts import Convention, LayoutName
+from evalsuite.registry.suites import Suite
+from evalsuite.results.layout import ColumnPlan, Layout, SectionPlan
+from evalsuite.results.means import DisplayScore
+from evalsuite.results.published import PublishedTable
+from evalsuite.results.rows import RowPlan
+from evalsuite.results.scores import Scores
+from evalsuite.results.tables.layouts import LAYOUTS
+from evalsuite.results.tables.model import Cell, Head, Note, Row, Table, TableSection
+from evalsuite.results.tables.notes import (
+    Marks,
+    convention_note,
     incomplete_note,
     legend_note,
     metric_note,
+    no_answer_notes,
     published_notes,
     signature_notes,
     warning_notes,
 )
-from evalsuite.report.rates import rate_notes
-from evalsuite.report.text import listed, plain
-from evalsuite.results.conventions import convention_note, under
-from evalsuite.results.layout import (
-    ColumnPlan,
-    Layout,
-    SectionPlan,
-    arranged,
-    plan_layout,
-    settle_means,
+from evalsuite.results.tables.unranked_rows import (
+    TableMarks,
+    UnrankedCell,
+    UnrankedRow,
+    measured_row,
+    published_rows,
 )
-from evalsuite.results.published import PublishedTable
-from evalsuite.results.rows import RowPlan, plan_rows
-from evalsuite.results.scores import Score
-from evalsuite.results.view import BY_DATASET, TITLES, LayoutName, View
+from evalsuite.results.view import View
 from evalsuite.schema import Record
+from evalsuite.text import listed, plain
 
 DEFAULT_VIEW = View()
 
@@ -62,39 +64,36 @@ def build_table(
         decimals: Decimals shown; scores that look the same tie.
         view: Which of the columns, in which convention, and beside which published rows.
     """
-    kept = [r for r in records if suite is None or r.signature.task in suite.members]
+    scores = Scores.of(records, suite, categories or {})
     name = view.layout or (suite.layout if suite else None)
     if suite is not None and (make_table := table_maker(name)):
-        return make_table(kept, suite)
-    layout = arranged(plan_layout(kept, suite, categories or {}), name)
-    shown = set(layout.scored_tasks)
-    found = settle_means([r for r in kept if r.signature.task in shown], layout)
+        return make_table(scores.records, suite)
+    arrangement = LAYOUTS[name] if name else None
+    stored = scores.settled(arrangement.columns if arrangement else None)
     convention = view.convention_for(suite)
-    chosen = [under(record, convention) for record in found]
-    plans, notes = _rows(chosen, layout, name)
+    plans, notes = _rows(stored.under(convention), name)
     if view.published:
-        plans.sort(key=lambda plan: not plan.imported)
+        plans = sorted(plans, key=lambda plan: not plan.imported)
     title = suite.name if suite else "All tasks"
-    notes += convention_note(found, convention, always=view.published is not None)
     table = _table(
-        plain(f"{title}, {TITLES[name]}" if name else title),
-        layout,
+        plain(f"{title}, {arrangement.title}" if arrangement else title),
+        stored.layout,
         plans,
-        notes,
+        [*notes, *convention_note(stored.records, convention, always=view.published is not None)],
         decimals,
         convention,
         view.published,
     )
-    return transposed(table, layout) if name in BY_DATASET else table
+    if arrangement and arrangement.row_per_dataset:
+        return transposed(table, stored.layout)
+    return table
 
 
-def _rows(
-    records: Sequence[Record], layout: Layout, name: LayoutName | None
-) -> tuple[list[RowPlan], list[Note]]:
-    """The rows of a layout, and what has to be said about how they differ."""
+def _rows(scores: Scores, name: LayoutName | None) -> tuple[list[RowPlan], list[Note]]:
+    """The rows of a layout, and notes about how they differ."""
     if make_rows := rows_maker(name):
-        return make_rows(records, layout.means)
-    return plan_rows(records, layout.means), []
+        return make_rows(scores.records, scores.layout.means)
+    return scores.rows, []
 
 
 def _table(
@@ -112,14 +111,14 @@ def _table(
         for section in layout.sections
     )
     heads = [head for section in sections for head in section.columns]
-    above = published_lines(published, layout, marks, convention) if published else []
+    above = published_rows(published, layout, marks, convention) if published else []
     own = [
-        measured_line(plan, layout, marks, convention, grouped=published is not None)
+        measured_row(plan, layout, marks, convention, grouped=published is not None)
         for plan in plans
     ]
     lines = [*above, *own]
     ranks = [
-        _ranks([line.places[index] for line in lines], decimals, comparable=not head.mark)
+        _ranks([line.cells[index] for line in lines], decimals, comparable=not head.mark)
         for index, head in enumerate(heads)
     ]
     rows = tuple(
@@ -133,7 +132,7 @@ def _table(
         *(published_notes(published) if published else []),
         *_unknown_note(layout),
         *incomplete_note(_incomplete(names, heads, own)),
-        *rate_notes(rows, [head.label for head in heads]),
+        *no_answer_notes(rows, [head.label for head in heads]),
         *warning_notes(plans),
         *signature_notes(plans, names, layout.scored_tasks),
         *metric_note(layout, plans),
@@ -232,33 +231,33 @@ def _column_mark(
     return ",".join(found)
 
 
-def _ranks(places: Sequence[Place], decimals: int, *, comparable: bool) -> list[int | None]:
+def _ranks(cells: Sequence[UnrankedCell], decimals: int, *, comparable: bool) -> list[int | None]:
     """0 for the best, 1 for the second and so on, by what is shown."""
     shown = [
-        None if p.score.value is None or not p.ranked else round(p.score.value, decimals)
-        for p in places
+        None if cell.score.value is None or not cell.ranked else round(cell.score.value, decimals)
+        for cell in cells
     ]
     values = [value for value in shown if value is not None]
-    percent = all(place.score.percent for place in places if place.score.value is not None)
+    percent = all(cell.score.percent for cell in cells if cell.score.value is not None)
     if len(values) < 2 or not comparable or not percent:
         return [None] * len(shown)
     order = sorted(set(values), reverse=True)
     return [None if value is None else order.index(value) for value in shown]
 
 
-def _row(line: Line, heads: Sequence[Head], ranks: Sequence[int | None]) -> Row:
+def _row(line: UnrankedRow, heads: Sequence[Head], ranks: Sequence[int | None]) -> Row:
     return Row(
         name=line.name,
         fingerprint=line.fingerprint,
         mark=line.mark,
-        cells=tuple(map(_cell, line.places, heads, ranks)),
+        cells=tuple(map(_cell, line.cells, heads, ranks)),
         protocol=line.protocol,
         group=line.group,
     )
 
 
-def _cell(place: Place, head: Head, rank: int | None) -> Cell:
-    score = place.score
+def _cell(cell: UnrankedCell, head: Head, rank: int | None) -> Cell:
+    score = cell.score
     # What failed stands in its own column; an average either exists or does not.
     empty_average = head.average and score.value is None
     return Cell(
@@ -266,30 +265,30 @@ def _cell(place: Place, head: Head, rank: int | None) -> Cell:
         value=score.value,
         stderr=score.stderr,
         score=score,
-        mark=place.mark,
+        mark=cell.mark,
         best=rank == 0,
         second=rank == 1,
-        rates=place.rates,
-        suspect=place.suspect,
+        no_answer=cell.no_answer,
+        suspect=cell.suspect,
     )
 
 
 def _incomplete(
-    names: Sequence[str], heads: Sequence[Head], lines: Sequence[Line]
-) -> list[tuple[str, str, Score]]:
+    names: Sequence[str], heads: Sequence[Head], lines: Sequence[UnrankedRow]
+) -> list[tuple[str, str, DisplayScore]]:
     return [
-        (name, head.label, place.score)
+        (name, head.label, cell.score)
         for name, line in zip(names, lines, strict=True)
-        for head, place in zip(heads, line.places, strict=True)
-        if place.score.status == "missing" and not head.average
+        for head, cell in zip(heads, line.cells, strict=True)
+        if cell.score.status == "missing" and not head.average
     ]
 
 
-def _not_percent(heads: Sequence[Head], lines: Sequence[Line]) -> list[str]:
+def _not_percent(heads: Sequence[Head], lines: Sequence[UnrankedRow]) -> list[str]:
     return [
         head.label
         for index, head in enumerate(heads)
-        if any(not line.places[index].score.percent for line in lines)
+        if any(not line.cells[index].score.percent for line in lines)
     ]
 
 

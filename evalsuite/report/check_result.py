@@ -7,10 +7,10 @@ from typing import Any
 from xml.etree import ElementTree as ET
 
 from evalsuite.report.markdown import to_markdown
-from evalsuite.report.model import Cell, Head, Note, Row, Table, TableSection
-from evalsuite.report.text import listed, number, plain
 from evalsuite.results.check.verdicts import CheckResult, TaskVerdict, Verdict, blocks, named
+from evalsuite.results.tables.model import Cell, Head, Note, Row, Table, TableSection
 from evalsuite.stats import SEED
+from evalsuite.text import listed, number, plain
 
 JSON_VERSION = 1
 LABELS = ("Verdict", "Base", "Score", "Δ", "At worst", "Tolerated")

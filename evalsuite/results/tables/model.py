@@ -1,17 +1,24 @@
-"""A table as frozen data: what every renderer reads and nothing else."""
+"""A table as frozen data: all that a renderer needs."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from itertools import groupby
-from typing import TYPE_CHECKING, Literal
 
+from evalsuite.results.means import CellStatus, DisplayScore
 from evalsuite.schema import SuspicionCode, World
+from evalsuite.text import number
 
-if TYPE_CHECKING:
-    from evalsuite.results.scores import Score
+MISSING = "–"
+"""Text of a cell without a score."""
+_WORDS = {"missing": MISSING, "failed": "failed", "skipped": "skip"}
 
-CellStatus = Literal["scored", "missing", "failed", "skipped"]
+NO_ANSWER: dict[str, str] = {
+    "unparsed": "no answer found",
+    "timeouts": "timed out",
+    "unjudged": "not judged",
+}
+"""Metric of a record (a share of its samples without an answer) → its name under a table."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,7 +30,7 @@ class Cell:
     """In display units (``100 × score`` unless the task says otherwise), not rounded."""
     stderr: float | None = None
     """Standard error of ``value`` in the same unit; ``None`` where it is not known."""
-    score: Score | None = field(default=None, compare=False, repr=False)
+    score: DisplayScore | None = field(default=None, compare=False, repr=False)
     """What ``value`` comes from, where it is a score."""
     text: str = ""
     """Shown in the place of ``value``, where the decimals of the table do not fit."""
@@ -31,11 +38,27 @@ class Cell:
     """Marks of the notes that concern this cell, joined by commas."""
     best: bool = False
     second: bool = False
-    rates: dict[str, float] = field(default_factory=dict)
-    """Shares of the samples behind it that are no answers (see ``evalsuite.report.rates``)."""
+    no_answer: dict[str, float] = field(default_factory=dict)
+    """Key of :data:`NO_ANSWER` → share of the samples behind the score."""
     suspect: tuple[SuspicionCode, ...] = ()
     """Why the score, or one of those that it would be the mean of, must not be trusted without a
     look; a note says more."""
+
+    def shown(self, decimals: int, *, stderr: bool = False) -> str:
+        """The cell's text without its mark: ``83.4``, ``83.4 ± 0.6``, ``–``, ``failed``, ``skip``.
+
+        Args:
+            decimals: Decimals of the score.
+            stderr: Whether to add the standard error where it is known.
+        """
+        if self.text:
+            return self.text
+        if self.value is None:
+            return _WORDS[self.status]
+        score = number(self.value, decimals)
+        if stderr and self.stderr is not None:
+            return f"{score} ± {number(self.stderr, decimals)}"
+        return score
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,7 +94,7 @@ class Row:
     protocol: dict[World, str] = field(default_factory=dict)
     """World → the part of the signature that all scores of the row share there."""
     group: str = ""
-    """Title of the neighbouring rows that this one belongs to; empty for none."""
+    """Title above the neighbouring rows that this one belongs to; empty for no title."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,133 @@
+"""Scores that an earlier version stored are found again: nothing is evaluated anew.
+
+The commit before kinds of task had folders of their own wrote ``earlier_store/`` and
+``earlier_plan_keys.json``, with the versions of libraries that ``requirements/cpu.lock`` pins.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from importlib import metadata
+from pathlib import Path
+
+import pytest
+
+from evalsuite.checkpoint import resolve
+from evalsuite.checkpoint.models import ChatProtocol, Checkpoint, EmbeddingProtocol
+from evalsuite.judging.judge import Judge
+from evalsuite.kinds.task import Task
+from evalsuite.registry.load import Registry
+from evalsuite.run.options import RunOptions
+from evalsuite.run.plan import make_plan
+from evalsuite.store import Store
+from helpers.planned import GRIT
+
+HERE = Path(__file__).parent
+EARLIER = json.loads((HERE / "earlier_plan_keys.json").read_text("utf-8"))
+REGISTRY = Registry.load()
+TASKS = (
+    "smoke-sts",
+    "smoke-retrieval",
+    "smoke-multiple-choice",
+    "smoke-arithmetic",
+    "rag-doc-cache",
+    "smoke-rerank",
+)
+
+pytestmark = pytest.mark.skipif(
+    any(metadata.version(name) != version for name, version in EARLIER["versions"].items()),
+    reason="other versions of libraries are another score: install requirements/cpu.lock",
+)
+
+
+def test_stored_scores_are_found_again(tmp_path: Path) -> None:
+    root = shutil.copytree(HERE / "earlier_store", tmp_path / "results")
+    checkpoints = [resolve("demo:minilm"), resolve("demo:smollm2")]
+    tasks = [REGISTRY.task(name) for name in TASKS]
+    options = RunOptions(device="cpu", dtype="float32", engine="transformers", limit=4)
+    plan = make_plan(checkpoints, tasks, options, REGISTRY, Store(root))
+    assert plan.groups == []
+    found = {(job.checkpoint.name, job.task.name) for job in plan.jobs if job.record}
+    alone = {("minilm", "smoke-sts"), ("minilm", "smoke-retrieval")}
+    assert found == alone | {("smollm2", name) for name in TASKS}
+
+
+def _checkpoints() -> list[Checkpoint]:
+    grit = Checkpoint(
+        name="grit",
+        source="grit",
+        path=Path("grit"),
+        fingerprint="1" * 64,
+        kind="grit",
+        evidence=(),
+        embedding=GRIT,
+        chat=ChatProtocol(template="{{ messages }}", template_hash="12345678"),
+        max_positions=256,
+    )
+    sentences = grit.model_copy(
+        update={
+            "name": "sent",
+            "fingerprint": "2" * 64,
+            "kind": "sentence-transformers",
+            "embedding": EmbeddingProtocol(
+                engine="sentence-transformers", pooling="model", instructions="none"
+            ),
+            "chat": None,
+            "cannot": {"generative": "no head"},
+            "max_positions": 128,
+        }
+    )
+    causal = grit.model_copy(
+        update={
+            "name": "causal",
+            "fingerprint": "3" * 64,
+            "kind": "causal",
+            "embedding": EmbeddingProtocol(
+                engine="transformers",
+                attention="causal",
+                pooling="last",
+                instructions="e5",
+                max_length=512,
+                normalize=False,
+            ),
+            "chat": ChatProtocol(template=None, template_hash="none"),
+            "max_positions": 2048,
+        }
+    )
+    return [grit, sentences, causal]
+
+
+CHECKPOINTS = {checkpoint.name: checkpoint for checkpoint in _checkpoints()}
+JUDGE = Judge(model="gpt-4", url="https://api.example.com/v1", order="both")
+OPTIONS = {
+    "plain": RunOptions(device="cpu", dtype="bfloat16"),
+    "plain quick": RunOptions(device="cpu", dtype="bfloat16"),
+    "transformers limit": RunOptions(
+        device="cpu", dtype="float32", engine="transformers", limit=5, seed=7
+    ),
+    "shots": RunOptions(device="cpu", dtype="float32", shots=1),
+    "judge": RunOptions(device="cpu", dtype="bfloat16", judge=JUDGE),
+    "rag": RunOptions(
+        device="cpu", dtype="bfloat16", embed_length=64, retriever=CHECKPOINTS["sent"]
+    ),
+    "prefix": RunOptions(device="cpu", dtype="bfloat16", prefix_caching=True),
+}
+
+
+def _tasks(label: str) -> list[Task]:
+    tasks = [REGISTRY.task(name) for name in sorted(REGISTRY.tasks)]
+    if not label.endswith("quick"):
+        return tasks
+    return [task.quickened() for task in tasks if task.quick]
+
+
+@pytest.mark.parametrize("group", EARLIER["keys"])
+def test_plan_keys_are_those_of_before(group: str, tmp_path: Path) -> None:
+    """Of all shipped tasks: by its plan key a score is found again."""
+    label, name = group.split("/")
+    plan = make_plan([CHECKPOINTS[name]], _tasks(label), OPTIONS[label], REGISTRY, Store(tmp_path))
+    keys = {job.task.name: job.signature.plan_key[:16] for job in plan.jobs}
+    canonical = json.dumps(keys, sort_keys=True).encode()
+    assert hashlib.sha256(canonical).hexdigest()[:16] == EARLIER["keys"][group]

@@ -1,0 +1,37 @@
+"""The rules of the house that ``bench/house.py`` prints, and that it sees where they are broken."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "bench"))
+
+import house
+
+
+@pytest.mark.parametrize("figure", house.figures(), ids=lambda figure: figure.what)
+def test_the_rules_are_kept(figure: house.Figure) -> None:
+    assert figure.kept, "\n".join(figure.found)
+
+
+def test_broken_rules_are_seen(tmp_path: Path) -> None:
+    package = tmp_path / "evalsuite"
+    folder = package / "kinds" / "toy"
+    folder.mkdir(parents=True)
+    for name in ("", "kinds/", "kinds/toy/"):
+        (package / name / "__init__.py").write_text("")
+    (folder / "kind.py").write_text('class Toy:\n    name = "toy"\n')
+    (package / "one.py").write_text("def f():\n    from evalsuite.two import g\n")
+    (package / "two.py").write_text("import evalsuite.three\n")
+    (package / "three.py").write_text("from evalsuite import one\n")
+    (package / "asks.py").write_text('def f(task):\n    return task.kind in ("toy", "x")\n')
+    (package / "long.py").write_text("def f():\n" + "    print()\n" * 60 + "x = 1\n" * 340)
+    found = {figure.what.split()[0]: figure.found for figure in house.figures(tmp_path)}
+    assert found["import"] == ["evalsuite.one <-> evalsuite.three <-> evalsuite.two"]
+    assert [place.split(":")[0] for place in found["functions"]] == ["evalsuite/long.py"]
+    assert found["files"] == ["evalsuite/long.py: 401 lines"]
+    naming = house.figures(tmp_path)[1]
+    assert naming.found == ["evalsuite.asks: line 2"]
