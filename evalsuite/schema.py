@@ -22,11 +22,17 @@ CODE_VERSION = 1
 
 Attention = Literal["bidirectional", "causal"]
 Pooling = Literal["mean", "weighted_mean", "last", "cls"]
+Similarity = Literal["cosine", "dot", "euclidean", "manhattan"]
 Status = Literal["scored", "failed", "skipped"]
 World = Literal["embedding", "generative"]
 Estimator = Literal["mean", "spearman", "average_precision", "other"]
 """How a score comes from its samples: the mean of their scores (of all, or over parts of the task),
 Spearman's correlation, average precision, or a way that no statistic of samples here covers."""
+Direction = Literal["higher", "lower"]
+"""Which values of a metric are better."""
+Unit = Literal["fraction", "percent", "other"]
+"""Of a metric: ``fraction`` (within 0 and 1, correlations -1 and 1; shown times 100), ``percent``
+(from 0 to 100 already, as BLEU) or ``other`` (seconds, bits, perplexity; shown as it is)."""
 SuspicionCode = Literal[
     "not-finite",
     "collapsed-embeddings",
@@ -107,6 +113,26 @@ class Signature(Frozen):
     pool_instruction: bool | None = None
     """Whether the instruction enters the mean; ``None`` for no."""
     normalize: bool | None = None
+    similarity: Similarity | None = None
+    """How the model compares two vectors; ``None`` for cosine."""
+    default_prompt: str | None = None
+    """Name of the model's own prompt for texts that are neither query nor document."""
+    routed: bool | None = None
+    """Whether the model sends queries and documents through different modules."""
+    pad_right: bool | None = None
+    """Whether texts are padded on the right although the tokenizer says left."""
+    append_eos: bool | None = None
+    """Whether EOS is put behind each text because the tokenizer's config states it."""
+    modules: str | None = None
+    """What a sentence-transformers model does behind its transformer; said for people, as the
+    checkpoint's fingerprint covers it."""
+    tokenizer: str | None = None
+    """What was corrected about the tokenizer that transformers would load; ``None`` for
+    nothing."""
+    quantization: str | None = None
+    """Method that the weights are quantised with; ``None`` for none."""
+    conversion: str | None = None
+    """What was carried over of a GGUF file or an adapter that the libraries leave out."""
 
     chat_template: str | None = None
     """``none``, or the first 8 hex digits of the SHA-256 of the chat template."""
@@ -121,14 +147,23 @@ class Signature(Frozen):
     retriever: str | None = None
     """How a task that reranks embeds and searches: engine, precision and embedding protocol."""
 
+    libraries: str | None = None
+    """Libraries besides harness and engine whose versions can move the score, with these versions:
+    ``scikit-learn 1.8.0, tokenizers 0.22.1``. ``None`` in records from before it was kept."""
+
     code: int = CODE_VERSION
     data: str | None = None
     """Hash of the data that was read; ``None`` while planning."""
 
     @property
     def plan_key(self) -> str:
-        """Hash of everything but the data: 64 hex digits."""
+        """Hash of everything but the data, and what the fingerprint covers: 64 hex digits."""
         return _plan_key(self)
+
+    @property
+    def before_libraries(self) -> Signature:
+        """The signature as it was stored before :attr:`libraries` was part of it."""
+        return self.model_copy(update={"libraries": None})
 
     @property
     def protocol(self) -> dict[str, Any]:
@@ -146,6 +181,8 @@ class Signature(Frozen):
             "harness",
             "judge",
             "retriever",
+            "modules",
+            "libraries",
         }
         return self.model_dump(mode="json", exclude=per_task, exclude_none=True)
 
@@ -161,7 +198,15 @@ class Signature(Frozen):
             ("attn", {"bidirectional": "bi", "causal": "causal"}.get(self.attention or "")),
             ("pool", self.pooling),
             ("pool-instr", _yes_no(self.pool_instruction)),
-            ("norm", _yes_no(self.normalize)),
+            ("norm", self._norm),
+            ("sim", self.similarity),
+            ("default-prompt", self.default_prompt),
+            ("routes", self.routed and "query/document"),
+            ("pad", self.pad_right and "right"),
+            ("eos", _yes_no(self.append_eos)),
+            ("tok", self.tokenizer),
+            ("quant", self.quantization),
+            ("conv", self.conversion),
             ("chat", self.chat_template),
             ("shots", self.shots),
             ("len", self.max_length),
@@ -172,6 +217,7 @@ class Signature(Frozen):
             ("retriever", self.retriever and self.retriever + own_text),
             ("dev", self.device),
             ("harness", self.harness.replace(" ", "-")),
+            ("libs", self.libraries and self.libraries.replace(", ", "+").replace(" ", "-")),
             ("splits", self.splits),
             ("subsets", self.subsets),
             ("limit", self.limit),
@@ -179,8 +225,20 @@ class Signature(Frozen):
         ]
         return [(key, str(value)) for key, value in parts if value is not None]
 
+    @property
+    def _norm(self) -> str | None:
+        """Whether vectors have length 1, and whether the model's own modules see to it."""
+        if self.modules is None or self.normalize:
+            return _yes_no(self.normalize)
+        # Truncated vectors are shorter than the ones that were normalised.
+        return f"{_yes_no(self.modules.endswith('Normalize'))}({self.modules})"
 
-LATER_FIELDS = ("retriever", "outside_set", "bare", "pool_instruction", "splits", "subsets")
+
+LATER_FIELDS = (
+    "retriever", "outside_set", "bare", "pool_instruction", "splits", "subsets", "libraries",
+    "similarity", "default_prompt", "routed", "pad_right", "append_eos", "tokenizer",
+    "quantization", "conversion",
+)  # fmt: skip
 """Fields that were added later. Where such a field is ``None`` it does not enter the key, so that
 records stored before it existed keep theirs."""
 
@@ -189,7 +247,7 @@ records stored before it existed keep theirs."""
 def _plan_key(signature: Signature) -> str:
     """Remembered: a table of a hundred checkpoints asks for it some ten thousand times."""
     silent = {field for field in LATER_FIELDS if getattr(signature, field) is None}
-    return digest(signature.model_dump(mode="json", exclude={"data"} | silent))
+    return digest(signature.model_dump(mode="json", exclude={"data", "modules"} | silent))
 
 
 def _yes_no(value: bool | None) -> str | None:
@@ -209,6 +267,8 @@ class CheckpointRef(Frozen):
     """The base of an adapter."""
     step: int | None = None
     """Training step, where the folder's name carries one (``checkpoint-1000``)."""
+    evidence: tuple[str, ...] = ()
+    """Why it was taken for this kind, one remark each."""
 
 
 class DataInfo(Frozen):
@@ -288,6 +348,10 @@ class Record(Frozen):
     for their belonging together; ``None`` where they count as independent."""
     percent: bool = True
     """Whether tables show ``100 × score``."""
+    direction: Direction | None = None
+    """Which scores are better, as the harness states it; ``None`` where nothing stated it."""
+    unit: Unit | None = None
+    """Unit of ``score``; ``None`` in records from before it was kept."""
     estimator: Estimator | None = None
     """How ``score`` comes from the samples; ``None`` in records from before this was stored."""
     metrics: dict[str, float] = Field(default_factory=dict)

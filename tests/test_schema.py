@@ -34,12 +34,22 @@ FULL: dict[str, Any] = {
     "pooling": "mean",
     "pool_instruction": True,
     "normalize": False,
+    "similarity": "dot",
+    "default_prompt": "query",
+    "routed": True,
+    "pad_right": True,
+    "append_eos": True,
+    "modules": "mean>Dense(8)>Normalize",
+    "tokenizer": "file",
+    "quantization": "gptq-4bit",
+    "conversion": "rope-yarn+bos",
     "chat_template": "none",
     "shots": 0,
     "sampling": "task",
     "prefix_caching": False,
     "judge": "gpt-4@api.example.com/alpaca_eval_gpt4#1a2b3c4d/t0/random",
     "retriever": "transformers-5.19.0/float32/bidirectional/mean/len512/e5#1a2b3c",
+    "libraries": "scikit-learn 1.8.0, tokenizers 0.22.1",
     "code": 1,
     "data": "feedfacecafebeef",
 }
@@ -49,7 +59,7 @@ def test_every_field_is_in_the_example() -> None:
     assert set(FULL) == set(Signature.model_fields)
 
 
-@pytest.mark.parametrize("field", sorted(set(FULL) - {"data"}))
+@pytest.mark.parametrize("field", sorted(set(FULL) - {"data", "modules"}))
 def test_a_field_left_out_is_another_job(field: str) -> None:
     if Signature.model_fields[field].is_required() or field in ("seed", "code"):
         return
@@ -57,7 +67,7 @@ def test_a_field_left_out_is_another_job(field: str) -> None:
 
 
 def test_what_was_stored_before_a_field_was_there_keeps_its_key() -> None:
-    fields = {key: FULL[key] for key in FULL if key not in ("data", *LATER_FIELDS)}
+    fields = {key: FULL[key] for key in FULL if key not in ("data", "modules", *LATER_FIELDS)}
     assert Signature(**fields).plan_key == digest(fields)
 
 
@@ -68,12 +78,16 @@ def test_a_digest_is_the_sha256_of_canonical_json() -> None:
 
 def test_short_is_one_readable_line() -> None:
     assert Signature(**FULL).short() == (
-        "task:smoke-sts@012345|instr:e5(task)|attn:bi|pool:mean|pool-instr:yes|norm:no|chat:none|shots:0|"
+        "task:smoke-sts@012345|instr:e5(task)|attn:bi|pool:mean|pool-instr:yes|"
+        "norm:yes(mean>Dense(8)>Normalize)|sim:dot|default-prompt:query|routes:query/document|"
+        "pad:right|eos:yes|tok:file|quant:gptq-4bit|conv:rope-yarn+bos|chat:none|shots:0|"
         "len:512|"
         "dtype:float32|engine:transformers-5.19.0|prefix-cache:no|"
         "judge:gpt-4@api.example.com/alpaca_eval_gpt4#1a2b3c4d/t0/random|"
         "retriever:transformers-5.19.0/float32/bidirectional/mean/len512/e5#1a2b3c(task)|"
-        "dev:cpu|harness:mteb-2.26.24|splits:validation+test|subsets:2 of 3: de, en|limit:8|"
+        "dev:cpu|harness:mteb-2.26.24|"
+        "libs:scikit-learn-1.8.0+tokenizers-0.22.1|splits:validation+test|subsets:2 of 3: de, en|"
+        "limit:8|"
         "data:feedface"
     )
 
@@ -97,6 +111,10 @@ def test_two_tasks_of_one_row_share_their_protocol() -> None:
         "harness": "mteb 3",
         "judge": None,
         "retriever": None,
+        "modules": None,
+        "splits": None,
+        "subsets": None,
+        "libraries": "scikit-learn 1.9.0",
     }
     assert Signature(**{**FULL, **per_task}).protocol == Signature(**FULL).protocol
     for field in sorted(set(FULL) - set(per_task)):

@@ -13,6 +13,8 @@ from evalsuite.errors import CheckpointError, UsageError
 
 MOST_LETTERS = 1 << 20
 """Characters of a chat template."""
+ADDITIONAL = "additional_chat_templates"
+"""Folder with further templates, one a file."""
 
 
 def chat_protocol(folder: Path, choice: str | None) -> ChatProtocol:
@@ -26,9 +28,9 @@ def chat_protocol(folder: Path, choice: str | None) -> ChatProtocol:
     Raises:
         UsageError: Where the file that was asked for cannot be read.
     """
-    template = _own_template(folder) if choice is None else _chosen_template(choice)
+    name, template = _own_template(folder) if choice is None else (None, _chosen_template(choice))
     digest = hashlib.sha256(template.encode()).hexdigest()[:8] if template else "none"
-    return ChatProtocol(template=template, template_hash=digest)
+    return ChatProtocol(template=template, template_hash=digest, name=name)
 
 
 def _chosen_template(choice: str) -> str | None:
@@ -46,27 +48,72 @@ def _chosen_template(choice: str) -> str | None:
     return _checked(text, choice)
 
 
-def _own_template(folder: Path) -> str | None:
-    """The template where transformers looks for it, newest form first."""
+def _own_template(folder: Path) -> tuple[str | None, str | None]:
+    """Name and text of the template that transformers takes, newest form first.
+
+    The name is ``None`` unless there are several.
+
+    Raises:
+        CheckpointError: If there are several, and none is the default.
+    """
+    named = _additional(folder)
     jinja = folder / "chat_template.jinja"
     if (text := read_text(jinja)) is not None:
-        return _checked(text, str(jinja)) or None
+        # A list in the config beside it is not read.
+        return ("default" if named else None), _checked(text, str(jinja)) or None
+    if named:
+        # They take the place of what the config has.
+        return _one_of(named, str(folder / ADDITIONAL))
     for name in ("tokenizer_config.json", "chat_template.json"):
-        stored = read_object(folder / name).get("chat_template")
-        if isinstance(stored, list) and not all(isinstance(entry, dict) for entry in stored):
-            raise CheckpointError(
-                f"the chat templates in {folder / name} are none", "restore the original file"
-            )
-        if template := _default_of(stored):
-            return _checked(template, str(folder / name))
-    return None
+        path = folder / name
+        stored = read_object(path).get("chat_template")
+        if isinstance(stored, str) and stored:
+            return None, _checked(stored, str(path))
+        if isinstance(stored, list) and stored:
+            return _one_of(_listed(stored, path), str(path))
+    return None, None
+
+
+def _additional(folder: Path) -> dict[str, str]:
+    """Templates in a folder of their own, by name."""
+    if not (folder / ADDITIONAL).is_dir():
+        return {}
+    paths = sorted((folder / ADDITIONAL).glob("*.jinja"))
+    return {path.stem: text for path in paths if (text := read_text(path)) is not None}
+
+
+def _listed(stored: list[Any], path: Path) -> dict[str, str]:
+    """Templates of a list of names and texts."""
+    if not all(
+        isinstance(entry, dict) and isinstance(entry.get("template"), str) for entry in stored
+    ):
+        raise CheckpointError(
+            f"'chat_template' in {path} is a list, but not of names and templates",
+            "restore the original file",
+        )
+    return {str(entry.get("name")): entry["template"] for entry in stored}
+
+
+def _one_of(named: dict[str, str], where: str) -> tuple[str, str]:
+    """The template named ``default``.
+
+    Raises:
+        CheckpointError: If no template has that name.
+    """
+    if "default" not in named:
+        raise CheckpointError(
+            f"{where} has the chat templates {', '.join(named)}, and none is the default",
+            "save one of them as a file, and pass it: --chat-template FILE; or --chat-template "
+            "none",
+        )
+    return "default", _checked(named["default"], where)
 
 
 def _checked(template: str, where: str) -> str:
     """The template, if Jinja can read it. It is only ever rendered in Jinja's sandbox.
 
     Raises:
-        CheckpointError: If it is none, or far too long.
+        CheckpointError: If it is not a valid template, or far too long.
     """
     from jinja2 import TemplateError
     from jinja2.sandbox import ImmutableSandboxedEnvironment
@@ -81,17 +128,6 @@ def _checked(template: str, where: str) -> str:
     except (TemplateError, RecursionError) as error:
         reason = error.message if isinstance(error, TemplateError) else "nested too deeply"
         raise CheckpointError(
-            f"the chat template in {where} is no template: {reason}", hint
+            f"the chat template in {where} is not a valid template: {reason}", hint
         ) from error
     return template
-
-
-def _default_of(stored: Any) -> str | None:
-    """One template, or the one named ``default`` of several."""
-    if isinstance(stored, str):
-        return stored or None
-    if isinstance(stored, list):
-        for entry in stored:
-            if entry.get("name") == "default":
-                return _default_of(entry.get("template"))
-    return None

@@ -1,4 +1,4 @@
-"""What a checkpoint is, from its small files and its name, with the evidence for it."""
+"""What a checkpoint is, from its small files, with the evidence for it."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Detection:
 def detect(
     folder: Folder, names: Sequence[str] = (), override: CheckpointKind | None = None
 ) -> Detection:
-    """Tell what a checkpoint is.
+    """Detect what a checkpoint is.
 
     In order: ``modules.json`` without a sign of GRIT is a sentence-transformers model; a
     language model with a sign of GRIT is ``grit``, without one ``causal``; other known
@@ -39,20 +39,27 @@ def detect(
 
     Args:
         folder: A loadable folder.
-        names: Folder, adapter or hub names it goes by.
+        names: Folder, adapter or hub names it goes by. A name decides nothing; one with ``grit``
+            is remarked on.
         override: Take it for this kind instead.
 
     Raises:
         CheckpointError: Where nothing fits, or the override cannot work.
     """
     architecture = _architecture(folder)
-    grit = _grit_sign(folder, names)
+    grit = _grit_sign(folder)
     if override:
         kind: CheckpointKind = override
         evidence = [f"--as {override}"]
         _check_override(folder, architecture, override)
     else:
         kind, evidence = _infer(folder, architecture, grit)
+    named = next((name for name in names if _GRIT_NAME.search(name)), None)
+    if named and grit is None and kind == "causal":
+        evidence.append(
+            f"the name {named!r} has 'grit', but no file has a sign of GRIT training: pass "
+            "--protocol grit if it was trained so"
+        )
     if "auto_map" in folder.config:
         evidence.append("config.json has an auto_map: brings its own modelling code")
     return Detection(kind, tuple(evidence), _limits(kind, architecture, override))
@@ -71,8 +78,14 @@ def _infer(folder: Folder, architecture: str, grit: str | None) -> tuple[Checkpo
         return "causal", [shape]
     if architecture.endswith(_ENCODERS):
         return "encoder", [shape]
+    if architecture.endswith("ForSequenceClassification"):
+        raise CheckpointError(
+            f"{folder.model_path / 'config.json'}: {architecture} is a classifier or "
+            "reranker, which scores texts and has no vectors",
+            "pass --as encoder to embed with its weights alone",
+        )
     raise CheckpointError(
-        f"cannot tell what {folder.path} is "
+        f"cannot detect what {folder.path} is "
         f"({shape if architecture else 'config.json names no architecture'})",
         "pass --as grit, causal, encoder or generative",
     )
@@ -98,8 +111,8 @@ def _refuse_seq2seq(folder: Folder, architecture: str) -> None:
         )
 
 
-def _grit_sign(folder: Folder, names: Sequence[str]) -> str | None:
-    """The first sign of GRIT training, in words."""
+def _grit_sign(folder: Folder) -> str | None:
+    """The first sign of GRIT training in the files, in words."""
     for path in folder.files(*TOKENIZER_FILES):
         # The raw bytes are searched: parsing a large tokenizer.json takes far longer.
         if path.suffix in (".jinja", ".json") and EMBED_TOKEN.encode() in path.read_bytes():
@@ -107,9 +120,6 @@ def _grit_sign(folder: Folder, names: Sequence[str]) -> str | None:
     code = json.dumps([folder.architectures, folder.config.get("auto_map")])
     if "gritlm" in code.lower():
         return "config.json names GritLM code"
-    for name in names:
-        if _GRIT_NAME.search(name):
-            return f"the name {name!r} has 'grit'"
     return None
 
 
@@ -117,7 +127,7 @@ def _check_override(folder: Folder, architecture: str, kind: CheckpointKind) -> 
     if kind == "sentence-transformers":
         if not folder.modules:
             raise CheckpointError(
-                f"{folder.path} has no modules.json, so it is no sentence-transformers model",
+                f"{folder.path} has no modules.json, so it is not a sentence-transformers model",
                 "pass --as encoder or --as causal",
             )
         return

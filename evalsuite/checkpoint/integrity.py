@@ -9,7 +9,7 @@ import struct
 from pathlib import Path
 from typing import Any, Final
 
-from evalsuite.checkpoint.folder import Folder, read_object
+from evalsuite.checkpoint.folder import Folder, class_name, read_object
 from evalsuite.errors import CheckpointError
 
 WAIT: Final = "wait until it is complete"
@@ -41,13 +41,18 @@ def weight_files(folder: Folder, *, allow_pickle: bool = False) -> tuple[Path, .
     found: list[Path] = []
     for part in folder.parts:
         here = weights_in(part, "model", allow_pickle=allow_pickle)
-        if not here and part == folder.model_path:
+        if not here and part == folder.model_path and not _without_weights(folder):
             raise CheckpointError(
                 f"{folder.path} has no weights (no model.safetensors)",
                 f"if it is still being written, {WAIT}",
             )
         found += here
     return tuple(found)
+
+
+def _without_weights(folder: Folder) -> bool:
+    """Whether a sentence-transformers model begins with a bag of words, which has no weights."""
+    return bool(folder.modules) and class_name(folder.modules[0].get("type")) == "BoW"
 
 
 def weights_in(folder: Path, stem: str, *, allow_pickle: bool) -> tuple[Path, ...]:
@@ -88,7 +93,7 @@ def _shards(folder: Path, index: Path) -> tuple[Path, ...]:
     listed = read_object(index).get("weight_map", {})
     if not isinstance(listed, dict) or not all(map(_is_file_name, listed.values())):
         raise CheckpointError(
-            f"{index} names what are no files of this folder", "restore the original file"
+            f"{index} lists names that are not plain file names", "restore the original file"
         )
     names = sorted(set(listed.values()))
     missing = [name for name in names if not (folder / name).is_file()]

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal, cast
 
 from pydantic import Field
 
 from evalsuite.options import Option
-from evalsuite.schema import Attention, CheckpointRef, Frozen, Pooling, World
+from evalsuite.schema import Attention, CheckpointRef, Frozen, Pooling, Similarity, World
 
 CheckpointKind = Literal["sentence-transformers", "grit", "causal", "encoder", "generative"]
 """``grit`` and ``causal`` can do both; they differ in the embedding protocol they default to."""
 
 EncoderEngine = Literal["sentence-transformers", "transformers", "vllm"]
 GeneratorEngine = Literal["vllm", "transformers"]
+Route = Literal["query", "document"]
+_ROUTE_MARK: Final = "\x1f"
+"""A character that no prompt has: the ASCII unit separator."""
 
 
 class Wrapper(Frozen):
@@ -46,7 +49,7 @@ class EmbeddingProtocol(Frozen):
     """``None``: instructions are not used."""
     instructions: str = "none"
     """Instruction set: ``task``, a name under ``tasks/instructions``, ``model`` (the prompts
-    that a sentence-transformers model brings along) or ``none``."""
+    of a sentence-transformers model) or ``none``."""
     prompts: dict[str, str] = Field(default_factory=dict)
     """Prompts of a sentence-transformers model, by task name, task type or side."""
     attention: Attention | None = None
@@ -57,16 +60,51 @@ class EmbeddingProtocol(Frozen):
     normalize: bool = False
     max_length: int | None = None
     """Tokens, prefix and BOS included; ``None``: the model's own limit."""
+    similarity: Similarity = "cosine"
+    """How two vectors are compared where a task asks the model."""
+    default_prompt: str | None = None
+    """Name of the prompt, among ``prompts``, of texts that are neither query nor document."""
+    routed: bool = False
+    """Whether a sentence-transformers router sends queries and documents through different
+    modules; then prefixes are made with :meth:`routed_prefix`."""
+    pad_right: bool = False
+    """Whether texts are padded on the right although the tokenizer says left: with absolute
+    positions, padding on the left would move a text's positions by the length of its neighbours."""
+    append_eos: bool = False
+    """Whether EOS is put behind each text: the tokenizer's config states it, its file does not."""
+    modules: str | None = None
+    """What a sentence-transformers model does behind its transformer, for people to read; the
+    checkpoint's fingerprint covers it."""
 
     @property
     def facts(self) -> dict[str, Any]:
         """All of it as plain data, for hashes.
 
-        Without ``pool_instruction`` where that is the default, so that what was hashed before
+        Without the later fields where they have their defaults, so that what was hashed before
         there was a choice keeps its hash.
         """
-        later = None if self.pool_instruction else {"pool_instruction"}
-        return self.model_dump(mode="json", exclude=later)
+        silent = {name for name in _LATER if getattr(self, name) == _LATER[name]}
+        return self.model_dump(mode="json", exclude={"modules", *silent})
+
+    @property
+    def traits(self) -> dict[str, Any]:
+        """Fields of a signature that only say something where the default does not hold."""
+        return {
+            "similarity": None if self.similarity == "cosine" else self.similarity,
+            "default_prompt": self.default_prompt if self.instructions == "model" else None,
+            "routed": self.routed or None,
+            "pad_right": self.pad_right or None,
+            "append_eos": self.append_eos or None,
+            "modules": self.modules,
+        }
+
+    def routed_prefix(self, route: Route, prefix: str) -> str:
+        """The prefix of a text that goes a given way through a router.
+
+        Engines are given texts and prefixes alone; the route is written in front of the prefix,
+        and :func:`split_route` takes it off again.
+        """
+        return f"{_ROUTE_MARK}{route}{_ROUTE_MARK}{prefix}" if self.routed and route else prefix
 
     def prefix(self, instruction: str) -> str:
         """The exact text put before a text, for an instruction (``""`` for none)."""
@@ -78,6 +116,25 @@ class EmbeddingProtocol(Frozen):
         return self.wrapper.template.replace("{instruction}", inner)
 
 
+_LATER: Final[dict[str, Any]] = {
+    "pool_instruction": False,
+    "similarity": "cosine",
+    "default_prompt": None,
+    "routed": False,
+    "pad_right": False,
+    "append_eos": False,
+}
+"""Fields of :class:`EmbeddingProtocol` that did not exist from the first, and their defaults."""
+
+
+def split_route(prefix: str) -> tuple[Route | None, str]:
+    """Route and prefix of what :meth:`EmbeddingProtocol.routed_prefix` made."""
+    if not prefix.startswith(_ROUTE_MARK):
+        return None, prefix
+    _, route, rest = prefix.split(_ROUTE_MARK, 2)
+    return cast(Route, route), rest
+
+
 class ChatProtocol(Frozen):
     """How a checkpoint is talked to."""
 
@@ -85,6 +142,8 @@ class ChatProtocol(Frozen):
     """Jinja chat template; ``None``: the prompt is given as it is (base-model form)."""
     template_hash: str
     """First 8 hex digits of the template's SHA-256, or ``none``."""
+    name: str | None = None
+    """Name of the template, where the checkpoint brings several."""
 
 
 class Checkpoint(Frozen):
@@ -108,6 +167,33 @@ class Checkpoint(Frozen):
     max_positions: int | None = None
     """Context length in tokens, from the config."""
     trust_remote_code: bool = False
+    tokenizer: Path | None = None
+    """Folder of the tokenizer to load, where the one in ``path`` had to be corrected."""
+    tokenizer_change: str | None = None
+    """What was corrected about the tokenizer."""
+    quantization: str | None = None
+    """Method that the weights are quantised with."""
+    conversion: str | None = None
+    """What a GGUF file or an adapter says that the libraries leave out, and was carried over."""
+
+    @property
+    def tokenizer_path(self) -> Path:
+        """Folder that the tokenizer is loaded from."""
+        return self.tokenizer or self.path
+
+    @property
+    def changes(self) -> dict[str, Any]:
+        """What its vectors depend on besides fingerprint and protocol, for hashes."""
+        return {key: value for key, value in self.traits.items() if value is not None}
+
+    @property
+    def traits(self) -> dict[str, Any]:
+        """Fields of a signature that only say something where the default does not hold."""
+        return {
+            "tokenizer": self.tokenizer_change,
+            "quantization": self.quantization,
+            "conversion": self.conversion,
+        }
 
     @property
     def ref(self) -> CheckpointRef:
@@ -119,6 +205,7 @@ class Checkpoint(Frozen):
             kind=self.kind,
             base=self.base,
             step=self.step,
+            evidence=self.evidence,
         )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, Final, Literal
 
 from evalsuite.checkpoint.folder import Folder
@@ -11,6 +12,8 @@ from evalsuite.checkpoint.models import (
     EmbeddingProtocol,
     Wrapper,
 )
+from evalsuite.checkpoint.modules import brought
+from evalsuite.checkpoint.positions import pads_left_with_absolute_positions
 from evalsuite.errors import UsageError, did_you_mean
 
 WRAPPERS: Final[dict[str, Wrapper]] = {
@@ -60,7 +63,8 @@ def embedding_protocol(
     if kind == "generative":
         return None
     name: Preset = options.protocol or _PRESET_OF_KIND[kind]
-    start = _preset(_within_engine(name, kind, options), folder)
+    trusted = options.trust_remote_code
+    start = _preset(_within_engine(name, kind, options), folder, trusted=trusted)
     changes: dict[str, Any] = {
         key: value
         for key in ("attention", "pooling", "pool_instruction", "normalize", "max_length")
@@ -78,7 +82,7 @@ def embedding_protocol(
 def parse_wrapper(text: str) -> Wrapper:
     r"""Read a wrapper's name, or a template that has ``{instruction}``.
 
-    In a template, the two characters ``\n`` stand for a newline: shells make real ones awkward.
+    In a template, the two characters ``\n`` mean a newline, which is awkward to type in a shell.
     A template that is nothing but ``{instruction}`` is ``raw``: it strips nothing.
 
     Raises:
@@ -87,6 +91,7 @@ def parse_wrapper(text: str) -> Wrapper:
     if text == WRAPPERS["raw"].template:
         return WRAPPERS["raw"]
     if "{instruction}" in text:
+        _check_fields("--wrapper", text)
         return Wrapper(template=_with_newlines(text))
     if text not in WRAPPERS:
         raise UsageError(
@@ -96,8 +101,22 @@ def parse_wrapper(text: str) -> Wrapper:
     return WRAPPERS[text]
 
 
+def _check_fields(option: str, text: str) -> None:
+    """Refuse names in braces that nothing is put in place of.
+
+    Raises:
+        UsageError: For any but ``{instruction}``.
+    """
+    for name in re.findall(r"\{(\w+)\}", text):
+        if name != "instruction":
+            raise UsageError(
+                f"{option} {text!r} has {{{name}}}, which nothing is put in place of",
+                "a wrapper knows {instruction}; the text to embed follows it",
+            )
+
+
 def unusual_bare(wrapper: Wrapper) -> str | None:
-    """What a wrapper puts before texts without an instruction, where its template does not tell.
+    """What a wrapper puts before texts without an instruction, where its template does not say it.
 
     Returns:
         ``None`` where it is that of the built-in wrapper with the same template, or nothing for
@@ -117,6 +136,12 @@ def _wrapper(start: EmbeddingProtocol, options: CheckpointOptions) -> Wrapper | 
             "--bare-wrapper needs a wrapper, of which it is the form without an instruction",
             f"add --wrapper {'|'.join(WRAPPERS)} or a template with {{instruction}}",
         )
+    if "{instruction}" in options.bare_wrapper:
+        raise UsageError(
+            "--bare-wrapper has {instruction}, but is used where there is none",
+            "leave {instruction} out",
+        )
+    _check_fields("--bare-wrapper", options.bare_wrapper)
     return wrapper.model_copy(update={"bare": _with_newlines(options.bare_wrapper)})
 
 
@@ -139,7 +164,7 @@ def _within_engine(name: Preset, kind: CheckpointKind, options: CheckpointOption
     return _PRESET_OF_KIND[kind]
 
 
-def _preset(name: Preset, folder: Folder) -> EmbeddingProtocol:
+def _preset(name: Preset, folder: Folder, *, trusted: bool) -> EmbeddingProtocol:
     length = min(PAPER_LENGTH, folder.max_positions or PAPER_LENGTH)
     if name == "grit":
         return EmbeddingProtocol(
@@ -164,11 +189,17 @@ def _preset(name: Preset, folder: Folder) -> EmbeddingProtocol:
             f"--protocol sentence-transformers needs modules.json, which {folder.path} lacks",
             "pass --protocol grit or raw-llm",
         )
+    own = brought(folder, trusted=trusted)
     return EmbeddingProtocol(
         engine="sentence-transformers",
-        instructions="model" if folder.prompts else "none",
-        prompts=folder.prompts,
+        instructions="model" if own.prompts else "none",
+        prompts=own.prompts,
+        default_prompt=own.default_prompt,
+        similarity=own.similarity,
+        routed=own.routed,
+        modules=own.modules,
         pooling="model",
+        pad_right=pads_left_with_absolute_positions(folder),
     )
 
 
@@ -198,4 +229,4 @@ def _checked(protocol: EmbeddingProtocol) -> EmbeddingProtocol:
             f"--instructions {protocol.instructions} needs a wrapper to put them in",
             f"add --wrapper {'|'.join(WRAPPERS)} or a template with {{instruction}}",
         )
-    return protocol.model_copy(update={"prompts": {}})
+    return protocol.model_copy(update={"prompts": {}, "default_prompt": None})

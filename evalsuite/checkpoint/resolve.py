@@ -2,28 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from evalsuite.checkpoint.adapters import merge_adapter
 from evalsuite.checkpoint.chat import chat_protocol
 from evalsuite.checkpoint.detect import detect
 from evalsuite.checkpoint.fingerprint import combined, file_digests, folder_fingerprint
 from evalsuite.checkpoint.folder import (
     CODE_FILES,
     CONFIG_FILES,
+    OWN_VOCABULARY,
     TOKENIZER_FILES,
     VOCABULARY_FILES,
     Folder,
+    class_name,
     read_folder,
     read_object,
 )
 from evalsuite.checkpoint.integrity import weight_files, weights_in
-from evalsuite.checkpoint.materialise import dequantise, made_once, merge_adapter
-from evalsuite.checkpoint.models import Checkpoint, CheckpointOptions
+from evalsuite.checkpoint.materialise import changes_of, dequantise, made_once
+from evalsuite.checkpoint.models import ChatProtocol, Checkpoint, CheckpointOptions
 from evalsuite.checkpoint.protocols import embedding_protocol
+from evalsuite.checkpoint.quantised import quantization, stated_method, why_not_embedded
 from evalsuite.checkpoint.safety import check_attention, check_code, check_vocabulary
 from evalsuite.checkpoint.shapes import check_shapes, check_tokenizer
 from evalsuite.checkpoint.sources import Located, demo_of, locate
+from evalsuite.checkpoint.tokenizer import examine
 from evalsuite.errors import CheckpointError
 from evalsuite.paths import cache_dir
 
@@ -64,30 +70,58 @@ def resolve(
     check_code(folder, trusted=options.trust_remote_code)
     check_vocabulary(folder)
     check_tokenizer(folder)
+    packed = quantization(folder)
     detection = detect(folder, origin.located.names, options.kind)
     embedding = embedding_protocol(detection.kind, folder, options)
-    chat = None
-    evidence = detection.evidence
-    if "generative" not in detection.cannot:
-        chat = chat_protocol(folder.model_path, options.chat_template)
-        if chat.template is None and options.chat_template is None:
-            evidence += ("no chat template: prompts are given as they are (--chat-template FILE)",)
+    chats = "generative" not in detection.cannot
+    chat = chat_protocol(folder.model_path, options.chat_template) if chats else None
+    conversion = changes_of(folder.path) if origin.located.form != "folder" else None
+    evidence = (*detection.evidence, *_further_evidence(packed, chat, conversion, options))
+    cannot = dict(detection.cannot)
+    if packed is not None and (reason := why_not_embedded(packed)):
+        cannot.setdefault("embedding", reason)
+    # Late, as hashing a large model takes longest.
+    fingerprint = _fingerprint(origin, cache)
+    tokens, tokenizer = examine(folder, fingerprint, cache, trusted=options.trust_remote_code)
+    evidence += tuple(filter(None, (tokens.why,)))
+    if embedding is not None and tokens.append_eos:
+        embedding = embedding.model_copy(update={"append_eos": True})
     return Checkpoint(
         name=origin.located.name,
         source=source,
         path=folder.path,
-        # Last, as hashing a large model takes longest.
-        fingerprint=_fingerprint(origin, cache),
+        fingerprint=fingerprint,
         kind=detection.kind,
         evidence=evidence,
         embedding=embedding,
         chat=chat,
-        cannot=detection.cannot,
+        cannot=cannot,
         base=origin.base_name,
         step=origin.located.step,
         max_positions=folder.max_positions,
         trust_remote_code=options.trust_remote_code,
+        quantization=packed,
+        tokenizer=tokenizer,
+        tokenizer_change=tokens.change,
+        conversion=conversion,
     )
+
+
+def _further_evidence(
+    packed: str | None,
+    chat: ChatProtocol | None,
+    conversion: str | None,
+    options: CheckpointOptions,
+) -> Iterator[str]:
+    """What was found besides the kind of checkpoint, for people."""
+    if packed is not None:
+        yield f"weights quantised with {packed}"
+    if chat is not None and chat.template is None and options.chat_template is None:
+        yield "no chat template: prompts are given as they are (--chat-template FILE)"
+    if chat is not None and chat.name is not None:
+        yield f"chat template {chat.name!r} of several"
+    if conversion is not None:
+        yield f"made with what the libraries leave out: {conversion}"
 
 
 def _trace(source: str, options: CheckpointOptions) -> _Origin:
@@ -117,6 +151,12 @@ def _trace_adapter(located: Located, options: CheckpointOptions) -> _Origin:
             "if it is still being written, wait until it is complete",
         )
     base_name, base = _locate_base(located, options)
+    if base.form == "folder" and stated_method(read_folder(base.path)):
+        raise CheckpointError(
+            f"the base {base_name!r} of the adapter {located.path} has quantised weights, which an "
+            "adapter cannot be merged into exactly",
+            "pass the base in plain weights: --base PATH",
+        )
     files = (*weights, *_small_files(read_folder(located.path)))
     return _Origin(located, files, _trace_model(base, options), base_name)
 
@@ -179,10 +219,13 @@ def _ready(origin: _Origin, options: CheckpointOptions, cache: Path) -> Path:
                 trust_remote_code=options.trust_remote_code,
             )
 
-    return made_once(cache, _fingerprint(origin, cache), make)
+    # What an earlier version made of the same files may lack what is carried over now.
+    return made_once(cache, combined("made:2", _fingerprint(origin, cache)), make)
 
 
 def _require_tokenizer(folder: Folder) -> None:
+    if any(class_name(module.get("type")) in OWN_VOCABULARY for module in folder.modules):
+        return
     if not any(folder.files(*VOCABULARY_FILES)):
         raise CheckpointError(
             f"{folder.path} has no tokenizer (no tokenizer.json, tokenizer.model or vocabulary)",

@@ -36,13 +36,12 @@ def check_code(folder: Folder, *, trusted: bool) -> None:
         trusted: Whether a person allowed its code.
 
     Raises:
-        CheckpointError: If it needs code that nobody allowed, or that does not exist.
+        CheckpointError: If it needs code that was not allowed, or that does not exist.
     """
     if trusted:
         return
-    routes = read_object(folder.path / "router_config.json").get("types", {})
     named = [module.get("type") for module in folder.modules]
-    named += list(routes.values()) if isinstance(routes, dict) else [routes]
+    named += folder.routed_types
     for name in named:
         if not isinstance(name, str) or not name.startswith(_OWN_MODULES):
             raise CheckpointError(f"{folder.path} brings its own module {name!r}", TRUST)

@@ -12,7 +12,7 @@ from evalsuite.cli.options import registry as load_registry
 from evalsuite.options import BASELINES
 
 if TYPE_CHECKING:
-    from evalsuite.commands.check import CheckRequest
+    from evalsuite.commands.requests import CheckRequest
 
 Baselines = Annotated[Path, typed_option(BASELINES)]
 
@@ -23,7 +23,7 @@ baseline_app = typer.Typer(
 )
 
 
-@takes("evalsuite.commands.check:CheckRequest")
+@takes("evalsuite.commands.requests:CheckRequest")
 def check(request: CheckRequest) -> None:
     """Say whether a checkpoint regressed; the exit code is the verdict."""
     from evalsuite.commands.check import check_command
@@ -68,10 +68,11 @@ def show(
     baselines: Baselines = Path("baselines"),
 ) -> None:
     """Show a baseline's scores and how they came to be; checks that no file has changed."""
+    from evalsuite.metrics import metric_of
     from evalsuite.results.check.baselines import load_baseline
 
     baseline, _, records = load_baseline(baselines, name)
     typer.echo(f"{baseline.checkpoint} {baseline.fingerprint[:16]}, set {baseline.created:%F %R}")
     for record in records:
-        shown = (100 if record.percent else 1) * (record.score or 0.0)
+        shown = metric_of(record).factor * (record.score or 0.0)
         typer.echo(f"{shown:8.2f}  {record.signature.short()}")

@@ -15,7 +15,7 @@ tasks_app = typer.Typer(help="List, show and validate tasks.", no_args_is_help=T
 @tasks_app.command("list")
 def tasks_list(tasks_dir: TasksDir = None) -> None:
     """List suites and tasks."""
-    from evalsuite.commands.task_list import overview
+    from evalsuite.commands.tasks import overview
 
     typer.echo(overview(registry(tasks_dir)))
 
@@ -23,7 +23,7 @@ def tasks_list(tasks_dir: TasksDir = None) -> None:
 @tasks_app.command("show")
 def tasks_show(name: str, tasks_dir: TasksDir = None) -> None:
     """Show one task or suite as YAML."""
-    from evalsuite.commands.task_list import show
+    from evalsuite.commands.tasks import show
 
     typer.echo(show(registry(tasks_dir), name))
 
@@ -33,6 +33,6 @@ def tasks_validate(
     folder: Annotated[Path | None, typer.Argument(help="Default: the built-in tasks.")] = None,
 ) -> None:
     """Check task files and the data files that they name."""
-    from evalsuite.commands.task_validation import validate
+    from evalsuite.commands.tasks import validate
 
     typer.echo(validate(folder))

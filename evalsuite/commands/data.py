@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from evalsuite.console import say
-from evalsuite.data.needs import Need, needs
+from evalsuite.data.needs import Need
 from evalsuite.errors import DataError, ExitCode, StoreError, UsageError
 from evalsuite.kinds.table import kind_of
 from evalsuite.redact import redact
@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 
 
 def needed(registry: Registry, names: Sequence[str]) -> tuple[Need, ...]:
-    """The data sets of a suite, or of some tasks.
+    """The data sets of a suite, or of some tasks, in the order of the tasks.
+
+    Tasks on files of their own need none.
 
     Raises:
         UsageError: If there is no such suite or task.
@@ -33,7 +35,15 @@ def needed(registry: Registry, names: Sequence[str]) -> tuple[Need, ...]:
         raise _unknown(registry, names[0])
     else:
         tasks = [registry.task(name) for name in names]
-    return needs(tasks, lambda task: kind_of(task).datasets(task))
+    found: dict[tuple[str, str], list[str]] = {}
+    for task in tasks:
+        datasets = task.datasets or ({} if task.data else kind_of(task).datasets(task))
+        for pair in datasets.items():
+            found.setdefault(pair, []).append(task.name)
+    return tuple(
+        Need(name=name, revision=revision, tasks=tuple(readers))
+        for (name, revision), readers in found.items()
+    )
 
 
 def _unknown(registry: Registry, name: str) -> UsageError:

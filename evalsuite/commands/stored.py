@@ -10,9 +10,9 @@ from evalsuite.console import say
 from evalsuite.errors import StoreError
 from evalsuite.registry.load import Registry
 from evalsuite.results.stale import with_stale
-from evalsuite.results.suspicions import said
 from evalsuite.schema import Record
 from evalsuite.store import Store
+from evalsuite.suspicions import said
 
 if TYPE_CHECKING:
     from rich.console import Console

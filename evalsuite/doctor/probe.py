@@ -41,7 +41,7 @@ def generation(engine: str) -> dict[str, Any]:
     from evalsuite.engines.load import load_generator
 
     checkpoint = resolve("demo:smollm2")
-    prompt = tuple(AutoTokenizer.from_pretrained(checkpoint.path)(PROMPT)["input_ids"])
+    prompt = tuple(AutoTokenizer.from_pretrained(checkpoint.tokenizer_path)(PROMPT)["input_ids"])
     generator = load_generator(
         checkpoint,
         engine="vllm" if engine == "vllm" else "transformers",

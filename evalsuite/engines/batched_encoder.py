@@ -12,7 +12,7 @@ import numpy as np
 from evalsuite.engines.length_batches import LengthBatcher
 from evalsuite.engines.protocols import Progress, Rendered, Vectors
 from evalsuite.errors import EngineError
-from evalsuite.results.suspicions import refused
+from evalsuite.suspicions import refused
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from evalsuite.engines.protocols import GenerationRequest, ScoreRequest
 from evalsuite.errors import EngineError
-from evalsuite.results.suspicions import refused
+from evalsuite.suspicions import refused
 
 
 def check_ids(requests: Sequence[GenerationRequest | ScoreRequest], rows: int, name: str) -> None:

@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from evalsuite.checkpoint.special_tokens import append_eos
 from evalsuite.engines.load_errors import loading
 from evalsuite.engines.protocols import Rendered
 
@@ -39,7 +40,8 @@ def load_tokenizer(checkpoint: Checkpoint, folder: Path | None = None) -> Any:
 
     Args:
         checkpoint: The checkpoint.
-        folder: Where its files are; ``None`` for the checkpoint's own folder.
+        folder: Where its files are; ``None`` for the checkpoint's own folder, or that of a
+            tokenizer that had to be corrected.
 
     Raises:
         CheckpointError: If it cannot be loaded.
@@ -48,7 +50,7 @@ def load_tokenizer(checkpoint: Checkpoint, folder: Path | None = None) -> Any:
 
     with loading(checkpoint, "tokenizer"):
         return AutoTokenizer.from_pretrained(
-            folder or checkpoint.path, trust_remote_code=checkpoint.trust_remote_code
+            folder or checkpoint.tokenizer_path, trust_remote_code=checkpoint.trust_remote_code
         )
 
 
@@ -76,6 +78,8 @@ class TextTokenizer:
     def __init__(self, checkpoint: Checkpoint, protocol: EmbeddingProtocol) -> None:
         tokenizer = load_tokenizer(checkpoint)
         tokenizer.truncation_side = "right"
+        if protocol.append_eos:
+            append_eos(tokenizer)
         self._tokenizer = tokenizer
         own = [n for n in (checkpoint.max_positions, tokenizer.model_max_length) if n]
         self.max_length: int = protocol.max_length or int(min(NO_LIMIT, *own))

@@ -68,7 +68,7 @@ def _bytes(path: Path, most: int) -> bytes:
 
 
 def _check(path: Path, most: int) -> None:
-    """Refuse what is no plain file (a pipe would block) or too large, before reading it."""
+    """Refuse what is too large or not a plain file (a pipe would block), before reading it."""
     if not path.is_file():
         raise DataError(f"{path} is not a file", "give a result file")
     try:
@@ -137,12 +137,12 @@ def validated(model: type[Model], content: object, file: str, whose: str, hint: 
         first = error.errors(include_url=False)[0]
         where = plain(".".join(map(str, first["loc"])), 80)
         raise DataError(
-            f"{file} is no result file of {whose}: {where}: {first['msg']}", hint
+            f"{file} is not a result file of {whose}: {where}: {first['msg']}", hint
         ) from None
 
 
 def finite(value: object) -> float | None:
-    """A finite number as a float; ``None`` for anything else (``true`` is no number)."""
+    """A finite number as a float; ``None`` for anything else, ``true`` included."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
     try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,7 @@ from evalsuite.importers.records import (
 from evalsuite.kinds.lm_eval.task import LmEvalTask
 from evalsuite.kinds.task import Task
 from evalsuite.registry.load import Registry
-from evalsuite.schema import Origin
+from evalsuite.schema import Direction, Origin
 from evalsuite.text import plain
 
 Metrics = Mapping[str, Any]
@@ -51,6 +51,7 @@ class _Results(BaseModel):
     n_shot: dict[str, int | None] = Field(default={}, alias="n-shot")
     n_samples: dict[str, dict[str, Any]] = Field(default={}, alias="n-samples")
     versions: dict[str, Any] = {}
+    higher_is_better: dict[str, dict[str, bool | None]] = {}
     config: _Config = _Config()
     lm_eval_version: str | None = None
     model_name: str | None = None
@@ -74,7 +75,7 @@ def read_lm_eval(
         revision: The model's revision, where the file states none.
 
     Raises:
-        DataError: For a file that is none of lm-eval's; nothing is taken over then.
+        DataError: If the file is not a result of lm-eval; then nothing is imported.
     """
     file = read_json(path)
     hint = "give the file results_….json"
@@ -159,8 +160,7 @@ def _score(
         estimator="other" if any(row["score"] is None for row in samples) else "mean",
         stderr=finite(own.get(f"{metric}_stderr,{filter_name}")),
         n=int(sum(known)) if len(known) == len(members) else None,
-        # lm-eval has fractions, and a few metrics on scales of their own.
-        percent=0 <= value <= 1,
+        direction=_direction(found, members, metric),
         metrics=metrics,
         limit=_limit(found.config.limit),
         shots=_shots(found.n_shot, members),
@@ -170,6 +170,13 @@ def _score(
         raw={"results": {m: dict(found.results[m]) for m in dict.fromkeys((entry, *members))}},
         samples=samples,
     )
+
+
+def _direction(found: _Results, members: Sequence[str], metric: str) -> Direction | None:
+    """Which values of a metric are better, where all of its tasks state the same."""
+    stated = {found.higher_is_better.get(member, {}).get(metric) for member in members}
+    words: dict[bool | None, Direction] = {True: "higher", False: "lower"}
+    return words.get(stated.pop()) if len(stated) == 1 else None
 
 
 def _keys(metrics: Metrics) -> list[str]:

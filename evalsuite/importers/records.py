@@ -8,8 +8,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 from evalsuite.errors import DataError
+from evalsuite.metrics import metric_named
 from evalsuite.schema import (
     CheckpointRef,
+    Direction,
     Estimator,
     Origin,
     Record,
@@ -58,7 +60,8 @@ class Score:
     metrics: Mapping[str, float]
     stderr: float | None = None
     n: int | None = None
-    percent: bool = True
+    direction: Direction | None = None
+    """Which values are better, as the file states it; ``None``: by the metric's name."""
     split: str | None = None
     limit: int | None = None
     shots: int | None = None
@@ -98,6 +101,7 @@ def to_record(source: Source, score: Score) -> Record:
         chat_template=score.chat_template,
         **({} if score.seed is None else {"seed": score.seed}),
     )
+    metric = metric_named(score.main_metric, score.direction)
     return Record(
         status="scored",
         checkpoint=source.checkpoint,
@@ -108,7 +112,9 @@ def to_record(source: Source, score: Score) -> Record:
         estimator=score.estimator,
         stderr=score.stderr,
         n=score.n,
-        percent=score.percent,
+        percent=metric.unit == "fraction",
+        direction=metric.direction,
+        unit=metric.unit,
         metrics=dict(score.metrics),
         origin=score.origin,
         warnings=score.warnings,
@@ -119,7 +125,7 @@ def to_record(source: Source, score: Score) -> Record:
 
 
 def check_once(records: Sequence[Record]) -> None:
-    """Refuse two files about the same task in one row: neither is the right one by itself.
+    """Refuse two files about the same task in one row: nothing says which one is right.
 
     Raises:
         DataError: Names the files.

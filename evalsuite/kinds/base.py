@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, TypeVar
 
 from evalsuite.kinds.task import Instruction, Task
+from evalsuite.metrics import Metric
 from evalsuite.schema import DataInfo, Estimator, Signature, Suspicion, World
 
 if TYPE_CHECKING:
@@ -100,7 +101,8 @@ class Evaluation:
     data: DataInfo
     raw: dict[str, Any]
     """The harness's own result as JSON-ready data."""
-    percent: bool = True
+    metric: Metric | None = None
+    """Direction and unit of ``main_metric`` as the harness states them; ``None``: by its name."""
     details: dict[str, Any] = field(default_factory=dict)
     """Rendered examples: ``{"rendered": {side: {"text": …, "token_ids": […]}}}`` and more."""
     warnings: tuple[str, ...] = ()

@@ -36,7 +36,7 @@ def kind_named(name: str) -> Kind[Any]:
     """The kind of a name.
 
     Raises:
-        UsageError: If there is none.
+        UsageError: If no kind has that name.
     """
     if name in KINDS:
         return KINDS[name]

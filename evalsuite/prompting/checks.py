@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from evalsuite.results.suspicions import refused
+from evalsuite.suspicions import refused
 
 Message = dict[str, str]
 """With ``role`` and ``content``."""

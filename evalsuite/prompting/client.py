@@ -24,8 +24,8 @@ from evalsuite.prompting.decoding import Decoding
 from evalsuite.prompting.prompter import Prompter
 from evalsuite.prompting.response_log import ResponseLog, request_key
 from evalsuite.prompting.waves import LoggedEngine, Progress
-from evalsuite.results.suspicions import truncated_prompts
 from evalsuite.schema import Suspicion, digest
+from evalsuite.suspicions import truncated_prompts
 
 
 class Client:

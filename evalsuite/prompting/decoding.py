@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from evalsuite.kinds.task import Generation
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,16 +17,6 @@ class Decoding:
     top_p: float = 1.0
     top_k: int = 0
     """0: no limit."""
-
-    @classmethod
-    def of(cls, generation: Generation) -> Decoding:
-        """The settings that a task file states."""
-        return cls(
-            max_tokens=generation.max_tokens,
-            stop=generation.stop,
-            temperature=generation.temperature,
-            top_p=generation.top_p,
-        )
 
     def recorded(self) -> dict[str, Any]:
         """The settings as records keep them."""

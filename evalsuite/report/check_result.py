@@ -124,15 +124,24 @@ def _cells(line: TaskVerdict, decimals: int) -> tuple[Cell, ...]:
     if one is None:
         empty = Cell(status="missing")
         return (Cell(status="missing", text=word), *[empty] * (len(LABELS) - 1))
-    scale = 100.0 if one.percent else 1.0
+    scale = one.metric.factor
+    sign = one.metric.sign or 1
+    worst = Cell(status="missing")
+    if line.at_worst is not None:
+        worst = _signed(-sign * line.at_worst, decimals)
     return (
         Cell(status="failed" if line.verdict in ("regression", "suspect") else "scored", text=word),
         Cell(status="scored", value=scale * one.first),
         Cell(status="scored", value=scale * one.second),
         _signed(scale * one.delta, decimals),
-        Cell(status="missing") if line.at_worst is None else _signed(-line.at_worst, decimals),
-        Cell(status="scored", value=-line.tolerance, text=f"{-line.tolerance or 0:g}"),
+        worst,
+        _tolerated(-sign * line.tolerance),
     )
+
+
+def _tolerated(change: float) -> Cell:
+    sign = "+" if change > 0 else ""
+    return Cell(status="scored", value=change, text=f"{sign}{change or 0:g}")
 
 
 def _signed(value: float, decimals: int) -> Cell:
@@ -158,7 +167,7 @@ def _notes(result: CheckResult) -> list[str]:
 
 def _task(line: TaskVerdict, result: CheckResult) -> dict[str, Any]:
     one = line.comparison
-    scale = 100.0 if one is None or one.percent else 1.0
+    scale = 100.0 if one is None else one.metric.factor
     interval = one.difference.interval() if one and one.difference else None
     return {
         "task": line.task,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 
-from evalsuite.results.layout import WORLDS
+from evalsuite.results.columns import WORLDS
 from evalsuite.results.tables.model import NO_ANSWER, Cell, Head, Table, TableSection
 
 

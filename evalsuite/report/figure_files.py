@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +22,10 @@ STYLE: dict[str, Any] = {
     "svg.fonttype": "none",  # text stays text: searchable, and set in the document's size
     "pdf.fonttype": 42,
 }
-BLUE, ORANGE, GREEN = "#0072B2", "#D55E00", "#009E73"
-"""Colours of Okabe and Ito, told apart by colour-blind readers; shapes differ as well."""
+BLUE, ORANGE, GREEN, PINK, SKY = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9"
+"""Colours of Okabe and Ito, which colour-blind readers can distinguish; shapes differ as well."""
+SERIES = ((BLUE, "o"), (ORANGE, "s"), (GREEN, "^"), (PINK, "D"), (SKY, "v"))
+"""Colour and marker of each series of a figure; further series begin again."""
 
 METADATA: dict[str, dict[str, None]] = {
     ".svg": {"Date": None},
@@ -30,6 +33,13 @@ METADATA: dict[str, dict[str, None]] = {
     ".png": {},
 }
 """Formats by suffix, without dates: the same data gives the same bytes."""
+
+
+def style() -> AbstractContextManager[None]:
+    """Inside it, matplotlib draws in evalsuite's style."""
+    import matplotlib as mpl
+
+    return mpl.rc_context(STYLE)
 
 
 def save(draw: Callable[[], Any], paths: Sequence[Path], identifier: str | None = None) -> None:
@@ -44,14 +54,12 @@ def save(draw: Callable[[], Any], paths: Sequence[Path], identifier: str | None 
         UsageError: For another suffix.
         StoreError: If a file cannot be written.
     """
-    import matplotlib as mpl
-
     for path in paths:
         if path.suffix not in METADATA:
             raise UsageError(
                 f"{path.name}: unknown figure format", f"use one of {', '.join(METADATA)}"
             )
-    with mpl.rc_context(STYLE):
+    with style():
         figure = draw()
         for path in paths:
             out = io.BytesIO()

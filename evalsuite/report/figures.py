@@ -6,18 +6,25 @@ drawn in a band at the margin that says so, not at 0.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from evalsuite.errors import UsageError
-from evalsuite.report.figure_files import BLUE, GREEN, ORANGE, STYLE, save
+from evalsuite.report.figure_files import BLUE, GREEN, ORANGE, save, style
 from evalsuite.report.label_places import Anchor, Box, place
 from evalsuite.results.tables.model import Cell, Table
 from evalsuite.schema import World, digest
 
+Group = Literal["both", "embedding only", "generative only"]
+GROUPS: dict[Group, tuple[str, str]] = {
+    "both": (BLUE, "o"),
+    "embedding only": (ORANGE, "^"),
+    "generative only": (GREEN, "s"),
+}
+"""Which averages a checkpoint has → colour and shape of its marker."""
 _BAND = 0.17
 """Width of a margin band as a share of the range beside it."""
 _HEAD = 4096
@@ -35,6 +42,13 @@ class Point:
     embedding: float | None
     generative_stderr: float | None = None
     embedding_stderr: float | None = None
+
+    @property
+    def group(self) -> Group:
+        """Which of the two averages it has."""
+        if self.generative is None:
+            return "embedding only"
+        return "generative only" if self.embedding is None else "both"
 
 
 def points(table: Table) -> list[Point]:
@@ -117,7 +131,6 @@ def scatter_figure(found: Sequence[Point]) -> Any:
     Raises:
         UsageError: If a world has no average at all.
     """
-    import matplotlib as mpl
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -126,7 +139,7 @@ def scatter_figure(found: Sequence[Point]) -> Any:
             "the figure needs an embedding and a generative average",
             "run a suite whose sections of both worlds are complete for some checkpoint",
         )
-    with mpl.rc_context(STYLE):
+    with style():
         width, height = (3.5, 3.1) if len(found) <= _FEW else (7.0, 5.0)
         figure = Figure(figsize=(width, height), dpi=200)
         FigureCanvasAgg(figure)
@@ -182,13 +195,8 @@ class _Drawing:
 
     def markers(self) -> None:
         """Points and their standard errors."""
-        groups: list[tuple[str, str, str, Callable[[Point], bool]]] = [
-            ("both", BLUE, "o", lambda p: None not in (p.generative, p.embedding)),
-            ("embedding only", ORANGE, "^", lambda p: p.generative is None),
-            ("generative only", GREEN, "s", lambda p: p.embedding is None),
-        ]
-        for label, color, shape, belongs in groups:
-            members = [point for point in self.points if belongs(point)]
+        for label, (color, shape) in GROUPS.items():
+            members = [point for point in self.points if point.group == label]
             if not members:
                 continue
             places = [self._place(point) for point in members]

@@ -8,18 +8,16 @@ from pathlib import Path
 from typing import Any
 
 from evalsuite.errors import UsageError
-from evalsuite.report.figure_files import BLUE, GREEN, ORANGE, save
+from evalsuite.report.figure_files import SERIES, save
 from evalsuite.results.compare.suite import SuiteComparison
 from evalsuite.text import plain
 
-COLOURS = (BLUE, ORANGE, GREEN, "#CC79A7", "#56B4E9")
-SHAPES = ("o", "s", "^", "D", "v")
 ROW = 0.22
 """Inches a line."""
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class DifferenceLine:
     """One difference in display units."""
 
     label: str
@@ -27,15 +25,20 @@ class Line:
     values: tuple[tuple[float, float, float] | None, ...]
     """Δ and the ends of its interval, of each candidate."""
 
+    @property
+    def known(self) -> list[tuple[int, tuple[float, float, float]]]:
+        """Number of a candidate, and its value, where it has one."""
+        return [(index, value) for index, value in enumerate(self.values) if value is not None]
 
-def lines(comparisons: Sequence[SuiteComparison]) -> list[Line]:
+
+def difference_lines(comparisons: Sequence[SuiteComparison]) -> list[DifferenceLine]:
     """The differences that have an interval, tasks before averages."""
     found: dict[tuple[bool, str], list[tuple[float, float, float] | None]] = {}
     for index, comparison in enumerate(comparisons):
         for line in comparison.tasks:
             one = line.comparison
             if one.difference:
-                factor = 100.0 if one.percent else 1.0
+                factor = one.metric.factor
                 ends = one.difference.interval()
                 at = found.setdefault((False, one.task), [None] * len(comparisons))
                 at[index] = (factor * one.delta, factor * ends.low, factor * ends.high)
@@ -46,7 +49,7 @@ def lines(comparisons: Sequence[SuiteComparison]) -> list[Line]:
                 at = found.setdefault(key, [None] * len(comparisons))
                 at[index] = (100 * mean.difference.delta, 100 * ends.low, 100 * ends.high)
     ordered = sorted(found.items(), key=lambda item: item[0][0])
-    return [Line(plain(label, 48), average, tuple(v)) for (average, label), v in ordered]
+    return [DifferenceLine(plain(label, 48), average, tuple(v)) for (average, label), v in ordered]
 
 
 def forest(comparisons: Sequence[SuiteComparison], *paths: Path) -> None:
@@ -56,13 +59,13 @@ def forest(comparisons: Sequence[SuiteComparison], *paths: Path) -> None:
         UsageError: For an unknown suffix, or if no difference has an interval.
         StoreError: If a file cannot be written.
     """
-    drawn = lines(comparisons)
+    drawn = difference_lines(comparisons)
     if not drawn:
         raise UsageError("no difference has an interval", "compare checkpoints with samples")
     save(lambda: forest_figure(comparisons, drawn), paths)
 
 
-def forest_figure(comparisons: Sequence[SuiteComparison], drawn: Sequence[Line]) -> Any:
+def forest_figure(comparisons: Sequence[SuiteComparison], drawn: Sequence[DifferenceLine]) -> Any:
     """The figure as a ``matplotlib.figure.Figure`` with one ``Axes``."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -73,7 +76,7 @@ def forest_figure(comparisons: Sequence[SuiteComparison], drawn: Sequence[Line])
     axes = figure.add_subplot()
     step = 0.6 / max(1, len(comparisons))
     for index, comparison in enumerate(comparisons):
-        colour, shape = COLOURS[index % len(COLOURS)], SHAPES[index % len(SHAPES)]
+        colour, shape = SERIES[index % len(SERIES)]
         shift = (index - (len(comparisons) - 1) / 2) * step
         places = [(at + shift, line.values[index]) for at, line in enumerate(drawn)]
         known = [(at, value) for at, value in places if value is not None]

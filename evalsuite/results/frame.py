@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from evalsuite.results.suspicions import said
 from evalsuite.schema import Record, Signature
+from evalsuite.suspicions import said
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -28,6 +28,8 @@ COLUMNS: dict[str, str] = {
     "n": "number of test items",
     "groups": "number of groups that they fall into, where stderr allows for that",
     "percent": "whether tables show 100 × score",
+    "direction": "which scores are better: higher, lower or not known",
+    "unit": "fraction, percent or other",
     "reason": "why it failed or was skipped",
     "created": "when the record was made",
     "signature": "signature in one line",
@@ -57,9 +59,10 @@ def to_frame(records: Iterable[Record]) -> pd.DataFrame:
 
 
 def _row(record: Record) -> dict[str, Any]:
+    from evalsuite.metrics import metric_of
     from evalsuite.results.uncertainty import score_interval
 
-    signature, interval = record.signature, score_interval(record)
+    signature, interval, metric = record.signature, score_interval(record), metric_of(record)
     return {
         "checkpoint": record.checkpoint.name,
         "fingerprint": record.checkpoint.fingerprint,
@@ -77,6 +80,8 @@ def _row(record: Record) -> dict[str, Any]:
         "n": record.n,
         "groups": record.groups,
         "percent": record.percent,
+        "direction": metric.direction,
+        "unit": metric.unit,
         "reason": record.reason,
         "created": record.created,
         "signature": signature.short(),

@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
+from evalsuite.metrics import Metric, metric_of
 from evalsuite.schema import Record
 
 if TYPE_CHECKING:
@@ -14,6 +15,10 @@ if TYPE_CHECKING:
 
 CellStatus = Literal["scored", "missing", "failed", "skipped"]
 """Status of what a table's cell shows: a record's status, or that a record is missing."""
+
+
+SCORE: Final = Metric(name="score", direction="higher", unit="fraction")
+"""The metric of what has no value."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,7 +36,8 @@ class DisplayScore:
     """Of a task's score."""
     parts: tuple[DisplayScore, ...] = ()
     """What a mean is of."""
-    percent: bool = True
+    metric: Metric = SCORE
+    """What it is the value of; of a mean, what all its parts have in common."""
     unscored: tuple[Record, ...] = ()
     """The failed and skipped records behind it."""
     missing: tuple[str, ...] = ()
@@ -53,7 +59,7 @@ class DisplayScore:
             return None
         if self.record is not None:
             found = score_interval(self.record)
-            factor = 100.0 if self.percent else 1.0
+            factor = self.metric.factor
             return found and Interval(factor * found.low, factor * found.high, found.level)
         known = [(part.value, part.interval()) for part in self.parts]
         ends = [(value, found) for value, found in known if value is not None and found]
@@ -81,18 +87,19 @@ def task_score(
         return DisplayScore(status="missing", missing=(task,))
     if record.score is None:
         return DisplayScore(status=record.status, unscored=(record,), missing=(task,))
-    factor = 100.0 if record.percent else 1.0
+    metric = metric_of(record)
+    factor = metric.factor
     return DisplayScore(
         status="scored",
         value=factor * record.score,
         stderr=None if record.stderr is None else factor * record.stderr,
         record=record,
-        percent=record.percent,
+        metric=metric,
     )
 
 
 def mean(scores: Sequence[DisplayScore], *, complete: bool = True) -> DisplayScore:
-    """Unweighted mean; without a value unless all are scored, and in the same unit.
+    """Unweighted mean; without a value unless all are scored, in one unit and one direction.
 
     Args:
         scores: What to take the mean of.
@@ -106,8 +113,8 @@ def mean(scores: Sequence[DisplayScore], *, complete: bool = True) -> DisplaySco
     missing = tuple(task for score in scores for task in score.missing)
     tasks = sum(score.tasks for score in scores)
     values = [score.value for score in scores if score.value is not None]
-    one_unit = len({score.percent for score in scores}) == 1
-    if not complete or not one_unit or len(values) < len(scores):
+    alike = {(score.metric.unit, score.metric.direction) for score in scores}
+    if not complete or len(alike) != 1 or len(values) < len(scores):
         return DisplayScore(status=_worst(scores), unscored=unscored, missing=missing, tasks=tasks)
     errors = [score.stderr for score in scores if score.stderr is not None]
     known = len(errors) == len(scores)
@@ -116,7 +123,7 @@ def mean(scores: Sequence[DisplayScore], *, complete: bool = True) -> DisplaySco
         value=math.fsum(values) / len(values),
         stderr=math.sqrt(math.fsum(e * e for e in errors)) / len(scores) if known else None,
         parts=tuple(scores),
-        percent=scores[0].percent,
+        metric=scores[0].metric.model_copy(update={"name": "mean"}),
         tasks=tasks,
     )
 

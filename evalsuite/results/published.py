@@ -104,7 +104,7 @@ def published_for(layout: LayoutName, suite: str, folder: Path | None = None) ->
         folder: Where published tables are; the shipped ones if not given.
 
     Raises:
-        UsageError: If there are none whose columns mean the same.
+        UsageError: If no published rows have columns with the same meaning.
         DataError: For a file that is not valid.
     """
     tables = load_published(folder or shipped_published())
@@ -144,7 +144,7 @@ def _load(path: Path) -> PublishedTable:
 
 def _rows(lines: Sequence[Sequence[str]], *, transposed: bool) -> tuple[PublishedRow, ...]:
     if not lines or any(len(line) != len(lines[0]) for line in lines):
-        raise ValueError("the lines of the CSV file differ in length, or there are none")
+        raise ValueError("the CSV file is empty, or its lines differ in length")
     table = [list(line) for line in lines]
     if _CATEGORY in table[0]:
         place = table[0].index(_CATEGORY)

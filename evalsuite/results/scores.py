@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 from evalsuite.errors import UsageError, did_you_mean
 from evalsuite.layouts import Convention
 from evalsuite.registry.suites import Suite
+from evalsuite.results.columns import Layout, plan_layout, settle_means
 from evalsuite.results.conventions import under
-from evalsuite.results.layout import Layout, plan_layout, settle_means
 from evalsuite.results.rows import RowPlan, plan_rows
 from evalsuite.schema import Record
 from evalsuite.store import Store

@@ -13,8 +13,8 @@ Parts = Mapping[str, str]
 PER_TASK = frozenset({"task", "data", "instruction"})
 """Keys that differ between tasks by nature: never listed in a signature line."""
 
-ONLY_IF_DIFFERENT = frozenset({"seed", "template", "bare", "sampling", "code", "split"})
-"""Keys that :meth:`Signature.short` leaves out; shown only where scores differ in them."""
+ONLY_IF_DIFFERENT = frozenset({"seed", "template", "bare", "sampling", "code", "split", "libs"})
+"""Keys that are shown only where scores differ in them."""
 
 _LONGEST_VALUE = 48
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from evalsuite.metrics import metric_of
 from evalsuite.schema import Record
 from evalsuite.stats import Interval, correlation_interval, fraction_interval, interval
 
@@ -28,6 +29,6 @@ def score_interval(record: Record, level: float = 0.95) -> Interval | None:
         return None
     if (record.main_metric or "").endswith(CORRELATIONS):
         return correlation_interval(score, stderr, units, level)
-    if record.percent and 0 <= score <= 1:
+    if metric_of(record).unit == "fraction" and 0 <= score <= 1:
         return fraction_interval(score, stderr, units, level)
     return interval(score, stderr, units, level)

@@ -14,10 +14,11 @@ from evalsuite.checkpoint.models import Checkpoint
 from evalsuite.errors import EngineError
 from evalsuite.kinds.base import Evaluation
 from evalsuite.kinds.task import Task
+from evalsuite.metrics import metric_named
 from evalsuite.redact import redact
 from evalsuite.results.sampled import sampled
-from evalsuite.results.suspicions import nothing_parsed
 from evalsuite.schema import Record, Signature, Status, Timings
+from evalsuite.suspicions import nothing_parsed
 
 PACKAGES = (
     "evalsuite",
@@ -54,6 +55,7 @@ def scored_record(
             f"{task.name}: {evaluation.main_metric} came out as {evaluation.score}",
             "the samples are in the log; is the checkpoint intact?",
         )
+    metric = evaluation.metric or metric_named(evaluation.main_metric)
     record = Record(
         status="scored",
         checkpoint=checkpoint.ref,
@@ -64,7 +66,9 @@ def scored_record(
         stderr=_finite(evaluation.stderr),
         estimator=evaluation.estimator,
         n=evaluation.n,
-        percent=evaluation.percent,
+        percent=metric.unit == "fraction",
+        direction=metric.direction,
+        unit=metric.unit,
         metrics={key: value for key, value in evaluation.metrics.items() if math.isfinite(value)},
         warnings=evaluation.warnings,
         suspicions=(*evaluation.suspicions, *nothing_parsed(evaluation.metrics, evaluation.n)),

@@ -23,10 +23,22 @@ def find_stored(
         data_root: Folder of local data sets; ``None`` for the hub.
         store: Where to look.
     """
-    for record in store.find(fingerprint, signature.plan_key):
+    stored = store.find(fingerprint, signature.plan_key)
+    if signature.libraries is not None:
+        earlier = store.find(fingerprint, signature.before_libraries.plan_key)
+        stored = [*stored, *(one for one in earlier if _made_with(one, signature.libraries))]
+    for record in stored:
         if record.data and still_matches(record.data, data_root, task.data, task.datasets):
             return record
     return None
+
+
+def _made_with(record: Record, libraries: str) -> bool:
+    """Whether a record from before signatures named libraries was made with these versions."""
+    packages = record.environment.get("packages", {})
+    return all(
+        packages.get(name) == version for name, version in map(str.split, libraries.split(", "))
+    )
 
 
 def score_of(job: Job, data_root: Path | None, store: Store) -> Record | None:

@@ -1,4 +1,4 @@
-"""Exact search by cosine or inner product: one block of the corpus is in memory at a time.
+"""Exact search by the similarity of vectors: one block of the corpus is in memory at a time.
 
 A block is embedded while the one before is searched. The engine is used by the calling thread
 alone; the other one only computes, and is done within a block.
@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any, Final, Literal, NamedTuple, Protocol
+from typing import Any, Final, NamedTuple, Protocol
 
 import numpy as np
 
 from evalsuite.engines.protocols import Vectors
+from evalsuite.schema import Similarity
+from evalsuite.search.similarity import compared, compared_pairs, readied
 from evalsuite.search.topk import Places, Rows, TopK, keys_of, scores_and_places
 
 DOCUMENT_BLOCK: Final = 8192
@@ -26,9 +28,6 @@ PAIR_BLOCK: Final = 2048
 
 Embed = Callable[[list[str]], Vectors]
 """From the texts of a block to its vectors, shape ``(m, d)``."""
-
-
-Similarity = Literal["cosine", "inner product"]
 
 
 class Corpus(Protocol):
@@ -56,17 +55,6 @@ class Hits(NamedTuple):
     """Similarities, shape ``(n,)``."""
 
 
-def unit(vectors: Vectors) -> Vectors:
-    """Rows scaled to length 1; a zero row stays zero."""
-    norms = np.linalg.norm(vectors, axis=1, keepdims=True)
-    scaled: Vectors = vectors / np.maximum(norms, np.finfo(np.float32).tiny)
-    return scaled
-
-
-def _as_they_are(vectors: Vectors) -> Vectors:
-    return vectors
-
-
 def search(
     corpus: Corpus,
     queries: Vectors,
@@ -90,16 +78,15 @@ def search(
     Returns:
         One for each query.
     """
-    scaled = unit if similarity == "cosine" else _as_they_are
-    asked, best = scaled(queries), TopK(len(queries), k)
+    asked, best = readied(queries, similarity), TopK(len(queries), k)
     barred = [(query, row) for query, row in enumerate(excluded or ()) if row is not None]
 
     def take(vectors: Vectors, start: int) -> None:
-        documents = scaled(vectors)
+        documents = readied(vectors, similarity)
         places = corpus.places[start : start + len(documents)]
         here = [(q, row - start) for q, row in barred if 0 <= row - start < len(documents)]
         for first in range(0, len(asked), QUERY_BLOCK):
-            scores: Any = asked[first : first + QUERY_BLOCK] @ documents.T
+            scores: Any = compared(asked[first : first + QUERY_BLOCK], documents, similarity)
             for query, column in here:
                 if first <= query < first + len(scores):
                     scores[query - first, column] = np.nan
@@ -111,9 +98,14 @@ def search(
 
 
 def rank(
-    corpus: Corpus, queries: Vectors, embed: Embed, k: int, candidates: Sequence[Rows]
+    corpus: Corpus,
+    queries: Vectors,
+    embed: Embed,
+    k: int,
+    candidates: Sequence[Rows],
+    similarity: Similarity = "cosine",
 ) -> list[Hits]:
-    """Order each query's own candidates by cosine; no other pair is compared.
+    """Order each query's own candidates; no other pair is compared.
 
     Memory beside the block's is about 30 bytes a pair.
 
@@ -123,11 +115,12 @@ def rank(
         embed: Gives a block's vectors.
         k: Documents kept of each query at most.
         candidates: Rows of each query's candidates.
+        similarity: Of the vectors of a query and a document.
 
     Returns:
         One for each query.
     """
-    asked = unit(queries)
+    asked = readied(queries, similarity)
     counts = [len(rows) for rows in candidates]
     rows = np.concatenate([np.empty(0, np.int64), *candidates])
     owners = np.repeat(np.arange(len(counts), dtype=np.uint32), counts)
@@ -136,12 +129,12 @@ def rank(
     scores: Vectors = np.empty(len(rows), dtype=np.float32)
 
     def take(vectors: Vectors, start: int) -> None:
-        documents = unit(vectors)
+        documents = readied(vectors, similarity)
         first, end = np.searchsorted(sorted_rows, [start, start + len(documents)])
         for at in range(first, end, PAIR_BLOCK):
             pairs = order[at : min(at + PAIR_BLOCK, end)]
             sides = asked[owners[pairs]], documents[rows[pairs] - start]
-            scores[pairs] = np.einsum("ij,ij->i", *sides)
+            scores[pairs] = compared_pairs(*sides, similarity)
 
     _go_through(corpus, embed, take)
     hits = []

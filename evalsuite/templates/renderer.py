@@ -1,7 +1,8 @@
-"""Templates that somebody else wrote, rendered where they can be ended.
+"""Renders templates of other people in a process with limits on time and memory.
 
-Each set of templates has a process of its own (:mod:`evalsuite.templates.process`): a regular
-expression that goes astray cannot be interrupted from within Python, nor can memory be taken back.
+Each :class:`Renderer` starts its own process (:mod:`evalsuite.templates.render_process`). A thread
+would not do: Python can neither interrupt a regular expression that takes for ever, nor take back
+memory.
 """
 
 from __future__ import annotations
@@ -13,7 +14,6 @@ import select
 import signal
 import subprocess
 import sys
-import time
 import weakref
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -22,29 +22,29 @@ from typing import Any, Final, Self
 
 from evalsuite.errors import EngineError
 
-MOST_SECONDS: Final = 5.0
-"""For one template and one row."""
-SECONDS_A_TEXT: Final = 0.01
-"""What each further text adds to the :data:`MOST_SECONDS` that all may take together."""
-MOST_MEMORY: Final = 1 << 30
-"""Bytes of address space."""
-MOST_IN_ALL: Final = 1 << 28
-"""Characters of all texts that are kept."""
-START: Final = 120.0
-"""Seconds until the process is there, on a very busy machine."""
+MAX_SECONDS: Final = 5.0
+"""Processor time for one template and one row."""
+SECONDS_PER_TEXT: Final = 0.01
+"""All texts together may take :data:`MAX_SECONDS` and this much more for each of them."""
+MAX_MEMORY: Final = 1 << 30
+"""Bytes of address space of the process."""
+MAX_CHARACTERS: Final = 1 << 28
+"""Characters of all texts of a task."""
+SILENCE_SECONDS: Final = 120.0
+"""How long the process may take to answer on a very busy machine, its start included."""
 
-_ROWS: Final = 100
-_BYTES: Final = 1 << 20
+_BATCH_ROWS: Final = 100
+_BATCH_CHARACTERS: Final = 1 << 20
 _NO_END: Final = "it does not come to an end"
 
 
 class BadTemplateError(Exception):
-    """A template that is wrong, or does not fit a row.
+    """A template that is not valid, or cannot be rendered with a row.
 
     Attributes:
         key: Which template.
         row: The row's number (from 1); ``None`` for all.
-        why: What is wrong, in one line.
+        why: The reason, in one line.
     """
 
     def __init__(self, key: str, row: int | None, why: str) -> None:
@@ -53,37 +53,39 @@ class BadTemplateError(Exception):
 
 
 class Renderer:
-    """Renders templates with one row after the other.
+    """Renders a set of templates with one row after the other.
 
     Args:
-        templates: Key → template.
+        templates: Key → source of the template.
 
     Raises:
-        BadTemplateError: If one is not valid, or uses what templates may not.
+        BadTemplateError: If a source is not a valid template, or uses what is not allowed.
+        EngineError: If the process does not start.
     """
 
     def __init__(self, templates: Mapping[str, str]) -> None:
         self._keys = tuple(templates)
-        self._spent = 0.0
-        self._allowed = MOST_SECONDS
         self._lines: deque[bytes] = deque()
         self._rest: list[bytes] = []
         # The environment holds secrets; only what Python may need to find its files is passed on.
         kept = ("PATH", "PYTHONPATH", "PYTHONHOME", "LD_LIBRARY_PATH")
         self._process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "evalsuite.templates.process"],
+            [sys.executable, "-P", "-m", "evalsuite.templates.render_process", str(MAX_SECONDS)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             env={name: os.environ[name] for name in kept if name in os.environ},
         )
-        self._finish = weakref.finalize(self, _end, self._process)
-        if self._line(START) is None:
+        self._finish = weakref.finalize(self, _kill, self._process)
+        ready = self._read_line()
+        if ready is None:
             code = self.close()
             raise EngineError(
                 f"the process that renders templates does not start (exit code {code})",
                 "free some memory, and run the same command again",
             )
+        self._used = float(json.loads(ready)[2])
+        self._limit = self._used + MAX_SECONDS
         jobs = [("compile", key, source) for key, source in templates.items()]
         for key, (good, text) in zip(self._keys, self._answers(jobs), strict=True):
             if not good:
@@ -110,7 +112,7 @@ class Renderer:
         """Render one template.
 
         Raises:
-            BadTemplateError: If it does not fit the values, or does not end.
+            BadTemplateError: If it cannot be rendered with the values, or exceeds a limit.
         """
         ((good, text),) = self._answers([("render", key, dict(values))])
         if not good:
@@ -118,13 +120,16 @@ class Renderer:
         return text
 
     def texts(self, rows: Iterable[Mapping[str, Any]]) -> Iterator[dict[str, str]]:
-        """Render all templates with each row: key → text, row for row.
+        """Render all templates with each row.
+
+        Yields:
+            Key → text, for one row after the other.
 
         Raises:
-            BadTemplateError: For the first that does not fit, or does not end.
+            BadTemplateError: For the first that cannot be rendered, or exceeds a limit.
         """
         number = 0
-        for some in _in_pieces(rows):
+        for some in _batches(rows):
             jobs = [("render", key, row) for row in some for key in self._keys]
             answers = self._answers(jobs)
             for _ in some:
@@ -138,27 +143,30 @@ class Renderer:
                 yield found
 
     def _answers(self, jobs: Sequence[tuple[str, str, Any]]) -> Iterator[tuple[bool, str]]:
-        """What the process says to each job; after the first bad answer it may say no more."""
+        """Yield success and text (or reason) of each job; may end after the first failure."""
         assert self._process.stdin is not None
-        with suppress(BrokenPipeError):  # it has ended, and the answers say how
+        with suppress(BrokenPipeError):  # the process has ended; the answers say why
             pickle.dump([pickle.dumps(job) for job in jobs], self._process.stdin)
             self._process.stdin.flush()
         for _ in jobs:
-            self._allowed += SECONDS_A_TEXT
-            line = self._line(self._allowed - self._spent)
+            self._limit += SECONDS_PER_TEXT
+            line = self._read_line()
             if line is None:
-                yield False, self._last_words()
+                yield False, self._why_it_ended()
                 return
-            good, text = json.loads(line)
+            good, text, self._used = json.loads(line)
+            if self._used > self._limit:
+                self.close()
+                yield False, _NO_END
+                return
             yield bool(good), str(text)
 
-    def _line(self, seconds: float) -> bytes | None:
-        """The next line, or ``None`` where none comes in time, or the process has ended."""
+    def _read_line(self) -> bytes | None:
+        """The next line of output; ``None`` if none comes, or the process has ended."""
         assert self._process.stdout is not None
-        started, handle = time.monotonic(), self._process.stdout.fileno()
+        handle = self._process.stdout.fileno()
         while not self._lines:
-            left = seconds - (time.monotonic() - started)
-            if left <= 0 or not select.select([handle], [], [], left)[0]:
+            if not select.select([handle], [], [], SILENCE_SECONDS)[0]:
                 return None
             piece = os.read(handle, 1 << 20)
             if not piece:
@@ -168,51 +176,33 @@ class Renderer:
                 *lines, rest = b"".join(self._rest).split(b"\n")
                 self._lines.extend(lines)
                 self._rest = [rest]
-        self._spent += time.monotonic() - started
         return self._lines.popleft()
 
-    def _last_words(self) -> str:
+    def _why_it_ended(self) -> str:
+        """End the process, and say which limit it exceeded."""
         with suppress(subprocess.TimeoutExpired):
-            self._process.wait(0.2)  # where its output has ended, so will it
+            self._process.wait(0.2)  # its output ends a moment before it does
         code = self.close()
-        if code is None or code == -signal.SIGALRM:
+        if code is None or code == -signal.SIGPROF:
             return _NO_END
         return "it needs too much memory"
 
 
-def first_problem(
-    templates: Mapping[str, str], rows: Iterable[Mapping[str, Any]]
-) -> BadTemplateError | None:
-    """The first template that is wrong, or does not fit a row.
-
-    Args:
-        templates: Key of the task file → template.
-        rows: What they are rendered with.
-    """
-    try:
-        with Renderer(templates) as renderer:
-            for _ in renderer.texts(rows):
-                pass
-    except BadTemplateError as problem:
-        return problem
-    return None
-
-
-def _in_pieces(rows: Iterable[Mapping[str, Any]]) -> Iterator[list[dict[str, Any]]]:
-    """Rows in pieces of some size, so that they are neither sent singly nor all at once."""
+def _batches(rows: Iterable[Mapping[str, Any]]) -> Iterator[list[dict[str, Any]]]:
+    """Rows in batches, so that they are sent neither one by one nor all at once."""
     piece: list[dict[str, Any]] = []
     size = 0
     for row in rows:
         piece.append(dict(row))
         size += len(str(row))
-        if len(piece) >= _ROWS or size >= _BYTES:
+        if len(piece) >= _BATCH_ROWS or size >= _BATCH_CHARACTERS:
             yield piece
             piece, size = [], 0
     if piece:
         yield piece
 
 
-def _end(process: subprocess.Popen[bytes]) -> None:
+def _kill(process: subprocess.Popen[bytes]) -> None:
     process.kill()
     for pipe in (process.stdin, process.stdout):
         if pipe is not None:

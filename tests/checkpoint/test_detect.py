@@ -1,4 +1,4 @@
-"""The detection table: files and names → kind, evidence and what it cannot do."""
+"""The detection table: files → kind, evidence and what it cannot do."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import pytest
 
 from evalsuite.checkpoint import CheckpointOptions, resolve
 from evalsuite.errors import CheckpointError
+from helpers.st_folder import ROOT_MODULE
 
 LLAMA = {"architectures": ["LlamaForCausalLM"], "num_key_value_heads": 2}
 MISTRAL_BODY = {"architectures": ["MistralModel"], "num_key_value_heads": 8}
 BERT = {"architectures": ["BertModel"]}
-ROOT_MODULE = {"modules.json": [{"type": "sentence_transformers.models.Transformer", "path": ""}]}
 GRIT_CODE = {**LLAMA, "auto_map": {"AutoModelForCausalLM": "modeling_gritlm7b.X"}}
 EMBED_TEMPLATE = {"chat_template.jinja": "<|user|>\n…<|embed|>\n"}
 EMBED_TOKEN = {
@@ -29,13 +29,13 @@ TABLE = [
     ("plain", LLAMA, ROOT_MODULE, "sentence-transformers", "modules.json"),
     ("my-grit-bert", BERT, ROOT_MODULE, "sentence-transformers", "modules.json"),
     ("my-grit-bert", BERT, {}, "encoder", "architecture BertModel"),
-    ("GritLM-7B", LLAMA, ROOT_MODULE, "grit", "the name 'GritLM-7B' has 'grit'"),
+    ("GritLM-7B", LLAMA, ROOT_MODULE, "sentence-transformers", "modules.json"),
+    ("GritLM-7B", GRIT_CODE, ROOT_MODULE, "grit", "config.json names GritLM code"),
     ("plain", LLAMA, EMBED_TEMPLATE, "grit", "chat_template.jinja has <|embed|>"),
     ("plain", LLAMA, EMBED_TOKEN, "grit", "tokenizer.json has <|embed|>"),
     ("plain", GRIT_CODE, {}, "grit", "config.json names GritLM code"),
-    ("run_grit_v2", LLAMA, {}, "grit", "'run_grit_v2' has 'grit'"),
-    ("grit/checkpoint-20", LLAMA, {}, "grit", "'grit-checkpoint-20' has 'grit'"),
-    ("emb-grit", MISTRAL_BODY, {}, "grit", "'emb-grit' has 'grit'"),
+    ("run_grit_v2", LLAMA, {}, "causal", "architecture LlamaForCausalLM"),
+    ("emb-grit", MISTRAL_BODY, {}, "encoder", "architecture MistralModel"),
     ("integrity", LLAMA, {}, "causal", "architecture"),
     ("gritty", LLAMA, {}, "causal", "architecture"),
 ]
@@ -48,11 +48,20 @@ def test_table(write_folder, cache, name, config, files, kind, reason):
     assert reason in checkpoint.evidence[0]
 
 
+@pytest.mark.parametrize("name", ["run_grit_v2", "grit/checkpoint-20", "GritLM-7B"])
+def test_a_name_with_grit_is_remarked_on_and_decides_nothing(write_folder, cache, name):
+    checkpoint = resolve(str(write_folder(name, LLAMA)), cache=cache)
+    assert checkpoint.embedding.instructions == "none"
+    assert "--protocol grit" in checkpoint.evidence[1]
+    assert checkpoint.ref.evidence == checkpoint.evidence
+
+
 def test_sentence_transformers_with_its_transformer_in_a_folder(tmp_path, write_folder, cache):
     """The older layout: nothing but ``modules.json`` at the top."""
     write_folder("st/0_Transformer", BERT)
     (tmp_path / "st" / "modules.json").write_text(
-        '[{"type": "sentence_transformers.models.Transformer", "path": "0_Transformer"}]'
+        '[{"type": "sentence_transformers.models.Transformer", "path": "0_Transformer"},'
+        ' {"type": "sentence_transformers.models.Pooling", "path": "0_Transformer"}]'
     )
     checkpoint = resolve(str(tmp_path / "st"), cache=cache)
     assert checkpoint.kind == "sentence-transformers"
@@ -103,7 +112,16 @@ def test_override(write_folder, cache, kind):
             None,
             "encoder-decoder models are not supported",
         ),
-        ({"architectures": ["LlamaForTokenClassification"]}, None, "cannot tell what .*--as grit"),
+        (
+            {"architectures": ["BertForSequenceClassification"]},
+            None,
+            "config.json: BertForSequenceClassification is a classifier or reranker",
+        ),
+        (
+            {"architectures": ["LlamaForTokenClassification"]},
+            None,
+            "cannot detect what .*--as grit",
+        ),
         ({}, None, "config.json names no architecture.*--as grit"),
     ],
 )

@@ -9,10 +9,10 @@ import pytest
 from evalsuite.checkpoint import CheckpointOptions, EmbeddingProtocol, resolve
 from evalsuite.checkpoint.protocols import WRAPPERS, parse_wrapper, unusual_bare
 from evalsuite.errors import UsageError
+from helpers.st_folder import ROOT_MODULE
 
 LLAMA = {"architectures": ["LlamaForCausalLM"], "max_position_embeddings": 4096}
 BERT = {"architectures": ["BertModel"], "max_position_embeddings": 256}
-ROOT_MODULE = {"modules.json": [{"type": "sentence_transformers.models.Transformer", "path": ""}]}
 PROMPTS = {
     **ROOT_MODULE,
     "config_sentence_transformers.json": {"prompts": {"query": "query: "}},
@@ -209,7 +209,6 @@ NAMED = [{"name": "tool_use", "template": "T"}, {"name": "default", "template": 
         ({"tokenizer_config.json": {"chat_template": NAMED}}, "D"),
         ({"tokenizer_config.json": {"chat_template": "S"}, "chat_template.jinja": JINJA}, JINJA),
         ({"chat_template.json": {"chat_template": "P"}}, "P"),
-        ({"tokenizer_config.json": {"chat_template": NAMED[:1]}}, None),
         ({}, None),
     ],
 )
@@ -235,3 +234,18 @@ def test_chosen_chat_templates(write_folder, cache, tmp_path):
     file.write_text(" \n")
     with pytest.raises(UsageError, match="is empty; pass none"):
         resolve(folder, CheckpointOptions(chat_template=str(file)), cache=cache)
+
+
+@pytest.mark.parametrize(
+    ("options", "line"),
+    [
+        ({"wrapper": "{instruction} {text}"}, "has {text}, which nothing is put in place of"),
+        ({"wrapper": "{query}: {instruction}"}, "has {query}"),
+        ({"wrapper": "raw", "bare_wrapper": "{text}"}, "--bare-wrapper '{text}' has {text}"),
+        ({"wrapper": "raw", "bare_wrapper": "{instruction}"}, "used where there is none"),
+    ],
+)
+def test_a_wrapper_with_an_unknown_field_is_refused(write_folder, cache, options, line):
+    with pytest.raises(UsageError) as refused:
+        resolve(str(write_folder("m", LLAMA)), CheckpointOptions(**options), cache=cache)
+    assert line in refused.value.line

@@ -30,7 +30,9 @@ def test_importing_the_room_is_light():
     assert modules_after("import evalsuite.checkpoint") == set()
 
 
-def test_resolving_a_folder_is_light(cache):
+def test_resolving_a_folder_again_is_light(cache):
+    """Once its tokenizer has been compared with what transformers loads."""
+    resolve("demo:minilm", cache=cache)
     code = (
         "from pathlib import Path\nfrom evalsuite.checkpoint import resolve\n"
         f"resolve('demo:minilm', cache=Path({str(cache)!r}))"

@@ -9,7 +9,8 @@ import pyarrow.parquet as pq
 import pytest
 from rich.console import Console
 
-from evalsuite.commands.run import RunRequest, evaluate_request, prepare
+from evalsuite.commands.requests import RunRequest
+from evalsuite.commands.run import evaluate_request, prepare
 from evalsuite.run.options import RunOptions
 from evalsuite.run.plan import make_plan
 from evalsuite.run.progress import listener
@@ -85,7 +86,7 @@ def test_a_run_that_ended_between_the_stages_goes_on(tiny: str, tmp_path: Path) 
     search, rerank = plan.groups
     assert (search.world, rerank.world) == ("embedding", "generative")
     with listener(Console(quiet=True), plan) as hear:
-        LocalExecutor().run([search], asked.options, store, hear)
+        LocalExecutor().run([search], plan.options, store, hear)
     left = sorted((tmp_path / ".work").glob("*/candidates.json"))
     assert len(left) == 2
     assert store.records() == []

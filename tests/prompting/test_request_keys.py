@@ -33,6 +33,7 @@ from evalsuite.kinds.rerank.candidates import Candidates, save_candidates
 from evalsuite.kinds.rerank.harness import RerankHarness
 from evalsuite.kinds.table import make_task
 from evalsuite.prompting.response_log import ResponseLog
+from helpers.contexts import make_context
 from helpers.tiny_lm import TEMPLATE, make_tiny_lm
 
 MINE = "own/data"
@@ -103,7 +104,7 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Checkpoint:
 def context(tiny: Checkpoint, tmp_path: Path) -> Context:
     work = tmp_path / "work"
     work.mkdir()
-    return Context(checkpoint=tiny, workdir=work, data_root=tmp_path, seed=7)
+    return make_context(checkpoint=tiny, workdir=work, data_root=tmp_path, seed=7)
 
 
 def table(path: Path, rows: list[dict[str, Any]]) -> Path:

@@ -15,6 +15,7 @@ from pathlib import Path
 
 sys.modules["lm_eval"] = None  # from here on, an import of lm_eval or of a part of it fails
 
+from evalsuite.checkpoint.models import Checkpoint
 from evalsuite.engines.load import load_generator
 from evalsuite.judging.local import LocalJudge
 from evalsuite.judging.prompt import JudgePrompt
@@ -22,8 +23,9 @@ from evalsuite.kinds.alpaca_eval.harness import AlpacaEvalHarness
 from evalsuite.kinds.base import Context
 from evalsuite.kinds.rerank.candidates import Candidates, save_candidates
 from evalsuite.kinds.rerank.harness import RerankHarness
+from evalsuite.kinds.table import make_task
 from evalsuite.prompting.response_log import ResponseLog
-from evalsuite.kinds.task import Task
+from evalsuite.run.options import Resolved
 
 root = Path(sys.argv[1])
 tiny = Checkpoint.model_validate_json((root / "checkpoint.json").read_text())
@@ -32,11 +34,11 @@ generator = load_generator(tiny, engine="transformers", device="cpu", dtype="flo
 
 def context(name):
     (root / name).mkdir()
-    return Context(checkpoint=tiny, workdir=root / name, data_root=root)
+    return Context(checkpoint=tiny, workdir=root / name, options=Resolved(data_root=root))
 
 
 def task(kind, **fields):
-    return make_task(**{"name": "mine", "kind": kind, **fields})
+    return make_task(name="mine", kind=kind, **fields)
 
 
 def rerank(method, prompt):

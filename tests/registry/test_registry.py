@@ -9,8 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from evalsuite.commands.task_list import overview, show
-from evalsuite.commands.task_validation import validate
+from evalsuite.commands.tasks import overview, show, validate
 from evalsuite.data import read_rows
 from evalsuite.errors import DataError, UsageError
 from evalsuite.kinds.table import kind_of, make_task

@@ -16,11 +16,14 @@ import pytest
 
 from evalsuite.checkpoint import resolve
 from evalsuite.checkpoint.models import ChatProtocol, Checkpoint, EmbeddingProtocol
+from evalsuite.data import files_info
 from evalsuite.judging.judge import Judge
 from evalsuite.kinds.task import Task
 from evalsuite.registry.load import Registry
+from evalsuite.run.job import Job
 from evalsuite.run.options import RunOptions
 from evalsuite.run.plan import make_plan
+from evalsuite.schema import Record
 from evalsuite.store import Store
 from helpers.planned import GRIT
 
@@ -125,9 +128,45 @@ def _tasks(label: str) -> list[Task]:
 
 @pytest.mark.parametrize("group", EARLIER["keys"])
 def test_plan_keys_are_those_of_before(group: str, tmp_path: Path) -> None:
-    """Of all shipped tasks: by its plan key a score is found again."""
+    """Of all shipped tasks: by its plan key a score is found again.
+
+    What was stored before signatures named libraries is told apart by the environment it holds.
+    """
     label, name = group.split("/")
     plan = make_plan([CHECKPOINTS[name]], _tasks(label), OPTIONS[label], REGISTRY, Store(tmp_path))
-    keys = {job.task.name: job.signature.plan_key[:16] for job in plan.jobs}
+    keys = {job.task.name: job.signature.before_libraries.plan_key[:16] for job in plan.jobs}
     canonical = json.dumps(keys, sort_keys=True).encode()
     assert hashlib.sha256(canonical).hexdigest()[:16] == EARLIER["keys"][group]
+
+
+@pytest.mark.parametrize("library", ["scikit-learn", "scipy", "tokenizers"])
+def test_an_earlier_score_made_with_another_library_is_another_score(
+    tmp_path: Path, library: str
+) -> None:
+    """scikit-learn 1.9 moves clustering by points; versions are read from the record."""
+    store = Store(tmp_path)
+    task = REGISTRY.task("smoke-classification")
+
+    def plan() -> Job:
+        return make_plan([CHECKPOINTS["sent"]], [task], OPTIONS["plain"], REGISTRY, store).jobs[0]
+
+    job = plan()
+    assert library in (job.signature.libraries or "")
+    packages = dict(part.split() for part in (job.signature.libraries or "").split(", "))
+    earlier = Record.model_validate(
+        {
+            "status": "scored",
+            "checkpoint": CHECKPOINTS["sent"].ref,
+            "task": {},
+            "signature": job.signature.before_libraries,
+            "score": 0.5,
+            "data": files_info(task.data or {}),
+            "environment": {"packages": packages | {library: "0.1"}},
+            "created": "2026-01-01T00:00:00Z",
+        }
+    )
+    store.put(earlier)
+    assert plan().todo
+    again = earlier.model_copy(update={"environment": {"packages": packages}, "score": 0.6})
+    store.put(again)
+    assert plan().record == again

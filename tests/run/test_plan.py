@@ -187,7 +187,7 @@ def test_a_skip_is_stored_with_its_reason(registry: Registry, store: Store) -> N
     store_skips(plan, store)
     [kept] = store.records()
     assert (kept.status, kept.reason) == ("skipped", "no hidden states")
-    result = execute(plan, store, NoExecutor(), hear=None)  # type: ignore[arg-type]
+    result = execute(plan, store, NoExecutor(), listener=None)  # type: ignore[arg-type]
     assert [record.status for record in result.records] == ["skipped"]
     assert result.failed == []
 

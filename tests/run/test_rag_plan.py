@@ -27,7 +27,7 @@ def test_rag_has_a_group_of_its_own(tmp_path: Path) -> None:
     groups = jobs(tmp_path).groups
     assert [(g.needs, [j.task.name for j in g.jobs]) for g in groups] == [
         ("generator", ["smoke-reading"]),
-        ("cached", ["rag-doc-cache", "rag-none"]),
+        ("unified", ["rag-doc-cache", "rag-none"]),
     ]
 
 

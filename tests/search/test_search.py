@@ -19,7 +19,8 @@ from evalsuite.errors import DataError, EngineError
 from evalsuite.kinds.mteb.encoder import MtebEncoder, Prompt
 from evalsuite.kinds.mteb.retrieval import MtebSearch, candidate_rows
 from evalsuite.search.corpus import Corpus
-from evalsuite.search.exact import Hits, rank, search, unit
+from evalsuite.search.exact import Hits, rank, search
+from evalsuite.search.similarity import unit
 from evalsuite.search.topk import TopK, keys_of, scores_and_places
 from helpers.bag_of_words import BagOfWords, checkpoint
 

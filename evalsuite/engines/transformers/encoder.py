@@ -16,6 +16,7 @@ from evalsuite.engines.batched_encoder import PreparedTexts
 from evalsuite.engines.device import DeviceName, DTypeName, engine_version
 from evalsuite.engines.length_batches import TOKENS, LengthBatcher
 from evalsuite.engines.load_errors import loading
+from evalsuite.engines.neighbours import check_neighbours
 from evalsuite.engines.parallel_batches import ParallelBatches
 from evalsuite.engines.protocols import Vectors
 from evalsuite.engines.text_tokens import TextTokenizer, TokenisedTexts
@@ -69,6 +70,7 @@ class TransformersEncoder(TokenEncoder):
             parallel = ParallelBatches.of(self._model, self._device)
             self._batcher = LengthBatcher(TOKENS[self._device], parallel=parallel)
             self._settle_attention()
+            check_neighbours(self, self._forward, checkpoint.name, self._dtype)
 
     @property
     def version(self) -> str:

@@ -52,7 +52,7 @@ class TransformersGenerator:
         self._device = device
         try:
             self._tokenizer: Any = AutoTokenizer.from_pretrained(
-                checkpoint.path, trust_remote_code=checkpoint.trust_remote_code
+                checkpoint.tokenizer_path, trust_remote_code=checkpoint.trust_remote_code
             )
             model: Any = AutoModelForCausalLM.from_pretrained(
                 checkpoint.path,

@@ -7,35 +7,40 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from evalsuite.checkpoint.folder import read_json, read_object
+from evalsuite.checkpoint.models import split_route
+from evalsuite.checkpoint.special_tokens import append_eos
 from evalsuite.engines.batched_encoder import BatchedEncoder, PreparedTexts
 from evalsuite.engines.device import DeviceName, DTypeName, engine_version
 from evalsuite.engines.length_batches import TOKENS, LengthBatcher
 from evalsuite.engines.load_errors import loading
+from evalsuite.engines.neighbours import check_neighbours
 from evalsuite.engines.parallel_batches import ParallelBatches
 from evalsuite.engines.protocols import Rendered, Vectors
 from evalsuite.engines.text_tokens import NO_LIMIT, load_tokenizer
+from evalsuite.errors import UsageError
 
 if TYPE_CHECKING:
-    from evalsuite.checkpoint.models import Checkpoint, EmbeddingProtocol
+    from evalsuite.checkpoint.models import Checkpoint, EmbeddingProtocol, Route
 
 
 class SentenceTransformersEncoder(BatchedEncoder):
     """An encoder that leaves all to sentence-transformers but the choice of batches.
 
     The prefix is given as ``prompt``, so that a model's own rule about pooling the prompt
-    (``include_prompt``) holds. An empty prefix means no prompt, also where the model names a
-    default one.
+    (``include_prompt``) holds; the route in front of it is given as ``task``. An empty prefix
+    means no prompt: a default prompt is chosen by the harness, which knows which texts get it.
 
     Args:
         checkpoint: A folder with ``modules.json``.
-        protocol: ``normalize`` and ``max_length`` (``None``: the model's own) are honoured;
-            attention and pooling are the model's.
+        protocol: ``normalize``, ``max_length`` (``None``: the model's own) and what the folder's
+            config says are honoured; attention and pooling are the model's.
         device: Where to run.
         dtype: Precision of weights and activations.
         weights: Whether to load the model; without it only :meth:`render` works.
 
     Raises:
         CheckpointError: If the model cannot be loaded.
+        EngineError: If a text's vector depends on the texts beside it.
     """
 
     def __init__(
@@ -53,13 +58,15 @@ class SentenceTransformersEncoder(BatchedEncoder):
         self._dtype = dtype
         self._modules: list[dict[str, Any]] = read_json(checkpoint.path / "modules.json") or []
         # Other modules than Transformer are small, and read their tokenizers in their own ways.
-        whole = weights or self._folder_of("Transformer") is None
+        whole = weights or self._folder_of("Transformer") is None or self._lowers()
         self._model: Any = self._load() if whole else None
         model = self._model
         self._tokenizer: Any = model.tokenizer if model is not None else self._load_tokenizer()
         self._by_rows = model is not None and self._has_rows()
         parallel = ParallelBatches.of(model, self._device) if self._by_rows else ParallelBatches()
         self._batcher = LengthBatcher(TOKENS[self._device], parallel=parallel)
+        if weights:
+            check_neighbours(self, self._forward, checkpoint.name, self._dtype)
 
     @property
     def version(self) -> str:
@@ -70,11 +77,12 @@ class SentenceTransformersEncoder(BatchedEncoder):
         return int(self._model.get_embedding_dimension())
 
     def render(self, text: str, prefix: str = "") -> Rendered:
-        ids = self._ids(text, prefix)
+        route, prefix = split_route(prefix)
+        ids = self._ids(text, prefix, route)
         pooled_from = 0
         if prefix and not self._pools_prompt():
             # As sentence-transformers measures it: the prompt alone, without a trailing [SEP].
-            alone = self._ids(prefix, "")
+            alone = self._ids(prefix, "", route)
             trailing = bool(alone) and alone[-1] in self._tokenizer.all_special_ids
             pooled_from = min(len(alone) - trailing, len(ids))
         return Rendered(text=prefix + text, token_ids=tuple(ids), pooled_from=pooled_from)
@@ -101,25 +109,63 @@ class SentenceTransformersEncoder(BatchedEncoder):
                 local_files_only=True,
                 model_kwargs={"dtype": dtype},
             )
-        if self._protocol.max_length is not None:
-            model.max_seq_length = self._protocol.max_length
+        self._settle_tokenizer(model)
         # Modules of their own (Dense) are loaded in float32 whatever the body is.
         model = model.to(dtype).eval()
         if self._device == "cpu":
             pack_linear_layers(model)
         return model
 
+    def _settle_tokenizer(self, model: Any) -> None:
+        """Give the model's tokenizer what the protocol and the checkpoint say."""
+        if self._checkpoint.tokenizer is not None:
+            longest = model.max_seq_length
+            model.tokenizer = self._load_tokenizer()
+            model.max_seq_length = longest
+        self._limit_length(model)
+        for module in model.modules():
+            tokenizer: Any = getattr(module, "tokenizer", None)
+            if self._protocol.pad_right and hasattr(tokenizer, "padding_side"):
+                tokenizer.padding_side = "right"
+            if self._protocol.append_eos and hasattr(tokenizer, "backend_tokenizer"):
+                append_eos(tokenizer)
+
+    def _limit_length(self, model: Any) -> None:
+        wanted, positions = self._protocol.max_length, self._checkpoint.max_positions
+        if model.transformers_model is None:
+            if wanted is not None:
+                raise UsageError(
+                    f"--max-length: {self._checkpoint.name} has no transformer, and reads texts "
+                    "as a whole",
+                    "leave it out",
+                )
+        elif wanted is not None:
+            model.max_seq_length = wanted
+        elif positions and (model.max_seq_length or NO_LIMIT) > positions:
+            # The library would fail on longer texts.
+            model.max_seq_length = positions
+
     def _load_tokenizer(self) -> Any:
         """The tokenizer alone, with the settings that the model would give it."""
-        return load_tokenizer(self._checkpoint, self._folder_of("Transformer"))
+        folder = self._checkpoint.tokenizer or self._folder_of("Transformer")
+        tokenizer = load_tokenizer(self._checkpoint, folder)
+        if self._protocol.append_eos and self._model is None:
+            append_eos(tokenizer)
+        return tokenizer
 
-    def _ids(self, text: str, prefix: str) -> list[int]:
+    def _ids(self, text: str, prefix: str, route: Route | None) -> list[int]:
         """Token ids of one text with its prompt."""
         if self._model is not None:
-            features = self._model.preprocess([text], prompt=prefix or None)
-            ids: list[int] = features["input_ids"].flatten().tolist()
+            features = self._preprocess([text], prefix, route)
+            found = features.get("input_ids")
+            ids: list[int] = [] if found is None else found.flatten().tolist()
             return ids
         return self._tokenised([prefix + text])[0]
+
+    def _preprocess(self, texts: list[str], prefix: str, route: Route | None) -> dict[str, Any]:
+        task = {"task": route} if route else {}
+        features: dict[str, Any] = self._model.preprocess(texts, prompt=prefix or None, **task)
+        return features
 
     @property
     def prepares_apart(self) -> bool:
@@ -129,25 +175,32 @@ class SentenceTransformersEncoder(BatchedEncoder):
         if not self._by_rows:
             # Characters, since tokens are only known to the module.
             return [1 + len(prefix) + len(text) for text in texts], prefix
-        features = self._model.preprocess(list(texts), prompt=prefix or None)
-        return features["attention_mask"].sum(dim=1).tolist(), features
+        route, prefix = split_route(prefix)
+        features = self._preprocess(list(texts), prefix, route)
+        return features["attention_mask"].sum(dim=1).tolist(), (route, features)
 
     def _forward(self, prepared: PreparedTexts, batch: Sequence[int]) -> Vectors:
         import numpy as np
         import torch
 
         if not self._by_rows:
+            route, prefix = split_route(prepared.model_input)
             found: Vectors = self._model.encode(
                 [prepared.texts[place] for place in batch],
-                prompt=prepared.model_input,
+                # With None the library would put the model's default prompt.
+                prompt=prefix,
+                **({"task": route} if route else {}),
                 batch_size=len(batch),
                 show_progress_bar=False,
                 normalize_embeddings=self._protocol.normalize,
             )
             return found.astype(np.float32, copy=False)
-        features = _rows(prepared.model_input, batch, self._device)
+        route, features = prepared.model_input
+        features = _rows(features, batch, self._device)
         with torch.inference_mode():
-            vectors = self._model(features)["sentence_embedding"][:, : self._model.truncate_dim]
+            task = {"task": route} if route else {}
+            vectors = self._model(features, **task)["sentence_embedding"]
+            vectors = vectors[:, : self._model.truncate_dim]
             if self._protocol.normalize:
                 vectors = torch.nn.functional.normalize(vectors, dim=1)
             return vectors.float().cpu().numpy()  # type: ignore[no-any-return]
@@ -174,10 +227,21 @@ class SentenceTransformersEncoder(BatchedEncoder):
         """
         import torch
 
-        features = self._model.preprocess(["a", "a b c"])
-        mask = features.get("attention_mask")
-        tensors = [value for value in features.values() if torch.is_tensor(value)]
-        return mask is not None and all(value.shape == mask.shape for value in tensors)
+        routes: list[Route | None] = ["query", "document"] if self._protocol.routed else [None]
+        for route in routes:
+            features = self._preprocess(["a", "a b c"], "", route)
+            mask = features.get("attention_mask")
+            tensors = [value for value in features.values() if torch.is_tensor(value)]
+            if mask is None or any(value.shape != mask.shape for value in tensors):
+                return False
+        return True
+
+    def _lowers(self) -> bool:
+        """Whether the library changes the tokenizer's normaliser."""
+        folder = self._folder_of("Transformer")
+        return bool(
+            folder and read_object(folder / "sentence_bert_config.json").get("do_lower_case")
+        )
 
     def _pools_prompt(self) -> bool:
         folder = self._folder_of("Pooling")

@@ -27,7 +27,7 @@ from evalsuite.engines.transformers.encoder import NO_WINDOW
 from evalsuite.engines.transformers.key_values import KeyValues
 from evalsuite.engines.transformers.unified_texts import UnifiedTexts
 from evalsuite.errors import EngineError
-from evalsuite.results.suspicions import refused
+from evalsuite.suspicions import refused
 
 if TYPE_CHECKING:
     from evalsuite.checkpoint.models import Checkpoint

@@ -74,6 +74,7 @@ class VllmEngine:
         try:
             self._llm: Any = vllm.LLM(
                 str(checkpoint.path),
+                tokenizer=str(checkpoint.tokenizer_path),
                 enforce_eager=device == "cpu",
                 enable_prefix_caching=prefix_caching,
                 max_model_len=max_model_len,

@@ -23,9 +23,8 @@ from evalsuite.kinds.alpaca_eval.data import (
 from evalsuite.kinds.alpaca_eval.scores import Sample, orders, summarise
 from evalsuite.kinds.alpaca_eval.task import AlpacaEvalTask
 from evalsuite.kinds.base import Context, Evaluation, Preview
-from evalsuite.kinds.shared.client import client_for
+from evalsuite.kinds.shared.client import client_for, decoding_of
 from evalsuite.kinds.shared.examples import chat_example, kept
-from evalsuite.prompting.decoding import Decoding
 from evalsuite.prompting.prompter import Prompter
 from evalsuite.prompting.response_log import ResponseLog
 from evalsuite.text import storable
@@ -60,7 +59,7 @@ class AlpacaEvalHarness:
         loading = time.perf_counter() - started
         with client_for(generator, context, "answers") as client:
             prompts = [_prompt(client.prompter, row["instruction"]) for row in rows]
-            texts = client.generate(prompts, Decoding.of(task.generation))
+            texts = client.generate(prompts, decoding_of(task.generation))
         example = chat_example(client.prompter, prompts[0])
         suspicions, cut = client.truncation()
         answers = Answers(

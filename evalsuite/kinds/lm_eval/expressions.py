@@ -1,4 +1,4 @@
-"""Checks of what task files bring along that is computed: templates and patterns."""
+"""Checks of the templates and patterns in task files."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any, get_args
 
 from evalsuite.errors import DataError, UsageError
 from evalsuite.kinds.lm_eval.task import Extract, LmEvalTask
-from evalsuite.templates.renderer import MOST_IN_ALL, BadTemplateError, Renderer
+from evalsuite.templates.renderer import MAX_CHARACTERS, BadTemplateError, Renderer
 
 _TEMPLATES = ("prompt", "answer_prefix", "target", "shot_target")
 
@@ -60,10 +60,10 @@ def render_all(
                 for row, found in zip(examples, renderer.texts(examples), strict=True):
                     texts.add(row, {given[key]: text for key, text in found.items()})
                     letters += sum(map(len, found.values()))
-                    if letters > MOST_IN_ALL:
+                    if letters > MAX_CHARACTERS:
                         raise UsageError(
                             f"task {task.name}: its templates make more than "
-                            f"{MOST_IN_ALL >> 20} Mi characters",
+                            f"{MAX_CHARACTERS >> 20} Mi characters",
                             "use fewer rows, or shorter texts",
                         )
         except BadTemplateError as problem:
@@ -122,7 +122,7 @@ def _check_pattern(task: LmEvalTask) -> None:
         groups = re.compile(task.extract).groups
     except (re.error, RecursionError, OverflowError) as error:
         raise UsageError(
-            f"task {task.name}: 'extract' is no regular expression: {error}", "correct it"
+            f"task {task.name}: invalid regular expression in 'extract': {error}", "correct it"
         ) from None
     if groups < 1:
         raise UsageError(

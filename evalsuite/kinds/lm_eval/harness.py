@@ -63,7 +63,7 @@ class LmEvalHarness:
             estimator=summary.estimator,
             stderr=summary.stderr,
             n=summary.n,
-            percent=summary.percent,
+            metric=summary.metric,
             metrics=summary.metrics,
             samples=summary.samples,
             data=loaded.data,
@@ -93,7 +93,7 @@ def _load(task: LmEvalTask, context: Context, *, chat: bool) -> LoadedTasks:
 
         return load_source(
             task.source if chat else task.base_source or task.source,
-            tokenizer=context.checkpoint.path,
+            tokenizer=context.checkpoint.tokenizer_path,
             data_root=context.data_root,
             shots=task.shots,
             seed=context.seed,
@@ -175,7 +175,7 @@ def _prepare_environment(context: Context) -> None:
 def _details(
     lm: EngineLM, prompter: Prompter, loaded: LoadedTasks, prompt: str, results: dict[str, Any]
 ) -> dict[str, Any]:
-    # Examples inside the message are none to lm-eval; the shipped files state their number.
+    # lm-eval does not count examples inside the message; the shipped files state their number.
     stated = {
         name: metadata["shots"]
         for name, task in loaded.leaves.items()

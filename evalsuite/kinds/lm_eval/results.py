@@ -12,16 +12,12 @@ from evalsuite.errors import EngineError, UsageError, did_you_mean
 from evalsuite.kinds.lm_eval.grit.rows import GROUP, ID
 from evalsuite.kinds.lm_eval.task import MAIN_METRIC, LmEvalTask
 from evalsuite.kinds.lm_eval.tasks import LoadedTasks
-from evalsuite.results.suspicions import UNPARSED_SHARE
-from evalsuite.schema import Estimator
+from evalsuite.metrics import Metric, metric_named
+from evalsuite.schema import Direction, Estimator
 from evalsuite.stats import mean_with_error
+from evalsuite.suspicions import UNPARSED_SHARE
 
 Metrics = Mapping[str, Any]
-
-NOT_FRACTIONS = frozenset(
-    {"perplexity", "word_perplexity", "byte_perplexity", "bits_per_byte", "bleu", "chrf", "ter"}
-)
-"""Metrics whose values are not between 0 and 1."""
 
 PLAIN_FILTER = "none"
 """lm-eval's name for the filter that leaves a response as it is."""
@@ -49,7 +45,7 @@ class Summary:
     estimator: Estimator
     stderr: float | None
     n: int
-    percent: bool
+    metric: Metric
     metrics: dict[str, float]
     samples: list[dict[str, Any]]
     first_prompt: str
@@ -93,7 +89,7 @@ def summarise(task: LmEvalTask, loaded: LoadedTasks, results: Mapping[str, Any])
         estimator="other" if any(row["score"] is None for row in samples) else "mean",
         stderr=stderr,
         n=sum(results["n-samples"][name]["effective"] for name in leaves),
-        percent=key.partition(",")[0] not in NOT_FRACTIONS,
+        metric=metric_named(_shown(key), _direction(results, leaves, key)),
         metrics=metrics,
         samples=samples,
         first_prompt=samples[0]["prompt"],
@@ -123,6 +119,15 @@ def main_key(metrics: Metrics, wanted: str | None, name: str) -> str:
         if wanted in (key, key.partition(",")[0]):
             return key
     raise UsageError(f"{name} has no metric {wanted!r}", did_you_mean(wanted, map(_shown, keys)))
+
+
+def _direction(results: Mapping[str, Any], leaves: Sequence[str], key: str) -> Direction | None:
+    """Which values of a metric are better, where all of a task's parts state the same."""
+    metric = key.partition(",")[0]
+    stated = results.get("higher_is_better", {})
+    found = {stated.get(leaf, {}).get(metric) for leaf in leaves}
+    words: dict[bool | None, Direction] = {True: "higher", False: "lower"}
+    return words.get(found.pop()) if len(found) == 1 else None
 
 
 def _keys(metrics: Metrics) -> list[str]:
@@ -162,6 +167,12 @@ def _score(
         score = _number(own[key])
         assert score is not None
         return score, _stderr(own, key), key
+    metrics = sorted({key.partition(",")[0] for key in mains.values()})
+    if len(metrics) > 1:
+        raise UsageError(
+            f"{name} has no score: its tasks have different main metrics ({', '.join(metrics)})",
+            "choose one that all have with 'main_metric', or evaluate its tasks",
+        )
     values = [float(table[leaf][key]) for leaf, key in mains.items()]
     errors = [_stderr(table[leaf], key) for leaf, key in mains.items()]
     score, stderr = mean_with_error(values, errors)
@@ -244,10 +255,10 @@ def _identity(name: str, example: Mapping[str, Any], leaves: int) -> dict[str, A
     within their task. Items of a task that has parts belong to their part.
     """
     doc = example["doc"]
-    told = doc if isinstance(doc, Mapping) else {}
+    row = doc if isinstance(doc, Mapping) else {}
     return {
-        "sample": str(told.get(ID, f"{name}/{example['doc_id']}")),
-        "group": str(told.get(GROUP, name if leaves > 1 else "")),
+        "sample": str(row.get(ID, f"{name}/{example['doc_id']}")),
+        "group": str(row.get(GROUP, name if leaves > 1 else "")),
     }
 
 

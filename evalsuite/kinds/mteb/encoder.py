@@ -21,7 +21,7 @@ from evalsuite.checkpoint.models import Checkpoint, EmbeddingProtocol
 from evalsuite.engines.protocols import Encoder, Vectors
 from evalsuite.errors import CheckpointError
 from evalsuite.kinds.task import Instruction
-from evalsuite.results.suspicions import refused
+from evalsuite.suspicions import refused
 
 _ALIKE = 1e-6
 """Vectors count as equal below this difference, relative to their largest entry."""
@@ -58,13 +58,14 @@ def resolve_prompt(
     """Find what precedes the texts of one side of a task.
 
     * ``instructions == "model"``: the model's own prompt, in mteb's documented order: task name
-      with side, task name, task type with side, task type, side.
+      with side, task name, task type with side, task type, side. Texts of no side that none of
+      these is for get the model's default prompt.
     * ``instruction`` given: its query text, or its document text for documents.
     * Otherwise, where the protocol has a wrapper, mteb's: the prompt of the task (for the
       side), or the default of its type. The documents of a retrieval task get only what is
       meant for documents; mteb would give them the query's default (seen with CQADupstack).
 
-    The summaries of a summarization task are of two kinds, which mteb does not tell apart: those
+    The summaries of a summarization task are of two kinds, which mteb does not distinguish: those
     by people take the query's instruction, those by machines the document's (paper, Table 34).
 
     Args:
@@ -80,15 +81,27 @@ def resolve_prompt(
     if protocol.instructions == "model":
         prompt_type = None if metadata.type == SUMMARIZATION else prompt_type
         name = get_prompt_name(protocol.prompts, metadata, prompt_type)
+        if name is None and prompt_type is None:
+            # The library's encode has a default prompt; those of queries and documents have none.
+            name = protocol.default_prompt
         prompt = protocol.prompts[name] if name else ""
-        return Prompt(prompt, prompt)
+        return Prompt(prompt, _prefix(protocol, prompt, prompt_type))
     if protocol.wrapper is None:
-        return Prompt("", "")
+        return Prompt("", _prefix(protocol, "", prompt_type))
     if instruction is None:
         text = _mteb_instruction(metadata, fallback, prompt_type)
     else:
         text = instruction.document if prompt_type == PromptType.document else instruction.query
-    return Prompt(text, protocol.prefix(text))
+    return Prompt(text, _prefix(protocol, protocol.prefix(text), prompt_type))
+
+
+def _prefix(protocol: EmbeddingProtocol, prefix: str, prompt_type: PromptType | None) -> str:
+    """The prefix, with the way that the text is to go through the model's router, if it has one."""
+    if prompt_type is None:
+        return prefix
+    return protocol.routed_prefix(
+        "query" if prompt_type == PromptType.query else "document", prefix
+    )
 
 
 def _mteb_instruction(metadata: Any, fallback: str, prompt_type: PromptType | None) -> str:
@@ -102,7 +115,7 @@ def _mteb_instruction(metadata: Any, fallback: str, prompt_type: PromptType | No
 
 
 class MtebEncoder(AbsEncoder):  # type: ignore[misc]  # mteb is untyped here
-    """Gives mteb the vectors of an engine; similarity is the cosine."""
+    """Gives mteb the vectors of an engine, and the similarity that the model states."""
 
     def __init__(
         self,
@@ -118,6 +131,24 @@ class MtebEncoder(AbsEncoder):  # type: ignore[misc]  # mteb is untyped here
         self._total = 0
         self._calls = 0
         self.mteb_model_meta = model_meta(checkpoint)
+        self._similarity = protocol_of(checkpoint).similarity
+
+    def similarity(self, embeddings1: Any, embeddings2: Any) -> Any:
+        """Of each vector of the one and each of the other, shape ``(n, m)``."""
+        if self._similarity == "cosine":
+            return super().similarity(embeddings1, embeddings2)
+        from sentence_transformers import SimilarityFunction
+
+        return SimilarityFunction.to_similarity_fn(self._similarity)(embeddings1, embeddings2)
+
+    def similarity_pairwise(self, embeddings1: Any, embeddings2: Any) -> Any:
+        """Of the vectors at the same place in both, shape ``(n,)``."""
+        if self._similarity == "cosine":
+            return super().similarity_pairwise(embeddings1, embeddings2)
+        from sentence_transformers import SimilarityFunction
+
+        compare = SimilarityFunction.to_similarity_pairwise_fn(self._similarity)
+        return compare(embeddings1, embeddings2)
 
     def encode(
         self,

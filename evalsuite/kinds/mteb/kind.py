@@ -24,6 +24,7 @@ class MtebKind(Kind[MtebTask]):
     example = "STSBenchmark"
 
     def plan(self, task: MtebTask, planning: Planning) -> Planned:
+        from evalsuite.kinds.mteb.libraries import scoring_libraries
         from evalsuite.kinds.mteb.scope import signed_splits
         from evalsuite.kinds.shared.instructions import no_example, with_example
         from evalsuite.kinds.shared.signatures import embedding_signature, instructed, protocol_of
@@ -35,7 +36,8 @@ class MtebKind(Kind[MtebTask]):
             instruction = with_example(task, stated, planning.sets)
             skip = None if instruction else no_example(stated)
         harness = f"mteb {version('mteb')}"
-        signature = embedding_signature(task, planning, protocol, instruction, harness)
+        libraries = scoring_libraries(task)
+        signature = embedding_signature(task, planning, protocol, instruction, harness, libraries)
         further = {"splits": signed_splits(task), "outside_set": outside or None}
         signature = signature.model_copy(update=further)
         return Planned(

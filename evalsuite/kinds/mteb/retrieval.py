@@ -12,14 +12,20 @@ from mteb.types import PromptType
 from evalsuite.checkpoint.models import Checkpoint
 from evalsuite.engines.protocols import Encoder, Vectors
 from evalsuite.errors import DataError
-from evalsuite.kinds.mteb.encoder import LOADER_BATCH, Prompt, check_not_collapsed, model_meta
+from evalsuite.kinds.mteb.encoder import (
+    LOADER_BATCH,
+    Prompt,
+    check_not_collapsed,
+    model_meta,
+    protocol_of,
+)
 from evalsuite.search.corpus import Corpus
 from evalsuite.search.exact import rank, search
 from evalsuite.search.topk import Rows
 
 
 class MtebSearch:
-    """Finds documents by the cosine of an engine's vectors; mteb's ``SearchProtocol``.
+    """Finds documents by the similarity of an engine's vectors; mteb's ``SearchProtocol``.
 
     The outcome is that of mteb's ``SearchEncoderWrapper``, which holds 50,000 documents at a time
     and passes every score of every candidate through a Python heap. Of documents with equal
@@ -30,7 +36,7 @@ class MtebSearch:
         encoder: Computes vectors.
         checkpoint: Its checkpoint.
         prompt: What precedes the texts of each side.
-        report: Told how many texts are done, of how many.
+        report: Called with the number of texts done, and of all.
     """
 
     def __init__(
@@ -41,6 +47,7 @@ class MtebSearch:
         report: Callable[[int, int], None],
     ) -> None:
         self.mteb_model_meta = model_meta(checkpoint)
+        self._similarity = protocol_of(checkpoint).similarity
         self._encoder = encoder
         self._prompt = prompt
         self._report = report
@@ -83,10 +90,10 @@ class MtebSearch:
         vectors = self._embed(PromptType.query)(texts)
         embed = self._embed(PromptType.document)
         if top_ranked is None:
-            hits = search(corpus, vectors, embed, top_k)
+            hits = search(corpus, vectors, embed, top_k, similarity=self._similarity)
         else:
             candidates = candidate_rows(corpus, names, top_ranked)
-            hits = rank(corpus, vectors, embed, top_k, candidates)
+            hits = rank(corpus, vectors, embed, top_k, candidates, self._similarity)
         return {
             name: dict(zip(corpus.names(found.rows), found.scores.tolist(), strict=True))
             for name, found in zip(names, hits, strict=True)

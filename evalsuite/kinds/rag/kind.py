@@ -66,7 +66,7 @@ def _parts(planning: Planning) -> dict[str, Any]:
     }
     if other := options.retriever:
         assert other.embedding is not None
-        how = digest(other.embedding.facts)[:6]
+        how = digest(other.embedding.facts | other.changes)[:6]
         found["retriever"] = f"{other.name}#{other.fingerprint[:8]}/{how}"
     return found
 

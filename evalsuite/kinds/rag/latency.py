@@ -15,6 +15,7 @@ from evalsuite.kinds.rag.prompts import prompts_for, whole
 from evalsuite.kinds.rag.result import LatencyResult, Saving, Storage, measured
 from evalsuite.kinds.rag.task import BASELINES, SPEED_METHODS, Corpus, Latency, Method, RagTask
 from evalsuite.kinds.rag.timing import Bench, Cell, Repetition, saving, summarise
+from evalsuite.metrics import Metric
 from evalsuite.stats.medians import Median
 
 QUERY_PANEL: tuple[Method, ...] = (
@@ -88,7 +89,7 @@ def measure(task: RagTask, settings: Latency, model: UnifiedModel, context: Cont
         metrics={cell.name: found.value for cell, found in medians.items()},
         samples=[_row(number, one) for number, one in enumerate(repetitions)],
         data=world.data,
-        percent=False,
+        metric=Metric(name=MAIN, direction="lower", unit="other"),
         raw=result.model_dump(mode="json"),
         details={
             "attention": model.texts.protocol.attention,

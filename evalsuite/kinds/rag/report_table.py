@@ -18,7 +18,6 @@ from evalsuite.kinds.rag.task import Method
 from evalsuite.registry.suites import Suite
 from evalsuite.results.means import task_score
 from evalsuite.results.rows import RowPlan, plan_rows
-from evalsuite.results.suspicions import codes
 from evalsuite.results.tables.model import Cell, Head, Note, Row, Table, TableSection
 from evalsuite.results.tables.notes import (
     row_protocol,
@@ -27,6 +26,7 @@ from evalsuite.results.tables.notes import (
     warning_notes,
 )
 from evalsuite.schema import Record
+from evalsuite.suspicions import codes
 from evalsuite.text import plain
 
 ROWS: Final[dict[str, dict[Method, str]]] = {

@@ -17,6 +17,7 @@ from evalsuite.engines.transformers.unified_model import UnifiedModel
 from evalsuite.engines.vectors.cached_encoder import CachedEncoder
 from evalsuite.engines.vectors.shared import shared_vectors
 from evalsuite.engines.vectors.vector_files import VectorFiles
+from evalsuite.errors import UsageError
 from evalsuite.files import write_atomically
 from evalsuite.kinds.base import Context
 from evalsuite.kinds.rag.data import World
@@ -63,7 +64,7 @@ def retrieve(world: World, model: UnifiedModel, context: Context) -> list[Retrie
     protocol = model.texts.protocol
     files = shared_vectors(
         context.checkpoint.fingerprint,
-        protocol.facts,
+        protocol.facts | context.checkpoint.changes,
         engine=model.version,
         device=model.device,
         precision=model.dtype,
@@ -110,7 +111,7 @@ def find(
             return cached.encode(block, prefix, progress)
 
         asked = cached.encode(questions, prefix)
-        hits = search(Texts(texts), asked, embed, k=1, similarity="inner product")
+        hits = search(Texts(texts), asked, embed, k=1, similarity="dot")
         found = [Retrieved(int(hit.rows[0]), float(hit.scores[0])) for hit in hits]
         _write(kept, found)
     report(len(texts))
@@ -130,11 +131,17 @@ def _by_other(
 
     protocol = retriever.embedding
     assert protocol is not None
+    if protocol.routed:
+        raise UsageError(
+            f"--retriever {retriever.name} sends queries and documents through different modules "
+            "(Router), which rag does not distinguish",
+            "choose another retriever",
+        )
     precision = resolve_dtype("auto", device, "embedding")
     encoder = load_encoder(retriever, device=device, dtype=precision)
     files = shared_vectors(
         retriever.fingerprint,
-        protocol.facts,
+        protocol.facts | retriever.changes,
         engine=encoder.version,
         device=device,
         precision=precision,

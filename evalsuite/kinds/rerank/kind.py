@@ -33,7 +33,12 @@ class RerankKind(Kind[RerankTask]):
         return checkpoint.cannot.get(self.world) or checkpoint.cannot.get("embedding")
 
     def plan(self, task: RerankTask, planning: Planning) -> Planned:
-        from evalsuite.kinds.shared.signatures import generative_signature, instructed
+        from evalsuite.kinds.shared.signatures import (
+            ENGINE_LIBRARIES,
+            generative_signature,
+            instructed,
+            with_versions,
+        )
 
         protocol, instruction, outside = instructed(task, planning)
         # mteb loads the data.
@@ -43,6 +48,7 @@ class RerankKind(Kind[RerankTask]):
             "retriever": _retriever(protocol, planning.options),
             "instruction": instruction.text if instruction else None,
             "outside_set": outside or None,
+            "libraries": with_versions(ENGINE_LIBRARIES[protocol.engine]),
         }
         return Planned(
             signature=signature.model_copy(update=further),

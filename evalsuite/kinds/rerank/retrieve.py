@@ -167,18 +167,19 @@ def _search(
         check_not_collapsed(texts, vectors)
         return vectors
 
+    similarity = protocol_of(context.checkpoint).similarity
     k, names = max(task.rerank.k, CUT), list(asked)
     queries = embed(list(asked.values()), PromptType.query)
     row_of = corpus.rows_of(names) if prepared.task.ignore_identical_ids else {}
     itself = [row_of.get(name) for name in names]
     ranked = prepared.rows(prepared.parts[0])["top_ranked"]
     if not ranked:
-        return search(corpus, queries, embed, k, itself)
+        return search(corpus, queries, embed, k, itself, similarity)
     candidates = [
         np.unique(rows[rows != own])
         for rows, own in zip(candidate_rows(corpus, names, ranked), itself, strict=True)
     ]
-    return rank(corpus, queries, embed, k, candidates)
+    return rank(corpus, queries, embed, k, candidates, similarity)
 
 
 def _details(

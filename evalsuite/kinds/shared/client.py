@@ -1,4 +1,4 @@
-"""A client for the prompts of one job."""
+"""A client for the prompts of one job, and the decoding settings of its task."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ from contextlib import contextmanager
 
 from evalsuite.engines.protocols import Generator
 from evalsuite.kinds.base import Context
+from evalsuite.kinds.task import Generation
 from evalsuite.prompting.client import Client
+from evalsuite.prompting.decoding import Decoding
 from evalsuite.prompting.prompter import Prompter
 from evalsuite.prompting.response_log import FILE_NAME, ResponseLog
 
@@ -32,3 +34,13 @@ def client_for(generator: Generator, context: Context, unit: str) -> Iterator[Cl
     with ResponseLog(context.workdir / FILE_NAME) as log:
         prompter = Prompter(context.checkpoint)
         yield Client(generator, prompter, log, seed=context.seed, progress=report)
+
+
+def decoding_of(stated: Generation) -> Decoding:
+    """How a task's answers are generated, as its file states it."""
+    return Decoding(
+        max_tokens=stated.max_tokens,
+        stop=stated.stop,
+        temperature=stated.temperature,
+        top_p=stated.top_p,
+    )

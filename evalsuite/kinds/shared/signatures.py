@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from contextlib import suppress
+from importlib.metadata import PackageNotFoundError, version
+from typing import Final
+
 from evalsuite.checkpoint.models import EmbeddingProtocol
 from evalsuite.checkpoint.protocols import unusual_bare
 from evalsuite.engines.choice import context_length
@@ -11,6 +16,13 @@ from evalsuite.kinds.base import Planning
 from evalsuite.kinds.shared.instructions import find_instruction, outside_set, set_name
 from evalsuite.kinds.task import EmbeddedTask, Instruction, Task
 from evalsuite.schema import Signature
+
+ENGINE_LIBRARIES: Final[dict[str, tuple[str, ...]]] = {
+    "sentence-transformers": ("tokenizers", "transformers"),
+    "transformers": ("tokenizers",),
+    "vllm": ("tokenizers", "transformers"),
+}
+"""Engine that embeds → distributions below it whose version can move a vector."""
 
 
 def protocol_of(planning: Planning) -> EmbeddingProtocol:
@@ -40,6 +52,7 @@ def embedding_signature(
     protocol: EmbeddingProtocol,
     instruction: Instruction | None,
     harness: str,
+    libraries: tuple[str, ...] = (),
 ) -> Signature:
     """The signature of a task that only embeds.
 
@@ -49,6 +62,8 @@ def embedding_signature(
         protocol: How the checkpoint embeds.
         instruction: What precedes the texts.
         harness: Name and version of what scores.
+        libraries: Distributions that the harness computes the score with, where their version
+            can move it.
     """
     options = planning.options
     return Signature(
@@ -72,7 +87,19 @@ def embedding_signature(
         pooling=protocol.pooling,
         pool_instruction=protocol.pool_instruction or None,
         normalize=protocol.normalize,
+        libraries=with_versions((*libraries, *ENGINE_LIBRARIES[protocol.engine])),
+        **protocol.traits,
+        **planning.checkpoint.traits,
     )
+
+
+def with_versions(names: Iterable[str]) -> str | None:
+    """Distributions with their installed versions, as signatures state them; ``None`` for none."""
+    found = []
+    for name in sorted(set(names)):
+        with suppress(PackageNotFoundError):
+            found.append(f"{name} {version(name)}")
+    return ", ".join(found) or None
 
 
 def generative_signature(
@@ -112,6 +139,7 @@ def generative_signature(
         shots=shots,
         sampling="task",
         prefix_caching=options.prefix_caching,
+        **checkpoint.traits,
     )
 
 

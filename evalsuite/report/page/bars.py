@@ -1,56 +1,63 @@
-"""Scores by category: one small table of bars for each column of the suite."""
+"""Scores by category: one card of bars for each column of the suite."""
 
 from __future__ import annotations
 
-from evalsuite.report.page.svg import figure
-from evalsuite.report.page.text import esc
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 from evalsuite.results.tables.model import Cell, Table
 
-_TITLE = "Scores by category"
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bar:
+    """One checkpoint's score; lengths in percent of the place for the bar."""
+
+    label: str
+    cell: Cell
+    share: str | None
+    """``None`` where there is no score."""
+    whisker: tuple[str, str] | None
+    """From one standard error below the score to one above; ``None`` where it is not known."""
 
 
-def bars_html(table: Table) -> str:
-    """The figure; bars begin at 0, and a missing score has none."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Card:
+    """The bars of one column."""
+
+    name: str
+    average: bool
+    bars: Sequence[Bar]
+
+
+def cards(table: Table) -> list[Card]:
+    """The cards; none for a table without averages. Bars begin at 0."""
     if not any(head.average for head in table.heads):
-        return figure(
-            "bars",
-            _TITLE,
-            '<p class="none">Not drawn: choose a suite with categories (--suite).</p>',
+        return []
+    flat = [(section, head) for section in table.sections for head in section.columns]
+    found = []
+    for index, (section, head) in enumerate(flat):
+        cells = [row.cells[index] for row in table.rows]
+        top = max([100.0, *(cell.value for cell in cells if cell.value is not None)])
+        found.append(
+            Card(
+                name=f"{section.title}, average" if head.average else head.label,
+                average=head.average,
+                bars=[
+                    _bar(row.name, cell, top) for row, cell in zip(table.rows, cells, strict=True)
+                ],
+            )
         )
-    cards = []
-    index = 0
-    for section in table.sections:
-        for head in section.columns:
-            cells = [row.cells[index] for row in table.rows]
-            top = max([100.0, *(cell.value for cell in cells if cell.value is not None)])
-            rows = "".join(
-                f'<tr><th scope="row">{esc(row.name)}</th><td class="bar">{_bar(cell, top)}</td>'
-                f'<td class="{cell.status}">{esc(cell.shown(table.decimals))}</td></tr>'
-                for row, cell in zip(table.rows, cells, strict=True)
-            )
-            name = f"{section.title}, average" if head.average else head.label
-            strong = " avg" if head.average else ""
-            cards.append(
-                f'<table class="card{strong}"><caption>{esc(name)}</caption>'
-                f"<tbody>{rows}</tbody></table>"
-            )
-            index += 1
-    about = "Bars run from 0 to 100; whiskers: one standard error."
-    return figure("bars", _TITLE, f'<div class="cards">{"".join(cards)}</div>', about)
+    return found
 
 
-def _bar(cell: Cell, top: float) -> str:
+def _bar(label: str, cell: Cell, top: float) -> Bar:
     if cell.value is None:
-        return ""
-    share = max(0.0, 100 * cell.value / top)
-    whisker = ""
+        return Bar(label=label, cell=cell, share=None, whisker=None)
+    whisker = None
     if cell.stderr is not None:
         low, high = (
             min(100.0, max(0.0, 100 * (cell.value + sign * cell.stderr) / top)) for sign in (-1, 1)
         )
-        whisker = f'<line class="whisker" x1="{low:.1f}%" x2="{high:.1f}%" y1="6" y2="6"/>'
-    return (
-        '<svg width="100%" height="12" aria-hidden="true">'
-        '<rect class="track" width="100%" height="12"/>'
-        f'<rect class="fill" width="{share:.1f}%" height="12"/>{whisker}</svg>'
-    )
+        whisker = (f"{low:.1f}", f"{high:.1f}")
+    share = max(0.0, 100 * cell.value / top)
+    return Bar(label=label, cell=cell, share=f"{share:.1f}", whisker=whisker)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from evalsuite.registry.suites import Suite
 from evalsuite.report.page.samples import TaskSamples, choose_samples
-from evalsuite.results.layout import Layout
+from evalsuite.results.columns import Layout
 from evalsuite.results.rows import RowPlan
 from evalsuite.results.scores import Scores
 from evalsuite.results.tables.build import build_table
@@ -44,6 +44,19 @@ class PageRow:
         """What its newest record says of the checkpoint."""
         records = sorted(self.plan.records.values(), key=lambda record: record.created)
         return records[-1].checkpoint
+
+    @property
+    def facts(self) -> dict[str, str]:
+        """What is known of the checkpoint itself."""
+        checkpoint = self.checkpoint
+        known = {
+            "fingerprint": checkpoint.fingerprint,
+            "source": checkpoint.source,
+            "kind": checkpoint.kind,
+            "base": checkpoint.base,
+            "step": checkpoint.step,
+        }
+        return {key: str(value) for key, value in known.items() if value is not None}
 
     def record(self, task: str) -> Record | None:
         """Its record of a task."""

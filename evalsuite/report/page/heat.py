@@ -2,43 +2,44 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from urllib.parse import quote
 
 from evalsuite.report.page.collect import PageData
-from evalsuite.report.page.svg import figure, scrolled
-from evalsuite.report.page.text import esc
-from evalsuite.results.layout import Layout
+from evalsuite.results.columns import Layout
 from evalsuite.results.means import DisplayScore, task_score
 from evalsuite.results.tables.model import Cell
 
 LEVELS = 10
 """Steps of colour above none; without inline styles, each is a class."""
-_TITLE = "All tasks"
 
 
-def heat_html(data: PageData) -> str:
-    """The figure: a line a task, under its category; names lead to the task's samples."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeatCell:
+    """A score with the classes that colour it."""
+
+    text: str
+    classes: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeatLine:
+    """One task."""
+
+    task: str
+    link: str
+    """Address of its samples on the page; empty where the page has none."""
+    cells: Sequence[HeatCell]
+
+
+def heat_lines(data: PageData) -> dict[str, list[HeatLine]]:
+    """Title of a group → its tasks."""
     with_samples = {samples.task for samples in data.samples}
-    span = len(data.rows) + 1
-    bodies = [
-        f'<tbody><tr class="group"><th colspan="{span}" scope="rowgroup">{esc(title)}</th></tr>'
-        + "".join(_line(task, data, linked=task in with_samples) for task in tasks)
-        + "</tbody>"
+    return {
+        title: [_line(task, data, linked=task in with_samples) for task in tasks]
         for title, tasks in _groups(data.layout).items()
-    ]
-    heads = "".join(f'<th scope="col">{esc(row.label)}</th>' for row in data.rows)
-    table = (
-        '<table class="heat" data-scale="absolute"><thead><tr><th scope="col">Task</th>'
-        f"{heads}</tr></thead>{''.join(bodies)}</table>"
-    )
-    choice = (
-        '<fieldset class="tools"><legend>Colour</legend>'
-        '<label><input type="radio" name="heat" value="absolute" checked> by score, 0 to 100'
-        '</label> <label><input type="radio" name="heat" value="task"> within each task, '
-        "lowest to highest</label></fieldset>"
-    )
-    about = "Scores × 100. An empty cell with a dash was not evaluated."
-    return figure("heat", _TITLE, choice + scrolled(_TITLE, table, "scroll tall"), about)
+    }
 
 
 def _groups(layout: Layout) -> dict[str, list[str]]:
@@ -56,20 +57,26 @@ def _groups(layout: Layout) -> dict[str, list[str]]:
     return groups
 
 
-def _line(task: str, data: PageData, *, linked: bool) -> str:
+def _line(task: str, data: PageData, *, linked: bool) -> HeatLine:
     scores = [task_score(task, row.plan.records, {}) for row in data.rows]
     known = [score.value for score in scores if score.value is not None]
     low, high = (min(known), max(known)) if known else (0.0, 0.0)
-    name = f'<a href="#s/{quote(task, safe="")}">{esc(task)}</a>' if linked else esc(task)
-    cells = "".join(_cell(score, low, high) for score in scores)
-    return f'<tr><th scope="row">{name}</th>{cells}</tr>'
+    return HeatLine(
+        task=task,
+        link=f"#s/{quote(task, safe='')}" if linked else "",
+        cells=[_cell(score, low, high) for score in scores],
+    )
 
 
-def _cell(score: DisplayScore, low: float, high: float) -> str:
-    text = esc(Cell(status=score.status, value=score.value).shown(1))
+def _cell(score: DisplayScore, low: float, high: float) -> HeatCell:
+    text = Cell(status=score.status, value=score.value).shown(1)
     if score.value is None:
-        return f'<td class="{score.status}">{text}</td>'
+        return HeatCell(text=text, classes=score.status)
     # Without a percent scale there is no place between 0 and 100.
-    absolute = round(LEVELS * min(1.0, max(0.0, score.value / 100))) if score.percent else 0
+    absolute = (
+        round(LEVELS * min(1.0, max(0.0, score.value / 100)))
+        if score.metric.unit == "fraction"
+        else 0
+    )
     within = round(LEVELS * (score.value - low) / (high - low)) if high > low else LEVELS // 2
-    return f'<td class="h{absolute} r{within}">{text}</td>'
+    return HeatCell(text=text, classes=f"h{absolute} r{within}")

@@ -7,23 +7,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from evalsuite.report.page.collect import PageData, PageRow
-from evalsuite.report.page.text import cut, esc, visible
-from evalsuite.results.suspicions import said
+from evalsuite.report.page.text import cut, visible
 from evalsuite.schema import Record, digest
+from evalsuite.suspicions import said
 
 Pairs = list[tuple[str, str]]
 
 _LONGEST = 4_000
-
-
-def provenance_html(data: PageData) -> str:
-    """A fold for each row; the page fills it when it is opened."""
-    return "".join(
-        f'<details class="row" data-row="{index}"><summary><bdi>{esc(row.label)}</bdi> '
-        f"<small>{len(row.plan.records)} records</small></summary>{_about(row)}"
-        '<div class="records"></div></details>'
-        for index, row in enumerate(data.rows)
-    )
+_in_json = json.JSONEncoder(default=str).encode  # json.dumps would make an encoder each time
 
 
 def row_payload(row: PageRow, environments: Sequence[str]) -> list[dict[str, Any]]:
@@ -59,23 +50,6 @@ def environments(data: PageData) -> dict[str, Pairs]:
     return found
 
 
-def _about(row: PageRow) -> str:
-    checkpoint = row.checkpoint
-    facts = {
-        "fingerprint": checkpoint.fingerprint,
-        "source": checkpoint.source,
-        "kind": checkpoint.kind,
-        "base": checkpoint.base,
-        "step": checkpoint.step,
-    }
-    lines = "".join(
-        f"<div><dt>{key}</dt><dd><bdi>{esc(str(value))}</bdi></dd></div>"
-        for key, value in facts.items()
-        if value is not None
-    )
-    return f'<dl class="facts">{lines}</dl>'
-
-
 def _parts(record: Record) -> list[tuple[str, Pairs]]:
     """Title → lines; nothing that is empty."""
     score: dict[str, Any] = {
@@ -109,13 +83,13 @@ def _flat(source: Mapping[str, Any], prefix: str = "") -> Pairs:
         if isinstance(value, Mapping):
             found += _flat(value, f"{name}.")
         elif value is not None:
-            text = value if isinstance(value, str) else json.dumps(value, default=str)
+            text = value if isinstance(value, str) else _in_json(value)
             found.append((visible(name), visible(cut(text, _LONGEST))))
     return found
 
 
 def _without_ids(details: Mapping[str, Any]) -> dict[str, Any]:
-    """Without token ids: they take more room than all else and say nothing to the eye."""
+    """Details without token ids, which take much room and mean little to a reader."""
     return {
         key: _without_ids(value) if isinstance(value, Mapping) else value
         for key, value in details.items()

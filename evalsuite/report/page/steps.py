@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from typing import Any, Final
 
+from evalsuite.report.figure_files import SERIES, style
 from evalsuite.report.page.collect import PageData
-from evalsuite.report.page.svg import Axis, colour, figure, marker, scrolled
-from evalsuite.report.page.text import esc
-from evalsuite.text import number
+from evalsuite.report.page.inline_svg import inline_svg
 
-_TITLE = "Scores over training steps"
-_HEIGHT = 150
-_PAD = 8
+SHAPES: Final = {"o": "●", "s": "■", "^": "▲", "D": "◆", "v": "▼"}
+"""Marker of a series → the same as a letter, for the legend."""
+_SIZE = (2.7, 1.5)
+"""Inches of one panel."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +24,31 @@ class Series:
 
     name: str
     places: tuple[tuple[int, int], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Panel:
+    """The scores of one column over the steps."""
+
+    name: str
+    svg: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepsFigure:
+    """Scores over training steps, one panel for each column."""
+
+    runs: Sequence[Series]
+    panels: Sequence[Panel]
+
+    @property
+    def legend(self) -> list[tuple[int, str, str]]:
+        """Number of the colour, shape and name of each run."""
+        found = []
+        for index, run in enumerate(self.runs):
+            colour = index % len(SERIES)
+            found.append((colour, SHAPES[SERIES[colour][1]], run.name))
+        return found
 
 
 def series(data: PageData) -> list[Series]:
@@ -38,88 +64,80 @@ def series(data: PageData) -> list[Series]:
     return [Series(name, tuple(sorted(at))) for name, at in found.items() if len(at) > 1]
 
 
-def steps_html(data: PageData) -> str:
-    """The figure, or nothing where no run has two steps."""
+def steps_figure(data: PageData) -> StepsFigure | None:
+    """The figure, averages first; ``None`` where no run has two steps."""
     runs = series(data)
     if not runs:
-        return ""
-    cards = []
-    flat = [(section, head) for section in data.table.sections for head in section.columns]
-    for index, (section, head) in enumerate(flat):
-        values = [row.cells[index].value for row in data.table.rows]
-        name = f"{section.title}, average" if head.average else head.label
-        if drawn := _panel(name, runs, values):
-            cards.append((not head.average, drawn))
-    panels = "".join(drawn for _, drawn in sorted(cards, key=lambda card: card[0]))
-    legend = "".join(
-        f'<li><svg width="14" height="12" aria-hidden="true">{marker(i, "7", "6", run.name)}</svg> '
-        f"<bdi>{esc(run.name)}</bdi></li>"
-        for i, run in enumerate(runs)
-    )
-    body = (
-        f'<ul class="legend">{legend}</ul><div class="cards">{panels}</div>{_numbers(data, runs)}'
-    )
-    return figure("steps", _TITLE, body, "A step without a score leaves a gap in its line.")
+        return None
+    averages: list[Panel] = []
+    others: list[Panel] = []
+    with style():
+        drawing = PanelDrawing(runs)
+        flat = [(section, head) for section in data.table.sections for head in section.columns]
+        for index, (section, head) in enumerate(flat):
+            values = [row.cells[index].value for row in data.table.rows]
+            if sum(values[at] is not None for run in runs for _, at in run.places) < 2:
+                continue
+            name = f"{section.title}, average" if head.average else head.label
+            drawing.show(values)
+            panel = Panel(name=name, svg=_svg(drawing, name, f"steps-{index}", values))
+            (averages if head.average else others).append(panel)
+    return StepsFigure(runs=runs, panels=[*averages, *others])
 
 
-def _panel(name: str, runs: Sequence[Series], values: Sequence[float | None]) -> str:
-    known = [(step, v) for run in runs for step, at in run.places if (v := values[at]) is not None]
-    if len(known) < 2:
-        return ""
-    x = Axis.around([float(step) for step, _ in known])
-    y = Axis.around([value for _, value in known], 0.1)
+class PanelDrawing:
+    """The scores of one column over the steps, one line for each run.
 
-    def down(value: float) -> str:
-        return f"{_PAD + (_HEIGHT - 2 * _PAD) * (100 - y.at(value)) / 100:.1f}"
+    All panels are drawn with one figure: making axes takes longer than drawing lines.
+    """
 
-    parts = []
-    for tick in y.ticks(4):
-        parts.append(f'<line class="grid" x1="0" x2="100%" y1="{down(tick)}" y2="{down(tick)}"/>')
-        parts.append(f'<text class="tick" x="2" y="{float(down(tick)) - 3:.1f}">{tick:g}</text>')
-    for index, run in enumerate(runs):
-        points = [(step, values[at]) for step, at in run.places]
-        for (one, first), (two, second) in pairwise(points):
-            if first is not None and second is not None:
-                parts.append(
-                    f'<line class="error {colour(index)}" x1="{x.at(one)}%" x2="{x.at(two)}%" '
-                    f'y1="{down(first)}" y2="{down(second)}"/>'
-                )
-        parts += [
-            marker(index, f"{x.at(step)}%", down(v), f"{run.name}, step {step}: {v:.1f}", 3.5)
-            for step, v in points
-            if v is not None
-        ]
-    ends = (min(step for step, _ in known), max(step for step, _ in known))
-    return (
-        f'<figure class="card"><figcaption>{esc(name)}</figcaption>'
-        f'<svg class="plot" width="100%" height="{_HEIGHT}" role="img" '
-        f'aria-label="{esc(name)} over steps">{"".join(parts)}</svg>'
-        f'<div class="ends"><span>step {ends[0]:,}</span><span>{ends[1]:,}</span></div></figure>'
-    )
+    def __init__(self, runs: Sequence[Series]) -> None:
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+        from matplotlib.figure import Figure
+        from matplotlib.ticker import MaxNLocator, StrMethodFormatter
+
+        self.runs = runs
+        width, height = _SIZE
+        self.figure = Figure(figsize=_SIZE)
+        FigureCanvasAgg(self.figure)
+        box = (0.34 / width, 0.2 / height, 1 - 0.44 / width, 1 - 0.26 / height)
+        self.axes: Any = self.figure.add_axes(box)
+        for index, run in enumerate(runs):
+            colour, shape = SERIES[index % len(SERIES)]
+            steps = [step for step, _ in run.places]
+            look: dict[str, Any] = {
+                "color": colour,
+                "marker": shape,
+                "markersize": 4,
+                "linewidth": 1.2,
+            }
+            self.axes.plot(steps, [math.nan] * len(steps), gid=f"run-{index}", **look)
+        self.axes.margins(0.06, 0.1)
+        self.axes.xaxis.set_major_locator(MaxNLocator(nbins=4, integer=True))
+        self.axes.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
+        self.axes.yaxis.set_major_locator(MaxNLocator(nbins=4))
+        self.axes.tick_params(length=2, width=0.7)
+        self.axes.spines[["top", "right"]].set_visible(False)
+        self.axes.grid(axis="y", color="#e6e6e6", linewidth=0.6)
+        self.axes.set_axisbelow(True)
+
+    def show(self, values: Sequence[float | None]) -> None:
+        """Show the scores of a column; a step without a score leaves a gap in its line.
+
+        Args:
+            values: The score of each row.
+        """
+        for run, line in zip(self.runs, self.axes.lines, strict=True):
+            scores = [values[at] for _, at in run.places]
+            line.set_ydata([math.nan if score is None else score for score in scores])
+        self.axes.relim()
+        self.axes.autoscale_view()
 
 
-def _numbers(data: PageData, runs: Sequence[Series]) -> str:
-    heads = "".join(
-        f'<th scope="col">{esc(f"{s.title} {h.label}" if h.average else h.label)}</th>'
-        for s in data.table.sections
-        for h in s.columns
-    )
-    rows = "".join(
-        f'<tr><th scope="row">{esc(run.name)}</th><td>{step}</td>'
-        + "".join(
-            f"<td>{'–' if cell.value is None else number(cell.value, data.table.decimals)}</td>"
-            for cell in data.table.rows[at].cells
-        )
-        + "</tr>"
-        for run in runs
-        for step, at in run.places
-    )
-    table = (
-        '<table><thead><tr><th scope="col">Run</th><th scope="col">Step</th>'
-        f"{heads}</tr></thead><tbody>{rows}</tbody></table>"
-    )
-    return (
-        '<details class="numbers"><summary>The numbers</summary>'
-        + scrolled("Numbers of the figure", table)
-        + "</details>"
-    )
+def _svg(drawing: PanelDrawing, name: str, ident: str, values: Sequence[float | None]) -> str:
+    texts = {}
+    for index, run in enumerate(drawing.runs):
+        known = [(step, v) for step, at in run.places if (v := values[at]) is not None]
+        texts[f"run-{index}"] = [f"{run.name}, step {step}: {v:.1f}" for step, v in known]
+    about = "; ".join(text for said in texts.values() for text in said)
+    return inline_svg(drawing.figure, ident, f"{name} over steps", about, texts, fluid=True)

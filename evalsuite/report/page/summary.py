@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from evalsuite.report.page.collect import PageData, PageRow
-from evalsuite.report.page.svg import scrolled
-from evalsuite.report.page.text import cut, esc
-from evalsuite.results.suspicions import said
+from evalsuite.report.page.text import cut
 from evalsuite.results.tables.model import Cell
 from evalsuite.schema import Record
+from evalsuite.suspicions import said
 from evalsuite.text import plain
 
 KINDS = ("scored", "failed", "skipped", "missing")
 _LONGEST_REASON = 300
+_LONGEST_NOTE = 600
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +27,10 @@ class Counts:
     skipped: int
     missing: int
 
+    def __iter__(self) -> Iterator[int]:
+        """The counts, in the order of :data:`KINDS`."""
+        return (getattr(self, kind) for kind in KINDS)
+
 
 def counts(row: PageRow) -> Counts:
     """Count a row's tasks; each is in exactly one of the four."""
@@ -35,52 +40,76 @@ def counts(row: PageRow) -> Counts:
     return Counts(*(found[kind] for kind in KINDS))
 
 
-def summary_html(data: PageData) -> str:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SummaryRow:
+    """One checkpoint."""
+
+    label: str
+    averages: Sequence[Cell]
+    counts: Counts
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Problem:
+    """Tasks of one checkpoint that failed or were skipped for the same reason."""
+
+    label: str
+    status: str
+    reason: str
+    tasks: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Summary:
     """The section's content."""
+
+    checkpoints: int
+    totals: Mapping[str, int]
+    """How tasks ended → how many of all rows."""
+    average_titles: Sequence[str]
+    rows: Sequence[SummaryRow]
+    problems: Sequence[Problem]
+    gaps: Mapping[str, Sequence[str]]
+    """Checkpoint → tasks without a record."""
+    suspect: Mapping[str, Sequence[str]]
+    """Why scores must not be trusted without a look → where."""
+    warnings: Mapping[str, Sequence[str]]
+    """What was warned of → where."""
+
+    @property
+    def unscored(self) -> int:
+        """Number of tasks that failed, were skipped or are missing."""
+        lists = [*(problem.tasks for problem in self.problems), *self.gaps.values()]
+        return sum(map(len, lists))
+
+
+def summary_of(data: PageData) -> Summary:
+    """Summarise a page."""
     by_row = [counts(row) for row in data.rows]
-    total = {kind: sum(getattr(found, kind) for found in by_row) for kind in KINDS}
-    tiles = "".join(
-        f'<div class="{kind if number else "zero"}"><dt>{kind}</dt><dd>{number:,}</dd></div>'
-        for kind, number in total.items()
-    )
-    description = f"<p>{esc(data.suite.description)}</p>" if data.suite else ""
-    return f"""\
-{description}
-<dl class="tiles">
-<div><dt>checkpoints</dt><dd>{len({row.plan.fingerprint for row in data.rows})}</dd></div>
-<div><dt>tasks</dt><dd>{len(data.tasks)}</dd></div>
-{tiles}
-</dl>
-{_averages(data, by_row)}
-{_problems(data)}
-{_suspect(data)}
-{_warnings(data)}"""
-
-
-def _averages(data: PageData, by_row: list[Counts]) -> str:
     places = [index for index, head in enumerate(data.table.heads) if head.average]
-    titles = [s.title for s in data.table.sections for h in s.columns if h.average]
-    heads = "".join(f'<th scope="col">{esc(title)} average</th>' for title in titles)
-    heads += "".join(f'<th scope="col">{kind}</th>' for kind in KINDS)
-    rows = "".join(
-        f'<tr><th scope="row">{esc(row.label)}</th>'
-        + "".join(_average(line.cells[place], data.table.decimals) for place in places)
-        + "".join(f"<td>{getattr(found, kind) or '·'}</td>" for kind in KINDS)
-        + "</tr>"
-        for row, line, found in zip(data.rows, data.table.rows, by_row, strict=True)
+    gaps = {
+        row.label: missing
+        for row in data.rows
+        if (missing := [task for task in row.tasks if row.record(task) is None])
+    }
+    return Summary(
+        checkpoints=len({row.plan.fingerprint for row in data.rows}),
+        totals={kind: sum(getattr(found, kind) for found in by_row) for kind in KINDS},
+        average_titles=[s.title for s in data.table.sections for h in s.columns if h.average],
+        rows=[
+            SummaryRow(
+                label=row.label, averages=[line.cells[place] for place in places], counts=found
+            )
+            for row, line, found in zip(data.rows, data.table.rows, by_row, strict=True)
+        ],
+        problems=_problems(data),
+        gaps=gaps,
+        suspect=_where(data, lambda record: [said(one) for one in record.suspicions]),
+        warnings=_where(data, lambda record: record.warnings),
     )
-    table = (
-        f'<table><thead><tr><th scope="col">Checkpoint</th>{heads}</tr></thead>'
-        f"<tbody>{rows}</tbody></table>"
-    )
-    return scrolled("Averages and counts", table)
 
 
-def _average(cell: Cell, decimals: int) -> str:
-    return f'<td class="avg {cell.status}">{esc(cell.shown(decimals, stderr=True))}</td>'
-
-
-def _problems(data: PageData) -> str:
+def _problems(data: PageData) -> list[Problem]:
     """Failed and skipped tasks with their reasons, each reason once."""
     found: dict[tuple[str, str, str], list[str]] = {}
     for row in data.rows:
@@ -89,56 +118,20 @@ def _problems(data: PageData) -> str:
             if record is not None and record.status != "scored":
                 reason = plain(record.reason or "", _LONGEST_REASON)
                 found.setdefault((row.label, record.status, reason), []).append(task)
-    lines = "".join(
-        f'<li class="{status}"><b><bdi>{esc(label)}</bdi></b>: {len(tasks)} {status}: '
-        f"{esc(reason)} <small>({esc(', '.join(tasks))})</small></li>"
+    return [
+        Problem(label=label, status=status, reason=reason, tasks=tasks)
         for (label, status, reason), tasks in found.items()
-    )
-    gaps = {
-        row.label: [task for task in row.tasks if row.record(task) is None] for row in data.rows
-    }
-    lines += "".join(
-        f"<li><b><bdi>{esc(label)}</bdi></b>: {len(tasks)} missing "
-        f"<small>({esc(', '.join(tasks))})</small></li>"
-        for label, tasks in gaps.items()
-        if tasks
-    )
-    number = sum(len(tasks) for tasks in found.values()) + sum(map(len, gaps.values()))
-    return _folded("Failed, skipped and missing", lines, number)
+    ]
 
 
-def _suspect(data: PageData) -> str:
-    """Scores that must not be trusted without a look, each reason once."""
+def _where(data: PageData, texts_of: Callable[[Record], Sequence[str]]) -> dict[str, list[str]]:
+    """Each text about a record → the checkpoints and tasks that it is about."""
     found: dict[str, list[str]] = {}
     for row in data.rows:
         for task, record in row.plan.records.items():
-            for suspicion in record.suspicions:
-                found.setdefault(said(suspicion), []).append(_where(row, task, record))
-    lines = "".join(
-        f'<li class="failed">{esc(cut(text, 600))} <small>({esc(", ".join(where))})</small></li>'
-        for text, where in found.items()
-    )
-    return _folded("Suspect scores", lines, sum(map(len, found.values())))
-
-
-def _warnings(data: PageData) -> str:
-    found: dict[str, list[str]] = {}
-    for row in data.rows:
-        for task, record in row.plan.records.items():
-            for warning in record.warnings:
-                found.setdefault(warning, []).append(_where(row, task, record))
-    lines = "".join(
-        f"<li>{esc(cut(warning, 600))} <small>({esc(', '.join(where))})</small></li>"
-        for warning, where in found.items()
-    )
-    return _folded("Warnings", lines, len(found))
-
-
-def _where(row: PageRow, task: str, record: Record) -> str:
-    return f"{row.label}: {task}" if record.status == "scored" else f"{row.label}: {task}, no score"
-
-
-def _folded(title: str, lines: str, number: int) -> str:
-    if not number:
-        return ""
-    return f'<details class="list"><summary>{title} ({number})</summary><ul>{lines}</ul></details>'
+            place = f"{row.label}: {task}"
+            for text in texts_of(record):
+                found.setdefault(cut(text, _LONGEST_NOTE), []).append(
+                    place if record.status == "scored" else f"{place}, no score"
+                )
+    return found

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import functools
 import gzip
-import html
 import json
 import re
 import unicodedata
@@ -45,11 +44,6 @@ def _shown(character: str) -> str:
     return f"⟨U+{ord(character):04X}⟩"
 
 
-def esc(text: str) -> str:
-    """A text for HTML, inside an element or a quoted attribute."""
-    return html.escape(visible(text))
-
-
 def cut(text: str, longest: int = LONGEST) -> str:
     """A text without its middle if it is longer than ``longest`` characters."""
     if len(text) <= longest:
@@ -68,4 +62,4 @@ def embedded(value: object) -> str:
 def packed(value: object) -> str:
     """JSON, compressed, in base64; the same value gives the same text."""
     plain = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
-    return base64.b64encode(gzip.compress(plain.encode(), 9, mtime=0)).decode()
+    return base64.b64encode(gzip.compress(plain.encode(), 6, mtime=0)).decode()

@@ -9,12 +9,12 @@ pass
     The data rules out that the score dropped by more than is tolerated (a one-sided test of
     non-inferiority), or no sample's score changed.
 inconclusive
-    Neither: the data cannot tell.
+    Neither can be shown with this data.
 missing
     One of the two has no score.
 suspect
     The candidate's score must not be trusted without a look
-    (``evalsuite.results.suspicions``); what it says of a drop counts all the same.
+    (``evalsuite.suspicions``); what it says of a drop counts all the same.
 """
 
 from __future__ import annotations
@@ -147,31 +147,40 @@ def verdicts_of(
 def drop_p(comparison: Comparison) -> float | None:
     """One-sided p-value of "the candidate is no worse", before any correction.
 
+    ``None`` where there is no test, or it is not known which scores are better.
+
     All tests of :mod:`evalsuite.results.compare` are symmetric under "no difference", so that it
     follows from the two-sided one.
     """
     if comparison.p is None:
         return None
-    return comparison.p / 2 if comparison.delta < 0 else 1 - comparison.p / 2
+    gain = comparison.gain
+    if gain is None:
+        return None
+    return comparison.p / 2 if gain < 0 else 1 - comparison.p / 2
 
 
 def at_worst(comparison: Comparison, significance: float) -> float | None:
-    """The largest drop that the data does not rule out, in points.
+    """By how much the candidate may be worse, as far as the data does not rule it out.
+
+    In points, or in the metric's own unit where that is not a fraction.
 
     Larger drops are rejected by a one-sided test at ``significance``: a t-test, or, for
     right-or-wrong samples, a score test, which holds with few changes too.
 
     Returns:
-        Negative where a gain is shown; ``None`` where the uncertainty is not known.
+        Negative where a gain is shown; ``None`` where the uncertainty, or which scores are better,
+        is not known.
     """
-    difference = comparison.difference
-    if difference is None:
+    difference, sign = comparison.difference, comparison.metric.sign
+    if difference is None or sign is None:
         return None
-    scale = 100.0 if comparison.percent else 1.0
+    scale = comparison.metric.factor
     if comparison.test == "McNemar" and comparison.won is not None and comparison.samples:
         lost = comparison.lost or 0
         return scale * largest_drop(comparison.won, lost, comparison.samples, significance)
-    return -scale * difference.interval(1 - 2 * significance).low
+    interval = difference.interval(1 - 2 * significance)
+    return scale * (-interval.low if sign > 0 else interval.high)
 
 
 def _verdict(
@@ -181,7 +190,11 @@ def _verdict(
     worst: float | None,
     significance: float,
 ) -> tuple[Verdict, str]:
-    points = comparison.delta * (100.0 if comparison.percent else 1.0)
+    gain = comparison.gain
+    if gain is None:
+        name = comparison.metric.name
+        return "missing", f"not checked: whether higher or lower {name} is better is not known"
+    points = gain * comparison.metric.factor
     if unchanged(comparison):
         return "pass", f"no sample changed (of {comparison.samples})"
     if drop is None or worst is None:
@@ -189,7 +202,7 @@ def _verdict(
     if drop < significance and points < -tolerance:
         return (
             "regression",
-            f"dropped by {-points:.1f}, which chance does not explain (p = {drop:.2g})",
+            f"worse by {-points:.1f}, which chance does not explain (p = {drop:.2g})",
         )
     if worst <= tolerance:
         return "pass", f"a drop of more than {tolerance:g} is ruled out"

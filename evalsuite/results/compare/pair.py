@@ -8,6 +8,7 @@ from typing import Literal
 
 import numpy as np
 
+from evalsuite.metrics import Metric, metric_of
 from evalsuite.results.sampled import Sampled
 from evalsuite.schema import Record
 from evalsuite.stats import Difference, mcnemar_p, paired, sign_flip_p, unpaired
@@ -32,8 +33,7 @@ class Comparison:
     lost: int | None = None
     samples: int | None = None
     """Samples that both have, if they were paired."""
-    percent: bool = True
-    """Whether people are shown ``100 ×`` the scores."""
+    metric: Metric
     note: str = ""
     """Why the samples were not paired."""
 
@@ -41,6 +41,11 @@ class Comparison:
     def delta(self) -> float:
         """The second score minus the first one."""
         return self.second - self.first
+
+    @property
+    def gain(self) -> float | None:
+        """How much better the second score is; ``None`` where it is not known what is better."""
+        return self.metric.gain(self.delta)
 
 
 def compare(
@@ -50,13 +55,13 @@ def compare(
 
     Where both keep the same samples of the same data, the comparison is paired: McNemar's exact
     test for right-or-wrong samples, a permutation of signs for other scores, and a t-test on
-    differences of influences for metrics that no sample has by itself. Otherwise it rests on
+    differences of influences for metrics that a single sample does not have. Otherwise it rests on
     the two standard errors, as if the samples were different ones.
 
     Args:
         first: The baseline.
         second: The candidate.
-        samples: Of each; ``None`` where there are none to be used.
+        samples: Of each record; ``None`` where it has none.
 
     Raises:
         ValueError: If one of the records has no score.
@@ -80,10 +85,11 @@ def compare(
             p=difference.p if difference else None,
             test="t",
             samples=len(one.ids),
-            percent=first.percent,
+            metric=metric_of(first),
         )
     gained = two.values[at] - one.values
-    won, lost = int((gained > 0).sum()), int((gained < 0).sum())
+    better = gained * (metric_of(first).sign or 1)
+    won, lost = int((better > 0).sum()), int((better < 0).sum())
     test: Test = "McNemar" if _right_or_wrong(one, two) and groups is None else "permutation"
     if test == "McNemar":
         p = mcnemar_p(won, lost)
@@ -99,7 +105,7 @@ def compare(
         won=won,
         lost=lost,
         samples=len(one.ids),
-        percent=first.percent,
+        metric=metric_of(first),
     )
 
 
@@ -134,7 +140,7 @@ def _unpaired(first: Record, second: Record, note: str) -> Comparison:
         difference=difference,
         p=difference.p if difference else None,
         test="t, unpaired" if difference else None,
-        percent=first.percent,
+        metric=metric_of(first),
         note=note,
     )
 

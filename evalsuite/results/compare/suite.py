@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from evalsuite.results.columns import Layout, SectionPlan
 from evalsuite.results.compare.pair import Comparison, compare
-from evalsuite.results.layout import Layout, SectionPlan
 from evalsuite.results.sampled import Sampled
 from evalsuite.schema import Record, World
 from evalsuite.stats import Difference, equivalence_p, holm, mean_with_error
@@ -109,7 +109,7 @@ def _compare_tasks(
     """Compare two checkpoints task by task.
 
     Returns:
-        Task → comparison, and task → why there is none.
+        Task → comparison, and task → why it was not compared.
     """
     found: dict[str, Comparison] = {}
     missing: dict[str, str] = {}
@@ -199,7 +199,7 @@ def _mean(tasks: Sequence[str], layout: Layout, found: Mapping[str, Comparison])
             if inner is None:
                 return None
             parts.append(inner)
-        elif task in found and found[task].percent:
+        elif task in found and found[task].metric.unit == "fraction":
             one = found[task]
             parts.append(_Mean(one.first, one.second, one.difference))
         else:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from evalsuite.kinds.reports import rows_maker, table_maker
 from evalsuite.layouts import Convention, LayoutName
 from evalsuite.registry.suites import Suite
-from evalsuite.results.layout import ColumnPlan, Layout, SectionPlan
+from evalsuite.results.columns import ColumnPlan, Layout, SectionPlan
 from evalsuite.results.means import DisplayScore
 from evalsuite.results.published import PublishedTable
 from evalsuite.results.rows import RowPlan
@@ -52,8 +52,8 @@ def build_table(
 
     A cell or an average is empty unless all its tasks are scored. Records of one checkpoint
     under different protocols get rows of their own. Best and second are not marked in columns
-    whose rows were scored on different data or definitions, nor where the unit is not percent
-    (it is not known there which direction is better).
+    whose rows were scored on different data or definitions, nor where it is not known which scores
+    are better.
 
     Args:
         records: What the store holds; those of other tasks than the table's are left out.
@@ -238,10 +238,10 @@ def _ranks(cells: Sequence[UnrankedCell], decimals: int, *, comparable: bool) ->
         for cell in cells
     ]
     values = [value for value in shown if value is not None]
-    percent = all(cell.score.percent for cell in cells if cell.score.value is not None)
-    if len(values) < 2 or not comparable or not percent:
+    signs = {cell.score.metric.sign for cell in cells if cell.score.value is not None}
+    if len(values) < 2 or not comparable or signs not in ({1}, {-1}):
         return [None] * len(shown)
-    order = sorted(set(values), reverse=True)
+    order = sorted(set(values), reverse=signs == {1})
     return [None if value is None else order.index(value) for value in shown]
 
 
@@ -288,7 +288,7 @@ def _not_percent(heads: Sequence[Head], lines: Sequence[UnrankedRow]) -> list[st
     return [
         head.label
         for index, head in enumerate(heads)
-        if any(not line.cells[index].score.percent for line in lines)
+        if any(line.cells[index].score.metric.unit != "fraction" for line in lines)
     ]
 
 

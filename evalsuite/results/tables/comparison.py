@@ -92,7 +92,7 @@ def _task_cells(line: TaskLine | None, margin: float | None, decimals: int) -> l
         return [_empty()] * len(LABELS)
     one = line.comparison
     mark = significance(line.adjusted_p) or _within(line.equivalent_p, margin)
-    factor = 100.0 if one.percent else 1.0
+    factor = one.metric.factor
     return [
         *_score_cells(one.first, one.second, one.difference, factor, mark, decimals),
         _probability(line.adjusted_p),

@@ -12,7 +12,7 @@ from functools import partial
 from typing import Final
 
 from evalsuite.layouts import LayoutName
-from evalsuite.results.layout import Layout, column_per_task, first_section, of_world
+from evalsuite.results.columns import Layout, column_per_task, first_section, of_world
 
 
 def all_columns(layout: Layout) -> Layout:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 
 from evalsuite.layouts import Convention
-from evalsuite.results.layout import WORLDS, Layout, SectionPlan
+from evalsuite.results.columns import WORLDS, Layout, SectionPlan
 from evalsuite.results.means import DisplayScore
 from evalsuite.results.published import PublishedTable
 from evalsuite.results.rows import RowPlan
@@ -18,9 +18,9 @@ from evalsuite.results.signatures import (
     parts,
     without,
 )
-from evalsuite.results.suspicions import said
 from evalsuite.results.tables.model import MISSING, NO_ANSWER, Note, Row
 from evalsuite.schema import Record, World, digest
+from evalsuite.suspicions import said
 from evalsuite.text import listed, plain
 
 MOST_LINES = 6

@@ -8,16 +8,16 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from evalsuite.layouts import Convention
+from evalsuite.results.columns import WORLDS, ColumnPlan, Layout
 from evalsuite.results.conventions import substitution
-from evalsuite.results.layout import WORLDS, ColumnPlan, Layout
 from evalsuite.results.means import DisplayScore, mean, task_score
 from evalsuite.results.published import PublishedRow, PublishedTable
 from evalsuite.results.rows import RowPlan
 from evalsuite.results.signatures import differences
-from evalsuite.results.suspicions import codes, said
 from evalsuite.results.tables.model import NO_ANSWER
 from evalsuite.results.tables.notes import Marks, letter, number, parts_of, row_protocol, symbol
 from evalsuite.schema import Record, SuspicionCode, World
+from evalsuite.suspicions import codes, said
 from evalsuite.text import listed, plain
 
 LONGEST_REASON = 160
@@ -252,7 +252,7 @@ def _cell_mark(
 def _origins(row: RowPlan) -> str:
     """Where the scores of a row come from, if not all from one version of each harness, run here.
 
-    What a harness read besides its own code (``lm-eval 0.4.13+mmlu-cc379815``) is no origin.
+    The version of a shipped task file (``lm-eval 0.4.13+mmlu-cc379815``) does not count.
     """
     scored = [record for record in row.records.values() if record.score is not None]
     imported = [record for record in scored if record.origin]

@@ -149,7 +149,7 @@ class JobRunner:
             return None
         return shared_vectors(
             checkpoint.fingerprint,
-            checkpoint.embedding.facts,
+            checkpoint.embedding.facts | checkpoint.changes,
             engine=engine_version(checkpoint.embedding.engine),
             device=options.device,
             precision=options.embedding_dtype,

@@ -15,6 +15,7 @@ from evalsuite.kinds.base import Evaluation
 from evalsuite.kinds.lm_eval.harness import LmEvalHarness
 from evalsuite.kinds.table import make_task
 from evalsuite.kinds.task import Task
+from evalsuite.metrics import Metric
 from evalsuite.sandbox.sandbox import why_unavailable
 from helpers.contexts import make_context
 from helpers.scripted import Scripted
@@ -116,7 +117,7 @@ def test_arithmetic_scores(chat: Checkpoint, tmp_path: Path) -> None:
     assert rows["sums/0"]["prompt"].replace("<s>", "", 1) in prompts[0] + "".join(prompts)
     assert {tuple(row) for row in evaluation.samples} == {tuple(evaluation.samples[0])}
     assert evaluation.data.datasets.keys() == {"test", "shots"}
-    assert evaluation.percent
+    assert evaluation.metric == Metric(name="exact_match", direction="higher", unit="fraction")
     json.dumps(evaluation.raw)
 
 

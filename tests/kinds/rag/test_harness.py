@@ -23,6 +23,7 @@ from evalsuite.kinds.rag.retrieve import find, retrieve
 from evalsuite.kinds.rag.timing import PHASES, Cell, Repetition, saving
 from evalsuite.kinds.table import make_task
 from evalsuite.kinds.task import Task
+from evalsuite.metrics import Metric
 from evalsuite.registry.load import Registry
 from evalsuite.schema import DataInfo
 from evalsuite.stats.medians import median
@@ -299,7 +300,7 @@ def test_latency_times_every_phase_of_every_cell(
         loads[from_file].append(row["load_seconds"])
     assert min(loads[True]) > 5 * min(loads[False]), "reading a cache is timed"
     assert found.score == cells["doc-cache", 1, 60]["median"]
-    assert not found.percent
+    assert found.metric == Metric(name=found.main_metric, direction="lower", unit="other")
     stored = found.raw["storage"]
     # 2 layers, keys and values, 1 key-value head of 16, float32.
     assert stored["bytes_per_token"] == 2 * 2 * 16 * 4

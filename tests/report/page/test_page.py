@@ -3,8 +3,10 @@ from __future__ import annotations
 import base64
 import gzip
 import hashlib
+import html
 import json
 import re
+import xml.etree.ElementTree as ET
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -14,11 +16,15 @@ from typer.testing import CliRunner
 from evalsuite.cli.app import application
 from evalsuite.errors import UsageError
 from evalsuite.report.csvfile import to_csv
+from evalsuite.report.html import to_html
 from evalsuite.report.latex import to_latex
+from evalsuite.report.page.collect import PageData
 from evalsuite.report.page.document import page
-from evalsuite.report.page.steps import series, steps_html
+from evalsuite.report.page.figures import averages_figure, differences_figure
+from evalsuite.report.page.steps import PanelDrawing, Series, series, steps_figure
 from evalsuite.report.page.summary import Counts, counts
-from evalsuite.report.page.text import cut, embedded, esc, packed, visible
+from evalsuite.report.page.text import cut, embedded, packed, visible
+from evalsuite.results.tables.model import Cell, Head, Row, Table, TableSection
 from evalsuite.schema import digest
 from evalsuite.store import Store
 from helpers.page_store import HOSTILE, fill, gathered, make_records
@@ -37,6 +43,14 @@ class Elements(HTMLParser):
 
     def named(self, name: str) -> list[dict[str, str | None]]:
         return [attributes for tag, attributes in self.found if tag == name]
+
+
+def panel_of(data: PageData, name: str) -> list[str]:
+    """What the points of a panel say when they are pointed at."""
+    figure = steps_figure(data)
+    assert figure is not None
+    (panel,) = [panel for panel in figure.panels if panel.name == name]
+    return [title.text or "" for title in ET.fromstring(panel.svg).iter("title")]
 
 
 def row_of(document: str, part: str, name: str) -> str:
@@ -64,10 +78,21 @@ def test_hidden_characters_are_shown_and_scripts_stay(text: str, shown: str) -> 
     assert visible(text) == shown
 
 
-def test_html_is_escaped_in_elements_and_attributes() -> None:
-    assert (
-        esc("<a href=\"x\" title='y'>&") == "&lt;a href=&quot;x&quot; title=&#x27;y&#x27;&gt;&amp;"
-    )
+def test_what_a_template_shows_is_escaped_and_readable() -> None:
+    """In an element and in an attribute: the same characters as those that were given."""
+    title = "<a href=\"x\" title='y'>&\u202e"
+    head = Head(label="<script>", mark="a&b")
+    section = TableSection(world=None, title=title, columns=(head,))
+    cell = Cell(status="scored", value=1.0)
+    row = Row(name=title, fingerprint="", cells=(cell,), protocol={"embedding": title})
+    document = to_html(Table(title=title, sections=(section,), rows=(row,), notes=()))
+    elements = Elements(document)
+    assert not elements.named("a")
+    assert not elements.named("script")
+    shown = title.replace("\u202e", "⟨U+202E⟩")
+    assert f"embedding: {shown}" in [attributes.get("title") for attributes in elements.named("th")]
+    assert "\u202e" not in document
+    assert html.escape(shown).replace("&quot;", "&#34;").replace("&#x27;", "&#39;") in document
 
 
 def test_embedded_json_cannot_close_its_element_and_reads_back() -> None:
@@ -167,6 +192,22 @@ def test_a_missing_score_stays_a_gap_and_makes_no_average() -> None:
     assert "left: embedding none, generative 50.0" in scatter
 
 
+def test_points_of_figures_say_their_numbers() -> None:
+    """30 samples of every task: on the left each 2nd is wrong, on the right each 3rd."""
+    data = gathered(make_records())
+    averages = averages_figure(data.table)
+    differences = differences_figure(data.comparisons)
+    assert averages is not None
+    assert differences is not None
+    assert [title.text for title in ET.fromstring(averages.svg).iter("title")] == [
+        "left: embedding 50.0, generative 50.0",
+        "right: embedding 66.7, generative 66.7",
+    ]
+    said = [title.text or "" for title in ET.fromstring(differences.svg).iter("title")]
+    assert len(said) == len(data.tasks) + 2  # and two averages
+    assert all(text.startswith("right: +16.7, ") for text in said)
+
+
 def test_failures_and_warnings_are_told_once_with_their_tasks() -> None:
     made = make_records(("left",))
     failed = {"status": "failed", "score": None, "reason": "out of memory", "samples": None}
@@ -221,19 +262,30 @@ def test_runs_are_joined_by_their_step_and_gaps_stay() -> None:
     (run,) = series(data)
     assert run.name == "sft"
     assert [step for step, _ in run.places] == [100, 200, 1000]
-    panel = steps_html(data)
-    panel = panel[panel.index("Embedding, average") :].split("</figure>")[0]
-    assert panel.count('class="error') == 2
+    whole = panel_of(data, "Embedding, average")
+    assert [title for title in whole if title.startswith("sft, step")] == [
+        "sft, step 100: 50.0",
+        "sft, step 200: 50.0",
+        "sft, step 1000: 50.0",
+    ]
     gap = ("sft-checkpoint-200", "smoke-sts")
     rest = gathered([m for m in made if (m[0].checkpoint.name, m[0].signature.task) != gap])
-    panel = steps_html(rest)
-    panel = panel[panel.index("Embedding, average") :].split("</figure>")[0]
-    assert panel.count("<circle") == 2
-    assert panel.count('class="error') == 0
+    assert panel_of(rest, "Embedding, average") == ["sft, step 100: 50.0", "sft, step 1000: 50.0"]
+
+
+def test_a_step_without_a_score_leaves_a_gap() -> None:
+    """A line through the steps before and after it would be read as its score."""
+    drawing = PanelDrawing([Series("run", ((100, 0), (200, 1), (1000, 2)))])
+    drawing.show([50.0, None, 60.0])
+    (line,) = drawing.axes.lines
+    assert list(line.get_xdata()) == [100, 200, 1000]
+    assert [value if value == value else None for value in line.get_ydata()] == [50.0, None, 60.0]
+    low, high = drawing.axes.get_ylim()
+    assert low < 50.0 < 60.0 < high
 
 
 def test_no_step_no_figure() -> None:
-    assert steps_html(gathered(make_records())) == ""
+    assert steps_figure(gathered(make_records())) is None
 
 
 def test_records_carry_signature_data_and_environment() -> None:

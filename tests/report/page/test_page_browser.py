@@ -276,7 +276,8 @@ def test_texts_have_enough_contrast(browser: Any, file: Path, scheme: str) -> No
         (".notes li", "color"), ("#table-scores td.missing", "color"), ("caption", "color"),
         (".field h4", "color"), ("#list .won", "color"), ("#list .lost", "color"),
         ("#table-scores button", "color"), ("table.heat td.h7", "color"),
-        ("table.heat td.h5", "color"), (".tick", "fill"), ("select", "color"),
+        ("table.heat td.h5", "color"), ("#scatter svg text", "fill"), ("#forest svg text", "fill"),
+        ("select", "color"),
     ):  # fmt: skip
         ink, behind = page.evaluate(COLOURS, [selector, of])
         low, high = sorted((luminance(ink), luminance(behind)))

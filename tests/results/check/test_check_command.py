@@ -44,8 +44,7 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
     }.items():
         for task, column in scores.items():
             known = REGISTRY.task(task)
-            about = {"task": task, "task_hash": known.hash, "world": known.world}
-            made = record(score=float(column.mean()), checkpoint=name, n=400, **about)
+            made = record(known, float(column.mean()), checkpoint=name, n=400)
             store.put(made, scored(column))
     return folder
 
@@ -134,8 +133,7 @@ def test_a_baseline_outlives_its_store(results: Path, tmp_path: Path) -> None:
     store.prepare()
     for task, column in values(0.05).items():
         known = REGISTRY.task(task)
-        about = {"task": task, "task_hash": known.hash, "world": known.world}
-        made = record(score=float(column.mean()), checkpoint="new", n=400, **about)
+        made = record(known, float(column.mean()), checkpoint="new", n=400)
         store.put(made, scored(column))
     done = evalsuite(
         "check", "--baseline", "main", "--candidate", other, "--out", "nowhere", cwd=tmp_path
@@ -173,7 +171,7 @@ def test_a_baseline_that_was_changed_is_refused(results: Path, tmp_path: Path) -
             2,
             "did you mean smoke",
         ),
-        (("baseline", "set", "../x", "good"), 2, "is no name of a baseline"),
+        (("baseline", "set", "../x", "good"), 2, "is not a valid name of a baseline"),
         (("baseline", "set", "x", "nobody"), 2, "no scores of 'nobody' are stored here"),
         (("baseline", "show", "x"), 2, "no baseline is called 'x'"),
     ],
@@ -186,3 +184,11 @@ def test_what_is_wrong_is_one_line(
     assert (done.returncode, done.stderr.count("\n")) == (code, 1), done.stderr
     assert message in done.stderr
     assert not list(tmp_path.iterdir())
+
+
+def test_an_option_of_a_checkpoint_is_refused_where_both_are_stored(
+    results: Path, tmp_path: Path
+) -> None:
+    done = check(results, tmp_path, "same", "--max-length", 64, "--normalize")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "--normalize changes nothing: the scores of both sides are stored" in done.stderr

@@ -27,9 +27,8 @@ def folder(tmp_path: Path) -> Path:
     registry = Registry.load()
     for task in registry.suite("smoke").tasks:
         known = registry.task(task)
-        about = {"task": task, "task_hash": known.hash, "world": known.world}
-        store.put(record(score=0.5, checkpoint="good", n=100, **about), scored(SCORES))
-        store.put(record(score=0.0, checkpoint="bad", n=100, **about), scored([0.0] * 100))
+        store.put(record(known, 0.5, checkpoint="good"), scored(SCORES))
+        store.put(record(known, 0.0, checkpoint="bad"), scored([0.0] * 100))
     return tmp_path
 
 

@@ -49,7 +49,7 @@ def test_a_drop_that_chance_does_not_explain_is_a_regression() -> None:
     line = verdict(flips(1000, won=5, lost=35))
     assert line.verdict == "regression"
     assert line.drop_p == pytest.approx(flips(1000, 5, 35).p / 2)  # type: ignore[operator]
-    assert "dropped by 3.0" in line.reason
+    assert "worse by 3.0" in line.reason
 
 
 def test_a_drop_within_the_tolerance_is_none_however_sure() -> None:

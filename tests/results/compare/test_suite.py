@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from evalsuite.registry.suites import Column, Section, SubtaskMean, Suite
+from evalsuite.results.columns import plan_layout
 from evalsuite.results.compare.suite import Side, SuiteComparison, compare_suite
-from evalsuite.results.layout import plan_layout
 from evalsuite.results.sampled import sampled
 from evalsuite.schema import Record
 from evalsuite.stats import holm

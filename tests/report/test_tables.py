@@ -222,8 +222,10 @@ def test_best_and_second() -> None:
     assert best_and_second([0.3]) == "."
     # 66.76 and 66.82 both show as 66.8: they tie, as in Table 1 of the paper.
     assert best_and_second([0.6676, 0.6682, 0.657]) == "BBs"
-    # Without a percent scale (perplexity, for example) higher need not be better.
-    assert best_and_second([0.3, 0.5], percent=False) == ".."
+    # Of perplexity and bits, the lowest is the best; of an unknown metric none is.
+    assert best_and_second([12.0, 9.0, 10.0], percent=False, metric="perplexity") == ".Bs"
+    assert best_and_second([0.93, 0.68], metric="bits_per_byte") == "sB"
+    assert best_and_second([0.3, 0.5], metric="something") == ".."
 
 
 def test_not_percent_is_shown_as_it_is() -> None:

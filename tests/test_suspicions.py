@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from evalsuite.results.suspicions import (
+from evalsuite.schema import Record, Suspicion
+from evalsuite.suspicions import (
     COLLAPSED_COSINE,
     codes,
     collapsed,
@@ -16,7 +17,6 @@ from evalsuite.results.suspicions import (
     said,
     truncated_prompts,
 )
-from evalsuite.schema import Record, Suspicion
 
 
 def test_a_refusal_begins_with_the_code() -> None:

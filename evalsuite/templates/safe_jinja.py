@@ -1,8 +1,8 @@
-"""Jinja templates that somebody else wrote: rendered without reach.
+"""A Jinja sandbox for templates of other people.
 
-Jinja's own sandbox keeps templates away from Python's internals. On top of that, a template may
-not define macros, loop more than two deep or over long ranges, or make a text or number huge. What
-these limits do not stop is ended with its process: :mod:`evalsuite.templates.renderer`.
+Jinja's own sandbox keeps templates away from Python's internals. In addition, a template may not
+define macros, nest loops more than two deep, loop over long ranges, or make a text or number huge.
+What these limits do not stop is ended with its process: :mod:`evalsuite.templates.render_process`.
 """
 
 from __future__ import annotations
@@ -15,19 +15,19 @@ from jinja2 import StrictUndefined, Template, TemplateError, nodes
 from jinja2.exceptions import SecurityError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-MOST_LETTERS: Final = 16 << 20
+MAX_TEXT: Final = 16 << 20
 """Characters of a rendered text."""
-LONGEST_RANGE: Final = 1000
-WIDEST: Final = 1000
+MAX_RANGE: Final = 1000
+MAX_PADDING: Final = 1000
 """Characters that a text is padded to."""
 PADDING: Final = frozenset({"ljust", "rjust", "center", "zfill", "expandtabs"})
 """Methods of texts whose result is as long as a number says."""
-DEEPEST_LOOP: Final = 2
+MAX_LOOP_DEPTH: Final = 2
 NUMBERS: Final = (int, float)
 
 
 class SafeEnvironment(ImmutableSandboxedEnvironment):
-    """Jinja's sandbox, which refuses at once, and limits what grows."""
+    """Jinja's sandbox; raises at the first forbidden access, and limits the size of results."""
 
     intercepted_binops = frozenset({"*", "**", "%"})
 
@@ -39,7 +39,7 @@ class SafeEnvironment(ImmutableSandboxedEnvironment):
             del self.filters[name]
 
     def unsafe_undefined(self, obj: Any, attribute: str) -> NoReturn:  # noqa: ARG002 - Jinja's
-        """Refuse, where Jinja waits until the value is used.
+        """Raise at once; Jinja raises only when the value is used.
 
         Raises:
             SecurityError: Always.
@@ -50,8 +50,10 @@ class SafeEnvironment(ImmutableSandboxedEnvironment):
         """Call what a template calls, unless it would pad a text to any length."""
         if getattr(called, "__name__", None) in PADDING:
             for value in (*given, *named.values()):
-                if isinstance(value, int) and value > WIDEST:
-                    raise SecurityError(f"{called.__name__!r} to more than {WIDEST} characters")
+                if isinstance(value, int) and value > MAX_PADDING:
+                    raise SecurityError(
+                        f"{called.__name__!r} to more than {MAX_PADDING} characters"
+                    )
         return super().call(context, called, *given, **named)
 
     def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
@@ -63,14 +65,14 @@ class SafeEnvironment(ImmutableSandboxedEnvironment):
 
 
 def short_range(*arguments: int) -> range:
-    """``range``, but not long.
+    """``range`` with at most :data:`MAX_RANGE` numbers.
 
     Raises:
-        SecurityError: If it is.
+        SecurityError: If there are more.
     """
     found = range(*arguments)
-    if len(found) > LONGEST_RANGE:
-        raise SecurityError(f"a range of more than {LONGEST_RANGE}")
+    if len(found) > MAX_RANGE:
+        raise SecurityError(f"a range of more than {MAX_RANGE}")
     return found
 
 
@@ -81,7 +83,7 @@ def compiled(source: str) -> Template:
     """Compile a template.
 
     Raises:
-        TemplateError: If it is not a valid template, or uses what templates may not.
+        TemplateError: If it is not valid, or uses what is not allowed.
     """
     tree = ENVIRONMENT.parse(source)
     if tree.find(nodes.Macro) is not None or tree.find(nodes.CallBlock) is not None:
@@ -89,7 +91,7 @@ def compiled(source: str) -> Template:
     loops = (loop.iter for loop in tree.find_all(nodes.For))
     iterated = {id(call.node) for call in loops if isinstance(call, nodes.Call)}
     for name in tree.find_all(nodes.Name):
-        # As a value it would reveal to a template where it is rendered.
+        # As a value, `range` looks different in a sandbox: a template could detect it.
         if name.name == "range" and id(name) not in iterated:
             raise SecurityError("'range' is for loops alone")
     _check_depth(tree, 0)
@@ -98,17 +100,17 @@ def compiled(source: str) -> Template:
 
 def _check_depth(node: nodes.Node, depth: int) -> None:
     inside = depth + isinstance(node, nodes.For)
-    if inside > DEEPEST_LOOP or (isinstance(node, nodes.For) and node.recursive):
-        raise SecurityError(f"loops more than {DEEPEST_LOOP} deep")
+    if inside > MAX_LOOP_DEPTH or (isinstance(node, nodes.For) and node.recursive):
+        raise SecurityError(f"loops more than {MAX_LOOP_DEPTH} deep")
     for child in node.iter_child_nodes():
         _check_depth(child, inside)
 
 
 def rendered(template: Template, values: Mapping[str, Any]) -> str:
-    """Render a template; without an end if the template has none.
+    """Render a template. There is no time limit here.
 
     Raises:
-        TemplateError: If it does not fit the values, or makes a text that is too long.
+        TemplateError: If it cannot be rendered with the values, or the text is too long.
     """
     parts: list[str] = []
     letters = 0
@@ -116,8 +118,8 @@ def rendered(template: Template, values: Mapping[str, Any]) -> str:
         for part in template.generate(dict(values)):
             parts.append(part)
             letters += len(part)
-            if letters > MOST_LETTERS:
-                raise SecurityError(f"it makes more than {MOST_LETTERS >> 20} Mi characters")
+            if letters > MAX_TEXT:
+                raise SecurityError(f"it makes more than {MAX_TEXT >> 20} Mi characters")
     except TemplateError:
         raise
     except MemoryError as error:

@@ -1,7 +1,8 @@
-"""Tasks and suites as text for people."""
+"""What ``evalsuite tasks list``, ``show`` and ``validate`` print."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import yaml
@@ -9,6 +10,7 @@ import yaml
 from evalsuite.errors import UsageError, did_you_mean
 from evalsuite.kinds.table import kind_of
 from evalsuite.kinds.task import Task
+from evalsuite.paths import shipped_tasks
 from evalsuite.registry.load import Registry
 
 
@@ -73,3 +75,46 @@ def _facts(task: Task) -> str:
 
 def _yaml(plain: dict[str, Any]) -> str:
     return yaml.safe_dump(plain, sort_keys=False, allow_unicode=True, width=100).rstrip()
+
+
+def validate(folder: Path | None) -> str:
+    """Check the task, suite and instruction files of a folder, and the data files of its tasks.
+
+    Args:
+        folder: The folder; ``None`` for the built-in one.
+
+    Returns:
+        What was checked, in one line.
+
+    Raises:
+        UsageError: For the first task, suite or instruction file that is not valid.
+        DataError: For the first data file that is missing or malformed.
+    """
+    registry = Registry.load([] if folder is None else [folder])
+    inside = (folder or shipped_tasks()).resolve()
+    files = {key: path for key, path in registry.files.items() if _within(path, inside)}
+    tasks = [task for task in registry.tasks.values() if f"task {task.name}" in files]
+    rows = sum(_read_data(task) for task in tasks)
+    suites = sum(key.startswith("suite ") for key in files)
+    sets = sum(key.startswith("instructions ") for key in files)
+    counts = ((len(tasks), "task"), (suites, "suite"), (sets, "instruction set"), (rows, "row"))
+    return f"{inside}: " + ", ".join(f"{n:,} {word}{'' if n == 1 else 's'}" for n, word in counts)
+
+
+def _read_data(task: Task) -> int:
+    """Read a task's own data and check its columns and templates; returns the number of rows."""
+    # Not at the top: `tasks list` needs none of it.
+    from evalsuite.data import read_rows, require_columns
+
+    tables = {}
+    for role, path in (task.data or {}).items():
+        rows = read_rows(path)
+        require_columns(rows, task.required_columns(role), task.columns, path)
+        tables[role] = rows
+    if tables:
+        kind_of(task).check_rows(task, tables)
+    return sum(map(len, tables.values()))
+
+
+def _within(path: Path, folder: Path) -> bool:
+    return path.resolve().is_relative_to(folder)
