@@ -48,10 +48,11 @@ fidelity: $(READY)  ## published scores, pooling formulas, lm-eval's own model, 
 torture: $(READY)  ## kills, faults, hostile programs and inputs: about two hours on two cores
 	rm -f reports/torture/*.json
 	-$(BIN)/python tests/torture/hostile_programs.py
-	-$(BIN)/python tests/torture/bad_inputs.py
+	-PYTHONPATH=tests $(BIN)/python tests/torture/bad_inputs.py
 	-OMP_NUM_THREADS=1 $(BIN)/python tests/torture/faults.py
 	-OMP_NUM_THREADS=1 $(BIN)/python tests/torture/kills.py --kills 200 --vllm-kills 20 --jobs 2
 	$(BIN)/python tests/torture/summary.py
+	$(BIN)/pytest -q --torture -m torture
 
 lock: $(READY)  ## resolve the CPU environment anew
 	$(BIN)/python requirements/lock.py

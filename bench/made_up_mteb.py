@@ -3,7 +3,7 @@
 ``Hub`` stands in for the Hugging Face hub: mteb's loaders ask it for data sets by the functions of
 ``datasets``, and it answers with rows drawn by a seed. The columns of a data set are found out: the
 task's loader is run, and what it misses is added. Where a loader cannot be followed in that way,
-``as_loaded`` gives the data in the form that loaders leave behind.
+``as_loaded`` in ``made_up_loading.py`` gives the data in the form that loaders leave behind.
 """
 
 from __future__ import annotations
@@ -27,10 +27,6 @@ from mteb.abstasks.clustering_legacy import AbsTaskClusteringLegacy
 from mteb.abstasks.multilabel_classification import AbsTaskMultilabelClassification
 from mteb.abstasks.regression import AbsTaskRegression
 from mteb.abstasks.retrieval import AbsTaskRetrieval
-from mteb.abstasks.retrieval_dataset_loaders import (
-    RetrievalSplitData,
-    _combine_queries_with_instructions_datasets,
-)
 from mteb.abstasks.sts import AbsTaskSTS
 from mteb.abstasks.text.bitext_mining import AbsTaskBitextMining
 from mteb.abstasks.text.summarization import AbsTaskSummarization
@@ -361,48 +357,6 @@ def retrieval_table(task: Any, kind: str, subset: str, split: str) -> Dataset:
     return Dataset.from_list(rows)
 
 
-def as_loaded(task: Any) -> Any:
-    """Data in the form that a task's loader leaves in ``task.dataset``."""
-    splits = list(task.metadata.eval_splits)
-    if isinstance(task, AbsTaskRetrieval):
-        return {
-            subset: {split: _split_data(task, subset, split) for split in splits}
-            for subset in task.hf_subsets
-        }
-    layout = Layout(final_columns(task), first_layout(task).splits)
-    if task.metadata.type == "PairClassification":
-        layout.values = [0, 1]
-    several = task.metadata.is_multilingual and not getattr(task, "parallel_subsets", False)
-    subsets = task.hf_subsets if several else ["default"]
-    made = {
-        subset: DatasetDict(
-            {s: table(layout, (task.metadata.name, subset, s)) for s in layout.splits}
-        )
-        for subset in subsets
-    }
-    return made if several else made["default"]
-
-
-def _split_data(task: Any, subset: str, split: str) -> RetrievalSplitData:
-    made = {
-        kind: retrieval_table(task, kind, subset, split)
-        for kind in ("corpus", "queries", "qrels", "top_ranked", "instruction")
-    }
-    queries = made["queries"].rename_column("_id", "id")
-    if "Instruction" in task.metadata.type:
-        queries = _combine_queries_with_instructions_datasets(queries, made["instruction"], None)
-    judged: dict[str, dict[str, int]] = {}
-    for row in made["qrels"]:
-        judged.setdefault(row["query-id"], {})[row["corpus-id"]] = row["score"]
-    ranked = {row["query-id"]: row["corpus-ids"] for row in made["top_ranked"]}
-    return RetrievalSplitData(
-        corpus=made["corpus"].rename_column("_id", "id"),
-        queries=queries,
-        relevant_docs=judged,
-        top_ranked=ranked if "eranking" in task.metadata.type else None,
-    )
-
-
 @contextlib.contextmanager
 def served(hub: Hub) -> Iterator[None]:
     """Let mteb's loaders ask ``hub`` instead of the network."""
@@ -425,22 +379,3 @@ def served(hub: Hub) -> Iterator[None]:
     finally:
         for module, name, original in before:
             setattr(module, name, original)
-
-
-@contextlib.contextmanager
-def loads(kind: type[Any]) -> Iterator[None]:
-    """Let a task's class take its data from :func:`as_loaded`."""
-
-    def load_data(self: Any, *_: Any, **__: Any) -> None:
-        self.dataset = as_loaded(self)
-        self.data_loaded = True
-
-    own = vars(kind).get("load_data")
-    kind.load_data = load_data
-    try:
-        yield
-    finally:
-        if own is None:
-            del kind.load_data
-        else:
-            kind.load_data = own

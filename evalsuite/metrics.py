@@ -37,20 +37,20 @@ class Metric(Frozen):
 
 
 _LOWER: Final = re.compile(
-    r"perplexity|bits_per_byte|brier|^ter$|^wer$|^cer$|_seconds$|bias|toxicity|pct_invalid"
+    r"perplexity|bits_per_byte|brier|^ter$|^wer$|^cer$|^(mae|mse|rmse)$|_seconds$|bias|toxicity|pct_invalid"
     r"|likelihood_diff|^unparsed$|^timeouts$|pct_stereotype|difference_male_female|average_len"
 )
 _HIGHER: Final = re.compile(
     r"acc|exact_match|^em$|f1|pass@|pass_at_|precision|recall|^mcc|^bleu|^rouge|^chrf|^map|mrr"
     r"|ndcg|spearman|pearson|v_measure|_ap$|^ap$|win_rate|hit_rate|^match$|r@\d|probability"
-    r"|map_at|^ami$|alpha_auc|robustness"
+    r"|map_at|^[an]mi$|auc$|robustness"
     r"|^r2$|^max_ap$|similarity|bert|math_verify|extraction_rate|reward|^hit|^nauc|lrap|kendall"
 )
 _FRACTION: Final = re.compile(
     r"acc|exact_match|^em$|f1|pass@|pass_at_|precision|recall|^mcc|^map|mrr|ndcg|spearman|pearson"
     r"|v_measure|_ap$|^ap$|win_rate|hit_rate|^match$|r@\d|brier|^unparsed$|^timeouts$|probability"
     r"|math_verify|extraction_rate|pct_|percent_parseable|lrap|^nauc|kendall"
-    r"|map_at|^ami$|alpha_auc|robustness"
+    r"|map_at|^[an]mi$|auc$|robustness"
 )
 _PERCENT: Final = re.compile(r"^(bleu|chrf|ter)(\+\+)?$|^(bleu|rouge\w*?)_(max|diff)$")
 

@@ -3,15 +3,28 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 
 import pytest
 
+# Tests start hundreds of Python processes: each would compile the package anew.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
+
 SHARED = Path(os.environ.get("EVALSUITE_SHARED", Path(__file__).parents[2] / "shared"))
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Skip ``realdata`` tests, saying so, where the public datasets are absent."""
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """``--torture``: with the tests that ``make torture`` runs beside its programs."""
+    parser.addoption("--torture", action="store_true", help="also run the tests of make torture")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave ``torture`` tests out, and skip ``realdata`` tests where the datasets are absent."""
+    if not config.getoption("--torture"):
+        config.hook.pytest_deselected(items=[i for i in items if "torture" in i.keywords])
+        items[:] = [item for item in items if "torture" not in item.keywords]
     if (SHARED / "data").is_dir():
         return
     skip = pytest.mark.skip(reason=f"needs the public datasets in {SHARED / 'data'}")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 import subprocess
 import sys
 from datetime import UTC, datetime
@@ -24,6 +23,7 @@ from evalsuite.registry.load import Registry
 from evalsuite.run.records import failed_record, skipped_record
 from evalsuite.schema import Signature
 from evalsuite.store import Store
+from helpers.command_line import command
 from helpers.fake_judge import SECRET, serving
 
 TOKEN = "hf_" + "AbCd1234" * 4
@@ -125,14 +125,8 @@ def test_a_judge_that_echoes_the_key(status: int, tmp_path: Path) -> None:
     ],
 )
 def test_the_command_line_repeats_no_secret(arguments: list[str], tmp_path: Path) -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "evalsuite.cli", *arguments],
-        capture_output=True,
-        text=True,
-        check=False,
-        cwd=tmp_path,
-        env={**os.environ, "HF_HUB_OFFLINE": "1", "EVALSUITE_CACHE": str(tmp_path / "cache")},
-    )
+    environment = {"HF_HUB_OFFLINE": "1", "EVALSUITE_CACHE": str(tmp_path / "cache")}
+    done = command(*arguments, cwd=tmp_path, **environment)
     assert done.returncode not in (0, 70)
     assert ("Traceback" in done.stderr) == ("--debug" in arguments)
     for secret in (SECRET, TOKEN, "password"):

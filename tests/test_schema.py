@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Any
 
 import pytest
 from pydantic import ValidationError
 
-from evalsuite.schema import LATER_FIELDS, CheckpointRef, Record, Signature, digest
+from evalsuite.schema import LATER_FIELDS, Record, Signature, digest
+from helpers.records import record as make
 
 FULL: dict[str, Any] = {
     "task": "smoke-sts",
@@ -122,17 +122,8 @@ def test_two_tasks_of_one_row_share_their_protocol() -> None:
 
 
 def record(**fields: Any) -> Record:
-    return Record(
-        **{
-            "status": "scored",
-            "checkpoint": CheckpointRef(name="m", fingerprint="0" * 64, source="m", kind="grit"),
-            "task": {"name": "smoke-sts"},
-            "signature": Signature(**FULL),
-            "score": 0.5,
-            "created": datetime(2026, 1, 1, tzinfo=UTC),
-            **fields,
-        }
-    )
+    good = make("smoke-sts", signature=Signature(**FULL))
+    return Record.model_validate({**good.model_dump(), **fields})
 
 
 @pytest.mark.parametrize(

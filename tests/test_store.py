@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
 
@@ -12,44 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from evalsuite.errors import StoreError
-from evalsuite.schema import CheckpointRef, Record, Signature, digest
+from evalsuite.schema import Record
 from evalsuite.store import Store, slug
-
-START = datetime(2026, 1, 1, tzinfo=UTC)
-
-
-def make(
-    task: str = "sts",
-    score: float | None = 0.5,
-    *,
-    name: str = "model",
-    age: int = 0,
-    status: str | None = None,
-    limit: int | None = None,
-) -> Record:
-    """A record; ``age`` minutes after the first. Without a score, a failure."""
-    return Record.model_validate(
-        {
-            "status": status or ("scored" if score is not None else "failed"),
-            "reason": None if score is not None else "out of memory",
-            "checkpoint": CheckpointRef(
-                name=name, fingerprint=digest(name), source=name, kind="encoder"
-            ),
-            "task": {"name": task},
-            "signature": Signature(
-                task=task,
-                task_hash=digest(task),
-                world="embedding",
-                harness="mteb 1",
-                engine="transformers 1",
-                device="cpu",
-                dtype="float32",
-                limit=limit,
-            ),
-            "score": score,
-            "created": START + timedelta(minutes=age),
-        }
-    )
+from helpers.records import record as make
 
 
 def key(record: Record) -> tuple[str, str]:
@@ -81,9 +45,7 @@ def test_where_a_record_lies_and_that_it_is_plain_json(store: Store) -> None:
     record = make("a b")
     path = store.put(record)
     fingerprint, plan_key = key(record)
-    assert str(path.relative_to(store.root)) == (
-        f"model-{fingerprint[:8]}/a-b.{plan_key[:8]}.r1.json"
-    )
+    assert str(path.relative_to(store.root)) == (f"m-{fingerprint[:8]}/a-b.{plan_key[:8]}.r1.json")
     assert json.loads(path.read_text()) == record.model_dump(mode="json")
 
 
@@ -268,7 +230,7 @@ def test_odd_names_are_kept_apart(
     store = Store(tmp_path_factory.mktemp("odd"))
     jobs: dict[tuple[str, str], Record] = {}
     for model, task in names:
-        record = make(task, name=model)
+        record = make(task, checkpoint=model)
         jobs[key(record)] = record
     for record in jobs.values():
         path = store.put(record, [{"sample": "0"}])

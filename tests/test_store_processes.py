@@ -10,7 +10,8 @@ from pathlib import Path
 
 from evalsuite.schema import digest
 from evalsuite.store import Store
-from helpers.store_writers import make, put_many
+from helpers.records import record
+from helpers.store_writers import put_many
 
 
 def test_four_processes_at_once_lose_nothing(tmp_path: Path) -> None:
@@ -22,16 +23,16 @@ def test_four_processes_at_once_lose_nothing(tmp_path: Path) -> None:
         writer.join()
         assert writer.exitcode == 0
     store = Store(tmp_path)
-    found = store.find(digest("model"), make().signature.plan_key)
-    assert sorted(round(100 * (record.score or 0)) for record in found) == list(range(40))
+    found = store.find(digest("m"), record().signature.plan_key)
+    assert sorted(round(100 * (one.score or 0)) for one in found) == list(range(40))
     assert not store.problems
-    for record in found:
-        assert store.samples_path(record) is not None
+    for one in found:
+        assert store.samples_path(one) is not None
 
 
 def test_only_what_dead_processes_left_is_cleared(tmp_path: Path) -> None:
     store = Store(tmp_path)
-    folder = store.put(make()).parent
+    folder = store.put(record()).parent
     dead = subprocess.Popen([sys.executable, "-c", ""])
     dead.wait()
     host = os.uname().nodename
@@ -45,10 +46,10 @@ def test_only_what_dead_processes_left_is_cleared(tmp_path: Path) -> None:
 
 
 def test_a_finished_job_leaves_no_trace(tmp_path: Path) -> None:
-    store, record = Store(tmp_path), make()
-    key = record.signature.plan_key
-    folder = store.job_folder(record.checkpoint, key)
+    store, made = Store(tmp_path), record()
+    key = made.signature.plan_key
+    folder = store.job_folder(made.checkpoint, key)
     (folder / "responses.jsonl").write_text("{}\n")
-    with store.job_lock(record.checkpoint, key):
-        store.finish_job(record.checkpoint, key)
+    with store.job_lock(made.checkpoint, key):
+        store.finish_job(made.checkpoint, key)
     assert not list((tmp_path / ".work").iterdir())

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 from evalsuite.schema import Record, digest
 from evalsuite.store import Store, slug
-from helpers.suite_records import make_suite_records
+from helpers.records import suite_records
 
-BASE = make_suite_records()[0]
+BASE = suite_records()[0]
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
 WORDS = st.text(st.sampled_from("ab/\\. -_:*?%\n\0ß\u202e.."), min_size=1, max_size=12) | TEXT
 NUMBERS = st.floats(allow_nan=False, allow_infinity=False)

@@ -84,10 +84,10 @@ def test_few_or_opposite_vectors_are_not_collapsed() -> None:
 
 
 def test_only_scores_are_suspect() -> None:
-    from helpers.suite_records import make_suite_records
+    from helpers.records import suite_records
 
     one = Suspicion(code="stale", what="its data changed", next_step="run it again")
-    [record, other, *_] = make_suite_records()
+    [record, other, *_] = suite_records()
     marked = record.model_copy(update={"suspicions": (one, one)})
     assert codes([marked, other]) == ("stale",)
     failed = marked.model_copy(update={"score": None})
@@ -98,7 +98,7 @@ def test_only_scores_are_suspect() -> None:
 
 
 def test_records_without_the_field_are_read() -> None:
-    from helpers.suite_records import make_suite_records
+    from helpers.records import suite_records
 
-    plain = make_suite_records()[0].model_dump(mode="json", exclude={"suspicions"})
+    plain = suite_records()[0].model_dump(mode="json", exclude={"suspicions"})
     assert Record.model_validate(plain).suspicions == ()

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from evalsuite.checkpoint.adapters import merge_adapter
 from evalsuite.checkpoint.chat import chat_protocol
-from evalsuite.checkpoint.detect import detect
+from evalsuite.checkpoint.detect import Detection, detect
 from evalsuite.checkpoint.fingerprint import combined, file_digests, folder_fingerprint
 from evalsuite.checkpoint.folder import (
     CODE_FILES,
@@ -32,6 +32,7 @@ from evalsuite.checkpoint.sources import Located, demo_of, locate
 from evalsuite.checkpoint.tokenizer import examine
 from evalsuite.errors import CheckpointError
 from evalsuite.paths import cache_dir
+from evalsuite.schema import World
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,25 +67,20 @@ def resolve(
     cache = cache or cache_dir()
     origin = _trace(source, options)
     folder = read_folder(_ready(origin, options, cache))
-    _require_tokenizer(folder)
-    check_code(folder, trusted=options.trust_remote_code)
-    check_vocabulary(folder)
-    check_tokenizer(folder)
+    _check(folder, trusted=options.trust_remote_code)
     packed = quantization(folder)
     detection = detect(folder, origin.located.names, options.kind)
     asked = _with_stated_pooling(options, detection.kind, folder)
     embedding = embedding_protocol(detection.kind, folder, asked)
-    chats = "generative" not in detection.cannot
-    chat = chat_protocol(folder.model_path, options.chat_template) if chats else None
+    chat = None
+    if "generative" not in detection.cannot:
+        chat = chat_protocol(folder.model_path, options.chat_template)
     conversion = changes_of(folder.path) if origin.located.form != "folder" else None
     evidence = (
         *detection.evidence,
         *_stated(asked, options),
         *_further_evidence(packed, chat, conversion, options),
     )
-    cannot = dict(detection.cannot)
-    if packed is not None and (reason := why_not_embedded(packed)):
-        cannot.setdefault("embedding", reason)
     # Late, as hashing a large model takes longest.
     fingerprint = _fingerprint(origin, cache)
     tokens, tokenizer = examine(folder, fingerprint, cache, trusted=options.trust_remote_code)
@@ -100,7 +96,7 @@ def resolve(
         evidence=evidence,
         embedding=embedding,
         chat=chat,
-        cannot=cannot,
+        cannot=_cannot(detection, packed),
         base=origin.base_name,
         step=origin.located.step,
         max_positions=folder.max_positions,
@@ -110,6 +106,20 @@ def resolve(
         tokenizer_change=tokens.change,
         conversion=conversion,
     )
+
+
+def _cannot(detection: Detection, packed: str | None) -> dict[World, str]:
+    """What the checkpoint cannot do, with the reason."""
+    reason = why_not_embedded(packed) if packed is not None else None
+    return ({"embedding": reason} if reason else {}) | dict(detection.cannot)
+
+
+def _check(folder: Folder, *, trusted: bool) -> None:
+    """Refuse a folder that lacks a tokenizer, needs code that is not allowed, or does not fit."""
+    _require_tokenizer(folder)
+    check_code(folder, trusted=trusted)
+    check_vocabulary(folder)
+    check_tokenizer(folder)
 
 
 def _with_stated_pooling(

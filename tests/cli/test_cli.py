@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from importlib.metadata import version
 from pathlib import Path
 
@@ -12,17 +10,8 @@ import pytest
 
 from evalsuite.errors import ExitCode
 from evalsuite.store import Store
-from helpers.suite_records import make_suite_records
-
-
-def command(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "evalsuite.cli", *arguments],
-        capture_output=True,
-        text=True,
-        check=False,
-        cwd=cwd,
-    )
+from helpers.command_line import command
+from helpers.records import suite_records
 
 
 def refused(code: ExitCode, *arguments: str, cwd: Path | None = None) -> str:
@@ -49,7 +38,7 @@ def tasks(tmp_path: Path) -> Path:
 @pytest.fixture
 def results(tmp_path: Path) -> Path:
     store = Store(tmp_path / "results")
-    for record in make_suite_records():
+    for record in suite_records():
         store.put(record)
     return store.root
 

@@ -5,23 +5,14 @@ from __future__ import annotations
 import csv
 import io
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
+from helpers.command_line import command
+
 TABLE1 = ["79.5", "50.6", "87.2", "60.5", "57.4", "83.4", "30.4", "66.8"]
 """GritLM 7B in the paper's Table 1."""
-
-
-def command(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "evalsuite.cli", *arguments],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
 
 
 def rows(text: str) -> list[list[str]]:

@@ -17,6 +17,7 @@ from evalsuite.data import fetch
 from evalsuite.data.hub import bound_hub
 from evalsuite.data.needs import Need
 from evalsuite.errors import DataError
+from helpers.command_line import command
 from helpers.fake_hub import Hub, serving
 
 FIRST, SECOND = "a" * 40, "b" * 40
@@ -55,17 +56,9 @@ def tasks(tmp_path: Path) -> Path:
 
 def data(hub: Hub, tasks: Path, *arguments: str, **environment: str) -> tuple[int, str]:
     """Run ``evalsuite data …`` to its end; gives exit code and all output."""
-    command = [sys.executable, "-m", "evalsuite.cli", "data", *arguments]
-    if arguments[0] != "verify":
-        command += ["--tasks-dir", str(tasks)]
-    done = subprocess.run(
-        command,
-        env={**os.environ, "HF_ENDPOINT": hub.url, "HF_HUB_DISABLE_XET": "1", **environment},
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
+    where = [] if arguments[0] == "verify" else ["--tasks-dir", tasks]
+    variables = {"HF_ENDPOINT": hub.url, "HF_HUB_DISABLE_XET": "1", **environment}
+    done = command("data", *arguments, *where, **variables)
     return done.returncode, done.stdout + done.stderr
 
 

@@ -49,7 +49,7 @@ def evalsuite(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]
 
 
 def check(folder: Path, candidate: str, baseline: str = "main") -> subprocess.CompletedProcess[str]:
-    policy = ("--policy", "policy.yaml", "--tasks-dir", "own")
+    policy = ("--policy", "policy.yaml", "--tasks-dir", "own", "--engine", "transformers")
     return evalsuite(folder, "check", "--candidate", candidate, "--baseline", baseline, *policy)
 
 

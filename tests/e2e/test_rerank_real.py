@@ -100,16 +100,12 @@ def test_a_run_that_ended_between_the_stages_goes_on(tiny: str, tmp_path: Path) 
     assert not any(path.exists() for path in left), "the job's folder is gone"
     check(records, tmp_path, 3)
     assert evaluate_request(asked, Console(quiet=True)).records == records
-    # Anew, both stages are done again, and the second one finds what the first has left.
-    fresh = request(tiny, tmp_path, engine="transformers", limit=3, fresh=True)
-    again = evaluate_request(fresh, Console(quiet=True)).records
-    assert [record.score for record in again] == [record.score for record in records]
-    assert again != records
+    fails_beside_another(asked, tmp_path, records[1])
 
 
-def test_a_failed_search_fails_the_job(tiny: str, tmp_path: Path) -> None:
-    """And its second stage is not tried; the other task is not touched by it."""
-    tasks = tmp_path / "tasks"
+def fails_beside_another(asked: RunRequest, folder: Path, known: Record) -> None:
+    """Anew: both stages are done again, and a task whose search fails has no second one."""
+    tasks = folder / "tasks"
     tasks.mkdir()
     for name, text in (("corpus", "x"), ("queries", "y")):
         (tasks / f"{name}.jsonl").write_text(f'{{"id": "1", "text": "{text}"}}\n')
@@ -119,13 +115,14 @@ def test_a_failed_search_fails_the_job(tiny: str, tmp_path: Path) -> None:
         "rerank: {method: listwise}\n"
         "data: {corpus: corpus.jsonl, queries: queries.jsonl, qrels: qrels.jsonl}\n"
     )
-    asked = request(tiny, tmp_path / "out", engine="transformers", limit=2)
-    both = asked.model_copy(update={"tasks": ("bad", TASKS[1]), "tasks_dirs": (tasks,)})
-    bad, good = evaluate_request(both, Console(quiet=True)).records
+    fresh = asked.options.model_copy(update={"fresh": True})
+    both = {"tasks": ("bad", TASKS[1]), "tasks_dirs": (tasks,), "options": fresh}
+    bad, good = evaluate_request(asked.model_copy(update=both), Console(quiet=True)).records
     assert bad.status == "failed"
     assert bad.reason is not None
     assert "corpus-id '7' is not in corpus.jsonl" in bad.reason
-    assert good.status == "scored"
+    assert good != known, "measured anew"
+    assert good.score == known.score
 
 
 def test_a_small_model_through_vllm(tmp_path: Path) -> None:

@@ -97,6 +97,7 @@ def test_a_killed_worker_costs_its_job_alone(
     assert "SIGKILL" in (records[0].reason or "")
 
 
+@pytest.mark.torture  # and in faults.py: "two runs at once"
 def test_two_runs_on_one_store_do_each_job_once(odd_tasks: Path, tmp_path: Path) -> None:
     command = [sys.executable, "-m", "evalsuite.cli", "run", "--ckpt", "demo:minilm"]
     command += ["--tasks", "good,smoke-sts", "--tasks-dir", str(odd_tasks)]

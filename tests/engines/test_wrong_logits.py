@@ -7,6 +7,7 @@ import pytest
 from evalsuite.engines.generation import check_ids
 from evalsuite.engines.protocols import GenerationRequest, ScoreRequest
 from evalsuite.engines.vllm import engine as vllm_common
+from evalsuite.engines.vllm import environment as vllm_environment
 from evalsuite.engines.vllm import scoring as vllm_scoring
 from evalsuite.errors import EngineError
 
@@ -35,7 +36,7 @@ def test_a_log_probability_that_is_not_finite(value: float) -> None:
 
 def test_vllm_is_told_to_stop_at_nans_and_what_it_says_is_named() -> None:
     """The words are those of ``raise_if_nan_logits`` in vLLM 0.32."""
-    assert vllm_common.ENVIRONMENT["VLLM_RAISE_ON_LOGIT_NANS"] == "1"
+    assert vllm_environment.ENVIRONMENT["VLLM_RAISE_ON_LOGIT_NANS"] == "1"
     nans = vllm_common._failure(RuntimeError("NaNs detected in logits: {'0': 49152}"))
     assert nans.line.startswith("not-finite: ")
     other = vllm_common._failure(RuntimeError("out of blocks"))

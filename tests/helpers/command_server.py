@@ -1,8 +1,7 @@
-"""The real command line, many times: a process that has imported it forks for each call.
+"""The process behind ``command_line.py``: it has imported the command line and forks for each call.
 
-Run as ``python command_server.py``; reads one JSON object a line (``arguments``, ``folder``,
-``environment``, ``seconds``) and answers with ``code``, ``out`` and ``err``. The fork calls what
-the console script calls.
+Reads one JSON object a line (``arguments``, ``folder``, ``environment``, ``seconds``) and answers
+with ``code``, ``out`` and ``err``. The fork calls what the console script calls.
 """
 
 from __future__ import annotations
@@ -24,6 +23,10 @@ import evalsuite.importers.mteb  # noqa: F401 - imported once for all
 from evalsuite.cli import main
 
 TIMEOUT = "timeout"
+READ_THE_ENVIRONMENT = ("huggingface_hub", "torch", "matplotlib.backends")
+"""Libraries that read variables when they are imported: each command imports them itself."""
+
+assert not any(name in sys.modules for name in READ_THE_ENVIRONMENT)
 
 
 def call(job: dict[str, Any]) -> dict[str, Any]:
@@ -45,6 +48,7 @@ def _be_the_command(job: dict[str, Any], out: int, err: int) -> None:
     try:
         os.setsid()
         os.chdir(job["folder"])
+        os.environ.clear()
         os.environ.update(job["environment"])
         os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
         os.dup2(out, 1)

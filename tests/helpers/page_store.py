@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Any
 
 from evalsuite.kinds.table import kind_of
 from evalsuite.registry.load import Registry
 from evalsuite.report.page.collect import PageData, collect
-from evalsuite.schema import CheckpointRef, Record, Signature, digest
+from evalsuite.schema import Record
 from evalsuite.store import Store
+from helpers.records import record
 
 HOSTILE = (
     "<script>window.hacked = 1</script>",
@@ -72,58 +72,42 @@ def make_records(names: tuple[str, ...] = ("left", "right")) -> list[tuple[Recor
         for task in registry.suite_tasks(registry.suite("smoke")):
             rows = samples(task.name, kind_of(task).world, flip)
             score = sum(row["score"] for row in rows) / len(rows)
-            record = Record(
-                status="scored",
-                checkpoint=CheckpointRef(
-                    name=name, fingerprint=digest(name), source=name, kind="grit"
-                ),
-                task=task.model_dump(mode="json", exclude_defaults=True),
-                signature=Signature(
-                    task=task.name,
-                    task_hash=task.hash,
-                    world=kind_of(task).world,
-                    harness="h 1",
-                    engine="e 1",
-                    device="cpu",
-                    dtype="float32",
-                    data="0" * 64,
-                ),
-                main_metric="accuracy",
-                score=score,
-                stderr=0.05,
-                n=NUMBER,
-                metrics={"accuracy": score},
-                environment={"python": "3.11", "packages": {"evalsuite": "0.1.0"}},
-                created=datetime(2026, 1, 1, tzinfo=UTC),
-            )
-            found.append((record, flip))
+            about = {
+                "checkpoint": name,
+                "harness": "h 1",
+                "engine": "e 1",
+                "stderr": 0.05,
+                "n": NUMBER,
+                "environment": {"python": "3.11", "packages": {"evalsuite": "0.1.0"}},
+            }
+            found.append((record(task, score, **about), flip))
     return found
 
 
 def fill(store: Store, records: list[tuple[Record, int]]) -> None:
     """Write records with their samples; Parquet holds no lone surrogate."""
-    for record, flip in records:
-        signature = record.signature
-        rows = samples(signature.task, signature.world, flip) if record.score is not None else []
+    for made, flip in records:
+        signature = made.signature
+        rows = samples(signature.task, signature.world, flip) if made.score is not None else []
         written = [
             {k: v.replace("\ud800", "") if isinstance(v, str) else v for k, v in row.items()}
             for row in rows
         ]
-        store.put(record, written)
+        store.put(made, written)
 
 
 def gathered(made: list[tuple[Record, int]], **options: Any) -> PageData:
     """What a page shows of records and their samples, without a store."""
     registry = Registry.load()
-    flips = {record.signature.plan_key + record.checkpoint.name: flip for record, flip in made}
+    flips = {one.signature.plan_key + one.checkpoint.name: flip for one, flip in made}
 
-    def load(record: Record) -> list[dict[str, Any]]:
-        flip = flips[record.signature.plan_key + record.checkpoint.name]
-        return samples(record.signature.task, record.signature.world, flip)
+    def load(one: Record) -> list[dict[str, Any]]:
+        flip = flips[one.signature.plan_key + one.checkpoint.name]
+        return samples(one.signature.task, one.signature.world, flip)
 
     categories = {name: task.category for name, task in registry.tasks.items()}
     with_samples = [
-        record.model_copy(update={"samples": {"file": "f", "rows": 1, "sha256": ""}})
-        for record, _ in made
+        one.model_copy(update={"samples": {"file": "f", "rows": 1, "sha256": ""}})
+        for one, _ in made
     ]
     return collect(with_samples, registry.suite("smoke"), categories, load, **options)

@@ -14,33 +14,16 @@ import pytest
 from scipy.stats import spearmanr
 from sklearn.metrics import average_precision_score
 
-from evalsuite.checkpoint.models import Checkpoint
-from evalsuite.kinds.base import Evaluation
 from evalsuite.kinds.mteb.harness import MtebHarness
-from evalsuite.kinds.table import kind_of, make_task
-from evalsuite.kinds.task import Task
-from evalsuite.run.records import scored_record
-from evalsuite.schema import Record, Signature
+from evalsuite.kinds.table import make_task
 from helpers.bag_of_words import BagOfWords, checkpoint
 from helpers.contexts import make_context
 from helpers.grit_world import LANGUAGES, hub_dataset, tydiqa
 from helpers.grit_world import checkpoint as speaker
 from helpers.grit_world import run as ask
+from helpers.records import evaluated
 
 WORDS = ["river", "stone", "cloud", "market", "engine", "violin", "harbour", "pepper"]
-
-
-def stored(evaluation: Evaluation, task: Task, of: Checkpoint) -> Record:
-    signature = Signature(
-        task=task.name,
-        task_hash=task.hash,
-        world=kind_of(task).world,
-        harness="h 1",
-        engine="e 1",
-        device="cpu",
-        dtype="float32",
-    )
-    return scored_record(of, task, signature, evaluation, 1.0)
 
 
 def sentence(rng: np.random.Generator, n: int = 4) -> str:
@@ -125,7 +108,7 @@ def test_embedding_records_carry_the_error_of_their_samples(kind: str, tmp_path:
     (tmp_path / "work").mkdir()
     context = make_context(checkpoint=checkpoint(), workdir=tmp_path / "work")
     evaluation = MtebHarness().evaluate(task, BagOfWords(), context)
-    record = stored(evaluation, task, checkpoint())
+    record = evaluated(evaluation, task, checkpoint())
     exact = kind != "sts"  # the infinitesimal jackknife, not the one that leaves items out
     expected = jackknife(kind, evaluation.samples)
     assert expected > 0
@@ -148,7 +131,7 @@ def test_experiments_that_draw_from_the_same_texts_claim_no_error(tmp_path: Path
     task = make_task(name="m", kind="mteb", source="MedrxivClusteringS2S.v2")
     evaluation = MtebHarness().evaluate(task, BagOfWords(), context)
     assert len(evaluation.samples) == 10
-    assert stored(evaluation, task, checkpoint()).stderr is None
+    assert evaluated(evaluation, task, checkpoint()).stderr is None
 
 
 def told(prompt: str, _: int) -> str:
@@ -160,7 +143,7 @@ def test_languages_of_one_size_are_fixed_parts_of_tydiqa(tmp_path: Path) -> None
     tydiqa(tmp_path, dict.fromkeys(LANGUAGES, 4))
     of = speaker(tmp_path / "lm", chat=True)
     evaluation, _ = ask("TyDiQA", of, tmp_path / "w", tmp_path, told)
-    record = stored(evaluation, make_task(name="t", kind="lm_eval", source="t"), of)
+    record = evaluated(evaluation, make_task(name="t", kind="lm_eval", source="t"), of)
     parts = [
         np.array([row["score"] for row in evaluation.samples if row["group"] == language])
         for language in LANGUAGES
@@ -186,7 +169,7 @@ def test_questions_of_a_subject_count_together_in_mmlu(tmp_path: Path) -> None:
         return "B" if any(f"about  subject {s}." in prompt for s in (0, 2, 3)) else "A"
 
     evaluation, _ = ask("MMLU", of, tmp_path / "w", tmp_path, answer)
-    record = stored(evaluation, make_task(name="t", kind="lm_eval", source="t"), of)
+    record = evaluated(evaluation, make_task(name="t", kind="lm_eval", source="t"), of)
     means = np.array([1, 0, 1, 1, 0, 0])
     assert record.score == pytest.approx(0.5)
     assert record.stderr == pytest.approx(means.std(ddof=1) / math.sqrt(6))

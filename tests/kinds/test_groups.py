@@ -10,17 +10,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from evalsuite.checkpoint.models import Checkpoint
 from evalsuite.errors import DataError
-from evalsuite.kinds.base import Evaluation
 from evalsuite.kinds.lm_eval.harness import LmEvalHarness
 from evalsuite.kinds.mteb.harness import MtebHarness
-from evalsuite.kinds.table import kind_of, make_task
+from evalsuite.kinds.table import make_task
 from evalsuite.kinds.task import Task
-from evalsuite.run.records import scored_record
-from evalsuite.schema import Record, Signature
+from evalsuite.schema import Record
 from helpers.bag_of_words import BagOfWords, checkpoint
 from helpers.contexts import make_context
+from helpers.records import evaluated
 from helpers.scripted import Scripted
 from helpers.tiny_lm import make_tiny_lm
 
@@ -31,19 +29,6 @@ WORDS = ["river", "stone", "cloud", "market", "engine", "violin"]
 def write(path: Path, rows: list[dict[str, Any]]) -> Path:
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
     return path
-
-
-def stored(task: Task, evaluation: Evaluation, of: Checkpoint) -> Record:
-    signature = Signature(
-        task=task.name,
-        task_hash=task.hash,
-        world=kind_of(task).world,
-        harness="h 1",
-        engine="e 1",
-        device="cpu",
-        dtype="float32",
-    )
-    return scored_record(of, task, signature, evaluation, 1.0)
 
 
 def clustered(values: list[float], groups: list[str]) -> float:
@@ -73,7 +58,7 @@ def embed(task: Task, folder: Path, **context: Any) -> Record:
     work = folder / "work"
     work.mkdir()
     made = make_context(checkpoint=checkpoint(), workdir=work, **context)
-    return stored(task, MtebHarness().evaluate(task, BagOfWords(), made), checkpoint())
+    return evaluated(MtebHarness().evaluate(task, BagOfWords(), made), task, checkpoint())
 
 
 def test_queries_of_one_page_count_together(tmp_path: Path) -> None:
@@ -85,7 +70,7 @@ def test_queries_of_one_page_count_together(tmp_path: Path) -> None:
     evaluation = MtebHarness().evaluate(task, BagOfWords(), context)
     by_query = {row["sample"]: row for row in evaluation.samples}
     assert [by_query[f"q{i}"]["group"] for i in range(10)] == pages
-    record = stored(task, evaluation, checkpoint())
+    record = evaluated(evaluation, task, checkpoint())
     values = [float(by_query[f"q{i}"]["score"]) for i in range(10)]
     assert record.stderr == pytest.approx(clustered(values, pages))
     assert (record.n, record.groups) == (10, 4)
@@ -147,7 +132,7 @@ def test_questions_about_one_passage_count_together(tmp_path: Path) -> None:
     work.mkdir()
     scripted = Scripted(AutoTokenizer.from_pretrained(of.path), answer)
     evaluation = LmEvalHarness().evaluate(task, scripted, make_context(checkpoint=of, workdir=work))
-    record = stored(task, evaluation, of)
+    record = evaluated(evaluation, task, of)
     assert record.score == pytest.approx(np.mean(right))
     assert record.stderr == pytest.approx(clustered([float(r) for r in right], passages))
     assert (record.n, record.groups) == (12, 3)

@@ -1,17 +1,10 @@
-"""Synthetic records and a small suite for the tests of the report room."""
+"""A small suite for the tests of the report room."""
 
 from __future__ import annotations
 
 import pytest
 
 from evalsuite.registry.suites import Column, Section, Suite
-from helpers.report_records import MakeRecord, record
-
-
-@pytest.fixture
-def make() -> MakeRecord:
-    """The record factory."""
-    return record
 
 
 @pytest.fixture

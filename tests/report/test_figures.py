@@ -14,7 +14,7 @@ from evalsuite.registry.suites import Suite
 from evalsuite.report.figures import Point, points, scatter, scatter_figure
 from evalsuite.report.label_places import Anchor, Box, place
 from evalsuite.results.tables.build import build_table
-from helpers.report_records import MakeRecord
+from helpers.records import record
 
 NASTY = '<b>a&b</b> $x_1$ "q"'
 POINTS = [
@@ -101,10 +101,12 @@ def test_placement_avoids_obstacles_and_bounds() -> None:
     assert place([Anchor(5, 5, 300, 10)], [], bounds, gap=5) == [None]
 
 
-def test_points_of_a_table(make: MakeRecord, suite: Suite) -> None:
-    records = [make("e", t, 0.5, category=t[0], stderr=0.02) for t in ("a1", "a2", "a3", "b1")]
-    records += [make("g", t, 0.4, world="generative") for t in ("g1", "g2")]
-    records += [make("half", "g1", 0.4, world="generative")]
+def test_points_of_a_table(suite: Suite) -> None:
+    records = [
+        record(t, 0.5, checkpoint="e", category=t[0], stderr=0.02) for t in ("a1", "a2", "a3", "b1")
+    ]
+    records += [record(t, 0.4, checkpoint="g", world="generative") for t in ("g1", "g2")]
+    records += [record("g1", 0.4, checkpoint="half", world="generative")]
     found = {point.name: point for point in points(build_table(records, suite))}
     assert set(found) == {"e", "g"}  # without any average there is nothing to draw
     assert (found["e"].embedding, found["e"].generative) == (pytest.approx(50), None)

@@ -29,7 +29,7 @@ from evalsuite.stats import (
 )
 from evalsuite.store import Store
 from helpers.rag_results import saving, timed, with_latency, with_quality
-from helpers.report_records import record
+from helpers.records import record
 
 ROOT = Path(__file__).parents[2]
 SUITE = Registry.load().suite("grit-rag")
@@ -52,9 +52,9 @@ def quality(
     }
     share = sum(scores) / len(scores)
     made = record(
-        "tiny",
         f"rag-{method}",
         share,
+        checkpoint="tiny",
         world="generative",
         metric="match",
         data=data,
@@ -77,7 +77,9 @@ def latency() -> Record:
     lines: set[Method] = {"none", "doc-query", "doc-cache", "query-doc-cache", "doc-query-cache"}
     cells = [timed(m, 1, n, n / 1000) for m in sorted(lines) for n in (250, 4000)]
     cells += [timed("doc-query", 4000, 1, 9.0)]
-    made = record("tiny", "rag-latency", 4.0, world="generative", percent=False, metric="s")
+    made = record(
+        "rag-latency", 4.0, checkpoint="tiny", world="generative", percent=False, metric="s"
+    )
     return with_latency(made, [250, 4000], cells, doc_cache_A=saving(0.7, 0.6, 0.8, 6))
 
 

@@ -20,7 +20,7 @@ from evalsuite.results.frame import COLUMNS, to_frame
 from evalsuite.results.tables.build import build_table
 from evalsuite.results.tables.model import Cell, Head, Note, Row, Table, TableSection
 from evalsuite.schema import Record
-from helpers.report_records import MakeRecord
+from helpers.records import record
 
 HOSTILE = "<script>alert('x')</script>\"&_%$#~^\\{}|*`[a](b)\x1b[31m\u202e\n=1"
 
@@ -112,12 +112,12 @@ scores $\times$ 100\par
 
 
 @pytest.fixture
-def hostile(make: MakeRecord, suite: Suite) -> Table:
+def hostile(suite: Suite) -> Table:
     """A table whose names and reasons try to break out."""
     records = [
-        make(HOSTILE, "a1", 0.5),
-        make(HOSTILE, "a1", 0.6, attention="causal", age=1),
-        make(HOSTILE, "g1", None, world="generative", reason=HOSTILE),
+        record("a1", 0.5, checkpoint=HOSTILE),
+        record("a1", 0.6, checkpoint=HOSTILE, attention="causal", age=1),
+        record("g1", None, checkpoint=HOSTILE, world="generative", reason=HOSTILE),
     ]
     section = suite.sections[0].model_copy(update={"title": HOSTILE})
     changed = suite.model_copy(update={"sections": (section, suite.sections[1])})
@@ -150,8 +150,10 @@ def test_latex_structure_with_hostile_names(hostile: Table) -> None:
     assert "\x1b" not in text
 
 
-def test_latex_name_is_no_argument_of_the_line_before(make: MakeRecord) -> None:
-    lines = to_latex(build_table([make("[2cm]", "t"), make("*x", "t")])).splitlines()
+def test_latex_name_is_no_argument_of_the_line_before() -> None:
+    lines = to_latex(
+        build_table([record("t", checkpoint="[2cm]"), record("t", checkpoint="*x")])
+    ).splitlines()
     assert "{}[2cm] & 50.0" in lines[lines.index(r"\midrule") + 2].replace(r"\textbf{50.0}", "50.0")
     assert not [line for line in lines if line.startswith(("[", "*"))]
 
@@ -219,8 +221,8 @@ def test_csv_round_trip(hostile: Table) -> None:
             assert read[f"{name} status"] == cell.status
 
 
-def test_csv_keeps_full_precision(make: MakeRecord) -> None:
-    table = build_table([make("m", "t", 1 / 3, stderr=1 / 7)])
+def test_csv_keeps_full_precision() -> None:
+    table = build_table([record("t", 1 / 3, stderr=1 / 7)])
     (row,) = csv.DictReader(io.StringIO(to_csv(table)))
     assert float(row["Embedding/t"]) == 100.0 * (1 / 3)
     assert float(row["Embedding/t stderr"]) == 100.0 * (1 / 7)
@@ -235,10 +237,10 @@ def screen(table: Table, width: int, **options: bool) -> list[str]:
 
 
 @pytest.mark.parametrize("width", [40, 80, 200])
-def test_terminal_fits_and_shows_every_cell(
-    make: MakeRecord, suite: Suite, hostile: Table, width: int
-) -> None:
-    records = [make(n, "a1", 0.123) for n in ("x", "a-rather-long-name-of-a-checkpoint")]
+def test_terminal_fits_and_shows_every_cell(suite: Suite, hostile: Table, width: int) -> None:
+    records = [
+        record("a1", 0.123, checkpoint=n) for n in ("x", "a-rather-long-name-of-a-checkpoint")
+    ]
     for table in (hostile, build_table(records, suite), build_table(records)):
         lines = screen(table, width)
         assert all(len(line.rstrip()) <= width for line in lines)
@@ -246,8 +248,8 @@ def test_terminal_fits_and_shows_every_cell(
         assert [h.label for h in table.heads if not any(h.label in line for line in lines)] == []
 
 
-def test_terminal_cuts_a_long_label_not_its_score(make: MakeRecord) -> None:
-    lines = screen(build_table([make("m", "x" * 60, 0.123)]), 40)
+def test_terminal_cuts_a_long_label_not_its_score() -> None:
+    lines = screen(build_table([record("x" * 60, 0.123)]), 40)
     assert any(line.rstrip().endswith("x…") for line in lines)
     assert any(line.rstrip().endswith("12.3") for line in lines)
 
@@ -269,8 +271,8 @@ def test_empty_table() -> None:
     assert screen(table, 80)[0].strip() == "All tasks"
 
 
-def test_frame(make: MakeRecord) -> None:
-    records = [make("m", "t", 0.5, stderr=0.1), make("m", "u", None)]
+def test_frame() -> None:
+    records = [record("t", 0.5, stderr=0.1), record("u", None)]
     frame = to_frame(records)
     assert list(frame.columns[: len(COLUMNS)]) == list(COLUMNS)
     assert frame["score"].tolist()[0] == 0.5
@@ -280,23 +282,23 @@ def test_frame(make: MakeRecord) -> None:
     assert list(to_frame([]).columns)[: len(COLUMNS)] == list(COLUMNS)
 
 
-def whole(make: MakeRecord) -> list[Record]:
+def whole() -> list[Record]:
     tasks = ("a1", "a2", "a3", "b1")
     return [
-        *(make("m", task, 0.5, category=task[0]) for task in tasks),
-        *(make("m", task, 0.4, world="generative") for task in ("g1", "g2")),
+        *(record(task, 0.5, category=task[0]) for task in tasks),
+        *(record(task, 0.4, world="generative") for task in ("g1", "g2")),
     ]
 
 
-def test_write_all(make: MakeRecord, suite: Suite, tmp_path: Path) -> None:
+def test_write_all(suite: Suite, tmp_path: Path) -> None:
     folder = tmp_path / "reports" / "small"
-    written = write_all(whole(make), suite, folder)
+    written = write_all(whole(), suite, folder)
     tables = ["table.md", "table.tex", "table.html", "table.csv"]
     assert [p.name for p in written] == [*tables, "figure.svg", "figure.pdf", "figure.png"]
     assert sorted(folder.iterdir()) == sorted(written)  # and nothing half-written beside them
     assert "no figure" not in (folder / "table.md").read_text()
     # Without a generative average the old figure would show other scores than the table.
-    assert [p.name for p in write_all(whole(make)[:4], suite, folder)] == tables
+    assert [p.name for p in write_all(whole()[:4], suite, folder)] == tables
     assert sorted(p.name for p in folder.iterdir()) == sorted(tables)
     assert "no figure: it needs" in (folder / "table.md").read_text()
 

@@ -18,7 +18,7 @@ from evalsuite.results.tables.notes import suspect_notes
 from evalsuite.results.view import View
 from evalsuite.schema import Record, Suspicion
 from helpers.rag_results import with_quality
-from helpers.report_records import MakeRecord
+from helpers.records import record
 
 COLLAPSED = Suspicion(code="collapsed-embeddings", what="all alike", next_step="look at them")
 UNPARSED = Suspicion(code="nothing-parsed", what="no answer", next_step="look at it")
@@ -36,10 +36,10 @@ def columns(suite: Suite, *records: Record) -> dict[str, tuple[str, bool, bool]]
 
 
 @pytest.fixture
-def records(make: MakeRecord) -> list[Record]:
+def records() -> list[Record]:
     names = ("a1", "a2", "a3")
-    embedding = [make(who, t, s) for who, s in (("m", 0.9), ("n", 0.8)) for t in names]
-    return [*embedding, *(make(w, "b1", 0.5, category="b") for w in ("m", "n"))]
+    embedding = [record(t, s, checkpoint=who) for who, s in (("m", 0.9), ("n", 0.8)) for t in names]
+    return [*embedding, *(record("b1", 0.5, checkpoint=w, category="b") for w in ("m", "n"))]
 
 
 def test_marks_reach_the_column_and_the_average(suite: Suite, records: list[Record]) -> None:
@@ -87,21 +87,20 @@ def test_csv_and_frame_name_the_code(suite: Suite, records: list[Record]) -> Non
     assert frame["suspicions"][1] == ""
 
 
-def test_what_is_said_of_a_ranking_does_not_hold_before_it(make: MakeRecord) -> None:
-    record = suspect(make("m", "a1", 0.5), COLLAPSED, UNPARSED)
-    record = record.model_copy(update={"metrics": {"accuracy": 0.5, "accuracy_before": 0.4}})
-    (before, after), _ = reranked_rows([record], ())
+def test_what_is_said_of_a_ranking_does_not_hold_before_it() -> None:
+    metrics = {"accuracy": 0.5, "accuracy_before": 0.4}
+    made = suspect(record("a1", 0.5, metrics=metrics), COLLAPSED, UNPARSED)
+    (before, after), _ = reranked_rows([made], ())
     assert before.records["a1"].suspicions == (COLLAPSED,)
     assert after.records["a1"].suspicions == (COLLAPSED, UNPARSED)
 
 
-def test_ways_of_using_what_was_retrieved(make: MakeRecord) -> None:
+def test_ways_of_using_what_was_retrieved() -> None:
     """Table 7 has a line a method: the mark stands at its scores, the reason below."""
-    made = make("m", "rag-none", 0.5, world="generative", metric="match")
+    made = record("rag-none", 0.5, world="generative", metric="match")
     metrics = {"match": 0.5, "exact_match": 0.25, "f1": 0.5}
     made = with_quality(made.model_copy(update={"metrics": metrics}), "none", {})
-    record = suspect(made, UNPARSED)
-    table = build_table([record], Registry.load().suite("grit-rag"))
+    table = build_table([suspect(made, UNPARSED)], Registry.load().suite("grit-rag"))
     assert [cell.mark for cell in table.rows[0].cells] == ["!", "!", "!", "", "", ""]
     assert table.suspect
     assert [note.text for note in table.notes if note.mark == "!"] == [
@@ -109,8 +108,10 @@ def test_ways_of_using_what_was_retrieved(make: MakeRecord) -> None:
     ]
 
 
-def test_notes_of_tables_whose_cells_have_other_marks(make: MakeRecord) -> None:
-    rows = plan_rows([suspect(make("m", "a1")), suspect(make("n", "a1")), make("n", "a2")])
+def test_notes_of_tables_whose_cells_have_other_marks() -> None:
+    rows = plan_rows(
+        [suspect(record("a1")), suspect(record("a1", checkpoint="n")), record("a2", checkpoint="n")]
+    )
     assert [note.text for note in suspect_notes(rows)] == [
         "suspect: collapsed-embeddings: all alike; look at them (m: a1, n: a1)"
     ]

@@ -17,7 +17,7 @@ from evalsuite.results.tables.build import build_table
 from evalsuite.results.tables.model import Table
 from evalsuite.results.view import View
 from evalsuite.schema import Record
-from helpers.report_records import record
+from helpers.records import record
 
 REGISTRY = Registry.load()
 RERANK = REGISTRY.suite("grit-rerank")
@@ -25,7 +25,7 @@ SHOTS = REGISTRY.suite("grit-shots")
 
 
 def reranked(task: str, before: float, after: float, **signature: Any) -> Record:
-    made = record("m", task, after, world="generative", metric="ndcg_at_10", **signature)
+    made = record(task, after, world="generative", metric="ndcg_at_10", **signature)
     difference = {
         "delta": after - before,
         "low": after - before - 0.01,
@@ -74,7 +74,7 @@ def test_table_3_takes_the_mean_of_the_forums() -> None:
 
 
 def shots(task: str, score: float, number: int | None, **rest: Any) -> Record:
-    return record("m", task, score, shots=number, **rest)
+    return record(task, score, shots=number, **rest)
 
 
 def test_table_4_has_the_halves_side_by_side() -> None:
@@ -82,7 +82,7 @@ def test_table_4_has_the_halves_side_by_side() -> None:
         shots("STS12", 0.70, None),
         shots("STS12", 0.75, 1, age=1),
         shots("Banking77Classification", 0.80, None),
-        record("other", "STS12", 0.6),
+        record("STS12", 0.6, checkpoint="other"),
     ]
     table = build_table(records, SHOTS)
     assert [head.label for head in table.heads] == [

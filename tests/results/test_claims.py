@@ -22,7 +22,7 @@ from evalsuite.results.published import published_for
 from evalsuite.schema import Record, Suspicion, World, digest
 from evalsuite.stats import Difference
 from helpers.rag_results import saving, with_latency
-from helpers.scored_records import record
+from helpers.records import record
 
 M = digest("m")
 TABLE_1 = published_for("table1", "grit")
@@ -109,7 +109,7 @@ def test_half_of_a_comparison_can_refute_but_not_confirm() -> None:
 
 
 def latency(low: float, high: float, longest: int = 4000, embedded: int = 8192) -> Record:
-    made = record("m", 1.0).model_copy(update={"details": {"embed_length": embedded}})
+    made = record("t", 1.0).model_copy(update={"details": {"embed_length": embedded}})
     saved = saving((low + high) / 2, low, high, 9)
     return with_latency(made, [250, longest], doc_cache_A=saved)
 
@@ -140,7 +140,7 @@ def test_a_cache_of_part_of_the_document_decides_nothing() -> None:
 
 
 def test_limited_and_suspect_scores_carry_no_claim() -> None:
-    plain = record("m", 0.7)
+    plain = record("t", 0.7)
     short = plain.signature.model_copy(update={"limit": 8})
     limited = plain.model_copy(update={"signature": short})
     (reason,) = reservations([plain, limited], limit=True)
@@ -161,7 +161,7 @@ def test_limited_and_suspect_scores_carry_no_claim() -> None:
 
 
 def test_the_newest_latency_of_the_checkpoint_counts() -> None:
-    old, other = latency(0.1, 0.2), record("m", 0.5)
+    old, other = latency(0.1, 0.2), record("t", 0.5)
     new = latency(0.7, 0.8).model_copy(update={"created": old.created + timedelta(days=1)})
     assert latency_of(M, [new, old, other]) is new
     assert latency_of(digest("x"), [new, old]) is None

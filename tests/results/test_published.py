@@ -18,7 +18,7 @@ from evalsuite.results.published import load_published, published_for
 from evalsuite.results.tables.build import build_table
 from evalsuite.results.tables.model import Table
 from evalsuite.results.view import View
-from helpers.report_records import record as make
+from helpers.records import record
 
 REVISION = "07163b72af1488142a360786df853f237b1a3ca1"
 
@@ -132,7 +132,9 @@ def generative() -> Suite:
 
 
 def test_published_above_measured(generative: Suite) -> None:
-    records = [make("mine", task, 0.999, world="generative") for task in GENERATIVE[:5]]
+    records = [
+        record(task, 0.999, checkpoint="mine", world="generative") for task in GENERATIVE[:5]
+    ]
     view = View(layout="table2", published=published_for("table2", "grit-generative"))
     table = build_table(records, generative, view=view)
     assert [group for group, _ in table.groups] == ["Published (GRIT paper, Table 2)", "Measured"]
@@ -153,7 +155,7 @@ def test_published_above_measured(generative: Suite) -> None:
 
 def test_limited_rows_are_not_compared_with_published(generative: Suite) -> None:
     view = View(layout="table2", published=published_for("table2", "grit-generative"))
-    records = [make("mine", "MMLU", 0.999, world="generative", limit=20)]
+    records = [record("MMLU", 0.999, checkpoint="mine", world="generative", limit=20)]
     table = build_table(records, generative, view=view)
     assert not any(row.cells[0].best for row in table.rows)
     assert "rows differ in limit: published ones have none (MMLU)" in notes(table)
@@ -162,10 +164,16 @@ def test_limited_rows_are_not_compared_with_published(generative: Suite) -> None
 def test_one_version_of_each_harness_is_one_origin(generative: Suite) -> None:
     """What a harness read besides its code, and another harness, are no other origin."""
     read = {"MMLU": "lm-eval 0.4.13+mmlu-cc", "GSM8K": "lm-eval 0.4.13+gsm8k-5f"}
-    records = [make("mine", t, 0.5, world="generative", harness=h) for t, h in read.items()]
-    records.append(make("mine", "AlpacaEval", 0.5, world="generative", harness="alpaca-eval 1"))
+    records = [
+        record(t, 0.5, checkpoint="mine", world="generative", harness=h) for t, h in read.items()
+    ]
+    records.append(
+        record("AlpacaEval", 0.5, checkpoint="mine", world="generative", harness="alpaca-eval 1")
+    )
     assert not build_table(records, generative).rows[0].mark
-    later = make("mine", "BBH", 0.5, world="generative", harness="lm-eval 0.4.14+bbh-12")
+    later = record(
+        "BBH", 0.5, checkpoint="mine", world="generative", harness="lm-eval 0.4.14+bbh-12"
+    )
     table = build_table([*records, later], generative)
     assert table.rows[0].mark
     assert "mixed origins: lm-eval 0.4.13 (2), alpaca-eval 1 (1), lm-eval 0.4.14 (1)" in (
@@ -174,10 +182,9 @@ def test_one_version_of_each_harness_is_one_origin(generative: Suite) -> None:
 
 
 def test_lost_samples_and_warnings_are_shown(generative: Suite) -> None:
-    record = make("mine", "GSM8K", 0.5, world="generative")
-    metrics = {"unparsed": 0.03, "timeouts": 0.0}
-    record = record.model_copy(update={"metrics": metrics, "warnings": ("mind the gap",)})
-    table = build_table([record], generative)
+    about = {"metrics": {"unparsed": 0.03, "timeouts": 0.0}, "warnings": ("mind the gap",)}
+    made = record("GSM8K", 0.5, checkpoint="mine", world="generative", **about)
+    table = build_table([made], generative)
     assert ": no answer found: GSM8K 3.0 % (mine)" in notes(table)
     assert ": timed out: 0 % in all columns that know it" in notes(table)
     assert ": warning: mind the gap (mine: GSM8K)" in notes(table)

@@ -10,7 +10,7 @@ import pytest
 from evalsuite.results.conventions import under
 from evalsuite.results.sampled import MEAN_OVER_GROUPS, sampled
 from evalsuite.schema import LEADERBOARD_METRIC, Record
-from helpers.scored_records import Rows, record, scored
+from helpers.records import Rows, record, scored
 
 RNG = np.random.default_rng(23)
 
@@ -36,7 +36,7 @@ def languages() -> tuple[list[np.ndarray], Rows, float]:
 def test_groups_of_one_size_are_fixed_parts_where_the_score_is_their_mean() -> None:
     """The mean over items and over groups is the same number: the definition decides."""
     parts, rows, score = languages()
-    fixed = sampled(with_details(record("a", score)), rows)
+    fixed = sampled(with_details(record("t", score)), rows)
     assert fixed is not None
     assert fixed.stderr == pytest.approx(stratified(parts))
     assert (fixed.groups, fixed.parts, fixed.independent) == (None, 9, 36)
@@ -45,7 +45,7 @@ def test_groups_of_one_size_are_fixed_parts_where_the_score_is_their_mean() -> N
 
 def test_groups_of_one_size_are_drawn_where_the_score_is_a_mean_over_items() -> None:
     parts, rows, score = languages()
-    drawn = sampled(record("a", score), rows)
+    drawn = sampled(record("t", score), rows)
     assert drawn is not None
     means = np.array([part.mean() for part in parts])
     assert drawn.stderr == pytest.approx(means.std(ddof=1) / 3)
@@ -56,7 +56,7 @@ def test_groups_of_one_size_are_drawn_where_the_score_is_a_mean_over_items() -> 
 def test_subsets_of_one_size_are_fixed_parts() -> None:
     easy, hard = RNG.random(20) / 2 + 0.5, RNG.random(20) / 2
     rows = scored(np.concatenate([easy, hard]), subset=["en"] * 20 + ["de"] * 20)
-    found = sampled(record("a", float((easy.mean() + hard.mean()) / 2)), rows)
+    found = sampled(record("t", float((easy.mean() + hard.mean()) / 2)), rows)
     assert found is not None
     assert found.stderr == pytest.approx(stratified([easy, hard]))
 
@@ -66,7 +66,7 @@ def test_groups_within_subsets_are_clusters_of_their_subset() -> None:
     pages = [f"{number // 4}" for number in range(40)]
     subsets = ["en"] * 20 + ["de"] * 20
     rows = scored(values, subset=subsets, group=pages)
-    found = sampled(record("a", float(values.mean())), rows)
+    found = sampled(record("t", float(values.mean())), rows)
     assert found is not None
     means = values.reshape(10, 4).mean(axis=1)
     assert found.stderr == pytest.approx(stratified([means[:5], means[5:]]))
@@ -75,7 +75,7 @@ def test_groups_within_subsets_are_clusters_of_their_subset() -> None:
 
 def test_one_subset_is_no_part() -> None:
     values = RNG.random(30)
-    found = sampled(record("a", float(values.mean())), scored(values, subset=["default"] * 30))
+    found = sampled(record("t", float(values.mean())), scored(values, subset=["default"] * 30))
     assert found is not None
     assert found.stderr == pytest.approx(values.std(ddof=1) / math.sqrt(30))
     assert found.how == "spread of 30 samples"
@@ -92,8 +92,8 @@ def test_the_best_of_four_similarities_is_found_again() -> None:
     ]
     scores = {side: float(average_precision_score(labels, x)) for side, x in sides.items()}
     best = max(scores, key=lambda side: scores[side])
-    found = sampled(record("a", scores[best], "max_ap"), rows)
-    same = sampled(record("a", scores[best], f"{best}_ap"), rows)
+    found = sampled(record("t", scores[best], metric="max_ap"), rows)
+    same = sampled(record("t", scores[best], metric=f"{best}_ap"), rows)
     assert found is not None
     assert same is not None
     assert found.stderr == same.stderr
@@ -117,10 +117,10 @@ def ranked_rows() -> tuple[Rows, float]:
 
 def test_the_stated_estimator_counts_whatever_the_metric_is_called() -> None:
     rows, score = ranked_rows()
-    unnamed = record("a", score, "agreement")
+    unnamed = record("t", score, metric="agreement")
     assert sampled(unnamed, rows) is None
     stated = sampled(unnamed.model_copy(update={"estimator": "spearman"}), rows)
-    older = sampled(record("a", score, "cosine_spearman"), rows)
+    older = sampled(record("t", score, metric="cosine_spearman"), rows)
     assert stated is not None
     assert older is not None
     assert stated.stderr == older.stderr
@@ -129,7 +129,7 @@ def test_the_stated_estimator_counts_whatever_the_metric_is_called() -> None:
 def test_a_score_that_is_no_mean_is_not_taken_for_one() -> None:
     """The median of these samples happens to be their mean."""
     rows = scored([0.0, 0.5, 1.0])
-    made = record("a", 0.5, "median")
+    made = record("t", 0.5, metric="median")
     assert sampled(made, rows) is not None, "an older record states nothing"
     assert sampled(made.model_copy(update={"estimator": "other"}), rows) is None
 
@@ -138,7 +138,7 @@ def test_another_metric_than_the_records_own_has_another_estimator() -> None:
     rows, score = ranked_rows()
     details = {LEADERBOARD_METRIC: "cosine_pearson"}
     metrics = {"cosine_spearman": score, "cosine_pearson": score}
-    made = record("a", score, "cosine_spearman").model_copy(
+    made = record("t", score, metric="cosine_spearman").model_copy(
         update={"estimator": "spearman", "details": details, "metrics": metrics}
     )
     assert sampled(made, rows) is not None

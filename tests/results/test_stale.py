@@ -11,14 +11,14 @@ from evalsuite.kinds.task import Task
 from evalsuite.registry.load import Registry
 from evalsuite.results.stale import with_stale
 from evalsuite.schema import DataInfo, Origin, Record, Suspicion
-from helpers.suite_records import make_suite_records
+from helpers.records import suite_records
 
 REGISTRY = Registry.load()
 
 
 def record() -> Record:
     """A score of ``smoke-sts``, as it is now."""
-    found = next(r for r in make_suite_records() if r.signature.task == "smoke-sts")
+    found = next(r for r in suite_records() if r.signature.task == "smoke-sts")
     files = REGISTRY.task("smoke-sts").data
     assert files is not None
     return found.model_copy(update={"data": files_info(files)})

@@ -15,11 +15,11 @@ from evalsuite.results.tables.build import build_table
 from evalsuite.results.uncertainty import score_interval
 from evalsuite.schema import Record
 from evalsuite.stats import correlation_interval, fraction_interval, interval
-from helpers.scored_records import record
+from helpers.records import record
 
 
 def changed(score: float = 0.8, metric: str = "accuracy", **fields: object) -> Record:
-    return record("a", score, metric).model_copy(update=fields)
+    return record("t", score, metric=metric, **{"n": 40, "stderr": 0.03, **fields})
 
 
 def test_the_metric_decides_the_shape() -> None:

@@ -6,9 +6,9 @@ from datetime import timedelta
 from pathlib import Path
 
 from evalsuite.store import Store
-from helpers.suite_records import make_suite_records
+from helpers.records import suite_records
 
-FIRST = make_suite_records()[0]
+FIRST = suite_records()[0]
 
 
 def test_a_new_record_is_never_older_than_those_of_its_job(tmp_path: Path) -> None:

@@ -13,9 +13,10 @@ from evalsuite.judging.judge import NEEDED, Judge
 from evalsuite.registry.load import Registry
 from evalsuite.run.options import RunOptions
 from evalsuite.run.plan import Plan, make_plan
-from evalsuite.schema import DataInfo, Record
+from evalsuite.schema import DataInfo
 from evalsuite.store import Store
 from helpers.planned import CHECKPOINT
+from helpers.records import record
 
 DATA = "tatsu-lab/alpaca_eval"
 CHAT = CHECKPOINT.model_copy(
@@ -71,20 +72,11 @@ def test_another_judge_is_another_score(root: Path) -> None:
     assert job.signature.judge.startswith("gpt-4@api.example.com/alpaca_eval_gpt4#")
     assert f"|judge:{job.signature.judge}|" in job.signature.short()
     info: DataInfo = local_info({DATA: root / DATA})
-    record = Record.model_validate(
-        {
-            "status": "scored",
-            "checkpoint": CHAT.ref,
-            "task": {},
-            "signature": job.signature.model_copy(update={"data": info.hash}),
-            "score": 0.5,
-            "data": info,
-            "created": "2026-01-01T00:00:00Z",
-        }
-    )
-    Store(root.parent / "results").put(record)
+    signed = job.signature.model_copy(update={"data": info.hash})
+    made = record(job.task, checkpoint=CHAT.ref, signature=signed, data=info)
+    Store(root.parent / "results").put(made)
     [again] = plan(root, GPT4).jobs
-    assert again.record == record
+    assert again.record == made
     others = [
         GPT4.model_copy(update={"model": "gpt-4o"}),
         GPT4.model_copy(update={"url": "https://other.example.com/v1"}),

@@ -24,24 +24,16 @@ from evalsuite.run.run import execute, store_skips
 from evalsuite.schema import DataInfo, Record
 from evalsuite.store import Store
 from helpers.planned import CHECKPOINT, GRIT, OPTIONS, plan_one
+from helpers.records import record
 
 
 def finish(job: Job, store: Store, data: DataInfo | None = None, score: float = 0.5) -> Record:
     """Store a score for a job, computed from its files as they are now."""
     info = data or files_info(job.task.data or {})
-    record = Record.model_validate(
-        {
-            "status": "scored",
-            "checkpoint": job.checkpoint.ref,
-            "task": {"name": job.task.name},
-            "signature": job.signature.model_copy(update={"data": info.hash}),
-            "score": score,
-            "data": info,
-            "created": "2026-01-01T00:00:00Z",
-        }
-    )
-    store.put(record)
-    return record
+    signed = job.signature.model_copy(update={"data": info.hash})
+    made = record(job.task, score, checkpoint=job.checkpoint.ref, signature=signed, data=info)
+    store.put(made)
+    return made
 
 
 @pytest.mark.parametrize("task", ["mine", "talk"])

@@ -1,6 +1,6 @@
 """Bad inputs through the real command line: each is refused in one line that says what to do.
 
-``python tests/torture/bad_inputs.py`` runs all of them and writes
+``PYTHONPATH=tests python tests/torture/bad_inputs.py`` runs all of them and writes
 ``reports/torture/bad_inputs.{json,md}``.
 """
 
@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import subprocess
 import sys
 import tempfile
 from collections import Counter
@@ -22,6 +21,7 @@ import bad_checkpoints
 import bad_command_lines
 import bad_result_files
 import bad_task_files
+from helpers.command_line import CommandLine
 
 HERE = Path(__file__).parent
 REPORTS = HERE.parents[1] / "reports" / "torture"
@@ -50,33 +50,6 @@ class Finding:
     """What was not as it had to be; empty where all is well."""
 
 
-class CommandLine:
-    """A process that runs command lines, one fork each."""
-
-    def __init__(self) -> None:
-        self._process = subprocess.Popen(
-            [sys.executable, str(HERE.parent / "helpers" / "command_server.py")],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-
-    def call(self, arguments: list[str], folder: Path, environment: dict[str, str]) -> Any:
-        """Code, output and errors of one command line."""
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        job = {"arguments": arguments, "folder": str(folder), "environment": environment}
-        self._process.stdin.write(json.dumps({**job, "seconds": SECONDS}) + "\n")
-        self._process.stdin.flush()
-        return json.loads(self._process.stdout.readline())
-
-    def close(self) -> None:
-        """End the process."""
-        assert self._process.stdin is not None
-        self._process.stdin.close()
-        self._process.wait()
-
-
 @contextmanager
 def command_line() -> Iterator[CommandLine]:
     """A command line that is ended."""
@@ -102,7 +75,7 @@ def run(kind: str, name: str, server: CommandLine, root: Path) -> Finding:
     arguments = KINDS[kind][name](inputs)
     given = _files(inputs)
     environment = {"EVALSUITE_CACHE": str(cache), "HF_HUB_OFFLINE": "1", "HOME": str(work)}
-    done = server.call(arguments, work, environment)
+    done = server.call(arguments, work, environment, SECONDS)
     wrong = _wrong(done)
     # Hashes of files that did not change are remembered, whatever a command ends with.
     left = [p for folder in (work, cache) for p in _files(folder)]

@@ -12,13 +12,13 @@ import signal
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from fault_places import ImpossibleError, Place
 from fault_scenarios import CASES
-from kills import Reference, reference
+from kills import Reference, Scenario, reference
 from real_runs import adopt_orphans, impersonal
 
 REPORTS = Path(__file__).parents[2] / "reports" / "torture"
@@ -65,13 +65,22 @@ def run_case(name: str, expected: Reference, folder: Path) -> Finding:
     return Finding(name, what, impersonal(seen, place.folder), seconds, wrong)
 
 
-def run_all(names: Sequence[str], folder: Path) -> list[Finding]:
-    """Make faults happen, one after the other; says each as it ends."""
+def run_all(
+    names: Sequence[str], folder: Path, expected: Mapping[Scenario, Reference] | None = None
+) -> list[Finding]:
+    """Make faults happen, one after the other; says each as it ends.
+
+    Args:
+        names: Of the faults.
+        folder: For the stores.
+        expected: What undisturbed runs left, if they have been made already.
+    """
     adopt_orphans()
     # A shell starts what it puts into the background deaf to Ctrl-C, and its children likewise.
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    needed = dict.fromkeys(CASES[name][1] for name in names)
-    expected = {scenario: reference(scenario, folder) for scenario in needed}
+    if expected is None:
+        needed = dict.fromkeys(CASES[name][1] for name in names)
+        expected = {scenario: reference(scenario, folder) for scenario in needed}
     findings = []
     for number, name in enumerate(names):
         finding = run_case(name, expected[CASES[name][1]], folder / f"case-{number}")

@@ -20,7 +20,7 @@ import signal
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -179,7 +179,7 @@ def _kill_once(
     run = Run(scenario.arguments(out), out.parent / "work")
     _wait_until(run, moment * expected.seconds)
     family = run.family()
-    victim = _kill_one(family, choice)
+    victim = kill_one(family, choice)
     if victim is None:
         run.wait()
         run.end()
@@ -193,7 +193,7 @@ def _kill_once(
     return Kill(round(moment, 3), victim, len(after.bytes), quiet), after, len(strays)
 
 
-def _kill_one(family: Sequence[int], choice: float) -> str | None:
+def kill_one(family: Sequence[int], choice: float) -> str | None:
     """Kill one of some processes, the chosen one or, should it have gone meanwhile, the next.
 
     Returns:
@@ -218,18 +218,14 @@ def _wait_until(run: Run, seconds: float) -> None:
 
 
 def play_all(
-    rounds: Sequence[tuple[int, Scenario]], folder: Path, seed: int, jobs: int
-) -> tuple[list[Finding], dict[str, float]]:
-    """Play rounds, ``jobs`` of them at a time.
-
-    Returns:
-        What was found, and the seconds of the undisturbed run of each scenario.
-    """
+    rounds: Sequence[tuple[int, Scenario]],
+    folder: Path,
+    seed: int,
+    expected: Mapping[Scenario, Reference],
+    jobs: int = 1,
+) -> list[Finding]:
+    """Play rounds, ``jobs`` of them at a time, and compare them with undisturbed runs."""
     adopt_orphans()
-    expected = {
-        scenario: reference(scenario, folder, jobs)
-        for scenario in dict.fromkeys(s for _, s in rounds)
-    }
 
     def one(place: tuple[int, Scenario]) -> Finding:
         number, scenario = place
@@ -245,8 +241,7 @@ def play_all(
         return finding
 
     with ThreadPoolExecutor(jobs) as pool:
-        findings = list(pool.map(one, rounds))
-    return findings, {scenario.name: round(ref.seconds, 1) for scenario, ref in expected.items()}
+        return list(pool.map(one, rounds))
 
 
 def schedule(kills: int, vllm_kills: int) -> list[tuple[int, Scenario]]:
@@ -275,7 +270,11 @@ def main() -> int:
     done = {finding.number for finding in kept}
     rounds = [(number, scenario) for number, scenario in rounds if number not in done]
     folder = Path(tempfile.mkdtemp(prefix="evalsuite-kills-", dir=given.store))
-    findings, seconds = play_all(rounds, folder, given.seed, given.jobs)
+    needed = dict.fromkeys(scenario for _, scenario in rounds)
+    adopt_orphans()
+    expected = {scenario: reference(scenario, folder, given.jobs) for scenario in needed}
+    findings = play_all(rounds, folder, given.seed, expected, given.jobs)
+    seconds = {scenario.name: round(ref.seconds, 1) for scenario, ref in expected.items()}
     findings = sorted([*kept, *findings], key=lambda finding: finding.number)
     line = write(findings, before | seconds, given.out, given.seed)
     for finding in findings:

@@ -6,35 +6,23 @@ from pathlib import Path
 
 import pytest
 
-from faults import CASES, Finding, run_all, write
+from faults import CASES, run_all
+from kills import Reference, Scenario
 
 BOUNDED = (
     "the disk fills up in a job",
     "the engine stops answering",
-    "Ctrl-C at the start",
-    "Ctrl-C while the engine loads",
     "Ctrl-C in a job",
 )
+"""One of each kind."""
 
 
 @pytest.mark.e2e
-def test_faults_are_survived(tmp_path: Path) -> None:
-    findings = run_all(BOUNDED, tmp_path)
+def test_faults_are_survived(tmp_path: Path, undisturbed: dict[Scenario, Reference]) -> None:
+    findings = run_all(BOUNDED, tmp_path, undisturbed)
     assert [finding for finding in findings if finding.wrong] == []
 
 
 def test_every_fault_says_what_must_hold() -> None:
     assert set(BOUNDED) <= CASES.keys()
     assert all((fault.__doc__ or "").strip() for fault, _ in CASES.values())
-
-
-def test_what_is_wrong_is_counted(tmp_path: Path) -> None:
-    findings = [
-        Finding("a", "holds", "exit code 6", 1.0, ()),
-        Finding("b", "holds", "exit code 0", 1.0, ("records differ",)),
-        Finding("c", "holds", "not tried: no root", 0.0, ()),
-    ]
-    line = write(findings, tmp_path)
-    assert line.startswith("1 of 2 faults survived")
-    assert line.endswith("1 not tried here")
-    assert "| b | holds | exit code 0 | 1 | yes |" in (tmp_path / "faults.md").read_text()

@@ -77,7 +77,7 @@ def summarise(task: LmEvalTask, loaded: LoadedTasks, results: Mapping[str, Any])
     score, stderr, key = _score(loaded.name, table, mains, wanted)
     if not math.isfinite(score):
         raise EngineError(f"task {task.name}: the score {key} is {score}")
-    samples, unparsed = _samples(results["samples"], loaded, mains)
+    samples, unparsed = samples_of(results["samples"], loaded, mains)
     metrics = _metrics(loaded.name, table)
     metrics.setdefault(_shown(key), score)
     for name, share in unparsed.items():
@@ -203,7 +203,7 @@ def _metrics(name: str, table: Mapping[str, Metrics]) -> dict[str, float]:
     return found
 
 
-def _samples(
+def samples_of(
     logged: Mapping[str, Sequence[Mapping[str, Any]]],
     loaded: LoadedTasks,
     mains: Mapping[str, str],

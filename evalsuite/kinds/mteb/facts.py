@@ -7,32 +7,22 @@ of mteb than the one it was made from is asked once, and its answer is kept in t
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from evalsuite.errors import UsageError, did_you_mean
 from evalsuite.kinds.shared.name_cache import remembered
+from evalsuite.metrics import metric_named
 
 TABLE = Path(__file__).with_name("tasks.json")
 SHOWN = 20
 """Subsets that are shown of a task."""
 LAYOUT = 1
 """Raised when the facts of a task are written in another way."""
-
-HIGHER_IS_BETTER = frozenset(
-    (
-        *("acc", "accuracy", "ami", "ap", "auc", "f1", "kendalltau", "lrap", "map", "measure"),
-        *("mrr", "ndcg", "nmi", "p-MRR", "pearson", "precision", "r2", "rate", "recall"),
-        *("robustness", "spearman"),
-    )
-)
-"""Last words of the names of mteb's metrics of which more is better, before ``_at_10``."""
-LOWER_IS_BETTER = frozenset({"mae", "mse", "rmse"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,12 +113,7 @@ def learn() -> dict[str, dict[str, Any]]:
     return {kind.metadata.name: _facts(kind.metadata) for kind in tasks}
 
 
-def direction(metric: str) -> bool | None:
-    """Whether more of a metric of mteb is better; ``None`` where that is not known."""
-    word = re.sub(r"_at_\d+$", "", metric).rpartition("_")[2]
-    if word in HIGHER_IS_BETTER:
-        return True
-    return False if word in LOWER_IS_BETTER else None
+_HIGHER: Final = {"higher": True, "lower": False, None: None}
 
 
 def _facts(task: Any) -> dict[str, Any]:
@@ -142,7 +127,7 @@ def _facts(task: Any) -> dict[str, Any]:
         "splits": list(task.eval_splits),
         "subsets": {"pairs_of": languages} if (languages := _all_pairs(subsets)) else subsets,
         "metric": task.main_score,
-        "higher_is_better": direction(task.main_score),
+        "higher_is_better": _HIGHER[metric_named(task.main_score).direction],
         "sizes": {name: n for name, n in (task.n_samples or {}).items() if n},
         "members": sorted(part.metadata.name for part in getattr(task, "tasks", [])),
     }

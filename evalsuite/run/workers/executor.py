@@ -128,8 +128,8 @@ class LocalExecutor:
                 self._store_failure(group, left.pop(key), outcome.reason(log), store, listener)
         return frozenset(passed)
 
-    def _worker(self, spec: WorkerSpec, report: Callable[[events.Event], None]) -> _Outcome:
-        outcome = _Outcome()
+    def _worker(self, spec: WorkerSpec, report: Callable[[events.Event], None]) -> Outcome:
+        outcome = Outcome()
         command = [sys.executable, "-m", "evalsuite.run.workers.worker"]
         # A session of its own: Ctrl-C reaches this process alone, which then ends the worker.
         child = subprocess.Popen(
@@ -145,7 +145,7 @@ class LocalExecutor:
         # From a thread: a pipe holds 64 KiB, and a worker may hang before it reads.
         message = spec.model_dump_json().encode()
         Thread(target=_send, args=(child.stdin, message), daemon=True).start()
-        self._listen(child, outcome, report)
+        listen(child, Watch(child.pid, self.patience), outcome, report)
         if outcome.stall:
             _signal_group(child, signal.SIGKILL)
         outcome.code = child.wait()
@@ -154,38 +154,6 @@ class LocalExecutor:
         outcome.stderr = child.stderr.read().decode(errors="replace")
         self._child = None
         return outcome
-
-    def _listen(
-        self,
-        child: subprocess.Popen[bytes],
-        outcome: _Outcome,
-        report: Callable[[events.Event], None],
-    ) -> None:
-        """Read what a worker reports until it has ended, or has stalled."""
-        assert child.stdout is not None
-        watch = Watch(child.pid, self.patience)
-        rest = b""
-        with selectors.DefaultSelector() as selector:
-            selector.register(child.stdout, selectors.EVENT_READ)
-            while True:
-                if selector.select(watch.interval):
-                    chunk = os.read(child.stdout.fileno(), 1 << 16)
-                    if not chunk:
-                        return
-                    *lines, rest = (rest + chunk).split(b"\n")
-                    for line in lines:
-                        try:
-                            event = events.ADAPTER.validate_json(line)
-                        except ValidationError:
-                            continue  # a library wrote to the channel before it was redirected
-                        watch.on_event(event)
-                        outcome.note(event)
-                        report(event)
-                elif child.poll() is not None:
-                    return  # it was killed, and a process that it started holds the pipe open
-                elif reason := watch.look():
-                    outcome.stall = reason
-                    return
 
     def _store_failure(
         self, group: Group, job: Job, reason: str, store: Store, listener: Listener
@@ -208,7 +176,7 @@ class LocalExecutor:
 
 
 @dataclass(slots=True)
-class _Outcome:
+class Outcome:
     """What is known of a worker once it has ended; jobs are named by their keys."""
 
     ended: set[str] = field(default_factory=set)
@@ -271,6 +239,38 @@ class _Outcome:
             return f"the engine's process was ended by {name}{why}; see {log}"
         last = self.stderr.strip().splitlines()[-1:] or [f"exit code {self.code}"]
         return f"the engine's process ended early: {last[0]}; see {log}"
+
+
+def listen(
+    child: subprocess.Popen[bytes],
+    watch: Watch,
+    outcome: Outcome,
+    report: Callable[[events.Event], None],
+) -> None:
+    """Read what a worker reports until it has ended, or has stalled."""
+    assert child.stdout is not None
+    rest = b""
+    with selectors.DefaultSelector() as selector:
+        selector.register(child.stdout, selectors.EVENT_READ)
+        while True:
+            if selector.select(watch.interval):
+                chunk = os.read(child.stdout.fileno(), 1 << 16)
+                if not chunk:
+                    return
+                *lines, rest = (rest + chunk).split(b"\n")
+                for line in lines:
+                    try:
+                        event = events.ADAPTER.validate_json(line)
+                    except ValidationError:
+                        continue  # a library wrote to the channel before it was redirected
+                    watch.on_event(event)
+                    outcome.note(event)
+                    report(event)
+            elif child.poll() is not None:
+                return  # it was killed, and a process that it started holds the pipe open
+            elif reason := watch.look():
+                outcome.stall = reason
+                return
 
 
 def _log_path(store: Store) -> Path:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -32,6 +33,8 @@ class Watch:
     """The worker, leader of its process group."""
     patience: float
     """Seconds."""
+    work: Callable[[int], tuple[float, bool] | None] = field(default_factory=lambda: processor_work)
+    """What a process has done so far; see :func:`processor_work`."""
     _waiting: bool = False
     _silent: int = 0
     _used: deque[float] = field(default_factory=lambda: deque(maxlen=LOOKS + 1))
@@ -56,9 +59,9 @@ class Watch:
         if self._waiting:
             return None
         self._silent += 1
-        work = processor_work(self.pid)
-        if work is not None:
-            used, runnable = work
+        done = self.work(self.pid)
+        if done is not None:
+            used, runnable = done
             if runnable:
                 self._used.clear()
             self._used.append(used)

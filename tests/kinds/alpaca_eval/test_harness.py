@@ -345,7 +345,11 @@ def test_data_is_read_in_both_layouts(tmp_path: Path, shared_layout: Path) -> No
     folder.mkdir(parents=True)
     with pytest.raises(DataError, match=r"has neither alpaca_eval.json nor"):
         load_rows(TASK, tmp_path / "bad", None)
-    for text, words in (("{}", "no list"), ("[", "cannot be read"), ('[{"output": "x"}]', "row 0")):
+    for text, words in (
+        ("{}", "is not a list of rows"),
+        ("[", "cannot be read"),
+        ('[{"output": "x"}]', "row 0"),
+    ):
         (folder / "alpaca_eval.json").write_text(text)
         with pytest.raises(DataError, match=words):
             load_rows(TASK, tmp_path / "bad", None)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from evalsuite.kinds.lm_eval.results import INVALID, _samples
+from evalsuite.kinds.lm_eval.results import INVALID, samples_of
 
 EXTRACTED, EMPTY = ["3", INVALID], ["", ""]
 
@@ -36,7 +36,7 @@ def shares(filter_name: str, **found: list[str]) -> dict[str, float]:
         for name, texts in found.items()
     }
     loaded: Any = SimpleNamespace(leaves={name: leaf() for name in found})
-    return _samples(logged, loaded, dict.fromkeys(found, f"exact_match,{filter_name}"))[1]
+    return samples_of(logged, loaded, dict.fromkeys(found, f"exact_match,{filter_name}"))[1]
 
 
 @pytest.mark.parametrize(

@@ -176,3 +176,16 @@ def test_retrieval_on_a_public_data_set(tmp_path: Path, shared_data: Path) -> No
     reported = result.raw["scores"]["test"][0]["main_score"]
     assert round(result.score, 5) == pytest.approx(reported, abs=1e-9)
     assert set(result.details["rendered"]) == {"query", "document"}
+
+
+def test_an_unreachable_hub_suggests_local_data(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unreachable(*args: object, **kwargs: object) -> None:
+        raise OSError(101, "Network is unreachable")
+
+    monkeypatch.setattr(socket.socket, "connect", unreachable)
+    monkeypatch.setattr(socket, "getaddrinfo", unreachable)
+    with pytest.raises(DataError, match=r"cannot be loaded from the hub: .*--data") as caught:
+        run(source("NFCorpus"), tmp_path, None)
+    assert "\n" not in caught.value.line

@@ -26,7 +26,7 @@ from evalsuite.results.sampled import sampled
 from evalsuite.stats import spearman_se
 from helpers.bag_of_words import BagOfWords, checkpoint, embed
 from helpers.contexts import make_context
-from helpers.scored_records import record
+from helpers.records import record
 from made_up_mteb import Hub, served
 from mteb_tasks import compare
 
@@ -120,7 +120,7 @@ def test_a_score_over_two_splits_its_samples_and_its_error(
         ["validation/default"] * 30 + ["test/default"] * 20
     )
     assert len({row["sample"] for row in result.samples}) == 50
-    stored = record("m", result.score, result.main_metric, result.n)
+    stored = record("t", result.score, metric=result.main_metric, n=result.n)
     stored = stored.model_copy(update={"estimator": result.estimator})
     read = sampled(stored, result.samples)
     assert read is not None

@@ -289,13 +289,14 @@ def test_no_step_no_figure() -> None:
 
 
 def test_records_carry_signature_data_and_environment() -> None:
-    data = gathered(make_records(("left",)))
+    made = make_records(("left",))
+    data = gathered(made)
     found = re.search(r'id="records-0">(.*?)</script>', page(data))
     assert found is not None
     records = json.loads(gzip.decompress(base64.b64decode(found[1])))
-    assert len(records) == 11
+    assert len(records) == len(made)
     parts = dict(records[0]["parts"])
-    assert ["data", "0" * 64] in parts["Signature"]
+    assert ["data", made[0][0].signature.data] in parts["Signature"]
     assert ["engine", "e 1"] in parts["Signature"]
     assert records[0]["environment"] == 0
 

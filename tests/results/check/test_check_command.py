@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
-import sys
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import numpy as np
 import pytest
 
-from evalsuite.kinds.table import kind_of
 from evalsuite.registry.load import Registry
 from evalsuite.store import Store
-from helpers.scored_records import record, scored
+from helpers.command_line import command
+from helpers.records import record, scored
 
 REGISTRY = Registry.load()
 TASKS = REGISTRY.suite("smoke").tasks
@@ -46,8 +44,7 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
     }.items():
         for task, column in scores.items():
             known = REGISTRY.task(task)
-            about = {"task": task, "task_hash": known.hash, "world": kind_of(known).world}
-            made = record(name, float(column.mean()), n=400, **about)
+            made = record(known, float(column.mean()), checkpoint=name, n=400)
             store.put(made, scored(column))
     return folder
 
@@ -55,14 +52,7 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def evalsuite(
     *arguments: object, cwd: Path, **environment: str
 ) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "evalsuite.cli", *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        check=False,
-        cwd=cwd,
-        env={**os.environ, "COLUMNS": "200", **environment},
-    )
+    return command(*arguments, cwd=cwd, **{"COLUMNS": "200", **environment})
 
 
 def check(results: Path, cwd: Path, candidate: str, *more: object, **environment: str):  # type: ignore[no-untyped-def]
@@ -143,8 +133,7 @@ def test_a_baseline_outlives_its_store(results: Path, tmp_path: Path) -> None:
     store.prepare()
     for task, column in values(0.05).items():
         known = REGISTRY.task(task)
-        about = {"task": task, "task_hash": known.hash, "world": kind_of(known).world}
-        made = record("new", float(column.mean()), n=400, **about)
+        made = record(known, float(column.mean()), checkpoint="new", n=400)
         store.put(made, scored(column))
     done = evalsuite(
         "check", "--baseline", "main", "--candidate", other, "--out", "nowhere", cwd=tmp_path

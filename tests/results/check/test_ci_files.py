@@ -11,10 +11,9 @@ from typing import Any
 import pytest
 import yaml
 
-from evalsuite.kinds.table import kind_of
 from evalsuite.registry.load import Registry
 from evalsuite.store import Store
-from helpers.scored_records import record, scored
+from helpers.records import record, scored
 
 ROOT = Path(__file__).parents[3]
 SCORES = [0.0, 1.0] * 50
@@ -28,9 +27,8 @@ def folder(tmp_path: Path) -> Path:
     registry = Registry.load()
     for task in registry.suite("smoke").tasks:
         known = registry.task(task)
-        about = {"task": task, "task_hash": known.hash, "world": kind_of(known).world}
-        store.put(record("good", 0.5, n=100, **about), scored(SCORES))
-        store.put(record("bad", 0.0, n=100, **about), scored([0.0] * 100))
+        store.put(record(known, 0.5, checkpoint="good"), scored(SCORES))
+        store.put(record(known, 0.0, checkpoint="bad"), scored([0.0] * 100))
     return tmp_path
 
 

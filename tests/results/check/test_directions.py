@@ -11,14 +11,14 @@ from evalsuite.results.check.verdicts import TaskVerdict, verdicts_of
 from evalsuite.results.compare.pair import Comparison, compare
 from evalsuite.results.sampled import sampled
 from evalsuite.schema import Record
-from helpers.scored_records import record, scored
+from helpers.records import record, scored
 
 RNG = np.random.default_rng(5)
 BITS = RNG.uniform(0.6, 0.9, 300)
 
 
 def of_metric(name: str, score: float, **more: object) -> Record:
-    made = record(name[0], score, n=len(BITS))
+    made = record("t", score, checkpoint=name[0], n=len(BITS))
     return made.model_copy(update={"main_metric": name, "percent": False, **more})
 
 

@@ -12,15 +12,15 @@ from evalsuite.results.check.verdicts import CheckResult, TaskVerdict, at_worst,
 from evalsuite.results.compare.pair import Comparison, compare
 from evalsuite.results.sampled import sampled
 from evalsuite.stats import holm, largest_drop
-from helpers.scored_records import record, scored
+from helpers.records import record, scored
 
 RNG = np.random.default_rng(71)
 CATEGORIES = {"t": "Retrieval"}
 
 
 def compared(first: Any, second: Any, **change: Any) -> Comparison:
-    one = record("a", float(np.mean(first)), n=len(first))
-    two = record("b", float(np.mean(second)), n=len(second), **change)
+    one = record("t", float(np.mean(first)), n=len(first))
+    two = record(score=float(np.mean(second)), checkpoint="b", n=len(second), **change)
     return compare(one, two, (sampled(one, scored(first)), sampled(two, scored(second))))
 
 
@@ -106,8 +106,8 @@ def test_the_one_sided_p_is_that_of_the_drop() -> None:
 
 
 def test_a_score_without_uncertainty_is_inconclusive() -> None:
-    one = record("a", 0.5).model_copy(update={"stderr": None})
-    two = record("b", 0.2).model_copy(update={"stderr": None})
+    one = record("t", 0.5).model_copy(update={"stderr": None})
+    two = record("t", 0.2, checkpoint="b").model_copy(update={"stderr": None})
     line = verdict(compare(one, two, (None, None)))
     assert (line.verdict, line.at_worst, line.drop_p) == ("inconclusive", None, None)
     assert line.reason == "no samples to pair"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +17,8 @@ from evalsuite.results.scores import choose
 from evalsuite.results.tables.comparison import significance
 from evalsuite.schema import digest
 from evalsuite.store import Store
-from helpers.scored_records import record, scored
+from helpers.command_line import command
+from helpers.records import record, scored
 
 RNG = np.random.default_rng(31)
 BASE = RNG.random(60)
@@ -39,17 +39,12 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     }
     for name, values in tasks.items():
         for task, scores in values.items():
-            made.put(record(name, float(scores.mean()), n=60, task=task), scored(scores))
+            made.put(record(task, float(scores.mean()), checkpoint=name, n=60), scored(scores))
     return folder
 
 
 def compare(store: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "evalsuite.cli", "compare", *arguments, "--out", str(store)],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    return command("compare", *arguments, "--out", store)
 
 
 def test_a_difference_is_found_marked_and_drawn(store: Path, tmp_path: Path) -> None:
@@ -113,8 +108,8 @@ def test_what_is_wrong_is_one_line(store: Path, arguments: tuple[str, ...], mess
 
 def test_protocols_of_one_checkpoint_have_to_be_told_apart() -> None:
     records = [
-        record("m", 0.5, attention="causal"),
-        record("m", 0.6, attention="bidirectional"),
+        record("t", 0.5, attention="causal"),
+        record("t", 0.6, attention="bidirectional"),
     ]
     rows = plan_rows(records)
     assert choose(rows, "m/attn:causal").records["t"].score == 0.5

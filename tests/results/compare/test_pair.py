@@ -12,7 +12,7 @@ from sklearn.metrics import average_precision_score
 
 from evalsuite.results.compare.pair import Comparison, compare
 from evalsuite.results.sampled import sampled
-from helpers.scored_records import Rows, record, scored
+from helpers.records import Rows, record, scored
 
 RNG = np.random.default_rng(17)
 
@@ -20,7 +20,10 @@ RNG = np.random.default_rng(17)
 def against(
     first: Rows, second: Rows, scores: tuple[float, float], metric: str = "accuracy", **change: Any
 ) -> Comparison:
-    one, two = record("a", scores[0], metric), record("b", scores[1], metric, **change)
+    one, two = (
+        record("t", scores[0], metric=metric, stderr=0.03),
+        record(score=scores[1], checkpoint="b", metric=metric, stderr=0.03, **change),
+    )
     return compare(one, two, (sampled(one, first), sampled(two, second)))
 
 
@@ -55,7 +58,7 @@ def test_rank_correlations_are_paired_by_influence() -> None:
     found = against(rows[0], rows[1], (rho[0], rho[1]), "cosine_spearman")
     assert (found.test, found.won, found.samples) == ("t", None, 200)
     assert found.difference is not None
-    apart = sampled(record("a", rho[0], "cosine_spearman"), rows[0])
+    apart = sampled(record("t", rho[0], metric="cosine_spearman"), rows[0])
     assert apart is not None
     assert found.difference.stderr < apart.stderr  # what is hard for both cancels out
 
@@ -65,8 +68,8 @@ def test_average_precision_is_recomputed_with_ties() -> None:
     scores = np.round(labels + RNG.normal(size=60), 1)
     rows = [{"sample": str(i), "label": int(labels[i]), "cosine": scores[i]} for i in range(60)]
     expected = float(average_precision_score(labels, scores))
-    assert sampled(record("a", expected, "cosine_ap"), rows) is not None
-    assert sampled(record("a", expected + 0.01, "cosine_ap"), rows) is None
+    assert sampled(record("t", expected, metric="cosine_ap"), rows) is not None
+    assert sampled(record("t", expected + 0.01, metric="cosine_ap"), rows) is None
 
 
 def test_a_mean_over_subsets_weighs_each_subset_alike() -> None:
@@ -74,7 +77,7 @@ def test_a_mean_over_subsets_weighs_each_subset_alike() -> None:
     values = RNG.random(40)
     rows = scored(values, subset=["en"] * 30 + ["de"] * 10)
     score = (values[:30].mean() + values[30:].mean()) / 2
-    found = sampled(record("a", float(score)), rows)
+    found = sampled(record("t", float(score)), rows)
     assert found is not None
     assert found.weights.tolist() == [40 / 60] * 30 + [2.0] * 10
     parts = [values[:30], values[30:]]
@@ -87,7 +90,7 @@ def test_groups_make_samples_less_independent_unless_the_score_is_their_mean() -
     values = level + 0.1 * RNG.normal(size=40)
     groups = np.repeat([f"g{i}" for i in range(8)], 5).tolist()
     rows = scored(values, group=groups)
-    found = sampled(record("a", float(values.mean())), rows)
+    found = sampled(record("t", float(values.mean())), rows)
     assert found is not None
     means = values.reshape(8, 5).mean(axis=1)
     assert found.independent == 8
@@ -98,7 +101,7 @@ def test_groups_make_samples_less_independent_unless_the_score_is_their_mean() -
     by_task = np.mean(
         [np.mean([r["score"] for r in uneven if r["group"] == g]) for g in set(groups)]
     )
-    fixed = sampled(record("a", float(by_task)), uneven)
+    fixed = sampled(record("t", float(by_task)), uneven)
     assert fixed is not None
     assert fixed.groups is None
     assert fixed.stderr < found.stderr
@@ -106,10 +109,10 @@ def test_groups_make_samples_less_independent_unless_the_score_is_their_mean() -
 
 def test_samples_that_do_not_give_the_score_are_not_used() -> None:
     rows = scored([1, 0, 1, 1])
-    assert sampled(record("a", 0.75), rows) is not None
-    assert sampled(record("a", 0.5), rows) is None
-    assert sampled(record("a", 0.75), []) is None
-    assert sampled(record("a", 0.75), [*rows[:3], {"sample": "3", "score": None}]) is None
+    assert sampled(record("t", 0.75), rows) is not None
+    assert sampled(record("t", 0.5), rows) is None
+    assert sampled(record("t", 0.75), []) is None
+    assert sampled(record("t", 0.75), [*rows[:3], {"sample": "3", "score": None}]) is None
 
 
 @pytest.mark.parametrize(

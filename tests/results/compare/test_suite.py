@@ -14,7 +14,7 @@ from evalsuite.results.compare.suite import Side, SuiteComparison, compare_suite
 from evalsuite.results.sampled import sampled
 from evalsuite.schema import Record
 from evalsuite.stats import holm
-from helpers.scored_records import record, scored
+from helpers.records import record, scored
 
 SUITE = Suite(
     name="s",
@@ -45,7 +45,7 @@ def whole(margin: float | None = None, without: str | None = None) -> SuiteCompa
         records: dict[str, Record] = {}
         for task in TASKS:
             values = VALUES[task][side]
-            made = record(name, float(values.mean()), n=50, task=task)
+            made = record(task, float(values.mean()), checkpoint=name, n=50)
             if task == without and name == "new":
                 made = made.model_copy(
                     update={"status": "failed", "score": None, "reason": "no memory"}

@@ -17,8 +17,7 @@ from evalsuite.run.options import Resolved, RunOptions
 from evalsuite.run.plan import Plan, make_plan
 from evalsuite.run.records import scored_record
 from evalsuite.run.workers import events
-from evalsuite.run.workers.executor import LocalExecutor
-from evalsuite.run.workers.executor import _Outcome as Outcome
+from evalsuite.run.workers.executor import LocalExecutor, Outcome
 from evalsuite.run.workers.spec import WorkerSpec
 from evalsuite.store import Store
 

@@ -25,6 +25,8 @@ from evalsuite.store import Store
 from helpers.serving import Heard, children, keys
 from helpers.tiny_encoders import checkpoint, save_model
 
+pytestmark = pytest.mark.e2e
+
 TASKS = ("smoke-sts", "smoke-reranking", "smoke-pair-classification")
 OPTIONS = RunOptions(device="cpu", dtype="float32", limit=6)
 
@@ -60,27 +62,15 @@ def said(records: list[Record]) -> dict[str, tuple[float | None, dict[str, float
     return {record.signature.task: (record.score, record.metrics) for record in records}
 
 
-def test_scores_are_those_of_one_process(
-    tiny: Checkpoint, encoder: Encoder, tmp_path: Path
-) -> None:
-    heard = Heard()
-    served = runner(tiny, tmp_path / "served", heard)
-    Serving(served, keys(served)).serve(encoder)
-    assert heard.ended() == dict.fromkeys(keys(served), "scored")
-
-    alone = runner(tiny, tmp_path / "alone", Heard())
-    alone.run(keys(alone), encoder)
-    assert said(served.store.records()) == said(alone.store.records())
-    assert len(said(served.store.records())) == len(TASKS)
-
-
 def kill_children() -> None:
     for pid in children():
         os.kill(pid, signal.SIGKILL)
 
 
-def test_a_killed_process_costs_nothing(tiny: Checkpoint, encoder: Encoder, tmp_path: Path) -> None:
-    """Killed once within the second job: another process does it again, and all others."""
+def test_scores_are_those_of_one_process_though_all_are_killed_once(
+    tiny: Checkpoint, encoder: Encoder, tmp_path: Path
+) -> None:
+    """Killed within the second job: other processes do it again, and what is left."""
     killed = []
 
     def then(event: events.Event) -> None:
@@ -89,11 +79,16 @@ def test_a_killed_process_costs_nothing(tiny: Checkpoint, encoder: Encoder, tmp_
             kill_children()
 
     heard = Heard(then=then)
-    jobs = runner(tiny, tmp_path, heard)
+    jobs = runner(tiny, tmp_path / "served", heard)
     Serving(jobs, keys(jobs)).serve(encoder)
     assert killed
     assert heard.ended() == dict.fromkeys(keys(jobs), "scored")
     assert children() == []
+
+    alone = runner(tiny, tmp_path / "alone", Heard())
+    alone.run(keys(alone), encoder)
+    assert said(jobs.store.records()) == said(alone.store.records())
+    assert len(said(jobs.store.records())) == len(TASKS)
 
 
 def test_a_job_that_kills_its_process_fails_and_the_others_go_on(

@@ -22,6 +22,8 @@ from helpers.counting_engine import Counting
 from helpers.serving import Heard, children, keys
 from helpers.tiny_lm import make_tiny_lm
 
+pytestmark = pytest.mark.e2e
+
 TASKS = ("smoke-arithmetic", "smoke-multiple-choice", "smoke-reading")
 OPTIONS = RunOptions(device="cpu", engine="transformers", dtype="float32", limit=3)
 PATIENCE = 900

@@ -1,0 +1,54 @@
+"""Scores and generates with vLLM what standard input asks for: run as a process of its own."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from evalsuite.checkpoint.models import Checkpoint
+from evalsuite.engines.load import load_generator
+from evalsuite.engines.protocols import GenerationRequest, ScoreRequest
+
+
+def answers(job: dict[str, Any]) -> dict[str, Any]:
+    """What the engine makes of ``score``, ``choices`` and ``generate``."""
+    engine: Any = load_generator(
+        Checkpoint.model_validate(job["checkpoint"]),
+        engine="vllm",
+        device="cpu",
+        dtype="float32",
+        max_length=1024,
+    )
+    prompts = [tuple(prompt) for prompt in job["generate"]]
+    asked = [GenerationRequest(prompt, 16, stop=(".",)) for prompt in prompts]
+    sampled = [GenerationRequest(prompt, 8, temperature=1.0, seed=5) for prompt in prompts]
+    # More tokens than one step takes: with prompts run in pieces, seeded sampling would fail.
+    long = (prompts[0] * 1000)[:900]
+    crowded = [GenerationRequest(long, 2, temperature=1.0, seed=seed) for seed in range(6)]
+    found = {
+        "crowded": [a.tokens for a in engine.generate(crowded)],
+        "score": scored(engine, job["score"]),
+        "generate": [(a.text, a.finish) for a in engine.generate(asked)],
+        "sampled": [[a.text for a in engine.generate(sampled)] for _ in range(2)],
+        "version": engine.version,
+    }
+    passes, add = [], engine._engine.add
+
+    def noted(name: str, one: Any) -> None:
+        passes.append(one.prompt)
+        add(name, one)
+
+    engine._engine.add = noted
+    return {**found, "choices": scored(engine, job["choices"]), "passes": passes}
+
+
+def scored(engine: Any, pairs: list[tuple[list[int], list[int]]]) -> list[tuple[float, bool]]:
+    """Log-probability of each continuation, and whether it is the greedy one."""
+    asked = [ScoreRequest(tuple(context), tuple(rest)) for context, rest in pairs]
+    return [(score.logprob, score.greedy) for score in engine.score(asked)]
+
+
+if __name__ == "__main__":
+    Path(sys.argv[1]).write_text(json.dumps(answers(json.load(sys.stdin))))
