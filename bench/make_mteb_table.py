@@ -17,9 +17,12 @@ from evalsuite.kinds.mteb.facts import LAYOUT, TABLE, learn
 def table() -> str:
     """The table as JSON text, one line a task."""
     logging.disable(logging.CRITICAL)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # mteb warns of every task that it calls beta
-        tasks = learn()
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # mteb warns of every task that it calls beta
+            tasks = learn()
+    finally:
+        logging.disable(logging.NOTSET)
     lines = [f"{json.dumps(name)}: {json.dumps(facts)}" for name, facts in tasks.items()]
     head = f'{{"mteb": {json.dumps(version("mteb"))}, "layout": {LAYOUT}, "tasks": {{\n'
     return head + ",\n".join(lines) + "\n}}\n"

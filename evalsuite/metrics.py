@@ -43,14 +43,14 @@ _LOWER: Final = re.compile(
 _HIGHER: Final = re.compile(
     r"acc|exact_match|^em$|f1|pass@|pass_at_|precision|recall|^mcc|^bleu|^rouge|^chrf|^map|mrr"
     r"|ndcg|spearman|pearson|v_measure|_ap$|^ap$|win_rate|hit_rate|^match$|r@\d|probability"
-    r"|map_at|^[an]mi$|auc$|robustness"
+    r"|map_at|_map$|^[an]mi$|auc$|robustness"
     r"|^r2$|^max_ap$|similarity|bert|math_verify|extraction_rate|reward|^hit|^nauc|lrap|kendall"
 )
 _FRACTION: Final = re.compile(
     r"acc|exact_match|^em$|f1|pass@|pass_at_|precision|recall|^mcc|^map|mrr|ndcg|spearman|pearson"
     r"|v_measure|_ap$|^ap$|win_rate|hit_rate|^match$|r@\d|brier|^unparsed$|^timeouts$|probability"
     r"|math_verify|extraction_rate|pct_|percent_parseable|lrap|^nauc|kendall"
-    r"|map_at|^[an]mi$|auc$|robustness"
+    r"|map_at|_map$|^[an]mi$|auc$|robustness"
 )
 _PERCENT: Final = re.compile(r"^(bleu|chrf|ter)(\+\+)?$|^(bleu|rouge\w*?)_(max|diff)$")
 

@@ -83,3 +83,22 @@ def test_mteb_main_metrics_are_known() -> None:
 )
 def test_units_follow_from_the_definition(name: str, unit: str) -> None:
     assert metric_named(name).unit == unit
+
+
+@pytest.mark.parametrize(
+    ("metric", "higher"),
+    [
+        ("ndcg_at_10", True),
+        ("max_over_subqueries_map_at_1000", True),
+        ("cosine_spearman", True),
+        ("max_ap", True),
+        ("p-MRR", True),
+        ("v_measure", True),
+        ("rmse", False),
+        ("mae", False),
+        ("evaluation_time", None),
+    ],
+)
+def test_directions_of_mtebs_metrics(metric: str, higher: bool | None) -> None:
+    words = {True: "higher", False: "lower", None: None}
+    assert metric_named(metric).direction == words[higher]

@@ -110,8 +110,10 @@ def resolve(
 
 def _cannot(detection: Detection, packed: str | None) -> dict[World, str]:
     """What the checkpoint cannot do, with the reason."""
-    reason = why_not_embedded(packed) if packed is not None else None
-    return ({"embedding": reason} if reason else {}) | dict(detection.cannot)
+    found = dict(detection.cannot)
+    if packed is not None and (reason := why_not_embedded(packed)):
+        found.setdefault("embedding", reason)
+    return found
 
 
 def _check(folder: Folder, *, trusted: bool) -> None:

@@ -10,7 +10,7 @@ import pytest
 from mteb.get_tasks import TASK_LIST
 
 from evalsuite.errors import UsageError
-from evalsuite.kinds.mteb.facts import TABLE, datasets_of, direction, facts_of, installed
+from evalsuite.kinds.mteb.facts import TABLE, datasets_of, facts_of, installed
 from evalsuite.kinds.mteb.libraries import scoring_libraries
 from evalsuite.kinds.mteb.scope import scope_of, signed_splits
 from evalsuite.kinds.table import make_task
@@ -39,24 +39,6 @@ def test_every_task_has_mtebs_splits_subsets_and_metric() -> None:
 def test_sizes_are_those_that_mteb_states() -> None:
     assert facts_of("STSBenchmark").sizes == {"test": 1379}
     assert facts_of("STSB").sizes == mteb.get_task("STSB").metadata.n_samples
-
-
-@pytest.mark.parametrize(
-    ("metric", "higher"),
-    [
-        ("ndcg_at_10", True),
-        ("max_over_subqueries_map_at_1000", True),
-        ("cosine_spearman", True),
-        ("max_ap", True),
-        ("p-MRR", True),
-        ("v_measure", True),
-        ("rmse", False),
-        ("mae", False),
-        ("evaluation_time", None),
-    ],
-)
-def test_the_direction_of_a_metric(metric: str, higher: bool | None) -> None:
-    assert direction(metric) is higher
 
 
 def test_every_main_metric_has_a_direction() -> None:
