@@ -46,6 +46,8 @@ WORDS = tuple(
     for second in "aeiou"
     for end in ("ber", "lom")
 )
+OWN_VALUES: dict[str, list[Any]] = {"CExaPPC": ["other", "paraphrase"]}
+"""Labels that a loader looks for by name."""
 TABLES = ("corpus", "queries", "query", "qrels", "top_ranked", "instruction", "qrel_diff")
 """Tables of a retrieval data set."""
 VALUES = ((0, 1), (1, 2), ("0", "1"), ("a", "b", "c"))
@@ -165,7 +167,8 @@ def first_layout(task: Any) -> Layout:
     columns = {back.get(name, name): kind for name, kind in final.items()}
     pairs = task.metadata.type == "PairClassification"
     own = "dataset_transform" in vars(type(task))
-    return Layout(columns, splits, renamed, [0, 1] if pairs and not own else [0, 1, 2])
+    values: list[Any] = [0, 1] if pairs and not own else [0, 1, 2]
+    return Layout(columns, splits, renamed, OWN_VALUES.get(task.metadata.name, values))
 
 
 def _renamings(kind: type[Any]) -> dict[str, str]:
@@ -232,12 +235,12 @@ class Hub:
             return DatasetDict(made | {kind: made[self.split_names()[0]]})
         return retrieval_table(self.task, kind, subset, split)
 
-    def follow(self, kind: type[Any]) -> Hub:
-        """Find the layout out by letting a task load; the hub."""
+    def follow(self, make: Callable[[], Any]) -> Hub:
+        """Find the layout out by letting new objects of the task load; the hub."""
         with served(self):
             for _ in range(ATTEMPTS):
                 try:
-                    kind().load_data()
+                    make().load_data()
                     break
                 except Exception as error:
                     if not self.learn(error):
