@@ -130,7 +130,8 @@ def child(side: str, work: Path, options: argparse.Namespace) -> Moments:
 
 def run(options: argparse.Namespace, tasks: tuple[str, ...]) -> Moments:
     """What the command line does, heard from inside."""
-    from evalsuite.commands.run import RunRequest, prepare
+    from evalsuite.commands.requests import RunRequest
+    from evalsuite.commands.run import prepare
     from evalsuite.run.options import RunOptions
     from evalsuite.run.plan import make_plan
     from evalsuite.run.run import execute

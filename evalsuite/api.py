@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypedDict, Unpack
 
 from evalsuite.checkpoint.models import Checkpoint, CheckpointKind
-from evalsuite.commands.run import RunRequest, evaluate_request
+from evalsuite.commands.requests import RunRequest
+from evalsuite.commands.run import evaluate_request
 from evalsuite.commands.show import table_view
 from evalsuite.commands.stored import stored_records
 from evalsuite.engines.choice import EngineChoice
@@ -157,7 +158,7 @@ def load_records(results: str | Path = "results") -> pd.DataFrame:
         :func:`table` and :func:`plot` take what is left.
 
     Raises:
-        StoreError: If there is no record, or a file that is none.
+        StoreError: If there is no record, or a file is not a record.
     """
     import pandas as pd
 

@@ -66,6 +66,11 @@ class Declared:
     in_optional_part: bool
     """Whether it belongs to a model that may be absent: then it has no default."""
 
+    @property
+    def flags(self) -> tuple[str, ...]:
+        """Names on the command line."""
+        return self.option.flags or (f"--{self.name.replace('_', '-')}",)
+
 
 def declared(model: type[BaseModel]) -> tuple[Declared, ...]:
     """All options of a model, in the order of its fields; those that it inherits come last."""

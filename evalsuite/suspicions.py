@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 UNPARSED_SHARE: Final = 0.95
-"""From this share of unparsed answers on, a score says nothing about the answers."""
+"""From this share of unparsed answers on, a score does not describe the answers."""
 
 TRUNCATED_SHARE: Final = 0.01
 """From this share of truncated prompts on, a score is marked; below, a warning names them."""

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import evalsuite
-from evalsuite.commands.run import RunRequest
+from evalsuite.commands.requests import RunRequest
 from evalsuite.store import Store
 from helpers.suite_records import make_suite_records
 

@@ -2,19 +2,32 @@
 
 from __future__ import annotations
 
+import importlib.util
 import sys
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "bench"))
 
-import house
+def _house() -> ModuleType:
+    """``bench/house.py``; its folder does not go onto the path, where other names would clash."""
+    path = Path(__file__).parents[1] / "bench" / "house.py"
+    spec = importlib.util.spec_from_file_location("house", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["house"] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+house = _house()
 
 
 @pytest.mark.parametrize("figure", house.figures(), ids=lambda figure: figure.what)
-def test_the_rules_are_kept(figure: house.Figure) -> None:
-    assert figure.kept, "\n".join(figure.found)
+def test_the_rules_are_kept(figure: object) -> None:
+    assert figure.kept, "\n".join(figure.found)  # type: ignore[attr-defined]
 
 
 def test_broken_rules_are_seen(tmp_path: Path) -> None:

@@ -10,8 +10,7 @@ from pydantic import BeforeValidator, Field
 
 import evalsuite
 from evalsuite.api import Options
-from evalsuite.commands.check import CheckRequest
-from evalsuite.commands.run import RunRequest
+from evalsuite.commands.requests import CheckRequest, RunRequest
 from evalsuite.errors import UsageError
 from evalsuite.options import Option, declared, from_options, names
 from evalsuite.schema import Frozen

@@ -88,7 +88,7 @@ def untie(model: Any, shapes: dict[str, tuple[int, ...]]) -> bool:
     import torch
 
     ends = ("embed_tokens", "word_embeddings", "wte", "embed_in", "lm_head", "embed_out")
-    # Low-rank changes alone: peft unties saved modules by itself.
+    # Low-rank changes only: peft unties saved modules.
     touched = any(name.partition(".lora_")[0].endswith(ends) for name in shapes if ".lora_" in name)
     text = model.config.get_text_config()
     head = model.get_output_embeddings()

@@ -113,7 +113,7 @@ def _checked(template: str, where: str) -> str:
     """The template, if Jinja can read it. It is only ever rendered in Jinja's sandbox.
 
     Raises:
-        CheckpointError: If it is none, or far too long.
+        CheckpointError: If it is not a valid template, or far too long.
     """
     from jinja2 import TemplateError
     from jinja2.sandbox import ImmutableSandboxedEnvironment
@@ -128,6 +128,6 @@ def _checked(template: str, where: str) -> str:
     except (TemplateError, RecursionError) as error:
         reason = error.message if isinstance(error, TemplateError) else "nested too deeply"
         raise CheckpointError(
-            f"the chat template in {where} is no template: {reason}", hint
+            f"the chat template in {where} is not a valid template: {reason}", hint
         ) from error
     return template

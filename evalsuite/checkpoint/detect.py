@@ -31,7 +31,7 @@ class Detection:
 def detect(
     folder: Folder, names: Sequence[str] = (), override: CheckpointKind | None = None
 ) -> Detection:
-    """Tell what a checkpoint is.
+    """Detect what a checkpoint is.
 
     In order: ``modules.json`` without a sign of GRIT is a sentence-transformers model; a
     language model with a sign of GRIT is ``grit``, without one ``causal``; other known
@@ -85,7 +85,7 @@ def _infer(folder: Folder, architecture: str, grit: str | None) -> tuple[Checkpo
             "pass --as encoder to embed with its weights alone",
         )
     raise CheckpointError(
-        f"cannot tell what {folder.path} is "
+        f"cannot detect what {folder.path} is "
         f"({shape if architecture else 'config.json names no architecture'})",
         "pass --as grit, causal, encoder or generative",
     )
@@ -127,7 +127,7 @@ def _check_override(folder: Folder, architecture: str, kind: CheckpointKind) -> 
     if kind == "sentence-transformers":
         if not folder.modules:
             raise CheckpointError(
-                f"{folder.path} has no modules.json, so it is no sentence-transformers model",
+                f"{folder.path} has no modules.json, so it is not a sentence-transformers model",
                 "pass --as encoder or --as causal",
             )
         return

@@ -91,7 +91,7 @@ def read_text(path: Path) -> str | None:
     """A small file's text; ``None`` where there is no such file.
 
     Raises:
-        CheckpointError: Where it is no text, no plain file (a pipe would block), or too large.
+        CheckpointError: If it is not text, not a plain file (a pipe would block), or too large.
     """
     most = MOST_TOKENIZER_BYTES if path.name in TOKENIZER_FILES else MOST_CONFIG_BYTES
     try:
@@ -151,7 +151,7 @@ class Folder:
 
     @property
     def prompts(self) -> dict[str, str]:
-        """Prompts that a sentence-transformers model brings along; ``{}`` where all are empty.
+        """Prompts in the folder of a sentence-transformers model; ``{}`` where all are empty.
 
         Raises:
             CheckpointError: If the file has something else in their place.

@@ -93,7 +93,7 @@ def _shards(folder: Path, index: Path) -> tuple[Path, ...]:
     listed = read_object(index).get("weight_map", {})
     if not isinstance(listed, dict) or not all(map(_is_file_name, listed.values())):
         raise CheckpointError(
-            f"{index} names what are no files of this folder", "restore the original file"
+            f"{index} lists names that are not plain file names", "restore the original file"
         )
     names = sorted(set(listed.values()))
     missing = [name for name in names if not (folder / name).is_file()]

@@ -49,7 +49,7 @@ class EmbeddingProtocol(Frozen):
     """``None``: instructions are not used."""
     instructions: str = "none"
     """Instruction set: ``task``, a name under ``tasks/instructions``, ``model`` (the prompts
-    that a sentence-transformers model brings along) or ``none``."""
+    of a sentence-transformers model) or ``none``."""
     prompts: dict[str, str] = Field(default_factory=dict)
     """Prompts of a sentence-transformers model, by task name, task type or side."""
     attention: Attention | None = None

@@ -1,4 +1,4 @@
-"""How a model numbers the positions of tokens, as far as its config tells."""
+"""How a model numbers the positions of tokens, by its config."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _COUNTED: Final = frozenset({
     "roberta", "xlm-roberta", "xlm-roberta-xl", "roberta-prelayernorm", "camembert", "xmod",
     "data2vec-text", "ibert", "longformer", "mpnet", "esm", "opt",
 })  # fmt: skip
-"""Families that count positions over the tokens that are no padding."""
+"""Families that do not count padding tokens as positions."""
 _WITHOUT_KEYS: Final = frozenset({"t5", "mt5", "umt5", "bloom", "mpt", "modernbert", "gemma3_text"})
 """Families with relative positions whose config need not say so."""
 

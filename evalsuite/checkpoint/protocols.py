@@ -82,7 +82,7 @@ def embedding_protocol(
 def parse_wrapper(text: str) -> Wrapper:
     r"""Read a wrapper's name, or a template that has ``{instruction}``.
 
-    In a template, the two characters ``\n`` stand for a newline: shells make real ones awkward.
+    In a template, the two characters ``\n`` mean a newline, which is awkward to type in a shell.
     A template that is nothing but ``{instruction}`` is ``raw``: it strips nothing.
 
     Raises:
@@ -116,7 +116,7 @@ def _check_fields(option: str, text: str) -> None:
 
 
 def unusual_bare(wrapper: Wrapper) -> str | None:
-    """What a wrapper puts before texts without an instruction, where its template does not tell.
+    """What a wrapper puts before texts without an instruction, where its template does not say it.
 
     Returns:
         ``None`` where it is that of the built-in wrapper with the same template, or nothing for

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,8 +22,8 @@ from evalsuite.checkpoint.folder import (
     read_object,
 )
 from evalsuite.checkpoint.integrity import weight_files, weights_in
-from evalsuite.checkpoint.materialise import changes_of, dequantise, made_once
-from evalsuite.checkpoint.models import Checkpoint, CheckpointOptions
+from evalsuite.checkpoint.materialise import changes_of, dequantise, made_once, stated_pooling
+from evalsuite.checkpoint.models import ChatProtocol, Checkpoint, CheckpointKind, CheckpointOptions
 from evalsuite.checkpoint.protocols import embedding_protocol
 from evalsuite.checkpoint.quantised import quantization, stated_method, why_not_embedded
 from evalsuite.checkpoint.safety import check_attention, check_code, check_vocabulary
@@ -71,28 +72,23 @@ def resolve(
     check_tokenizer(folder)
     packed = quantization(folder)
     detection = detect(folder, origin.located.names, options.kind)
-    embedding = embedding_protocol(detection.kind, folder, options)
-    chat = None
-    evidence, cannot = detection.evidence, dict(detection.cannot)
-    if packed is not None:
-        evidence += (f"weights quantised with {packed}",)
-        if reason := why_not_embedded(packed):
-            cannot.setdefault("embedding", reason)
-    if "generative" not in detection.cannot:
-        chat = chat_protocol(folder.model_path, options.chat_template)
-        if chat.template is None and options.chat_template is None:
-            evidence += ("no chat template: prompts are given as they are (--chat-template FILE)",)
-        if chat.name is not None:
-            evidence += (f"chat template {chat.name!r} of several",)
+    asked = _with_stated_pooling(options, detection.kind, folder)
+    embedding = embedding_protocol(detection.kind, folder, asked)
+    chats = "generative" not in detection.cannot
+    chat = chat_protocol(folder.model_path, options.chat_template) if chats else None
     conversion = changes_of(folder.path) if origin.located.form != "folder" else None
-    if conversion is not None:
-        evidence += (f"made with what the libraries leave out: {conversion}",)
+    evidence = (
+        *detection.evidence,
+        *_stated(asked, options),
+        *_further_evidence(packed, chat, conversion, options),
+    )
+    cannot = dict(detection.cannot)
+    if packed is not None and (reason := why_not_embedded(packed)):
+        cannot.setdefault("embedding", reason)
     # Late, as hashing a large model takes longest.
     fingerprint = _fingerprint(origin, cache)
-    trusted = options.trust_remote_code
-    tokens, tokenizer = examine(folder, fingerprint, cache, trusted=trusted)
-    if tokens.why is not None:
-        evidence += (tokens.why,)
+    tokens, tokenizer = examine(folder, fingerprint, cache, trusted=options.trust_remote_code)
+    evidence += tuple(filter(None, (tokens.why,)))
     if embedding is not None and tokens.append_eos:
         embedding = embedding.model_copy(update={"append_eos": True})
     return Checkpoint(
@@ -114,6 +110,38 @@ def resolve(
         tokenizer_change=tokens.change,
         conversion=conversion,
     )
+
+
+def _with_stated_pooling(
+    options: CheckpointOptions, kind: CheckpointKind, folder: Folder
+) -> CheckpointOptions:
+    """The options, with the pooling that a GGUF file states where a person chose none."""
+    pooling = stated_pooling(folder.path) if kind == "causal" else None
+    if pooling is None or options.pooling is not None or options.protocol is not None:
+        return options
+    return options.model_copy(update={"pooling": pooling})
+
+
+def _stated(asked: CheckpointOptions, options: CheckpointOptions) -> Iterator[str]:
+    if asked is not options:
+        yield f"the GGUF file states {asked.pooling} pooling"
+
+
+def _further_evidence(
+    packed: str | None,
+    chat: ChatProtocol | None,
+    conversion: str | None,
+    options: CheckpointOptions,
+) -> Iterator[str]:
+    """What was found besides the kind of checkpoint, for people."""
+    if packed is not None:
+        yield f"weights quantised with {packed}"
+    if chat is not None and chat.template is None and options.chat_template is None:
+        yield "no chat template: prompts are given as they are (--chat-template FILE)"
+    if chat is not None and chat.name is not None:
+        yield f"chat template {chat.name!r} of several"
+    if conversion is not None:
+        yield f"made with what the libraries leave out: {conversion}"
 
 
 def _trace(source: str, options: CheckpointOptions) -> _Origin:
@@ -212,7 +240,7 @@ def _ready(origin: _Origin, options: CheckpointOptions, cache: Path) -> Path:
             )
 
     # What an earlier version made of the same files may lack what is carried over now.
-    return made_once(cache, combined("made:2", _fingerprint(origin, cache)), make)
+    return made_once(cache, combined("made:3", _fingerprint(origin, cache)), make)
 
 
 def _require_tokenizer(folder: Folder) -> None:

@@ -36,7 +36,7 @@ def check_code(folder: Folder, *, trusted: bool) -> None:
         trusted: Whether a person allowed its code.
 
     Raises:
-        CheckpointError: If it needs code that nobody allowed, or that does not exist.
+        CheckpointError: If it needs code that was not allowed, or that does not exist.
     """
     if trusted:
         return

@@ -89,7 +89,7 @@ def check_tokenizer(folder: Folder) -> None:
     except Exception as error:
         reason = " ".join(str(error).split())
         raise CheckpointError(
-            f"{path} is no tokenizer: {reason}", "restore the original file"
+            f"{path} is not a tokenizer: {reason}", "restore the original file"
         ) from error
 
 

@@ -201,7 +201,7 @@ def _from_hub(hub_id: str, allow_pickle: bool) -> Path:
         found = snapshot_download(hub_id, allow_patterns=wanted, ignore_patterns=list(HUB_EXTRAS))
     except LocalEntryNotFoundError as error:
         raise CheckpointError(
-            f"{hub_id!r} is no folder here and, as a hub id, is neither in the hub's cache nor "
+            f"{hub_id!r} is not a folder here and, as a hub id, is neither in the hub's cache nor "
             "reachable (offline?)",
             f"pass a local path, or download it first: hf download {hub_id}; " + _nearest(hub_id),
         ) from error

@@ -12,7 +12,7 @@ from evalsuite.cli.options import registry as load_registry
 from evalsuite.options import BASELINES
 
 if TYPE_CHECKING:
-    from evalsuite.commands.check import CheckRequest
+    from evalsuite.commands.requests import CheckRequest
 
 Baselines = Annotated[Path, typed_option(BASELINES)]
 
@@ -23,7 +23,7 @@ baseline_app = typer.Typer(
 )
 
 
-@takes("evalsuite.commands.check:CheckRequest")
+@takes("evalsuite.commands.requests:CheckRequest")
 def check(request: CheckRequest) -> None:
     """Say whether a checkpoint regressed; the exit code is the verdict."""
     from evalsuite.commands.check import check_command

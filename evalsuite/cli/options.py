@@ -77,9 +77,8 @@ def _parameter(one: Declared) -> inspect.Parameter:
         for limit in one.field.metadata
         if hasattr(limit, bound)
     }
-    flags = one.option.flags
-    if not flags and type_ is bool:  # without --no-…
-        flags = (f"--{one.name.replace('_', '-')}",)
+    # Typer adds --no-… to an option without flags; it is wanted where neither is the default.
+    flags = one.option.flags if type_ == bool | None else one.flags
     return inspect.Parameter(
         one.name,
         inspect.Parameter.KEYWORD_ONLY,

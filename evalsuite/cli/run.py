@@ -12,10 +12,10 @@ from evalsuite.cli.options import console, takes
 from evalsuite.redact import shown
 
 if TYPE_CHECKING:
-    from evalsuite.commands.run import RunRequest
+    from evalsuite.commands.requests import RunRequest
 
 
-@takes("evalsuite.commands.run:RunRequest")
+@takes("evalsuite.commands.requests:RunRequest")
 def run(
     request: RunRequest,
     *,

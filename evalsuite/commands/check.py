@@ -6,21 +6,20 @@ import os
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING
 
-from pydantic import model_validator
-
-from evalsuite.commands.run import RunRequest, evaluate_request
+from evalsuite.checkpoint.models import CheckpointOptions
+from evalsuite.commands.requests import CheckRequest, RunRequest
+from evalsuite.commands.run import evaluate_request
 from evalsuite.commands.stored import categories_of
 from evalsuite.console import say
-from evalsuite.errors import ExitCode, Interrupted, StoreError
-from evalsuite.options import BASELINES, Option
+from evalsuite.errors import ExitCode, Interrupted, StoreError, UsageError
+from evalsuite.options import declared
 from evalsuite.registry.load import Registry
 from evalsuite.registry.suites import Suite
 from evalsuite.report.files import write_whole
 from evalsuite.results.candidates import Finder, is_store, only_row, scores_of_store
 from evalsuite.results.check.baselines import Baseline, set_baseline
-from evalsuite.results.check.policy import Policy, load_policy
 from evalsuite.results.check.verdicts import CheckResult, Verdict, verdicts_of
 from evalsuite.results.scores import Scores
 from evalsuite.results.stale import with_stale
@@ -40,33 +39,6 @@ EXIT: dict[Verdict, ExitCode] = {
     "inconclusive": ExitCode.INCONCLUSIVE,
     "suspect": ExitCode.SUSPECT,
 }
-
-
-class CheckRequest(Request):
-    """Everything that ``evalsuite check`` was asked for."""
-
-    candidate: Annotated[
-        str, Option("Checkpoint, as after run --ckpt; a store; or a name in --out.")
-    ]
-    baseline: Annotated[str, Option("Name of a baseline; or as --candidate.")]
-    policy: Annotated[Policy, Option("YAML file, or a shipped policy: smoke.", typed=str)] = (
-        Policy()
-    )
-    suite: Annotated[str | None, Option("Suite, instead of the policy's.")] = None
-    baselines: Annotated[Path, BASELINES] = Path("baselines")
-    reports: Annotated[Path, Option("Folder for check/check.json, check.md and check.xml.")] = Path(
-        "reports"
-    )
-
-    @model_validator(mode="before")
-    @classmethod
-    def _with_suite(cls, given: dict[str, Any]) -> dict[str, Any]:
-        policy, suite = given.get("policy"), given.get("suite")
-        if not isinstance(policy, Policy):
-            policy = load_policy(policy)
-        if suite is not None:
-            policy = policy.model_copy(update={"suite": suite})
-        return {**given, "policy": policy}
 
 
 def check_command(request: CheckRequest, console: Console) -> ExitCode:
@@ -121,6 +93,8 @@ def check(request: CheckRequest, console: Console) -> CheckResult:
     )
     baseline = finder.find(request.baseline, baseline=True)
     candidate = finder.find(request.candidate)
+    if not finder.evaluated:
+        _refuse_unused(request.checkpoint_options)
     both = [*baseline.records.values(), *candidate.records.values()]
     comparison = Scores.of(both, suite, categories).compare(baseline, candidate)
     compared = {line.comparison.task: line.comparison for line in comparison.tasks}
@@ -153,16 +127,26 @@ def check(request: CheckRequest, console: Console) -> CheckResult:
     )
 
 
+def _refuse_unused(given: CheckpointOptions) -> None:
+    """Refuse options of a checkpoint where both sides come from a store.
+
+    Raises:
+        UsageError: If there is one.
+    """
+    for one in declared(CheckpointOptions):
+        if getattr(given, one.path[-1]) != one.field.default:
+            raise UsageError(
+                f"{one.flags[0]} changes nothing: the scores of both sides are stored already",
+                "leave it out, or evaluate with it first: evalsuite run",
+            )
+
+
 def _evaluate(request: CheckRequest, console: Console, checkpoint: str) -> Sequence[Record]:
     """Evaluate what is missing of a checkpoint; all its records of the policy's suite."""
     run = RunRequest(
         checkpoints=(checkpoint,),
         suite=request.policy.suite,
-        tasks_dirs=request.tasks_dirs,
-        quick=request.quick,
-        results=request.results,
-        options=request.options,
-        checkpoint_options=request.checkpoint_options,
+        **{name: getattr(request, name) for name in Request.model_fields},
     )
     try:
         return evaluate_request(run, console).records

@@ -5,22 +5,19 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
-
-from pydantic import BeforeValidator, model_validator
+from typing import TYPE_CHECKING
 
 from evalsuite.checkpoint.models import Checkpoint
+from evalsuite.commands.requests import RunRequest
 from evalsuite.commands.stored import categories_of, show_suspect
 from evalsuite.console import say
 from evalsuite.errors import ExitCode, Interrupted, UsageError
 from evalsuite.kinds.shared.instruction_sets import NO_SETS
 from evalsuite.kinds.table import kind_of, users_of
 from evalsuite.kinds.task import Task
-from evalsuite.options import Option, names
 from evalsuite.registry.load import Registry
 from evalsuite.registry.suites import Suite
 from evalsuite.run.job import Job
-from evalsuite.run.options import Request
 from evalsuite.run.plan import Plan
 from evalsuite.run.run import RunResult
 from evalsuite.schema import Frozen, Record
@@ -32,33 +29,6 @@ if TYPE_CHECKING:
 REPORTS = Path("reports")
 AD_HOC = "tasks"
 """Name of the reports folder of a run that names its tasks instead of a suite."""
-
-
-class RunRequest(Request):
-    """Everything that ``evalsuite run`` was asked for."""
-
-    checkpoints: Annotated[
-        tuple[str, ...],
-        Option(
-            "Folder, adapter, GGUF file, hub id, demo:minilm or demo:smollm2. Repeatable.",
-            name="ckpt",
-        ),
-    ]
-    suite: Annotated[str | None, Option("Suite; the default is smoke.")] = None
-    """``None`` only where ``tasks`` are given."""
-    tasks: Annotated[
-        tuple[str, ...],
-        BeforeValidator(names),
-        Option("Tasks instead of a suite: a,mteb:STSBenchmark,lm_eval:NAME.", typed=str),
-    ] = ()
-
-    @model_validator(mode="before")
-    @classmethod
-    def _suite_or_tasks(cls, given: dict[str, Any]) -> dict[str, Any]:
-        suite, tasks = given.get("suite"), given.get("tasks")
-        if suite is not None and tasks is not None:
-            raise UsageError("--suite and --tasks exclude each other", "give one of them")
-        return {**given, "suite": "smoke"} if suite is None and tasks is None else given
 
 
 class Prepared(Frozen):

@@ -23,7 +23,7 @@ def check_neighbours(
     name: str,
     dtype: str,
 ) -> None:
-    """Embed a text alone and beside a longer one, and refuse a model that tells the two apart.
+    """Embed a text alone and beside a longer one, and refuse a model whose vectors differ.
 
     Args:
         encoder: Prepares the texts.

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from evalsuite.engines.protocols import Vectors
 
@@ -39,7 +39,7 @@ _CHANGING_ROPE: Final = frozenset({"dynamic", "longrope"})
 """Kinds of rotary positions whose frequencies follow the longest text so far."""
 
 Batch = Sequence[int]
-Outcome = Vectors | Exception
+Outcome: TypeAlias = "Vectors | Exception"
 
 
 def can_run_side_by_side(model: Any) -> bool:

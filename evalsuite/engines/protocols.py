@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol, runtime_checkable
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias, runtime_checkable
 
 from evalsuite.engines.call_scheduler import OngoingCall, Rank
 
-Vectors = NDArray[np.float32]
+if TYPE_CHECKING:  # the command line needs the names of devices below, but not numpy
+    import numpy as np
+    from numpy.typing import NDArray
+
+Vectors: TypeAlias = "NDArray[np.float32]"
 """Matrix of shape ``(n, d)``."""
 
 Progress = Callable[[int], None]

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from evalsuite.errors import DataError
+from evalsuite.errors import DataError, first_invalid
 from evalsuite.text import plain
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -68,7 +68,7 @@ def _bytes(path: Path, most: int) -> bytes:
 
 
 def _check(path: Path, most: int) -> None:
-    """Refuse what is no plain file (a pipe would block) or too large, before reading it."""
+    """Refuse what is too large or not a plain file (a pipe would block), before reading it."""
     if not path.is_file():
         raise DataError(f"{path} is not a file", "give a result file")
     try:
@@ -134,15 +134,14 @@ def validated(model: type[Model], content: object, file: str, whose: str, hint: 
     try:
         return model.model_validate(content)
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        where = plain(".".join(map(str, first["loc"])), 80)
+        where, why = first_invalid(error)
         raise DataError(
-            f"{file} is no result file of {whose}: {where}: {first['msg']}", hint
+            f"{file} is not a result file of {whose}: {plain(where, 80)}: {why}", hint
         ) from None
 
 
 def finite(value: object) -> float | None:
-    """A finite number as a float; ``None`` for anything else (``true`` is no number)."""
+    """A finite number as a float; ``None`` for anything else, ``true`` included."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
     try:

@@ -75,7 +75,7 @@ def read_lm_eval(
         revision: The model's revision, where the file states none.
 
     Raises:
-        DataError: For a file that is none of lm-eval's; nothing is taken over then.
+        DataError: If the file is not a result of lm-eval; then nothing is imported.
     """
     file = read_json(path)
     hint = "give the file results_….json"

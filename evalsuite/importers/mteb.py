@@ -78,7 +78,7 @@ def read_mteb(
         revision: The revision of files whose folder states none.
 
     Raises:
-        DataError: For a file that is no result of mteb; nothing is taken over then.
+        DataError: If the file is not a result of mteb; then nothing is imported.
         UsageError: If ``name`` is given for several models.
     """
     paths = _result_files(folder)

@@ -125,7 +125,7 @@ def to_record(source: Source, score: Score) -> Record:
 
 
 def check_once(records: Sequence[Record]) -> None:
-    """Refuse two files about the same task in one row: neither is the right one by itself.
+    """Refuse two files about the same task in one row: nothing says which one is right.
 
     Raises:
         DataError: Names the files.

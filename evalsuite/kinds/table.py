@@ -13,7 +13,7 @@ from typing import Annotated, Any, Final
 
 from pydantic import BeforeValidator, SerializeAsAny, ValidationError
 
-from evalsuite.errors import UsageError, did_you_mean
+from evalsuite.errors import UsageError, did_you_mean, first_invalid
 from evalsuite.kinds.alpaca_eval.kind import AlpacaEvalKind
 from evalsuite.kinds.base import Kind
 from evalsuite.kinds.lm_eval.kind import LmEvalKind
@@ -36,7 +36,7 @@ def kind_named(name: str) -> Kind[Any]:
     """The kind of a name.
 
     Raises:
-        UsageError: If there is none.
+        UsageError: If no kind has that name.
     """
     if name in KINDS:
         return KINDS[name]
@@ -96,7 +96,7 @@ def harness_task(name: str) -> Task | None:
     try:
         return make_task(name=name, kind=kind, source=source)
     except ValidationError as error:
-        why = error.errors(include_url=False)[0]["msg"]
+        _, why = first_invalid(error)
         raise UsageError(
             f"{name!r} is not a valid task name: {why}", "check its spelling"
         ) from None

@@ -23,7 +23,7 @@ STYLE: dict[str, Any] = {
     "pdf.fonttype": 42,
 }
 BLUE, ORANGE, GREEN, PINK, SKY = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9"
-"""Colours of Okabe and Ito, told apart by colour-blind readers; shapes differ as well."""
+"""Colours of Okabe and Ito, which colour-blind readers can distinguish; shapes differ as well."""
 SERIES = ((BLUE, "o"), (ORANGE, "s"), (GREEN, "^"), (PINK, "D"), (SKY, "v"))
 """Colour and marker of each series of a figure; further series begin again."""
 

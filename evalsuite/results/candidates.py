@@ -29,6 +29,7 @@ class Finder:
         results: The store where names are looked up.
         baselines: Folder of the named baselines.
         evaluate: Evaluates what is missing of a checkpoint; returns all its records of the suite.
+        evaluated: Checkpoints that ``evaluate`` was called for.
     """
 
     suite: Suite
@@ -36,11 +37,12 @@ class Finder:
     results: Path
     baselines: Path
     evaluate: Callable[[str], Sequence[Record]]
+    evaluated: list[str] = field(default_factory=list)
     _read: dict[Path, Scores] = field(default_factory=dict)
     """Scores by store: reading a store of a hundred checkpoints takes a second."""
 
     def find(self, text: str, *, baseline: bool = False) -> Side:
-        """The records that a name, a store or a checkpoint stands for.
+        """The records of a name, a store or a checkpoint.
 
         Args:
             text: What was typed.
@@ -82,6 +84,7 @@ class Finder:
         from evalsuite.results.compare.suite import Side
 
         found = self.evaluate(text)
+        self.evaluated.append(text)
         self._read.pop(self.results, None)  # the store has new records
         return Side(
             name=found[0].checkpoint.name,

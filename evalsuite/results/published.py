@@ -15,7 +15,7 @@ from typing import Any, Self
 import yaml
 from pydantic import Field, ValidationError, model_validator
 
-from evalsuite.errors import DataError, UsageError
+from evalsuite.errors import DataError, UsageError, first_invalid
 from evalsuite.layouts import LayoutName
 from evalsuite.paths import shipped_published
 from evalsuite.schema import Frozen
@@ -104,7 +104,7 @@ def published_for(layout: LayoutName, suite: str, folder: Path | None = None) ->
         folder: Where published tables are; the shipped ones if not given.
 
     Raises:
-        UsageError: If there are none whose columns mean the same.
+        UsageError: If no published rows have columns with the same meaning.
         DataError: For a file that is not valid.
     """
     tables = load_published(folder or shipped_published())
@@ -135,16 +135,15 @@ def _load(path: Path) -> PublishedTable:
             lines = list(csv.reader(stream, strict=True))
         return PublishedTable(head=head, rows=_rows(lines, transposed=head.transposed))
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        where = ".".join(map(str, first["loc"]))
-        raise DataError(f"{path}: {where}: {first['msg']}", "correct the file") from None
+        where, why = first_invalid(error)
+        raise DataError(f"{path}: {where}: {why}", "correct the file") from None
     except (OSError, ValueError, csv.Error, yaml.YAMLError) as error:
         raise DataError(f"{path}: {error}", "correct the file") from error
 
 
 def _rows(lines: Sequence[Sequence[str]], *, transposed: bool) -> tuple[PublishedRow, ...]:
     if not lines or any(len(line) != len(lines[0]) for line in lines):
-        raise ValueError("the lines of the CSV file differ in length, or there are none")
+        raise ValueError("the CSV file is empty, or its lines differ in length")
     table = [list(line) for line in lines]
     if _CATEGORY in table[0]:
         place = table[0].index(_CATEGORY)

@@ -50,7 +50,7 @@ class RowPlan:
     fingerprint: str
     variants: dict[World, Variant]
     difference: str = ""
-    """What sets it apart from the other rows of the same checkpoint."""
+    """How its protocol differs from the checkpoint's other rows."""
     records: dict[str, Record]
     """Task → record, over both worlds."""
     older: dict[str, tuple[Record, ...]]
@@ -88,7 +88,7 @@ def plan_rows(records: Iterable[Record], means: Container[str] = ()) -> list[Row
 
 
 def _apart(record: Record) -> str:
-    """What tells a checkpoint from another of the same name; only bytes have a fingerprint."""
+    """What distinguishes checkpoints of one name; published rows have no fingerprint."""
     if record.origin is None:
         return record.checkpoint.fingerprint[:8]
     return (record.origin.revision or "revision not stated")[:19]

@@ -46,7 +46,7 @@ class Sampled:
     weights: Floats
     """What a sample's score counts for: the score is ``mean(weights · values)``."""
     values: Floats | None
-    """Scores of the samples; ``None`` for metrics that no sample has by itself (correlations,
+    """Scores of the samples; ``None`` for metrics that a single sample does not have (correlations,
     average precision)."""
     groups: tuple[str, ...] | None
     """What samples belong to that are not independent of each other."""
@@ -246,7 +246,7 @@ def _unbiased(units: int) -> float:
 def _groups(rows: Sequence[Row], strata: Sequence[str] | None) -> tuple[str, ...] | None:
     """The samples' groups; none where the score is a mean over just these groups.
 
-    The groups of such a mean are fixed: nobody would draw other languages or subtasks.
+    The groups of such a mean are fixed: the task does not draw languages or subtasks at random.
     """
     if not all(row.get("group") for row in rows):
         return None

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from evalsuite.checkpoint.models import Checkpoint
 from evalsuite.errors import EvalsuiteError, ExitCode
 from evalsuite.kinds.base import Preview
 from evalsuite.kinds.table import kind_of
@@ -33,10 +34,21 @@ def dry_run(plan: Plan) -> DryRun:
     """The plan with one rendered example of each side of each task; loads no weights."""
     set_library_environment(offline=plan.options.data_root is not None)
     codes: list[ExitCode] = []
-    lines = [line for job in plan.jobs for line in _lines(job, plan.options, codes)]
+    lines: list[str] = []
+    seen: set[str] = set()
+    for job in plan.jobs:
+        if job.checkpoint.fingerprint not in seen:
+            seen.add(job.checkpoint.fingerprint)
+            lines.append(_detected(job.checkpoint))
+        lines += _lines(job, plan.options, codes)
     codes += [ExitCode.DATA for job in plan.jobs if job.missing]
     failed = next((code for code in codes if code is not ExitCode.OK), ExitCode.OK)
     return DryRun("\n".join(lines), failed)
+
+
+def _detected(checkpoint: Checkpoint) -> str:
+    """What a checkpoint was taken for, and why."""
+    return f"{checkpoint.name}: taken as {checkpoint.kind} ({'; '.join(checkpoint.evidence)})"
 
 
 def _lines(job: Job, options: Resolved, codes: list[ExitCode]) -> Iterator[str]:

@@ -117,7 +117,11 @@ def test_override(write_folder, cache, kind):
             None,
             "config.json: BertForSequenceClassification is a classifier or reranker",
         ),
-        ({"architectures": ["LlamaForTokenClassification"]}, None, "cannot tell what .*--as grit"),
+        (
+            {"architectures": ["LlamaForTokenClassification"]},
+            None,
+            "cannot detect what .*--as grit",
+        ),
         ({}, None, "config.json names no architecture.*--as grit"),
     ],
 )

@@ -234,3 +234,18 @@ def test_chosen_chat_templates(write_folder, cache, tmp_path):
     file.write_text(" \n")
     with pytest.raises(UsageError, match="is empty; pass none"):
         resolve(folder, CheckpointOptions(chat_template=str(file)), cache=cache)
+
+
+@pytest.mark.parametrize(
+    ("options", "line"),
+    [
+        ({"wrapper": "{instruction} {text}"}, "has {text}, which nothing is put in place of"),
+        ({"wrapper": "{query}: {instruction}"}, "has {query}"),
+        ({"wrapper": "raw", "bare_wrapper": "{text}"}, "--bare-wrapper '{text}' has {text}"),
+        ({"wrapper": "raw", "bare_wrapper": "{instruction}"}, "used where there is none"),
+    ],
+)
+def test_a_wrapper_with_an_unknown_field_is_refused(write_folder, cache, options, line):
+    with pytest.raises(UsageError) as refused:
+        resolve(str(write_folder("m", LLAMA)), CheckpointOptions(**options), cache=cache)
+    assert line in refused.value.line

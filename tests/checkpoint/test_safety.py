@@ -154,4 +154,4 @@ def test_layers_that_have_no_weights(tiny_llama: Path, tmp_path: Path, cache: Pa
 
 def test_a_tokenizer_that_is_none(folder: Path, cache: Path) -> None:
     (folder / "tokenizer.json").write_text('{"model": {"type": "BPE"}}')
-    assert "is no tokenizer: Missing vocab/merges" in refused(folder, cache)
+    assert "is not a tokenizer: Missing vocab/merges" in refused(folder, cache)

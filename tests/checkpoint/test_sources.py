@@ -96,7 +96,7 @@ def test_hub_id_that_is_not_cached(monkeypatch, tmp_path):
         text=True,
         check=False,
     )
-    assert "'acme/no-such-model' is no folder here" in done.stderr
+    assert "'acme/no-such-model' is not a folder here" in done.stderr
     assert "hf download acme/no-such-model" in done.stderr
     assert "Traceback" not in done.stderr
 

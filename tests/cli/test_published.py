@@ -101,5 +101,5 @@ def test_a_file_of_something_else_imports_nothing(tmp_path: Path) -> None:
         "import", "lm-eval", str(tmp_path / "other.json"), "--out", str(tmp_path / "results")
     )
     assert done.returncode == 4
-    assert "is no result file of lm-eval" in done.stderr
+    assert "is not a result file of lm-eval" in done.stderr
     assert not (tmp_path / "results").exists()

@@ -193,7 +193,7 @@ def test_a_checkpoint_on_a_silent_hub_is_named(hub: Hub, tmp_path: Path) -> None
     )
     assert done.returncode not in (0, 70)
     assert len(done.stderr.splitlines()) == 1
-    assert "'acme/model' is no folder here" in done.stderr
+    assert "'acme/model' is not a folder here" in done.stderr
 
 
 def test_a_timeout_that_is_no_number(hub: Hub, tasks: Path, tmp_path: Path) -> None:

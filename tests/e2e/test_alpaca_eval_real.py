@@ -10,7 +10,8 @@ import pyarrow.parquet as pq
 import pytest
 from rich.console import Console
 
-from evalsuite.commands.run import RunRequest, evaluate_request
+from evalsuite.commands.requests import RunRequest
+from evalsuite.commands.run import evaluate_request
 from evalsuite.judging.judge import Judge
 from evalsuite.run.options import RunOptions
 from evalsuite.schema import Record

@@ -87,7 +87,7 @@ def test_real_adapters_merge(smollm2: Checkpoint, cache: Path, shared_data: Path
 
     adapter = shared_data / "checkpoints" / name
     merged = resolve(str(adapter), CheckpointOptions(base="demo:smollm2"), cache=cache)
-    assert (merged.kind, merged.name, merged.base) == ("grit", name, "demo:smollm2")
+    assert (merged.kind, merged.name, merged.base) == ("causal", name, "demo:smollm2")
     before = load_file(smollm2.path / "model.safetensors")
     after = load_file(merged.path / "model.safetensors")
     factors = load_file(adapter / "adapter_model.safetensors")

@@ -9,7 +9,8 @@ import pyarrow.parquet as pq
 import pytest
 from rich.console import Console
 
-from evalsuite.commands.run import RunRequest, evaluate_request, prepare
+from evalsuite.commands.requests import RunRequest
+from evalsuite.commands.run import evaluate_request, prepare
 from evalsuite.run.options import RunOptions
 from evalsuite.run.plan import make_plan
 from evalsuite.run.progress import listener

@@ -15,7 +15,8 @@ import psutil
 import pytest
 from rich.console import Console
 
-from evalsuite.commands.run import RunRequest, evaluate_request
+from evalsuite.commands.requests import RunRequest
+from evalsuite.commands.run import evaluate_request
 from evalsuite.paths import cache_dir
 from evalsuite.run.options import RunOptions
 from evalsuite.store import Store

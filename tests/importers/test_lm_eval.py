@@ -160,12 +160,12 @@ def test_model_names(tmp_path: Path, registry: Registry, arguments: object, name
 @pytest.mark.parametrize(
     ("change", "says"),
     [
-        ({"results": None}, "no result file of lm-eval: results"),
-        ({"results": {}}, "no result file of lm-eval: results"),
+        ({"results": None}, "not a result file of lm-eval: results"),
+        ({"results": {}}, "not a result file of lm-eval: results"),
         ({"results": {"x": {"alias": "x"}}}, "holds no score"),
         ({"results": {"../x": {"acc,none": 1}}}, "is not a valid task name"),
         ({"results": {"maths": {"acc,none": 0.5}}}, "has no metric 'exact_match,get'"),
-        ({"n-shot": {"maths": {"a": 1}}}, "no result file of lm-eval: n-shot.maths"),
+        ({"n-shot": {"maths": {"a": 1}}}, "not a result file of lm-eval: n-shot.maths"),
     ],
 )
 def test_bad_files(tmp_path: Path, registry: Registry, change: dict[str, Any], says: str) -> None:

@@ -201,8 +201,11 @@ GOOD = json.dumps(newer("Sts", {"test": [{"hf_subset": "default", "main_score": 
         (b'{"a": ' * 100_000, "not valid JSON: nested too deeply"),
         (b'{"a": ' * 100 + b"1" + b"}" * 100, "nested too deeply"),
         (b'{"x": "\\ud800"}', "not valid JSON"),
-        (b'{"name": "someone", "revision": "r"}', "no result file of mteb: scores: Field required"),
-        (b'{"task_name": "Sts", "scores": {"test": 1}}', "no result file of mteb: scores.test"),
+        (
+            b'{"name": "someone", "revision": "r"}',
+            "not a result file of mteb: scores: Field required",
+        ),
+        (b'{"task_name": "Sts", "scores": {"test": 1}}', "not a result file of mteb: scores.test"),
         (
             b'{"task_name": "../x", "scores": {"test": [{"main_score": 1}]}}',
             "is not a valid task name",

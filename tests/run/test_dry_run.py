@@ -14,7 +14,8 @@ from rich.console import Console
 
 from evalsuite.checkpoint.models import CheckpointOptions
 from evalsuite.cli.app import application
-from evalsuite.commands.run import RunRequest, prepare, run_command
+from evalsuite.commands.requests import RunRequest
+from evalsuite.commands.run import prepare, run_command
 from evalsuite.errors import ExitCode, UsageError
 from evalsuite.judging.judge import Judge
 from evalsuite.run.options import RunOptions
@@ -62,6 +63,7 @@ def test_a_dry_run_that_cannot_show_a_task_fails(model: str, tasks: Path) -> Non
 def test_a_dry_run_that_shows_all_is_fine(model: str, tasks: Path) -> None:
     code, text = dry_run(model, "mapped", tasks_dirs=(tasks,), options=CPU)
     assert (code, "cannot be shown" in text) == (ExitCode.OK, False)
+    assert text.count("taken as causal (architecture LlamaForCausalLM") == 1
 
 
 def test_a_dry_run_says_by_its_code_that_data_is_missing(model: str, tmp_path: Path) -> None:

@@ -112,7 +112,7 @@ def _read_listed(path: Path) -> list[Row]:
     except (OSError, ValueError) as error:
         raise DataError(f"{path} cannot be read: {error}", "fetch it again") from None
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows) or not rows:
-        raise DataError(f"{path} is no list of rows", "fetch it again")
+        raise DataError(f"{path} is not a list of rows", "fetch it again")
     return rows
 
 

@@ -1,4 +1,4 @@
-"""Checks of what task files bring along that is computed: templates and patterns."""
+"""Checks of the templates and patterns in task files."""
 
 from __future__ import annotations
 
@@ -122,7 +122,7 @@ def _check_pattern(task: LmEvalTask) -> None:
         groups = re.compile(task.extract).groups
     except (re.error, RecursionError, OverflowError) as error:
         raise UsageError(
-            f"task {task.name}: 'extract' is no regular expression: {error}", "correct it"
+            f"task {task.name}: invalid regular expression in 'extract': {error}", "correct it"
         ) from None
     if groups < 1:
         raise UsageError(

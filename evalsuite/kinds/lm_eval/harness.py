@@ -175,7 +175,7 @@ def _prepare_environment(context: Context) -> None:
 def _details(
     lm: EngineLM, prompter: Prompter, loaded: LoadedTasks, prompt: str, results: dict[str, Any]
 ) -> dict[str, Any]:
-    # Examples inside the message are none to lm-eval; the shipped files state their number.
+    # lm-eval does not count examples inside the message; the shipped files state their number.
     stated = {
         name: metadata["shots"]
         for name, task in loaded.leaves.items()

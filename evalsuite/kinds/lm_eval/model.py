@@ -49,7 +49,7 @@ class EngineLM(TemplateLM):  # type: ignore[misc]
 
     @property
     def tokenizer_name(self) -> str:
-        """Name by which lm-eval tells tokenizers apart."""
+        """Name by which lm-eval distinguishes tokenizers."""
         return self._prompter.name
 
     def chat_template(self, chat_template: bool | str = False) -> str | None:

@@ -2,7 +2,7 @@
 
 lm-eval reads some 14,000 YAML files (10–16 seconds) to learn the names of its tasks. Here that
 is done once for a version of lm-eval, and kept in the user's cache. The task files that evalsuite
-brings along, in lm-eval's own format, are few and are read each time.
+ships, in lm-eval's own format, are few and are read each time.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ def version() -> str:
 
 @cache
 def shipped_index() -> dict[str, IndexEntry]:
-    """The tasks and groups that evalsuite brings along, by name."""
+    """The tasks and groups that evalsuite ships, by name."""
     return {entry.name: entry for entry in _shipped_entries()}
 
 
@@ -173,7 +173,7 @@ def find(name: str) -> IndexEntry:
 
 
 def tasks_root() -> Path:
-    """The folder of the task files that lm-eval brings along; does not import lm-eval.
+    """The folder of lm-eval's own task files; does not import lm-eval.
 
     Raises:
         UsageError: If lm-eval is not installed.

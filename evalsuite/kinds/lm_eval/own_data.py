@@ -350,7 +350,7 @@ class CodeScorer:
         """Metrics of one item.
 
         Raises:
-            EngineError: If the sandbox itself fails; that is nobody's wrong answer.
+            EngineError: If the sandbox itself fails, which says nothing about the answer.
         """
         outcomes = []
         for response in results[0]:

@@ -255,10 +255,10 @@ def _identity(name: str, example: Mapping[str, Any], leaves: int) -> dict[str, A
     within their task. Items of a task that has parts belong to their part.
     """
     doc = example["doc"]
-    told = doc if isinstance(doc, Mapping) else {}
+    row = doc if isinstance(doc, Mapping) else {}
     return {
-        "sample": str(told.get(ID, f"{name}/{example['doc_id']}")),
-        "group": str(told.get(GROUP, name if leaves > 1 else "")),
+        "sample": str(row.get(ID, f"{name}/{example['doc_id']}")),
+        "group": str(row.get(GROUP, name if leaves > 1 else "")),
     }
 
 

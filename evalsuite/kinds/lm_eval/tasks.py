@@ -152,7 +152,7 @@ class _Factory(TaskFactory):  # type: ignore[misc]
             kwargs.pop(key, None)
         if "custom_dataset" not in config:
             kwargs["cache_dir"] = str(converted_folder(folder))
-        elif self._shipped:  # these functions are not told 'dataset_path'
+        elif self._shipped:  # these functions do not get 'dataset_path'
             kwargs |= {"path": str(folder), "cache_dir": str(converted_folder(folder))}
         config["dataset_path"] = str(folder)
         config["dataset_kwargs"] = kwargs

@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 
 from evalsuite.checkpoint.folder import read_object
-from evalsuite.checkpoint.models import Checkpoint
+from evalsuite.checkpoint.models import Checkpoint, split_route
 from evalsuite.engines.protocols import Encoder, Progress, Rendered, Vectors
 from evalsuite.schema import Suspicion
 from evalsuite.suspicions import collapsed, refused
@@ -64,7 +64,7 @@ class WatchedEncoder:
             if seen
             for one in collapsed(
                 np.stack(list(seen.values())),
-                f"texts behind {prefix.strip()[:40]!r}" if prefix.strip() else "texts",
+                _described(prefix),
             )
         )
         return (*alike, *self._zero_vectors())
@@ -91,6 +91,12 @@ class WatchedEncoder:
                 next_step="check the checkpoint's weights, tokenizer and pooling (--pooling)",
             ),
         )
+
+
+def _described(prefix: str) -> str:
+    """Texts with a prefix, in words."""
+    shown = split_route(prefix)[1].strip()[:40]
+    return f"texts behind {shown!r}" if shown else "texts"
 
 
 def check_rendered(encoder: Encoder, checkpoint: Checkpoint, examples: Iterable[Rendered]) -> None:

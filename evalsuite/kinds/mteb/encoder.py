@@ -65,7 +65,7 @@ def resolve_prompt(
       side), or the default of its type. The documents of a retrieval task get only what is
       meant for documents; mteb would give them the query's default (seen with CQADupstack).
 
-    The summaries of a summarization task are of two kinds, which mteb does not tell apart: those
+    The summaries of a summarization task are of two kinds, which mteb does not distinguish: those
     by people take the query's instruction, those by machines the document's (paper, Table 34).
 
     Args:

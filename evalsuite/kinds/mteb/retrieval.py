@@ -36,7 +36,7 @@ class MtebSearch:
         encoder: Computes vectors.
         checkpoint: Its checkpoint.
         prompt: What precedes the texts of each side.
-        report: Told how many texts are done, of how many.
+        report: Called with the number of texts done, and of all.
     """
 
     def __init__(

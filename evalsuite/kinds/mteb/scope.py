@@ -72,7 +72,7 @@ def scope_of(task: OwnEmbeddingTask) -> Scope:
         task: Of kind ``mteb`` or ``rerank``, with ``source``.
 
     Raises:
-        UsageError: If mteb has no such task, it is no task of its own, or it has no such subset.
+        UsageError: If mteb has no such task, it is a mean of other tasks, or has no such subset.
     """
     assert task.source is not None
     facts = facts_of(task.source)

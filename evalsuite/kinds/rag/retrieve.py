@@ -134,7 +134,7 @@ def _by_other(
     if protocol.routed:
         raise UsageError(
             f"--retriever {retriever.name} sends queries and documents through different modules "
-            "(Router), which rag does not tell apart",
+            "(Router), which rag does not distinguish",
             "choose another retriever",
         )
     precision = resolve_dtype("auto", device, "embedding")

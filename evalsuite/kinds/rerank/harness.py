@@ -187,16 +187,19 @@ def _details(
 
 
 def _warnings(rows: Sequence[dict[str, Any]], ranked: Sequence[Ranked]) -> tuple[str, ...]:
-    told = []
+    found = []
     if lost := [row for row in rows if not row["parsed"]]:
         first = " ".join((lost[0]["replies"] or ["(no room for a prompt)"])[0].split())
-        told.append(
+        found.append(
             f"{len(lost)} of {len(rows)} queries keep documents in their old order: no ranking in"
             f" the reply, for example {first[:60]!r}"
         )
     partial = sum(bool(row["problem"]) and row["parsed"] for row in rows)
     if partial:
-        told.append(f"{partial} of {len(rows)} rankings are not whole; what lacks keeps its order")
+        found.append(
+            f"{partial} of {len(rows)} rankings are incomplete; "
+            "the documents they lack keep their order"
+        )
     if left_out := sum(one.left_out for one in ranked):
-        told.append(f"{left_out} documents had no room in a prompt and kept their place")
-    return tuple(told)
+        found.append(f"{left_out} documents had no room in a prompt and kept their place")
+    return tuple(found)

@@ -14,7 +14,7 @@ from evalsuite.schema import Frozen
 from evalsuite.yaml_file import YamlFile
 
 NO_SETS: Final = ("task", "none", "model")
-"""What may stand for an instruction set without being one."""
+"""Values of ``--instructions`` that are not instruction sets."""
 
 _VERSION = re.compile(r"\.v\d+$")
 _FORUM = re.compile(r"^CQADupstack[A-Z][a-z]+Retrieval$")

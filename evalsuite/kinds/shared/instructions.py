@@ -72,6 +72,6 @@ def set_name(protocol: EmbeddingProtocol, sets: InstructionSets) -> str:
 
 
 def outside_set_line(set_: str, tasks: Sequence[str]) -> str:
-    """What a person is told about tasks that a set has no entry for."""
+    """The warning about tasks that a set has no entry for."""
     number = f"{len(tasks)} task" + ("s" if len(tasks) > 1 else "")
     return f"instruction set {set_} lacks {number}, run with their own text: {', '.join(tasks)}"

@@ -89,7 +89,7 @@ def _flat(source: Mapping[str, Any], prefix: str = "") -> Pairs:
 
 
 def _without_ids(details: Mapping[str, Any]) -> dict[str, Any]:
-    """Without token ids: they take more room than all else and say nothing to the eye."""
+    """Details without token ids, which take much room and mean little to a reader."""
     return {
         key: _without_ids(value) if isinstance(value, Mapping) else value
         for key, value in details.items()

@@ -56,11 +56,13 @@ def set_baseline(
         suite: Whose tasks they are.
 
     Raises:
-        UsageError: For a name that is none, or where there is no score.
+        UsageError: If the name is not valid, or there is no score.
         StoreError: If the folder cannot be written.
     """
     if not NAME.fullmatch(name):
-        raise UsageError(f"{name!r} is no name of a baseline", "use letters, digits, . _ and -")
+        raise UsageError(
+            f"{name!r} is not a valid name of a baseline", "use letters, digits, . _ and -"
+        )
     scored = [record for record in records if record.score is not None]
     if not scored:
         raise UsageError("there is no score to set as a baseline", "run it first: evalsuite run")
@@ -109,7 +111,7 @@ def load_baseline(folder: Path, name: str) -> tuple[Baseline, Store, list[Record
     """Read a baseline: what it says of itself, its store, its records.
 
     Raises:
-        UsageError: If there is none of that name.
+        UsageError: If no baseline has that name.
         StoreError: If a file of it is missing or is not what it was.
     """
     if not is_baseline(folder, name):

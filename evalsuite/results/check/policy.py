@@ -18,7 +18,7 @@ Points = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
 class Tolerance(Frozen):
-    """Drops that nobody minds, by task, by category, and for all the others."""
+    """Tolerated drops: by task, by category, and for all other tasks."""
 
     default: Points = 1.0
     categories: dict[str, Points] = Field(default_factory=dict)
@@ -43,7 +43,7 @@ class Policy(Frozen):
     """Tasks without whose verdict a check is never green: those that the baseline has a score
     of, all of the suite, or the ones named."""
     inconclusive: Literal["allow", "fail"] = "allow"
-    """What a task means whose data cannot tell."""
+    """Whether a task without a clear result fails the check."""
     missing: Literal["allow", "fail"] = "allow"
     """What a missing task means that is not required."""
 
@@ -61,13 +61,13 @@ class Policy(Frozen):
         for name in (*self.tolerance.tasks, *required):
             if name not in tasks:
                 raise UsageError(
-                    f"the policy names {name!r}, which is no task of the suite {self.suite}",
+                    f"the policy names {name!r}, which is not a task of the suite {self.suite}",
                     did_you_mean(name, tasks),
                 )
         for name in self.tolerance.categories:
             if name not in categories:
                 raise UsageError(
-                    f"the policy names {name!r}, which is no category of the suite {self.suite}",
+                    f"the policy names {name!r}, which is not a category of the suite {self.suite}",
                     did_you_mean(name, categories),
                 )
 
@@ -85,7 +85,7 @@ def load_policy(name: str | None) -> Policy:
         name: A shipped one, or a YAML file; ``None`` for the defaults.
 
     Raises:
-        UsageError: If there is none of that name, or the file is not a policy.
+        UsageError: If no policy has that name, or the file is not a policy.
     """
     if name is None:
         return Policy()

@@ -9,7 +9,7 @@ pass
     The data rules out that the score dropped by more than is tolerated (a one-sided test of
     non-inferiority), or no sample's score changed.
 inconclusive
-    Neither: the data cannot tell.
+    Neither can be shown with this data.
 missing
     One of the two has no score.
 suspect

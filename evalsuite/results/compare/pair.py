@@ -55,13 +55,13 @@ def compare(
 
     Where both keep the same samples of the same data, the comparison is paired: McNemar's exact
     test for right-or-wrong samples, a permutation of signs for other scores, and a t-test on
-    differences of influences for metrics that no sample has by itself. Otherwise it rests on
+    differences of influences for metrics that a single sample does not have. Otherwise it rests on
     the two standard errors, as if the samples were different ones.
 
     Args:
         first: The baseline.
         second: The candidate.
-        samples: Of each; ``None`` where there are none to be used.
+        samples: Of each record; ``None`` where it has none.
 
     Raises:
         ValueError: If one of the records has no score.

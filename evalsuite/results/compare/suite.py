@@ -109,7 +109,7 @@ def _compare_tasks(
     """Compare two checkpoints task by task.
 
     Returns:
-        Task → comparison, and task → why there is none.
+        Task → comparison, and task → why it was not compared.
     """
     found: dict[str, Comparison] = {}
     missing: dict[str, str] = {}

@@ -252,7 +252,7 @@ def _cell_mark(
 def _origins(row: RowPlan) -> str:
     """Where the scores of a row come from, if not all from one version of each harness, run here.
 
-    What a harness read besides its own code (``lm-eval 0.4.13+mmlu-cc379815``) is no origin.
+    The version of a shipped task file (``lm-eval 0.4.13+mmlu-cc379815``) does not count.
     """
     scored = [record for record in row.records.values() if record.score is not None]
     imported = [record for record in scored if record.origin]

@@ -182,7 +182,7 @@ def test_a_baseline_that_was_changed_is_refused(results: Path, tmp_path: Path) -
             2,
             "did you mean smoke",
         ),
-        (("baseline", "set", "../x", "good"), 2, "is no name of a baseline"),
+        (("baseline", "set", "../x", "good"), 2, "is not a valid name of a baseline"),
         (("baseline", "set", "x", "nobody"), 2, "no scores of 'nobody' are stored here"),
         (("baseline", "show", "x"), 2, "no baseline is called 'x'"),
     ],
@@ -195,3 +195,11 @@ def test_what_is_wrong_is_one_line(
     assert (done.returncode, done.stderr.count("\n")) == (code, 1), done.stderr
     assert message in done.stderr
     assert not list(tmp_path.iterdir())
+
+
+def test_an_option_of_a_checkpoint_is_refused_where_both_are_stored(
+    results: Path, tmp_path: Path
+) -> None:
+    done = check(results, tmp_path, "same", "--max-length", 64, "--normalize")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "--normalize changes nothing: the scores of both sides are stored" in done.stderr

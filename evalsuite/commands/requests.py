@@ -1,0 +1,70 @@
+"""What ``evalsuite run``, ``evalsuite check`` and :func:`evalsuite.evaluate` are asked for.
+
+Apart from the commands themselves, so that help and wrong options need none of what they import.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, model_validator
+
+from evalsuite.errors import UsageError
+from evalsuite.options import BASELINES, Option, names
+from evalsuite.results.check.policy import Policy, load_policy
+from evalsuite.run.options import Request
+
+
+class RunRequest(Request):
+    """Everything that ``evalsuite run`` was asked for."""
+
+    checkpoints: Annotated[
+        tuple[str, ...],
+        Option(
+            "Folder, adapter, GGUF file, hub id, demo:minilm or demo:smollm2. Repeatable.",
+            name="ckpt",
+        ),
+    ]
+    suite: Annotated[str | None, Option("Suite; the default is smoke.")] = None
+    """``None`` only where ``tasks`` are given."""
+    tasks: Annotated[
+        tuple[str, ...],
+        BeforeValidator(names),
+        Option("Tasks instead of a suite: a,mteb:STSBenchmark,lm_eval:NAME.", typed=str),
+    ] = ()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _suite_or_tasks(cls, given: dict[str, Any]) -> dict[str, Any]:
+        suite, tasks = given.get("suite"), given.get("tasks")
+        if suite is not None and tasks is not None:
+            raise UsageError("--suite and --tasks exclude each other", "give one of them")
+        return {**given, "suite": "smoke"} if suite is None and tasks is None else given
+
+
+class CheckRequest(Request):
+    """Everything that ``evalsuite check`` was asked for."""
+
+    candidate: Annotated[
+        str, Option("Checkpoint, as after run --ckpt; a store; or a name in --out.")
+    ]
+    baseline: Annotated[str, Option("Name of a baseline; or as --candidate.")]
+    policy: Annotated[Policy, Option("YAML file, or a shipped policy: smoke.", typed=str)] = (
+        Policy()
+    )
+    suite: Annotated[str | None, Option("Suite, instead of the policy's.")] = None
+    baselines: Annotated[Path, BASELINES] = Path("baselines")
+    reports: Annotated[Path, Option("Folder for check/check.json, check.md and check.xml.")] = Path(
+        "reports"
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _with_suite(cls, given: dict[str, Any]) -> dict[str, Any]:
+        policy, suite = given.get("policy"), given.get("suite")
+        if not isinstance(policy, Policy):
+            policy = load_policy(policy)
+        if suite is not None:
+            policy = policy.model_copy(update={"suite": suite})
+        return {**given, "policy": policy}
