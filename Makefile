@@ -38,10 +38,11 @@ bench: $(READY)  ## speed beside peers and limits: about seven hours on an idle 
 	-$(BIN)/python bench/lm_eval_peer.py $(DATA)/hub
 	$(BIN)/python bench/summary.py
 
-fidelity: $(READY)  ## published scores, pooling formulas, lm-eval's own model: an hour, with DATA=
+fidelity: $(READY)  ## published scores, pooling formulas, lm-eval's own model, mteb's tasks: two hours, with DATA=
 	$(BIN)/python bench/pooling.py $(DATA)
 	$(BIN)/python bench/published_scores.py $(DATA)
 	$(BIN)/python bench/lm_eval_agreement.py --data $(DATA)/hub
+	$(BIN)/python bench/mteb_tasks.py
 
 # Each report is written whatever became of the one before; the summary fails if one is not good.
 torture: $(READY)  ## kills, faults, hostile programs and inputs: about two hours on two cores

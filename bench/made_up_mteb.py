@@ -35,6 +35,8 @@ from mteb.abstasks.sts import AbsTaskSTS
 from mteb.abstasks.text.bitext_mining import AbsTaskBitextMining
 from mteb.abstasks.text.summarization import AbsTaskSummarization
 
+ATTEMPTS = 40
+"""What is added to a layout at most."""
 ROWS = 36
 QUERIES = 6
 DOCUMENTS = 40
@@ -44,6 +46,12 @@ WORDS = tuple(
     for second in "aeiou"
     for end in ("ber", "lom")
 )
+OWN_VALUES: dict[str, list[Any]] = {"CExaPPC": ["other", "paraphrase"]}
+"""Labels that a loader looks for by name."""
+TABLES = ("corpus", "queries", "query", "qrels", "top_ranked", "instruction", "qrel_diff")
+"""Tables of a retrieval data set."""
+VALUES = ((0, 1), (1, 2), ("0", "1"), ("a", "b", "c"))
+"""Labels that are tried where others do not fit."""
 SPLITS = frozenset({"train", "test", "validation", "dev", "val", "eval", "full"})
 
 
@@ -52,12 +60,14 @@ class Layout:
     """What a raw data set holds."""
 
     columns: dict[str, str]
-    """Column → ``text``, ``label``, ``score``, ``labels``, ``texts``, ``id``."""
+    """Column → what is in it: ``text``, ``label``, ``score``, ``labels``, ``texts`` …"""
     splits: list[str]
     renamed: dict[str, str] = field(default_factory=dict)
     """Raw column → the column that the loader makes of it."""
     values: list[Any] = field(default_factory=lambda: [0, 1, 2])
     """The labels."""
+    languages: list[str] = field(default_factory=list)
+    """The values of a column that names the subset."""
 
 
 class Rows:
@@ -80,13 +90,15 @@ class Rows:
         """Numbers from 0 to ``top``, all different."""
         return [float(x) for x in self._rng.permutation(np.linspace(0, top, count))]
 
-    def pick(self, count: int, of: int) -> list[int]:
-        """Different numbers below ``of``."""
-        return [int(x) for x in self._rng.choice(of, count, replace=False)]
+    def documents(self, count: int) -> list[str]:
+        """Ids of different documents."""
+        return [f"d{i}" for i in self._rng.choice(DOCUMENTS, count, replace=False)]
 
 
 def table(layout: Layout, key: tuple[str, ...], rows: int = ROWS) -> Dataset:
     """Rows with the columns of a layout; texts follow the labels."""
+    if "lang" in layout.columns.values():
+        rows *= len(layout.languages)
     topics = Rows(*key, "topics").topics(rows, len(layout.values))
     columns = {
         name: _column(kind, Rows(*key, name), topics, layout)
@@ -111,8 +123,8 @@ def _column(kind: str, draw: Rows, topics: list[int], layout: Layout) -> list[An
         return [[layout.values[j % len(layout.values)] for j in range(12)] for _ in topics]
     if kind == "scores":
         return [draw.numbers(12, 5.0) for _ in topics]
-    if kind == "id":
-        return [f"r{i}" for i in range(len(topics))]
+    if kind == "lang":
+        return [layout.languages[i % len(layout.languages)] for i in range(len(topics))]
     return [draw.text(t) for t in topics]
 
 
@@ -152,9 +164,11 @@ def first_layout(task: Any) -> Layout:
         splits.append(task.train_split)
     renamed = _renamings(type(task))
     back = {new: old for old, new in renamed.items()}
-    values = [0, 1] if task.metadata.type == "PairClassification" else [0, 1, 2]
     columns = {back.get(name, name): kind for name, kind in final.items()}
-    return Layout(columns, splits, renamed, values)
+    pairs = task.metadata.type == "PairClassification"
+    own = "dataset_transform" in vars(type(task))
+    values: list[Any] = [0, 1] if pairs and not own else [0, 1, 2]
+    return Layout(columns, splits, renamed, OWN_VALUES.get(task.metadata.name, values))
 
 
 def _renamings(kind: type[Any]) -> dict[str, str]:
@@ -183,6 +197,8 @@ class Hub:
         self.layout = (
             first_layout(task) if not isinstance(task, AbsTaskRetrieval) else Layout({}, [])
         )
+        self.layout.languages = list(task.hf_subsets)
+        self._values = [list(values) for values in VALUES if [*values] != self.layout.values]
         self.retrieval = isinstance(task, AbsTaskRetrieval)
 
     def load_dataset(
@@ -191,14 +207,15 @@ class Hub:
         """Rows of a configuration, drawn anew in the same way at every call."""
         if self.retrieval:
             return self._retrieval(name or "default", split)
-        if isinstance(self.task, AbsTaskBitextMining) and self.task.metadata.name == "BUCC":
-            return DatasetDict({s: _bucc(str(name), s) for s in self.layout.splits})
+        if own := OWN.get(self.task.metadata.name):
+            return DatasetDict({s: own(str(name), s) for s in self.layout.splits})
         splits = {s: table(self.layout, (path, str(name), s)) for s in self.layout.splits}
         return DatasetDict(splits) if split is None else splits[split]
 
     def config_names(self, *_: Any, **__: Any) -> list[str]:
         """The configurations of a retrieval data set."""
         kinds = ["corpus", "queries", "qrels"]
+        kinds += ["qrel_diff"] if self.task.metadata.main_score == "p-MRR" else []
         kinds += ["top_ranked"] if "eranking" in self.task.metadata.type else []
         kinds += ["instruction"] if "Instruction" in self.task.metadata.type else []
         subsets = self.task.metadata.hf_subsets
@@ -209,13 +226,26 @@ class Hub:
         """The splits of every configuration."""
         return list(self.task.metadata.eval_splits)
 
-    def _retrieval(self, config: str, split: str | None) -> Dataset:
+    def _retrieval(self, config: str, split: str | None) -> Any:
+        names = [part for part in TABLES if part in config]
+        kind = names[0] if names else "qrels"
+        subset = config.replace(kind, "").strip("-")
         if split is None:
-            raise LookupError(f"a loader of its own asks for {config!r}")
-        subset, _, kind = config.rpartition("-")
-        if kind not in ("corpus", "queries", "query", "qrels", "top_ranked", "instruction"):
-            subset, kind = "", "qrels"
-        return retrieval_table("queries" if kind == "query" else kind, subset, split)
+            made = {s: retrieval_table(self.task, kind, subset, s) for s in self.split_names()}
+            return DatasetDict(made | {kind: made[self.split_names()[0]]})
+        return retrieval_table(self.task, kind, subset, split)
+
+    def follow(self, make: Callable[[], Any]) -> Hub:
+        """Find the layout out by letting new objects of the task load; the hub."""
+        with served(self):
+            for _ in range(ATTEMPTS):
+                try:
+                    make().load_data()
+                    break
+                except Exception as error:
+                    if not self.learn(error):
+                        raise
+        return self
 
     def learn(self, error: Exception) -> bool:
         """Change the layout so that a loader may get further; whether there was a way."""
@@ -224,33 +254,43 @@ class Hub:
             return False
         if found := re.search(r"New column name (\S+) already in the dataset", text):
             return layout.columns.pop(found[1], None) is not None
-        name = None
-        for pattern in (
-            r"Original column name (\S+) not in the dataset",
-            r"Column name \[?'?([^'\]]+?)'?\]? not in the dataset",
-            r"Column '?([^' ]+)'? (?:not in|doesn't exist)",
-            r"columns? \[?'([^']+)'.* (?:not in|don't exist)",
-            r"Missing required columns in dataset: \{'([^']+)'",
-            r"Column name (\S+) not in the dataset",
-        ):
-            if found := re.search(pattern, text):
-                name = found[1]
-                break
-        if name is None and isinstance(error, KeyError) and isinstance(error.args[0], str):
+        names = _missing(text)
+        if not names and isinstance(error, KeyError) and isinstance(error.args[0], str):
             name = error.args[0]
             if name in SPLITS or name in self.task.metadata.eval_splits:
-                if name in layout.splits:
-                    return False
-                layout.splits.append(name)
-                return True
-        if name is None or name in layout.columns or " " in name:
+                layout.splits += [name] if name not in layout.splits else []
+                return name not in layout.splits[:-1]
+            names = [name] if " " not in name else []
+        new = {name: _guess(name, layout) for name in names if name not in layout.columns}
+        layout.columns |= new
+        return bool(new) or self._other_values()
+
+    def _other_values(self) -> bool:
+        """Try the next labels; whether there were any."""
+        if not self._values:
             return False
-        layout.columns[name] = _guess(name, layout)
+        self.layout.values = self._values.pop(0)
         return True
+
+
+def _missing(text: str) -> list[str]:
+    """The columns that an error of ``datasets``, polars or mteb names as missing."""
+    for pattern in (
+        r"[Cc]olumn names? (\{.*?\}|\[.*?\]|\S+) not in the dataset",
+        r"Column to remove (\[.*?\]) not in the dataset",
+        r"Missing required columns in dataset: (\{.*?\})",
+        r"unable to find column (\S+);",
+        r"Column (\S+) (?:not in|doesn't exist)",
+    ):
+        if found := re.search(pattern, text):
+            return re.findall(r"[^\s'\"{}\[\],][^'\"{}\[\],]*", found[1])
+    return []
 
 
 def _guess(column: str, layout: Layout) -> str:
     target = layout.renamed.get(column, column).lower()
+    if target == "lang":
+        return "lang"
     if target in ("score", "value") or "sim" in target:
         return "score"
     words = ("label", "class", "category", "topic", "intent", "sentiment", "target")
@@ -265,36 +305,61 @@ def _bucc(subset: str, split: str) -> Dataset:
     return Dataset.from_dict({"sentence1": [first], "sentence2": [second], "gold": [gold]})
 
 
-def retrieval_table(kind: str, subset: str, split: str) -> Dataset:
+def _arrangements(subset: str, split: str) -> Dataset:
+    draw = Rows("arrangements", subset, split)
+    rounds = [{"round_id": f"r{i}", "texts": [draw.text(j) for j in range(9)]} for i in range(4)]
+    return Dataset.from_list(
+        [{**one, "x": draw.numbers(9, 5), "y": draw.numbers(9, 7)} for one in rounds]
+    )
+
+
+OWN: dict[str, Callable[[str, str], Dataset]] = {
+    "BUCC": _bucc,
+    "StakeholderGrounding": _arrangements,
+}
+"""Tasks whose data has a form of its own."""
+
+
+def query_ids(task: Any) -> list[str]:
+    """Ids of the queries; some metrics of mteb read from them which belong together."""
+    name = task.metadata.name
+    if task.metadata.main_score == "p-MRR":
+        return [f"{i // 2}-{('og', 'changed')[i % 2]}" for i in range(QUERIES)]
+    if name.startswith("IFIR"):
+        return [f"{i // 3}_v{i % 3 + 1}" for i in range(QUERIES)]
+    if task.metadata.main_score == "paired_accuracy":
+        return [f"{i // 2}_q{i % 2 + 1}" for i in range(QUERIES)]
+    return [f"q{i // 2}_{i % 2}" for i in range(QUERIES)]
+
+
+def retrieval_table(task: Any, kind: str, subset: str, split: str) -> Dataset:
     """One of the tables of a retrieval data set."""
-    draw = Rows("retrieval", kind, subset, split)
-    documents, queries = range(DOCUMENTS), range(QUERIES)
+    draw, ids = Rows("retrieval", kind, subset, split), query_ids(task)
     if kind == "corpus":
-        rows = [
+        rows: list[dict[str, Any]] = [
             {
                 "_id": f"d{i}",
                 "title": draw.text(i % 8, 2) if i % 3 else "",
                 "text": draw.text(i % 8),
             }
-            for i in documents
+            for i in range(DOCUMENTS)
         ]
     elif kind == "queries":
-        rows = [{"_id": f"q{i // 2}_{i % 2}", "text": draw.text(i % 8)} for i in queries]
+        rows = [{"_id": name, "text": draw.text(i % 8)} for i, name in enumerate(ids)]
     elif kind == "instruction":
-        rows = [{"query-id": f"q{i // 2}_{i % 2}", "instruction": draw.text(i)} for i in queries]
+        rows = [{"query-id": name, "instruction": draw.text(i)} for i, name in enumerate(ids)]
     elif kind == "top_ranked":
-        rows = [
-            {
-                "query-id": f"q{i // 2}_{i % 2}",
-                "corpus-ids": [f"d{j}" for j in draw.pick(30, DOCUMENTS)],
-            }
-            for i in queries
-        ]
+        rows = [{"query-id": name, "corpus-ids": draw.documents(30)} for name in ids]
+    elif kind == "qrel_diff":
+        bases = dict.fromkeys(name.removesuffix("-og").removesuffix("-changed") for name in ids)
+        rows = [{"query-id": base, "corpus-ids": draw.documents(3)} for base in bases]
     else:
+        # The queries that belong together have the same relevant documents, as in the real data.
+        judged = {name[0:2]: draw.documents(4) for name in ids}
         rows = [
-            {"query-id": f"q{i // 2}_{i % 2}", "corpus-id": f"d{j}", "score": 1 + n % 2}
-            for i in queries
-            for n, j in enumerate(draw.pick(4, DOCUMENTS))
+            {"query-id": name, "corpus-id": document, "score": 1 + n % 2}
+            for name in ids
+            for n, document in enumerate(judged[name[0:2]])
         ]
     return Dataset.from_list(rows)
 
@@ -323,7 +388,7 @@ def as_loaded(task: Any) -> Any:
 
 def _split_data(task: Any, subset: str, split: str) -> RetrievalSplitData:
     made = {
-        kind: retrieval_table(kind, subset, split)
+        kind: retrieval_table(task, kind, subset, split)
         for kind in ("corpus", "queries", "qrels", "top_ranked", "instruction")
     }
     queries = made["queries"].rename_column("_id", "id")

@@ -26,6 +26,9 @@ pytest.importorskip("vllm")
 
 ASK = """
 import json, sys
+from evalsuite.checkpoint.models import Checkpoint
+from evalsuite.engines.load import load_generator
+from evalsuite.engines.protocols import GenerationRequest, ScoreRequest
 
 if __name__ == "__main__":
     job = json.load(sys.stdin)
@@ -51,6 +54,9 @@ if __name__ == "__main__":
 
 CHOOSE = """
 import json, sys
+from evalsuite.checkpoint.models import Checkpoint
+from evalsuite.engines.load import load_generator
+from evalsuite.engines.protocols import ScoreRequest
 
 if __name__ == "__main__":
     job = json.load(sys.stdin)
@@ -70,10 +76,11 @@ if __name__ == "__main__":
 EVALUATE = """
 import json, sys
 from pathlib import Path
+from evalsuite.checkpoint.models import Checkpoint
+from evalsuite.engines.load import load_generator
 from evalsuite.kinds.base import Context
 from evalsuite.kinds.lm_eval.harness import LmEvalHarness
-from evalsuite.kinds.task import Task
-from helpers.contexts import make_context
+from evalsuite.kinds.table import make_task
 
 if __name__ == "__main__":
     job = json.load(sys.stdin)
@@ -86,7 +93,7 @@ if __name__ == "__main__":
         def generate(self, requests, ended=None):
             Small.asked += len(requests)
             return engine.generate(requests, ended)
-    context = make_context(
+    context = Context(
         checkpoint=Checkpoint.model_validate(job["checkpoint"]), workdir=Path(job["work"])
     )
     evaluation = LmEvalHarness().evaluate(make_task(**job["task"]), Small(), context)

@@ -104,7 +104,12 @@ def reduce(loaded: Any, subset: str, split: str, limit: int | None, seed: int) -
     if loaded.metadata.type == "PairClassification":
         labels = set(rows[loaded.label_column_name])
         if len(labels) < 2:
-            raise UsageError(f"pairs of {loaded.metadata.name} all labelled alike", "raise --limit")
+            alike = f"pairs of {loaded.metadata.name} all labelled alike"
+            if limit is not None:
+                raise UsageError(alike, "raise --limit")
+            raise DataError(
+                f"{alike}, in split {split!r} of subset {subset!r}", "check the data set"
+            )
     home(loaded, subset)[split] = rows
     return [str(number) for number in kept]
 

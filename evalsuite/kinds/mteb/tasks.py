@@ -207,7 +207,9 @@ def _loaded_rows(loaded: Any) -> Iterator[Mapping[str, object]]:
         for split in sorted(parts[subset]):
             yield {"subset": subset, "split": split}
             rows = parts[subset][split]
-            if not isinstance(rows, dict):
+            if isinstance(rows, list):  # pairs as lists in one row, some of them read when asked
+                yield from ({key: list(values) for key, values in row.items()} for row in rows)
+            elif not isinstance(rows, dict):
                 yield from rows
             elif not isinstance(loaded, AbsTaskRetrieval):
                 yield rows
