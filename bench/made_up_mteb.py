@@ -3,7 +3,7 @@
 ``Hub`` stands in for the Hugging Face hub: mteb's loaders ask it for data sets by the functions of
 ``datasets``, and it answers with rows drawn by a seed. The columns of a data set are found out: the
 task's loader is run, and what it misses is added. Where a loader cannot be followed in that way,
-``as_loaded`` in ``made_up_loading.py`` gives the data in the form that loaders leave behind.
+``as_loaded`` gives the data in the form that loaders leave behind.
 """
 
 from __future__ import annotations
@@ -14,13 +14,11 @@ import inspect
 import re
 import sys
 import textwrap
-import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 import datasets
-import numpy as np
 from datasets import Dataset, DatasetDict
 from mteb.abstasks.classification import AbsTaskClassification
 from mteb.abstasks.clustering_legacy import AbsTaskClusteringLegacy
@@ -31,19 +29,13 @@ from mteb.abstasks.sts import AbsTaskSTS
 from mteb.abstasks.text.bitext_mining import AbsTaskBitextMining
 from mteb.abstasks.text.summarization import AbsTaskSummarization
 
+from made_up_rows import TABLES, Rows, retrieval_table, split_data
+
 ATTEMPTS = 40
 """What is added to a layout at most."""
 ROWS = 36
-QUERIES = 6
-DOCUMENTS = 40
-WORDS = tuple(
-    first + second + end
-    for first in "bcdfghjklmnprstvwxyz"
-    for second in "aeiou"
-    for end in ("ber", "lom")
-)
-TABLES = ("corpus", "queries", "query", "qrels", "top_ranked", "instruction", "qrel_diff")
-"""Tables of a retrieval data set."""
+OWN_VALUES: dict[str, list[Any]] = {"CExaPPC": ["other", "paraphrase"]}
+"""Labels that a loader looks for by name."""
 VALUES = ((0, 1), (1, 2), ("0", "1"), ("a", "b", "c"))
 """Labels that are tried where others do not fit."""
 SPLITS = frozenset({"train", "test", "validation", "dev", "val", "eval", "full"})
@@ -62,31 +54,6 @@ class Layout:
     """The labels."""
     languages: list[str] = field(default_factory=list)
     """The values of a column that names the subset."""
-
-
-class Rows:
-    """Draws values; the same for the same task, subset, split and column."""
-
-    def __init__(self, *key: str) -> None:
-        self._rng = np.random.default_rng(zlib.crc32("/".join(key).encode()))
-
-    def text(self, topic: int = 0, words: int = 7) -> str:
-        """Words of which the first few are likelier for some topics."""
-        own = WORDS[17 * topic : 17 * topic + 17] or WORDS[:17]
-        drawn = [self._rng.choice(own if self._rng.random() < 0.5 else WORDS) for _ in range(words)]
-        return " ".join(map(str, drawn))
-
-    def topics(self, count: int, kinds: int) -> list[int]:
-        """Topics of rows: each kind as often as the others, in random order."""
-        return [int(t) for t in self._rng.permutation(np.arange(count) % kinds)]
-
-    def numbers(self, count: int, top: float) -> list[float]:
-        """Numbers from 0 to ``top``, all different."""
-        return [float(x) for x in self._rng.permutation(np.linspace(0, top, count))]
-
-    def documents(self, count: int) -> list[str]:
-        """Ids of different documents."""
-        return [f"d{i}" for i in self._rng.choice(DOCUMENTS, count, replace=False)]
 
 
 def table(layout: Layout, key: tuple[str, ...], rows: int = ROWS) -> Dataset:
@@ -161,7 +128,8 @@ def first_layout(task: Any) -> Layout:
     columns = {back.get(name, name): kind for name, kind in final.items()}
     pairs = task.metadata.type == "PairClassification"
     own = "dataset_transform" in vars(type(task))
-    return Layout(columns, splits, renamed, [0, 1] if pairs and not own else [0, 1, 2])
+    values: list[Any] = [0, 1] if pairs and not own else [0, 1, 2]
+    return Layout(columns, splits, renamed, OWN_VALUES.get(task.metadata.name, values))
 
 
 def _renamings(kind: type[Any]) -> dict[str, str]:
@@ -228,12 +196,12 @@ class Hub:
             return DatasetDict(made | {kind: made[self.split_names()[0]]})
         return retrieval_table(self.task, kind, subset, split)
 
-    def follow(self, kind: type[Any]) -> Hub:
-        """Find the layout out by letting a task load; the hub."""
+    def follow(self, make: Callable[[], Any]) -> Hub:
+        """Find the layout out by letting new objects of the task load; the hub."""
         with served(self):
             for _ in range(ATTEMPTS):
                 try:
-                    kind().load_data()
+                    make().load_data()
                     break
                 except Exception as error:
                     if not self.learn(error):
@@ -313,48 +281,26 @@ OWN: dict[str, Callable[[str, str], Dataset]] = {
 """Tasks whose data has a form of its own."""
 
 
-def query_ids(task: Any) -> list[str]:
-    """Ids of the queries; some metrics of mteb read from them which belong together."""
-    name = task.metadata.name
-    if task.metadata.main_score == "p-MRR":
-        return [f"{i // 2}-{('og', 'changed')[i % 2]}" for i in range(QUERIES)]
-    if name.startswith("IFIR"):
-        return [f"{i // 3}_v{i % 3 + 1}" for i in range(QUERIES)]
-    if task.metadata.main_score == "paired_accuracy":
-        return [f"{i // 2}_q{i % 2 + 1}" for i in range(QUERIES)]
-    return [f"q{i // 2}_{i % 2}" for i in range(QUERIES)]
-
-
-def retrieval_table(task: Any, kind: str, subset: str, split: str) -> Dataset:
-    """One of the tables of a retrieval data set."""
-    draw, ids = Rows("retrieval", kind, subset, split), query_ids(task)
-    if kind == "corpus":
-        rows: list[dict[str, Any]] = [
-            {
-                "_id": f"d{i}",
-                "title": draw.text(i % 8, 2) if i % 3 else "",
-                "text": draw.text(i % 8),
-            }
-            for i in range(DOCUMENTS)
-        ]
-    elif kind == "queries":
-        rows = [{"_id": name, "text": draw.text(i % 8)} for i, name in enumerate(ids)]
-    elif kind == "instruction":
-        rows = [{"query-id": name, "instruction": draw.text(i)} for i, name in enumerate(ids)]
-    elif kind == "top_ranked":
-        rows = [{"query-id": name, "corpus-ids": draw.documents(30)} for name in ids]
-    elif kind == "qrel_diff":
-        bases = dict.fromkeys(name.removesuffix("-og").removesuffix("-changed") for name in ids)
-        rows = [{"query-id": base, "corpus-ids": draw.documents(3)} for base in bases]
-    else:
-        # The queries that belong together have the same relevant documents, as in the real data.
-        judged = {name[0:2]: draw.documents(4) for name in ids}
-        rows = [
-            {"query-id": name, "corpus-id": document, "score": 1 + n % 2}
-            for name in ids
-            for n, document in enumerate(judged[name[0:2]])
-        ]
-    return Dataset.from_list(rows)
+def as_loaded(task: Any) -> Any:
+    """Data in the form that a task's loader leaves in ``task.dataset``."""
+    splits = list(task.metadata.eval_splits)
+    if isinstance(task, AbsTaskRetrieval):
+        return {
+            subset: {split: split_data(task, subset, split) for split in splits}
+            for subset in task.hf_subsets
+        }
+    layout = Layout(final_columns(task), first_layout(task).splits)
+    if task.metadata.type == "PairClassification":
+        layout.values = [0, 1]
+    several = task.metadata.is_multilingual and not getattr(task, "parallel_subsets", False)
+    subsets = task.hf_subsets if several else ["default"]
+    made = {
+        subset: DatasetDict(
+            {s: table(layout, (task.metadata.name, subset, s)) for s in layout.splits}
+        )
+        for subset in subsets
+    }
+    return made if several else made["default"]
 
 
 @contextlib.contextmanager
@@ -379,3 +325,22 @@ def served(hub: Hub) -> Iterator[None]:
     finally:
         for module, name, original in before:
             setattr(module, name, original)
+
+
+@contextlib.contextmanager
+def loads(kind: type[Any]) -> Iterator[None]:
+    """Let a task's class take its data from :func:`as_loaded`."""
+
+    def load_data(self: Any, *_: Any, **__: Any) -> None:
+        self.dataset = as_loaded(self)
+        self.data_loaded = True
+
+    own = vars(kind).get("load_data")
+    kind.load_data = load_data
+    try:
+        yield
+    finally:
+        if own is None:
+            del kind.load_data
+        else:
+            kind.load_data = own

@@ -185,8 +185,8 @@ def table(
         suite: Suite that gives columns and averages; ``None``: one column a task.
         form: Form of the text.
         stderr: Show standard errors.
-        layout: ``table1``, ``table2`` or ``per-dataset`` of the GRIT paper; the suite is then
-            ``grit`` unless another is given.
+        layout: One of :data:`evalsuite.layouts.LayoutName`; without ``suite``, the table is
+            about the suite that the layout belongs to (``grit`` for ``table1``).
         convention: Whether the paper's metrics count, or those of the leaderboard; ``None``:
             what the suite says.
         with_published: Put the paper's rows above the others.

@@ -86,7 +86,7 @@ def place(
         gap: Least distance of a label from its point; also the step by which it moves away.
 
     Returns:
-        One place a point; ``None`` where there is no room.
+        One place for each point; ``None`` where there is no room.
     """
     order = sorted(range(len(anchors)), key=lambda i: (_crowd(anchors, i), anchors[i].y, i))
     placed: dict[int, Label] = {}

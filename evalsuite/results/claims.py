@@ -64,7 +64,7 @@ class Average:
 
 
 def reservations(records: Iterable[Record], *, limit: bool) -> tuple[str, ...]:
-    """Why scores cannot carry a claim, in a line a reason.
+    """Why scores cannot carry a claim, one line for each reason.
 
     Args:
         records: The scores that it would rest on.

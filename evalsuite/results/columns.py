@@ -24,7 +24,7 @@ class ColumnPlan:
     key: str = ""
     """Its category, or its only task: what published rows call the column."""
     group: str = ""
-    """What it belongs to where there is a column a task: the label of the suite's column."""
+    """Where each task has its own column: the label of the suite's column it belongs to."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -112,7 +112,7 @@ def load_baseline(folder: Path, name: str) -> tuple[Baseline, Store, list[Record
 
     Raises:
         UsageError: If no baseline has that name.
-        StoreError: If a file of it is missing or is not what it was.
+        StoreError: If one of its files is missing or has changed.
     """
     if not is_baseline(folder, name):
         known = [path.parent.name for path in folder.glob(f"[!.]*/{MANIFEST}")]

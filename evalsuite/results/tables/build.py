@@ -151,7 +151,7 @@ def transposed(table: Table, layout: Layout) -> Table:
     """One line a task, one column a checkpoint; the groups of rows become sections.
 
     Args:
-        table: A table with a column a task.
+        table: A table with one column for each task.
         layout: Its columns.
     """
     section, *_ = [*table.sections, None]

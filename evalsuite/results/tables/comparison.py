@@ -21,7 +21,7 @@ LABELS = ("Base", "Score", "Δ", "±", "p", "Detect.", "Won", "Lost")
 def comparison_table(
     comparisons: Sequence[SuiteComparison], title: str, *, decimals: int = 1
 ) -> Table:
-    """Candidates against one baseline: a line a task and average, a section a candidate.
+    """Candidates against one baseline: a line for each task, a section for each candidate.
 
     Args:
         comparisons: Of several candidates with the same baseline, over the same suite.
