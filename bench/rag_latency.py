@@ -30,7 +30,7 @@ from evalsuite.kinds.rag.data import load_world
 from evalsuite.kinds.rag.latency import WORDS
 from evalsuite.kinds.rag.prompts import prompts_for, whole
 from evalsuite.kinds.rag.task import Latency, Method
-from evalsuite.kinds.rag.timing import PHASES, Bench, Cell, Timed, saving, summarise
+from evalsuite.kinds.rag.timing import PHASES, Bench, Timed, TimedSetting, saving, summarise
 from evalsuite.registry.load import Registry
 
 GOAL = 0.60
@@ -106,7 +106,7 @@ def measure(
     sides = {
         pair: (options.length, 1) if pair.long_query else (1, options.length) for pair in pairs
     }
-    cells = [Cell(m, *sides[pair]) for pair in pairs for m in (pair.method, pair.baseline)]
+    cells = [TimedSetting(m, *sides[pair]) for pair in pairs for m in (pair.method, pair.baseline)]
     with tempfile.TemporaryDirectory() as folder:
         prompts = prompts_for(task, checkpoint, model.texts)
         bench = Bench(model, prompts, words, settings, Path(folder))
@@ -114,7 +114,7 @@ def measure(
         repetitions = bench.run(cells, lambda *_: None, seed=0)
     found = []
     for pair in pairs:
-        pair_cells = [Cell(m, *sides[pair]) for m in (pair.method, pair.baseline)]
+        pair_cells = [TimedSetting(m, *sides[pair]) for m in (pair.method, pair.baseline)]
         saved = saving(repetitions, *pair_cells)
         assert saved is not None
         found.append(

@@ -35,7 +35,7 @@ _OURS: Final = "finding.json"
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class TokenizerFinding:
     """What planning found out about a tokenizer.
 
     Attributes:
@@ -52,7 +52,7 @@ class Finding:
 
 def examine(
     folder: Folder, fingerprint: str, cache: Path, *, trusted: bool
-) -> tuple[Finding, Path | None]:
+) -> tuple[TokenizerFinding, Path | None]:
     """Compare the tokenizer that is stored with the one that transformers loads; remembered.
 
     Args:
@@ -69,7 +69,7 @@ def examine(
     """
     source = tokenizer_file(folder)
     if source is None or _own_code(folder, source.parent):
-        return Finding(), None
+        return TokenizerFinding(), None
     versions = "/".join(version(name) for name in ("transformers", "tokenizers"))
     key = combined(f"tokenizer:1:{versions}", fingerprint)
 
@@ -78,7 +78,7 @@ def examine(
         (into / _OURS).write_text(json.dumps(asdict(finding)), encoding="utf-8")
 
     made = made_once(cache, key, make, room="tokenizers")
-    finding = Finding(**read_object(made / _OURS))
+    finding = TokenizerFinding(**read_object(made / _OURS))
     return finding, made if finding.change else None
 
 
@@ -88,7 +88,7 @@ def _own_code(folder: Folder, place: Path) -> bool:
     return bool(stated) or any(folder.files("tokenization*.py"))
 
 
-def _examined(folder: Folder, source: Path, into: Path, *, trusted: bool) -> Finding:
+def _examined(folder: Folder, source: Path, into: Path, *, trusted: bool) -> TokenizerFinding:
     from tokenizers import Tokenizer
 
     config = read_object(source.parent / "tokenizer_config.json")
@@ -97,7 +97,7 @@ def _examined(folder: Folder, source: Path, into: Path, *, trusted: bool) -> Fin
     stored.no_padding()
     loaded = _loaded(source.parent, trusted)
     if loaded is None:
-        return Finding()  # the engine says why
+        return TokenizerFinding()  # the engine says why
     changes, why = [], []
     if (text := _differing(stored, loaded, config)) is not None:
         changes.append("file")
@@ -117,7 +117,7 @@ def _examined(folder: Folder, source: Path, into: Path, *, trusted: bool) -> Fin
     if changes:
         _write(folder, source.parent, stored, into)
         _check(into, stored, str(source))
-    return Finding("+".join(changes) or None, missing_eos, "; ".join(why) or None)
+    return TokenizerFinding("+".join(changes) or None, missing_eos, "; ".join(why) or None)
 
 
 def _loaded(place: Path, trusted: bool) -> Any:

@@ -11,7 +11,7 @@ from evalsuite.cli.options import Results, TasksDir
 from evalsuite.cli.options import registry as load_registry
 
 if TYPE_CHECKING:
-    from evalsuite.importers.records import Found
+    from evalsuite.importers.records import ImportedScores
 
 import_app = typer.Typer(help="Take over result files of mteb and lm-eval.", no_args_is_help=True)
 
@@ -53,7 +53,7 @@ def import_lm_eval(
     _store(read_lm_eval(file, registry, name=name, revision=revision), out)
 
 
-def _store(found: Found, out: Path) -> None:
+def _store(found: ImportedScores, out: Path) -> None:
     from evalsuite.importers.records import put_new, summary
     from evalsuite.store import Store
 

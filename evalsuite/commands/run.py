@@ -31,7 +31,7 @@ AD_HOC = "tasks"
 """Name of the reports folder of a run that names its tasks instead of a suite."""
 
 
-class Prepared(Frozen):
+class FoundRequest(Frozen):
     """A request whose names have been found."""
 
     model_config = {"arbitrary_types_allowed": True}
@@ -42,7 +42,7 @@ class Prepared(Frozen):
     checkpoints: tuple[Checkpoint, ...]
 
 
-def prepare(request: RunRequest) -> Prepared:
+def prepare(request: RunRequest) -> FoundRequest:
     """Find checkpoints, tasks and suite.
 
     Raises:
@@ -69,7 +69,7 @@ def prepare(request: RunRequest) -> Prepared:
     for source in request.checkpoints:
         checkpoint = resolve(source, request.checkpoint_options)
         checkpoints.setdefault(checkpoint.fingerprint, checkpoint)
-    return Prepared(
+    return FoundRequest(
         registry=registry, suite=suite, tasks=tasks, checkpoints=tuple(checkpoints.values())
     )
 
@@ -161,7 +161,7 @@ def evaluate_request(request: RunRequest, console: Console) -> RunResult:
     return _evaluate(prepare(request), request, console)
 
 
-def _evaluate(prepared: Prepared, request: RunRequest, console: Console) -> RunResult:
+def _evaluate(prepared: FoundRequest, request: RunRequest, console: Console) -> RunResult:
     from evalsuite.run.progress import listener
     from evalsuite.run.run import execute, store_skips
     from evalsuite.run.workers.executor import LocalExecutor
@@ -176,7 +176,7 @@ def _evaluate(prepared: Prepared, request: RunRequest, console: Console) -> RunR
         return execute(plan, store, LocalExecutor(), display)
 
 
-def _plan(prepared: Prepared, request: RunRequest) -> Plan:
+def _plan(prepared: FoundRequest, request: RunRequest) -> Plan:
     from evalsuite.run.plan import make_plan
 
     return make_plan(
@@ -213,7 +213,7 @@ def _summary(plan: Plan) -> str:
 
 def _report(
     records: Iterable[Record],
-    prepared: Prepared,
+    prepared: FoundRequest,
     suite: str | None,
     console: Console,
     reports: Path,

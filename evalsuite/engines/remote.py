@@ -51,7 +51,7 @@ class Ask:
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class PartialResult:
     """Progress of a call that has not ended."""
 
     number: int
@@ -60,7 +60,7 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class CallResult:
     """A call's result."""
 
     number: int
@@ -127,10 +127,10 @@ class RemoteEngine:
         """Wait for a call's result; drop messages of calls whose result is no longer wanted."""
         while True:
             match self.receive():
-                case Part(number=given, news=news) if given == number:
+                case PartialResult(number=given, news=news) if given == number:
                     if on_part is not None:
                         on_part(news)
-                case Answer(number=given, result=result, seconds=seconds):
+                case CallResult(number=given, result=result, seconds=seconds):
                     self.seconds += seconds
                     if given == number:
                         return result

@@ -14,9 +14,9 @@ from evalsuite.errors import DataError, UsageError, did_you_mean
 from evalsuite.importers.files import JsonFile, finite, read_json, read_lines, validated
 from evalsuite.importers.records import (
     NOT_STATED,
-    Found,
-    Score,
-    Source,
+    ImportedModel,
+    ImportedScore,
+    ImportedScores,
     check_once,
     to_record,
 )
@@ -61,7 +61,7 @@ class _Results(BaseModel):
 
 def read_lm_eval(
     path: Path, registry: Registry, *, name: str | None = None, revision: str | None = None
-) -> Found:
+) -> ImportedScores:
     """Read one result file of lm-eval.
 
     Each task that is not a part of a group with a score of its own becomes a record; the parts'
@@ -80,7 +80,7 @@ def read_lm_eval(
     file = read_json(path)
     hint = "give the file results_….json"
     found = validated(_Results, file.content, file.name, "lm-eval", hint)
-    source = Source(
+    source = ImportedModel(
         model=name or _model(found, path),
         revision=found.config.model_revision or found.config.model_sha or revision,
     )
@@ -93,7 +93,7 @@ def read_lm_eval(
         raise DataError(f"{path.name} holds no score of lm-eval")
     records = [(to_record(source, score), score.samples) for score in scores]
     check_once([record for record, _ in records])
-    return Found(
+    return ImportedScores(
         records=tuple(records),
         unknown=tuple(
             entry
@@ -131,8 +131,8 @@ def _task(entry: str, registry: Registry, path: Path) -> Task:
 
 
 def _score(
-    file: JsonFile, found: _Results, task: Task, entry: str, path: Path, source: Source
-) -> Score:
+    file: JsonFile, found: _Results, task: Task, entry: str, path: Path, source: ImportedModel
+) -> ImportedScore:
     own = found.results[entry]
     key = _main_key(own, task, f"{file.name}: {entry}")
     metric, _, filter_name = key.partition(",")
@@ -145,7 +145,7 @@ def _score(
         metrics.setdefault("unparsed", sum(not row["parsed"] for row in samples) / len(samples))
     counts = [finite(found.n_samples.get(m, {}).get("effective")) for m in members]
     known = [count for count in counts if count is not None]
-    return Score(
+    return ImportedScore(
         task=task.model_dump(mode="json", exclude_defaults=True),
         world="generative",
         origin=Origin(

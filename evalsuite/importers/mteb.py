@@ -13,9 +13,9 @@ from evalsuite.errors import DataError, UsageError
 from evalsuite.importers.files import JsonFile, finite, read_json, validated
 from evalsuite.importers.records import (
     NOT_STATED,
-    Found,
-    Score,
-    Source,
+    ImportedModel,
+    ImportedScore,
+    ImportedScores,
     check_once,
     to_record,
 )
@@ -63,7 +63,7 @@ class _NotThere(Exception):  # noqa: N818 - caught here, and shown as a line
 
 def read_mteb(
     folder: Path, registry: Registry, *, name: str | None = None, revision: str | None = None
-) -> Found:
+) -> ImportedScores:
     """Read a folder of mteb's result files: one model's, one revision's, or many models'.
 
     The model's name and revision come from ``model_meta.json``, or from folders called
@@ -92,7 +92,7 @@ def read_mteb(
     unknown: list[str] = []
     for path in paths:
         source = sources[path.parent]
-        source = Source(model=name or source.model, revision=source.revision)
+        source = ImportedModel(model=name or source.model, revision=source.revision)
         file = read_json(path)
         result = _result(file, path)
         task = tasks.find(result.task_name, path)
@@ -105,7 +105,7 @@ def read_mteb(
         if task["name"].startswith("mteb:"):
             unknown.append(result.task_name)
     check_once(records)
-    return Found(
+    return ImportedScores(
         records=tuple((record, ()) for record in records),
         left_out=tuple(left_out),
         unknown=tuple(unknown),
@@ -152,20 +152,20 @@ def _result_files(folder: Path) -> list[Path]:
     return found
 
 
-def _source(folder: Path, revision: str | None) -> Source:
+def _source(folder: Path, revision: str | None) -> ImportedModel:
     """The model of a folder's files."""
     here = folder.absolute()
     if (here / META).exists():
         meta = read_json(here / META).content
         if isinstance(model := meta.get("name"), str) and model:
-            return Source(
+            return ImportedModel(
                 model=plain(model, 200), revision=_revision(meta.get("revision"), revision)
             )
     model_folder = next((f for f in (here, *here.parents[:2]) if "__" in f.name), None)
     if model_folder is None:
-        return Source(model=plain(here.name, 200), revision=revision)
+        return ImportedModel(model=plain(here.name, 200), revision=revision)
     stated = None if model_folder == here else here.name
-    return Source(
+    return ImportedModel(
         model=plain(model_folder.name.replace("__", "/", 1), 200),
         revision=_revision(stated, revision),
     )
@@ -215,7 +215,9 @@ def _newer(content: Mapping[str, Any], path: Path) -> dict[str, Any]:
 _OLD_SIDES = frozenset({"cos_sim", "max", "similarity", *SIDES})
 
 
-def _score(file: JsonFile, result: _Result, task: dict[str, Any], source: Source) -> Score:
+def _score(
+    file: JsonFile, result: _Result, task: dict[str, Any], source: ImportedModel
+) -> ImportedScore:
     split, rows = _rows(result, task)
     metrics, leaderboard = _metrics(rows, file.name)
     wanted = task.get("main_metric") or leaderboard
@@ -226,7 +228,7 @@ def _score(file: JsonFile, result: _Result, task: dict[str, Any], source: Source
         raise DataError(f"{file.name}: {main} is {metrics[main]:g}, not between -1 and 1")
     subsets = task.get("subsets") or ()
     several = f"mean over all {len(rows)} subsets in the file"
-    return Score(
+    return ImportedScore(
         task=task,
         world="embedding",
         origin=Origin(

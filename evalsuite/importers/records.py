@@ -28,7 +28,7 @@ NOT_STATED = "(version not stated)"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Source:
+class ImportedModel:
     """The model that a result file is about."""
 
     model: str
@@ -47,7 +47,7 @@ class Source:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Score:
+class ImportedScore:
     """What a result file says about one task."""
 
     task: dict[str, Any]
@@ -74,7 +74,7 @@ class Score:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Found:
+class ImportedScores:
     """Everything that was found in some files."""
 
     records: tuple[tuple[Record, tuple[dict[str, Any], ...]], ...]
@@ -85,7 +85,7 @@ class Found:
     """Tasks that no task file is about."""
 
 
-def to_record(source: Source, score: Score) -> Record:
+def to_record(source: ImportedModel, score: ImportedScore) -> Record:
     """The record of an imported score."""
     signature = Signature(
         task=score.task["name"],
@@ -142,7 +142,7 @@ def check_once(records: Sequence[Record]) -> None:
             )
 
 
-def put_new(store: Store, found: Found) -> tuple[int, int]:
+def put_new(store: Store, found: ImportedScores) -> tuple[int, int]:
     """Store what is not stored yet.
 
     Returns:
@@ -168,7 +168,7 @@ def _identity(record: Record) -> tuple[str, str, str]:
     )
 
 
-def summary(found: Found, new: int, known: int) -> list[str]:
+def summary(found: ImportedScores, new: int, known: int) -> list[str]:
     """What an import did, in lines for a person."""
     rows: dict[tuple[str, str], int] = {}
     for record, _ in found.records:

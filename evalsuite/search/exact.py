@@ -30,7 +30,7 @@ Embed = Callable[[list[str]], Vectors]
 """From the texts of a block to its vectors, shape ``(m, d)``."""
 
 
-class Corpus(Protocol):
+class Searchable(Protocol):
     """Documents by row: ``evalsuite.search.corpus.Corpus`` or ``evalsuite.search.texts.Texts``."""
 
     places: Places
@@ -56,7 +56,7 @@ class Hits(NamedTuple):
 
 
 def search(
-    corpus: Corpus,
+    corpus: Searchable,
     queries: Vectors,
     embed: Embed,
     k: int,
@@ -98,7 +98,7 @@ def search(
 
 
 def rank(
-    corpus: Corpus,
+    corpus: Searchable,
     queries: Vectors,
     embed: Embed,
     k: int,
@@ -146,7 +146,7 @@ def rank(
     return hits
 
 
-def _go_through(corpus: Corpus, embed: Embed, take: Callable[[Vectors, int], None]) -> None:
+def _go_through(corpus: Searchable, embed: Embed, take: Callable[[Vectors, int], None]) -> None:
     """Have each block embedded, and taken in while the next one is."""
     with ThreadPoolExecutor(max_workers=1) as other:
         taken: Future[None] | None = None

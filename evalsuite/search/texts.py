@@ -9,7 +9,7 @@ import numpy as np
 from evalsuite.search.topk import Places, Rows
 
 
-class Texts:
+class TextCorpus:
     """Texts by row; of equal scores the earlier row is ranked first.
 
     Args:

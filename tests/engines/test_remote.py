@@ -10,10 +10,10 @@ import pytest
 
 from evalsuite.engines.protocols import Completion, GenerationRequest, ScoreRequest
 from evalsuite.engines.remote import (
-    Answer,
     Ask,
+    CallResult,
     Failure,
-    Part,
+    PartialResult,
     RemoteEncoder,
     RemoteGenerator,
 )
@@ -39,7 +39,9 @@ class Script:
 
 
 def test_an_encoder_adds_up_what_is_done() -> None:
-    channel = Script(Part(1, [(1,), (0,)]), Part(1, [(1,)]), Answer(1, ONE, 0.5))
+    channel = Script(
+        PartialResult(1, [(1,), (0,)]), PartialResult(1, [(1,)]), CallResult(1, ONE, 0.5)
+    )
     told: list[int] = []
     encoder = RemoteEncoder(channel, "tiny 1")
     assert encoder.encode(["a", "b"], "query: ", told.append) is ONE
@@ -48,7 +50,7 @@ def test_an_encoder_adds_up_what_is_done() -> None:
 
 
 def test_what_was_announced_is_not_asked_again() -> None:
-    channel = Script(Answer(1, ONE, 1.0), Answer(2, TWO, 2.0))
+    channel = Script(CallResult(1, ONE, 1.0), CallResult(2, TWO, 2.0))
     encoder = RemoteEncoder(channel, "tiny 1")
     encoder.announce(["a", "b"])
     encoder.announce(["c"])
@@ -62,9 +64,9 @@ def test_answers_that_nobody_waits_for_are_dropped() -> None:
     """An error ended the job that had announced more."""
     channel = Script(
         Failure(1, EngineError("no memory")),
-        Part(2, [(1,)]),
-        Answer(2, TWO, 1.0),
-        Answer(3, ONE, 1.0),
+        PartialResult(2, [(1,)]),
+        CallResult(2, TWO, 1.0),
+        CallResult(3, ONE, 1.0),
     )
     encoder = RemoteEncoder(channel, "tiny 1")
     encoder.announce(["a"])
@@ -77,7 +79,7 @@ def test_answers_that_nobody_waits_for_are_dropped() -> None:
 
 
 def test_a_prefix_makes_another_call_of_the_same_texts() -> None:
-    channel = Script(Answer(2, ONE, 1.0))
+    channel = Script(CallResult(2, ONE, 1.0))
     encoder = RemoteEncoder(channel, "tiny 1")
     encoder.announce(["a"], "query: ")
     assert encoder.encode(["a"], "passage: ") is ONE
@@ -87,10 +89,10 @@ def test_a_prefix_makes_another_call_of_the_same_texts() -> None:
 def test_a_generator_gives_each_answer_as_it_comes() -> None:
     first, second = Completion("x", 1, "stop"), Completion("y", 2, "length")
     channel = Script(
-        Part(1, [(1, second)]),
-        Part(1, [(0, first)]),
-        Answer(1, [first, second], 1.0),
-        Answer(2, ["scores"], 1.0),
+        PartialResult(1, [(1, second)]),
+        PartialResult(1, [(0, first)]),
+        CallResult(1, [first, second], 1.0),
+        CallResult(2, ["scores"], 1.0),
     )
     generator = RemoteGenerator(channel, "tiny 1", max_length=64, wave=8)
     assert (generator.max_length, generator.wave) == (64, 8)

@@ -26,7 +26,7 @@ ANSWERS = "answers.json"
 Row = dict[str, Any]
 
 
-class Answer(Frozen):
+class CandidateAnswer(Frozen):
     """A candidate's answer beside the reference."""
 
     instruction: str
@@ -39,7 +39,7 @@ class Answer(Frozen):
 class Answers(Frozen):
     """What the first stage leaves for the judge."""
 
-    answers: tuple[Answer, ...]
+    answers: tuple[CandidateAnswer, ...]
     data: DataInfo
     details: dict[str, Any]
     warnings: tuple[str, ...]

@@ -14,8 +14,8 @@ from evalsuite.judging.judge import Judge, JudgeEngine
 from evalsuite.judging.load import load_judge
 from evalsuite.judging.prompt import load_prompt
 from evalsuite.kinds.alpaca_eval.data import (
-    Answer,
     Answers,
+    CandidateAnswer,
     load_answers,
     load_rows,
     save_answers,
@@ -64,7 +64,7 @@ class AlpacaEvalHarness:
         suspicions, cut = client.truncation()
         answers = Answers(
             answers=tuple(
-                Answer(
+                CandidateAnswer(
                     instruction=row["instruction"],
                     prompt=prompt,
                     reference=row["output"],

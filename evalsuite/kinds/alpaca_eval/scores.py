@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from evalsuite.judging.judge import Reply
 from evalsuite.judging.prompt import parse_ranking
-from evalsuite.kinds.alpaca_eval.data import Answer
+from evalsuite.kinds.alpaca_eval.data import CandidateAnswer
 from evalsuite.schema import digest
 
 Order = Literal["candidate-first", "reference-first"]
@@ -32,7 +32,7 @@ class Sample:
     """One instruction with its judgements; equal answers have none and are a tie."""
 
     number: int
-    answer: Answer
+    answer: CandidateAnswer
     order: tuple[Order, ...]
     replies: tuple[Reply, ...]
 
@@ -92,7 +92,7 @@ def _shown(text: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Summary:
+class WinRates:
     """Scores over all samples."""
 
     win_rate: float
@@ -103,7 +103,7 @@ class Summary:
     raw: dict[str, Any]
 
 
-def summarise(samples: Sequence[Sample]) -> Summary | None:
+def summarise(samples: Sequence[Sample]) -> WinRates | None:
     """Mean score over the judged samples, as alpaca-eval's ``pairwise_to_winrate`` has it.
 
     The standard error is the standard deviation (``n - 1``) over the root of ``n``. Samples
@@ -129,7 +129,7 @@ def summarise(samples: Sequence[Sample]) -> Summary | None:
     if lost:
         what = f"{len(lost)} of {len(samples)} samples are not judged and not in the win rate"
         warnings = (f"{what}: {lost[0].problem}",)
-    return Summary(
+    return WinRates(
         win_rate=win_rate,
         stderr=statistics.stdev(scores) / math.sqrt(len(scores)) if len(scores) > 1 else None,
         judged=len(scores),

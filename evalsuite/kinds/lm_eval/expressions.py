@@ -37,7 +37,7 @@ def render_all(
     rows: Sequence[Mapping[str, Any]],
     shots: Sequence[Mapping[str, Any]] = (),
     more: Mapping[str, str] = MappingProxyType({}),
-) -> Texts:
+) -> RenderedTexts:
     """As :func:`check_expressions`; the texts are kept, so that nothing need be rendered again.
 
     Args:
@@ -52,7 +52,7 @@ def render_all(
         templates[f"choices.{number}"] = choice
     templates |= more
     of_items = {key: text for key, text in templates.items() if key != "shot_target"}
-    texts = Texts()
+    texts = RenderedTexts()
     letters = 0
     for given, examples in ((of_items, rows), (templates, shots)):
         try:
@@ -75,7 +75,7 @@ def render_all(
     return texts
 
 
-class Texts:
+class RenderedTexts:
     """What the templates of a task make of its rows."""
 
     def __init__(self) -> None:

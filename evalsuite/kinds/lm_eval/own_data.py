@@ -14,7 +14,7 @@ from lm_eval.api.task import ConfigurableTask
 
 from evalsuite.data import files_info, groups_of, read_rows, require_columns
 from evalsuite.errors import DataError, EngineError, UsageError
-from evalsuite.kinds.lm_eval.expressions import Texts, read_as, render_all
+from evalsuite.kinds.lm_eval.expressions import RenderedTexts, read_as, render_all
 from evalsuite.kinds.lm_eval.grit.rows import GROUP
 from evalsuite.kinds.lm_eval.task import LmEvalTask
 from evalsuite.kinds.lm_eval.tasks import LoadedTasks
@@ -93,7 +93,9 @@ class RowsTask(ConfigurableTask):  # type: ignore[misc]
         texts: What the templates in ``config`` make of the rows.
     """
 
-    def __init__(self, config: dict[str, Any], sets: Mapping[str, Dataset], texts: Texts) -> None:
+    def __init__(
+        self, config: dict[str, Any], sets: Mapping[str, Dataset], texts: RenderedTexts
+    ) -> None:
         self._sets = sets
         self._texts = texts
         super().__init__(config=config)
@@ -149,7 +151,7 @@ def _data_set(task: LmEvalTask, rows: Sequence[dict[str, Any]]) -> Dataset:
 
 
 def _build(
-    task: LmEvalTask, config: dict[str, Any], sets: Mapping[str, Dataset], texts: Texts
+    task: LmEvalTask, config: dict[str, Any], sets: Mapping[str, Dataset], texts: RenderedTexts
 ) -> RowsTask:
     try:
         return RowsTask(config, sets, texts)
@@ -157,7 +159,7 @@ def _build(
         raise UsageError(f"task {task.name}: {error}", "check the task file") from error
 
 
-def _config(task: LmEvalTask, chat: bool, texts: Texts) -> dict[str, Any]:
+def _config(task: LmEvalTask, chat: bool, texts: RenderedTexts) -> dict[str, Any]:
     common = {"task": task.name, "test_split": "test", "fewshot_delimiter": "\n\n"}
     if task.type == "multiple_choice":
         return common | _multiple_choice(task, chat)
@@ -191,7 +193,7 @@ def _more(task: LmEvalTask) -> dict[str, str]:
     return {}
 
 
-def _generate(task: LmEvalTask, texts: Texts) -> dict[str, Any]:
+def _generate(task: LmEvalTask, texts: RenderedTexts) -> dict[str, Any]:
     assert task.target is not None
     return {
         "output_type": "generate_until",
@@ -266,7 +268,7 @@ def _mean(metric: str) -> dict[str, Any]:
     return {"metric": metric, "aggregation": "mean", "higher_is_better": better}
 
 
-def _shots(task: LmEvalTask, texts: Texts) -> dict[str, Any]:
+def _shots(task: LmEvalTask, texts: RenderedTexts) -> dict[str, Any]:
     """How the answers of few-shot examples are shown."""
     if task.shot_target is not None:
         return {"doc_to_target": _Rendered(task.shot_target, texts)}
@@ -282,7 +284,7 @@ class _Rendered:
     """A template as a function, so that the result stays text."""
 
     template: str
-    texts: Texts
+    texts: RenderedTexts
 
     def __call__(self, row: Row) -> str:
         return self.texts.text(self.template, row)
@@ -293,7 +295,7 @@ class _FirstReference:
     """The first of the right answers, for few-shot examples."""
 
     template: str
-    texts: Texts
+    texts: RenderedTexts
 
     def __call__(self, row: Row) -> str:
         return answers.references(self.texts.text(self.template, row))[0]
@@ -309,7 +311,7 @@ class GenerationScorer:
     """
 
     task: LmEvalTask
-    texts: Texts
+    texts: RenderedTexts
 
     def extract(self, response: str) -> str | None:
         """The answer in a response."""

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from evalsuite.kinds.mteb.encoder import MtebEncoder
     from evalsuite.kinds.mteb.retrieval import MtebSearch
-    from evalsuite.kinds.mteb.tasks import Prepared
+    from evalsuite.kinds.mteb.tasks import PreparedTask
 
 TOKENS_SHOWN = 16
 """How many token ids of a rendered example are kept."""
@@ -107,7 +107,7 @@ class MtebHarness:
 
 
 def _show(
-    task: OwnEmbeddingTask, prepared: Prepared, encoder: Encoder, context: Context
+    task: OwnEmbeddingTask, prepared: PreparedTask, encoder: Encoder, context: Context
 ) -> list[Preview]:
     """The first test item of each side as the model is given it."""
     from evalsuite.kinds.mteb.encoder import side_of
@@ -121,7 +121,7 @@ def _show(
 
 
 def _rendered(
-    task: OwnEmbeddingTask, prepared: Prepared, encoder: Encoder, context: Context
+    task: OwnEmbeddingTask, prepared: PreparedTask, encoder: Encoder, context: Context
 ) -> list[Rendered]:
     """The first test item of each side, with all of its token ids."""
     prompts = _prompts(prepared, context)
@@ -129,14 +129,16 @@ def _rendered(
     return [encoder.render(text, prompts(side).prefix) for side, text in firsts]
 
 
-def _first_texts(task: OwnEmbeddingTask, prepared: Prepared) -> list[tuple[PromptType | None, str]]:
+def _first_texts(
+    task: OwnEmbeddingTask, prepared: PreparedTask
+) -> list[tuple[PromptType | None, str]]:
     from evalsuite.kinds.mteb.tasks import first_texts, readable
 
     return readable(task, lambda: first_texts(prepared))
 
 
 def _details(
-    task: OwnEmbeddingTask, prepared: Prepared, encoder: Encoder, context: Context
+    task: OwnEmbeddingTask, prepared: PreparedTask, encoder: Encoder, context: Context
 ) -> dict[str, Any]:
     from evalsuite.kinds.mteb.encoder import side_of
 
@@ -158,13 +160,13 @@ def _details(
     return details
 
 
-def _part_of(prepared: Prepared) -> tuple[str, ...]:
+def _part_of(prepared: PreparedTask) -> tuple[str, ...]:
     """That a part of mteb's task was scored, and how much of it."""
     words = prepared.scope.words
     return (f"a part of mteb's task: {words}",) if words else ()
 
 
-def _prompts(prepared: Prepared, context: Context) -> Any:
+def _prompts(prepared: PreparedTask, context: Context) -> Any:
     from evalsuite.kinds.mteb.encoder import protocol_of, resolve_prompt
 
     protocol, loaded = protocol_of(context.checkpoint), prepared.task
@@ -174,7 +176,7 @@ def _prompts(prepared: Prepared, context: Context) -> Any:
 
 
 def _model(
-    encoder: Encoder, prepared: Prepared, context: Context, report: Any
+    encoder: Encoder, prepared: PreparedTask, context: Context, report: Any
 ) -> MtebEncoder | MtebSearch:
     """What mteb evaluates: for retrieval and reranking something that searches."""
     from mteb.abstasks.retrieval import AbsTaskRetrieval
@@ -187,7 +189,7 @@ def _model(
 
 
 def _run(
-    model: MtebEncoder | MtebSearch, prepared: Prepared, folder: Path
+    model: MtebEncoder | MtebSearch, prepared: PreparedTask, folder: Path
 ) -> tuple[dict[str, Any], Mapping[str, Any]]:
     """Let mteb evaluate; gives its result and what it predicted, by subset and split."""
     import json

@@ -33,7 +33,7 @@ Row = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Table:
+class OwnTable:
     """One file of a task, with its columns under their standard names."""
 
     path: Path
@@ -173,11 +173,11 @@ def own_groups(task: OwnEmbeddingTask) -> dict[str, str]:
     return dict(zip(names, groups, strict=True))
 
 
-def _read_table(path: Path, columns: Sequence[str], mapping: dict[str, str]) -> Table:
+def _read_table(path: Path, columns: Sequence[str], mapping: dict[str, str]) -> OwnTable:
     rows = read_rows(path)
     require_columns(rows, columns, mapping, path)
     names = {given: standard for standard, given in mapping.items()}
-    return Table(path, [{names.get(key, key): row[key] for key in row} for row in rows])
+    return OwnTable(path, [{names.get(key, key): row[key] for key in row} for row in rows])
 
 
 def _metadata(task: OwnEmbeddingTask, kind: str, main_score: str) -> TaskMetadata:
@@ -194,7 +194,7 @@ def _metadata(task: OwnEmbeddingTask, kind: str, main_score: str) -> TaskMetadat
     )
 
 
-def _classification(task: OwnEmbeddingTask, tables: dict[str, Table], seed: int) -> Any:
+def _classification(task: OwnEmbeddingTask, tables: dict[str, OwnTable], seed: int) -> Any:
     train, test = tables["train"], tables["test"]
     for table in (train, test):
         for index, row in enumerate(table.rows):
@@ -221,7 +221,7 @@ def _classification(task: OwnEmbeddingTask, tables: dict[str, Table], seed: int)
     )
 
 
-def _clustering(task: OwnEmbeddingTask, tables: dict[str, Table], seed: int) -> Any:
+def _clustering(task: OwnEmbeddingTask, tables: dict[str, OwnTable], seed: int) -> Any:
     table = tables["test"]
     texts = table.text_lists("texts")
     numbered: list[list[int]] = []
@@ -239,7 +239,7 @@ def _clustering(task: OwnEmbeddingTask, tables: dict[str, Table], seed: int) -> 
     )
 
 
-def _pairs(task: OwnEmbeddingTask, tables: dict[str, Table], seed: int) -> Any:
+def _pairs(task: OwnEmbeddingTask, tables: dict[str, OwnTable], seed: int) -> Any:
     table = tables["test"]
     labels = [row["label"] for row in table.rows]
     for index, label in enumerate(labels):
@@ -256,7 +256,7 @@ def _pairs(task: OwnEmbeddingTask, tables: dict[str, Table], seed: int) -> Any:
     return OwnPairClassification(_metadata(task, "PairClassification", "cosine_ap"), data, seed)
 
 
-def _sts(task: OwnEmbeddingTask, tables: dict[str, Table], seed: int) -> Any:
+def _sts(task: OwnEmbeddingTask, tables: dict[str, OwnTable], seed: int) -> Any:
     table = tables["test"]
     scores = table.numbers("score")
     if len(set(scores)) < 2:
@@ -272,7 +272,7 @@ def _sts(task: OwnEmbeddingTask, tables: dict[str, Table], seed: int) -> Any:
     return built
 
 
-def _summarization(task: OwnEmbeddingTask, tables: dict[str, Table], seed: int) -> Any:
+def _summarization(task: OwnEmbeddingTask, tables: dict[str, OwnTable], seed: int) -> Any:
     table = tables["test"]
     machine, relevance = table.text_lists("machine_summaries"), table.number_lists("relevance")
     for index, (summaries, scores) in enumerate(zip(machine, relevance, strict=True)):
@@ -297,7 +297,7 @@ def _summarization(task: OwnEmbeddingTask, tables: dict[str, Table], seed: int) 
     return built
 
 
-def _retrieval(task: OwnEmbeddingTask, tables: dict[str, Table], seed: int) -> Any:
+def _retrieval(task: OwnEmbeddingTask, tables: dict[str, OwnTable], seed: int) -> Any:
     assert task.data is not None
     path = task.data["corpus"]
     corpus = read_corpus(path, task.columns)
@@ -328,7 +328,7 @@ def _retrieval(task: OwnEmbeddingTask, tables: dict[str, Table], seed: int) -> A
     return OwnRetrieval(metadata, {"default": {"test": data}}, seed)
 
 
-def _reranking(task: OwnEmbeddingTask, tables: dict[str, Table], seed: int) -> Any:
+def _reranking(task: OwnEmbeddingTask, tables: dict[str, OwnTable], seed: int) -> Any:
     """Candidates are ranked by similarity; equal ones in the order that favours negatives.
 
     trec_eval breaks ties by descending id, so ids of negatives (``…-n…``) go before those of
@@ -361,7 +361,7 @@ def _reranking(task: OwnEmbeddingTask, tables: dict[str, Table], seed: int) -> A
     return OwnRetrieval(metadata, {"default": {"test": data}}, seed)
 
 
-_BUILDERS: dict[str, Callable[[OwnEmbeddingTask, dict[str, Table], int], Any]] = {
+_BUILDERS: dict[str, Callable[[OwnEmbeddingTask, dict[str, OwnTable], int], Any]] = {
     "classification": _classification,
     "clustering": _clustering,
     "pair_classification": _pairs,

@@ -20,7 +20,7 @@ from mteb.abstasks.retrieval import AbsTaskRetrieval
 from mteb.abstasks.text.bitext_mining import AbsTaskBitextMining
 
 from evalsuite.kinds.mteb.limits import is_parallel
-from evalsuite.kinds.mteb.tasks import Part, Prepared
+from evalsuite.kinds.mteb.tasks import Part, PreparedTask
 from evalsuite.schema import Estimator
 from evalsuite.stats import average_precision_se, mean_se, mean_with_error, spearman_se
 
@@ -33,7 +33,7 @@ SUBQUERIES = "max_over_subqueries_"
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class ScoredPart:
     """What one part of a task gave, or all of them."""
 
     rows: list[Row]
@@ -46,7 +46,7 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class _Input:
-    prepared: Prepared
+    prepared: PreparedTask
     part: Part
     predictions: Any
     """What mteb predicted for the part."""
@@ -72,11 +72,11 @@ class _Input:
 
 
 def collect(
-    prepared: Prepared,
+    prepared: PreparedTask,
     predictions: Mapping[str, Any],
     scores: Mapping[str, Sequence[Row]],
     metric: str,
-) -> Outcome:
+) -> ScoredPart:
     """Join the rows of all parts.
 
     Args:
@@ -103,7 +103,7 @@ def collect(
     ]
     estimators = {outcome.estimator for outcome in outcomes}
     score, stderr = mean_with_error([o.score for o in outcomes], [o.stderr for o in outcomes])
-    return Outcome(
+    return ScoredPart(
         rows=rows,
         score=score,
         stderr=stderr,
@@ -127,7 +127,7 @@ def _group(sample: str, groups: Mapping[str, str]) -> dict[str, str]:
     return {"group": groups[sample]} if sample in groups else {}
 
 
-def _collector(source: _Input) -> Callable[[_Input], Outcome]:
+def _collector(source: _Input) -> Callable[[_Input], ScoredPart]:
     task = source.prepared.task
     if source.predictions is None:
         return _without_rows
@@ -138,13 +138,13 @@ def _collector(source: _Input) -> Callable[[_Input], Outcome]:
     return _COLLECTORS.get(task.metadata.type, _without_rows)
 
 
-def _without_rows(source: _Input) -> Outcome:
+def _without_rows(source: _Input) -> ScoredPart:
     kind = source.prepared.task.metadata.type
     warning = f"no rows per item are kept for tasks of type {kind}"
-    return Outcome([], source.mteb_score, None, len(source.data), (warning,))
+    return ScoredPart([], source.mteb_score, None, len(source.data), (warning,))
 
 
-def _bitext(source: _Input) -> Outcome:
+def _bitext(source: _Input) -> ScoredPart:
     """One row a sentence: which one was found, and the F1 of it as a class.
 
     mteb's F1 is the mean over the gold sentences of their F1, weighted by how often they are gold:
@@ -165,11 +165,11 @@ def _bitext(source: _Input) -> Outcome:
         row: Row = {"sample": name, "gold": other, "found": one, "correct": one == other}
         rows.append(row if value is None else {**row, "score": value})
     if source.metric not in ("f1", "accuracy"):
-        return Outcome(rows, source.mteb_score, None, len(rows))
+        return ScoredPart(rows, source.mteb_score, None, len(rows))
     return _mean_of(rows)
 
 
-def _classification(source: _Input) -> Outcome:
+def _classification(source: _Input) -> ScoredPart:
     """The score of an item is the share of mteb's experiments that got it right."""
     task = source.prepared.task
     if task.is_cross_validation:
@@ -183,16 +183,16 @@ def _classification(source: _Input) -> Outcome:
         row = {"sample": name, "gold": label, "correct": right, "predictions": list(guesses)}
         rows.append({**row, "score": right} if by_item else row)
     if not by_item:
-        return Outcome(rows, source.mteb_score, None, len(rows))
+        return ScoredPart(rows, source.mteb_score, None, len(rows))
     return _mean_of(rows)
 
 
-def _mean_of(rows: list[Row], warnings: tuple[str, ...] = ()) -> Outcome:
+def _mean_of(rows: list[Row], warnings: tuple[str, ...] = ()) -> ScoredPart:
     values = [row["score"] for row in rows]
-    return Outcome(rows, float(np.mean(values)), mean_se(values), len(rows), warnings, "mean")
+    return ScoredPart(rows, float(np.mean(values)), mean_se(values), len(rows), warnings, "mean")
 
 
-def _sts(source: _Input) -> Outcome:
+def _sts(source: _Input) -> ScoredPart:
     gold = [float(value) for value in source.data["score"]]
     cosine = source.predictions["cosine_scores"]
     rows = [
@@ -201,12 +201,12 @@ def _sts(source: _Input) -> Outcome:
     ]
     by_rank = source.metric in ("cosine_spearman", "spearman")
     if not by_rank:
-        return Outcome(rows, source.mteb_score, None, len(rows))
+        return ScoredPart(rows, source.mteb_score, None, len(rows))
     stderr = spearman_se(gold, cosine)
-    return Outcome(rows, source.mteb_score, stderr, len(rows), estimator="spearman")
+    return ScoredPart(rows, source.mteb_score, stderr, len(rows), estimator="spearman")
 
 
-def _pairs(source: _Input) -> Outcome:
+def _pairs(source: _Input) -> ScoredPart:
     label_column = source.prepared.task.label_column_name
     labels = [int(value) for value in source.data[label_column]]
     found = source.predictions
@@ -225,12 +225,12 @@ def _pairs(source: _Input) -> Outcome:
     if source.metric == "max_ap":
         side = max(sides, key=lambda name: source.scores[f"{name}_ap"])
     if side not in sides:
-        return Outcome(rows, source.mteb_score, None, len(rows))
+        return ScoredPart(rows, source.mteb_score, None, len(rows))
     stderr = average_precision_se(labels, sides[side])
-    return Outcome(rows, source.mteb_score, stderr, len(rows), estimator="average_precision")
+    return ScoredPart(rows, source.mteb_score, stderr, len(rows), estimator="average_precision")
 
 
-def _clustering(source: _Input) -> Outcome:
+def _clustering(source: _Input) -> ScoredPart:
     """One row a set; for mteb's sampled clustering, one row an experiment."""
     found = source.scores.get("v_measures")
     if source.metric != "v_measure" or found is None:
@@ -244,7 +244,7 @@ def _clustering(source: _Input) -> Outcome:
             for number, value in enumerate(values)
         ]
         score = float(np.mean([row["v_measure"] for row in rows]))
-        return Outcome(rows, score, None, len(source.data))
+        return ScoredPart(rows, score, None, len(source.data))
     labels = source.data[source.prepared.task.label_column_name]
     rows = [
         {"sample": name, "texts": len(row), "clusters": len(set(row)), "score": float(value)}
@@ -253,7 +253,7 @@ def _clustering(source: _Input) -> Outcome:
     return _mean_of(rows)
 
 
-def _summarization(source: _Input) -> Outcome:
+def _summarization(source: _Input) -> ScoredPart:
     """One row a text; mteb leaves out texts whose summaries all score alike."""
     from scipy.stats import pearsonr, spearmanr
 
@@ -291,7 +291,7 @@ def _kept_texts(source: _Input) -> list[str]:
     return names
 
 
-def _retrieval(source: _Input) -> Outcome:
+def _retrieval(source: _Input) -> ScoredPart:
     task, data = source.prepared.task, source.data
     run = source.predictions
     if task.ignore_identical_ids:
@@ -319,7 +319,7 @@ def _retrieval(source: _Input) -> Outcome:
         by_query = by_query and value is not None
         rows.append({**row, "score": value} if value is not None else row)
     if not by_query:
-        return Outcome(rows, source.mteb_score, None, len(rows))
+        return ScoredPart(rows, source.mteb_score, None, len(rows))
     return _mean_of(rows)
 
 
@@ -360,7 +360,7 @@ def _merge_subqueries(
     return merged, relevant
 
 
-_COLLECTORS: dict[str, Callable[[_Input], Outcome]] = {
+_COLLECTORS: dict[str, Callable[[_Input], ScoredPart]] = {
     "BitextMining": _bitext,
     "Classification": _classification,
     "Clustering": _clustering,

@@ -46,7 +46,7 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Prepared:
+class PreparedTask:
     """An mteb task that is ready to be evaluated."""
 
     task: Any
@@ -64,7 +64,9 @@ class Prepared:
         return split_of(self.task, part.subset, part.split)
 
 
-def prepare(task: OwnEmbeddingTask, root: Path | None, limit: int | None, seed: int) -> Prepared:
+def prepare(
+    task: OwnEmbeddingTask, root: Path | None, limit: int | None, seed: int
+) -> PreparedTask:
     """Find the mteb task, load and hash its data, and reduce each part to ``limit`` items.
 
     The limit keeps the first ``limit`` of a permutation of the test items drawn with ``seed``:
@@ -92,7 +94,7 @@ def prepare(task: OwnEmbeddingTask, root: Path | None, limit: int | None, seed: 
         loaded = find(task, scope, seed)
         data = _load(loaded, task, root)
     parts = readable(task, lambda: tuple(_parts(loaded, task, scope, limit, seed)))
-    return Prepared(
+    return PreparedTask(
         task=loaded,
         scope=scope,
         parts=parts,
@@ -220,7 +222,7 @@ def _loaded_rows(loaded: Any) -> Iterator[Mapping[str, object]]:
                 yield rows["top_ranked"] or {}
 
 
-def first_texts(prepared: Prepared) -> list[tuple[PromptType | None, str]]:
+def first_texts(prepared: PreparedTask) -> list[tuple[PromptType | None, str]]:
     """The first text of each side, in mteb's own form; documents with their titles."""
     loaded = prepared.task
     rows = prepared.rows(prepared.parts[0])

@@ -28,7 +28,7 @@ NQ_QUESTIONS = "validation"
 
 
 @dataclass(frozen=True, slots=True)
-class Document:
+class Passage:
     """One passage."""
 
     id: str
@@ -48,15 +48,15 @@ class Question:
 
 
 @dataclass(frozen=True, slots=True)
-class World:
+class QuestionSet:
     """All that questions are answered from."""
 
-    documents: tuple[Document, ...]
+    documents: tuple[Passage, ...]
     questions: tuple[Question, ...]
     data: DataInfo
 
 
-def load_world(task: RagTask, root: Path | None, limit: int | None) -> World:
+def load_world(task: RagTask, root: Path | None, limit: int | None) -> QuestionSet:
     """Read a task's corpus and questions.
 
     Args:
@@ -74,25 +74,25 @@ def load_world(task: RagTask, root: Path | None, limit: int | None) -> World:
         raise DataError(f"{task.name}: two documents have the same id", "make them distinct")
     if len({question.id for question in world.questions}) < len(world.questions):
         raise DataError(f"{task.name}: two questions have the same id", "make them distinct")
-    return World(world.documents, world.questions[:limit], world.data)
+    return QuestionSet(world.documents, world.questions[:limit], world.data)
 
 
-def _own(task: RagTask) -> World:
+def _own(task: RagTask) -> QuestionSet:
     assert task.data is not None
     tables = {role: read_rows(path) for role, path in task.data.items()}
     for role, columns in COLUMNS.items():
         require_columns(tables[role], columns, task.columns, task.data[role])
-    return World(
+    return QuestionSet(
         tuple(_documents(tables["corpus"], task.columns)),
         tuple(_questions(tables["questions"], task.columns)),
         files_info(task.data),
     )
 
 
-def _documents(rows: Sequence[Mapping[str, Any]], names: Mapping[str, str]) -> Iterator[Document]:
+def _documents(rows: Sequence[Mapping[str, Any]], names: Mapping[str, str]) -> Iterator[Passage]:
     for row in rows:
         title = row.get(names.get("title", "title"))
-        yield Document(
+        yield Passage(
             id=str(row[names.get("id", "id")]),
             title=str(title or "").strip(),
             text=str(row[names.get("text", "text")]),
@@ -112,7 +112,7 @@ def _questions(rows: Sequence[Mapping[str, Any]], names: Mapping[str, str]) -> I
         )
 
 
-def _natural_questions(task: RagTask, root: Path | None) -> World:
+def _natural_questions(task: RagTask, root: Path | None) -> QuestionSet:
     """The corpus in BEIR's layout, the questions as NQ-open's."""
     corpus_name, questions_name = task.datasets
     folders = {name: _folder(task, name, root) for name in task.datasets}
@@ -126,7 +126,7 @@ def _natural_questions(task: RagTask, root: Path | None) -> World:
         data = hub_info(task.datasets, rows_hash([*corpus, *questions]))
     else:
         data = local_info(folders)
-    return World(
+    return QuestionSet(
         tuple(_documents(corpus, by_name)),
         tuple(_questions(questions, by_answer)),
         data,

@@ -13,7 +13,7 @@ from evalsuite.engines.transformers.unified_model import UnifiedModel
 from evalsuite.engines.transformers.unified_texts import UnifiedTexts
 from evalsuite.errors import UsageError, did_you_mean
 from evalsuite.kinds.base import Context, Evaluation, Preview
-from evalsuite.kinds.rag.data import Question, World, load_world
+from evalsuite.kinds.rag.data import Question, QuestionSet, load_world
 from evalsuite.kinds.rag.latency import measure
 from evalsuite.kinds.rag.prompts import CACHED, Input, prompts_for, whole
 from evalsuite.kinds.rag.result import QualityResult
@@ -81,7 +81,12 @@ class _Run:
     """One method on one corpus."""
 
     def __init__(
-        self, task: RagTask, method: Method, world: World, model: UnifiedModel, context: Context
+        self,
+        task: RagTask,
+        method: Method,
+        world: QuestionSet,
+        model: UnifiedModel,
+        context: Context,
     ) -> None:
         self.method = method
         self.world = world

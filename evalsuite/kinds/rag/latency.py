@@ -13,8 +13,15 @@ from evalsuite.kinds.base import Context, Evaluation
 from evalsuite.kinds.rag.data import load_world
 from evalsuite.kinds.rag.prompts import prompts_for, whole
 from evalsuite.kinds.rag.result import LatencyResult, Saving, Storage, measured
-from evalsuite.kinds.rag.task import BASELINES, SPEED_METHODS, Corpus, Latency, Method, RagTask
-from evalsuite.kinds.rag.timing import Bench, Cell, Repetition, saving, summarise
+from evalsuite.kinds.rag.task import (
+    BASELINES,
+    SPEED_METHODS,
+    Latency,
+    Method,
+    RagTask,
+    StatedCorpus,
+)
+from evalsuite.kinds.rag.timing import Bench, Repetition, TimedSetting, saving, summarise
 from evalsuite.metrics import Metric
 from evalsuite.stats.medians import Median
 
@@ -69,7 +76,7 @@ def measure(task: RagTask, settings: Latency, model: UnifiedModel, context: Cont
     timed = summarise(repetitions)
     medians = {one.cell: one.total for one in timed}
     longest = max(lengths)
-    main = medians[Cell("doc-cache", 1, longest)]
+    main = medians[TimedSetting("doc-cache", 1, longest)]
     left_out = [length for length in settings.lengths if length not in lengths]
     result = LatencyResult(
         lengths=lengths,
@@ -109,13 +116,13 @@ def fitting(settings: Latency, positions: int) -> tuple[int, ...]:
     return tuple(length for length in sorted(settings.lengths) if length <= room)
 
 
-def grid(lengths: Sequence[int]) -> list[Cell]:
+def grid(lengths: Sequence[int]) -> list[TimedSetting]:
     """All cells: the lines of Figure 5, and at the greatest length all rows of Table 7."""
     longest = max(lengths)
-    cells = [Cell(method, length, 1) for length in lengths for method in QUERY_PANEL]
-    cells += [Cell(method, 1, length) for length in lengths for method in DOCUMENT_PANEL]
+    cells = [TimedSetting(method, length, 1) for length in lengths for method in QUERY_PANEL]
+    cells += [TimedSetting(method, 1, length) for length in lengths for method in DOCUMENT_PANEL]
     for method in SPEED_METHODS:
-        cells += [Cell(method, 1, longest), Cell(method, longest, 1)]
+        cells += [TimedSetting(method, 1, longest), TimedSetting(method, longest, 1)]
     return list(dict.fromkeys(cells))
 
 
@@ -127,7 +134,7 @@ def savings(repetitions: Sequence[Repetition], longest: int) -> dict[str, Saving
         if baseline is None:
             continue
         for sample, (query, document) in {"A": (1, longest), "B": (longest, 1)}.items():
-            pair = (Cell(method, query, document), Cell(baseline, query, document))
+            pair = (TimedSetting(method, query, document), TimedSetting(baseline, query, document))
             saved = saving(repetitions, *pair)
             if saved is not None:
                 found[f"{method} {sample}"] = Saving(
@@ -136,7 +143,7 @@ def savings(repetitions: Sequence[Repetition], longest: int) -> dict[str, Saving
     return found
 
 
-def storage(bench: Bench, model: UnifiedModel, corpus: Corpus) -> Storage:
+def storage(bench: Bench, model: UnifiedModel, corpus: StatedCorpus) -> Storage:
     """Bytes of index and caches: of a token, of the documents measured, of a stated corpus."""
     tokens, size = max(bench.cache_bytes.items())
     per_token = model.bytes_per_token
@@ -166,7 +173,7 @@ def _row(number: int, one: Repetition) -> dict[str, Any]:
 
 
 def _warnings(
-    left_out: Sequence[int], medians: dict[Cell, Median], settings: Latency
+    left_out: Sequence[int], medians: dict[TimedSetting, Median], settings: Latency
 ) -> tuple[str, ...]:
     found = []
     if left_out:

@@ -16,7 +16,7 @@ from typing import Final
 
 from evalsuite.checkpoint.models import Checkpoint
 from evalsuite.engines.transformers.unified_texts import UnifiedTexts
-from evalsuite.kinds.rag.data import Document
+from evalsuite.kinds.rag.data import Passage
 from evalsuite.kinds.rag.task import Method, RagTask
 from evalsuite.prompting.chat_template import ChatTemplate
 
@@ -157,6 +157,6 @@ def prompts_for(task: RagTask, checkpoint: Checkpoint, texts: UnifiedTexts) -> P
     return Prompts(checkpoint, texts, prefix)
 
 
-def whole(document: Document) -> str:
+def whole(document: Passage) -> str:
     """Title and text as the authors join them; the text alone where there is no title."""
     return f"{document.title} {document.text}" if document.title else document.text

@@ -20,11 +20,11 @@ from evalsuite.engines.vectors.vector_files import VectorFiles
 from evalsuite.errors import UsageError
 from evalsuite.files import write_atomically
 from evalsuite.kinds.base import Context
-from evalsuite.kinds.rag.data import World
+from evalsuite.kinds.rag.data import QuestionSet
 from evalsuite.kinds.rag.encoder import OwnEncoder
 from evalsuite.kinds.rag.prompts import whole
 from evalsuite.search.exact import search
-from evalsuite.search.texts import Texts
+from evalsuite.search.texts import TextCorpus
 
 
 class Retrieved(NamedTuple):
@@ -39,7 +39,7 @@ class Retrieved(NamedTuple):
 _FILE = TypeAdapter(list[Retrieved])
 
 
-def retrieve(world: World, model: UnifiedModel, context: Context) -> list[Retrieved]:
+def retrieve(world: QuestionSet, model: UnifiedModel, context: Context) -> list[Retrieved]:
     """Find the best document for each question, of equal ones the first.
 
     Neither side has an instruction (GRIT paper, section 4). Where a method keeps a question's
@@ -74,7 +74,7 @@ def retrieve(world: World, model: UnifiedModel, context: Context) -> list[Retrie
 
 
 def find(
-    world: World,
+    world: QuestionSet,
     encoder: Encoder,
     prefix: str,
     files: VectorFiles,
@@ -111,7 +111,7 @@ def find(
             return cached.encode(block, prefix, progress)
 
         asked = cached.encode(questions, prefix)
-        hits = search(Texts(texts), asked, embed, k=1, similarity="dot")
+        hits = search(TextCorpus(texts), asked, embed, k=1, similarity="dot")
         found = [Retrieved(int(hit.rows[0]), float(hit.scores[0])) for hit in hits]
         _write(kept, found)
     report(len(texts))
@@ -119,7 +119,7 @@ def find(
 
 
 def _by_other(
-    world: World,
+    world: QuestionSet,
     retriever: Checkpoint,
     device: DeviceName,
     report: Callable[[int], None],

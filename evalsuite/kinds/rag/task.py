@@ -77,7 +77,7 @@ class Latency(Frozen):
         return self
 
 
-class Corpus(Frozen):
+class StatedCorpus(Frozen):
     """A corpus whose storage is stated."""
 
     name: str = "Natural Questions"
@@ -91,7 +91,7 @@ class Rag(Frozen):
 
     method: Method | None = None
     latency: Latency | None = None
-    storage: Corpus = Corpus()
+    storage: StatedCorpus = StatedCorpus()
 
     @model_validator(mode="after")
     def _one_measurement(self) -> Self:

@@ -32,7 +32,7 @@ cache from the disk to the device, and joining caches; ``prompt``: writing and t
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class Cell:
+class TimedSetting:
     """One point of the grid: a method at a length of question and document, in tokens."""
 
     method: Method
@@ -49,7 +49,7 @@ class Cell:
 class Repetition:
     """One timed answer."""
 
-    cell: Cell
+    cell: TimedSetting
     round: int
     seconds: Mapping[str, float]
     """Phase → seconds."""
@@ -101,7 +101,7 @@ class Bench:
             self._texts[tokens] = text
         return self._texts[tokens]
 
-    def prepare(self, cells: Sequence[Cell]) -> None:
+    def prepare(self, cells: Sequence[TimedSetting]) -> None:
         """Make and store the documents' caches: they exist before a question is asked."""
         for cell in cells:
             for path, ids in self._stored_parts(cell):
@@ -110,7 +110,7 @@ class Bench:
                     write_key_values(states, path)
                     self.cache_bytes[states.tokens] = path.stat().st_size
 
-    def once(self, cell: Cell, number: int) -> Repetition:
+    def once(self, cell: TimedSetting, number: int) -> Repetition:
         """Answer once.
 
         Args:
@@ -156,7 +156,7 @@ class Bench:
         return Repetition(cell, number, dict(phases))
 
     def run(
-        self, cells: Sequence[Cell], progress: Callable[[int, int, str], None], seed: int
+        self, cells: Sequence[TimedSetting], progress: Callable[[int, int, str], None], seed: int
     ) -> list[Repetition]:
         """Repeat all cells in turn, in a new order each round, until their medians are known.
 
@@ -168,7 +168,7 @@ class Bench:
         settings = self._settings
         started = time.monotonic()
         rng = random.Random(seed)  # noqa: S311 - an order, no secret
-        done: dict[Cell, list[Repetition]] = {cell: [] for cell in cells}
+        done: dict[TimedSetting, list[Repetition]] = {cell: [] for cell in cells}
         total = len(cells) * (settings.least + 1)
         count = 0
         for number in range(settings.most + 1):
@@ -194,7 +194,7 @@ class Bench:
         found = median([repetition.total for repetition in kept])
         return found.spread <= self._settings.tolerance
 
-    def _stored_parts(self, cell: Cell) -> list[tuple[Path, tuple[int, ...]]]:
+    def _stored_parts(self, cell: TimedSetting) -> list[tuple[Path, tuple[int, ...]]]:
         """Files and tokens of the cached documents of a cell."""
         if cell.method not in CACHED:
             return []
@@ -210,7 +210,7 @@ class Bench:
 class Timed:
     """All repetitions of one cell."""
 
-    cell: Cell
+    cell: TimedSetting
     total: Median
     phases: Mapping[str, Median]
 
@@ -227,7 +227,7 @@ class Timed:
 
 def summarise(repetitions: Sequence[Repetition]) -> list[Timed]:
     """Medians of each cell, in the order of the cells' first repetitions."""
-    members: dict[Cell, list[Repetition]] = {}
+    members: dict[TimedSetting, list[Repetition]] = {}
     for repetition in repetitions:
         members.setdefault(repetition.cell, []).append(repetition)
     return [
@@ -240,7 +240,9 @@ def summarise(repetitions: Sequence[Repetition]) -> list[Timed]:
     ]
 
 
-def saving(repetitions: Sequence[Repetition], cell: Cell, baseline: Cell) -> Median | None:
+def saving(
+    repetitions: Sequence[Repetition], cell: TimedSetting, baseline: TimedSetting
+) -> Median | None:
     """Share of time that a cell takes less than another, over the rounds that have both.
 
     Of each round: both were measured within minutes of each other.

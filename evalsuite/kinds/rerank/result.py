@@ -13,7 +13,7 @@ BEFORE_SUFFIX = "_before"
 """End of a metric's name: the main metric as it was before reranking."""
 
 
-class Difference(Frozen):
+class MeanChange(Frozen):
     """nDCG after reranking minus nDCG before, over the same queries."""
 
     delta: float
@@ -28,10 +28,10 @@ class Difference(Frozen):
     equal: int
 
 
-def stored_difference(record: Record) -> Difference | None:
+def stored_difference(record: Record) -> MeanChange | None:
     """What reranking changed; ``None`` for records of other tasks and for failed ones."""
     found: Mapping[str, Any] | None = record.details.get(DETAIL)
-    return Difference.model_validate(found) if found and record.score is not None else None
+    return MeanChange.model_validate(found) if found and record.score is not None else None
 
 
 def score_before(record: Record) -> float | None:

@@ -21,7 +21,7 @@ from evalsuite.kinds.mteb.encoder import (
     resolve_prompt,
 )
 from evalsuite.kinds.mteb.retrieval import candidate_rows, query_texts
-from evalsuite.kinds.mteb.tasks import Prepared, prepare
+from evalsuite.kinds.mteb.tasks import PreparedTask, prepare
 from evalsuite.kinds.rerank.candidates import Candidates, Document, Query
 from evalsuite.kinds.rerank.scores import CUT
 from evalsuite.kinds.rerank.task import RerankTask
@@ -113,7 +113,7 @@ def first_candidates(task: RerankTask, encoder: Encoder, context: Context) -> Ca
     )
 
 
-def load(task: RerankTask, context: Context) -> Prepared:
+def load(task: RerankTask, context: Context) -> PreparedTask:
     """The task's data.
 
     Raises:
@@ -135,7 +135,7 @@ def load(task: RerankTask, context: Context) -> Prepared:
     return prepared
 
 
-def prompt_for(prepared: Prepared, context: Context, side: PromptType) -> Prompt:
+def prompt_for(prepared: PreparedTask, context: Context, side: PromptType) -> Prompt:
     """What precedes the texts of one side."""
     protocol, loaded = protocol_of(context.checkpoint), prepared.task
     return resolve_prompt(
@@ -153,7 +153,7 @@ def _documents(corpus: Corpus, rows: Rows) -> dict[str, Document]:
 def _search(
     task: RerankTask,
     encoder: Encoder,
-    prepared: Prepared,
+    prepared: PreparedTask,
     corpus: Corpus,
     asked: dict[str, str],
     context: Context,
@@ -183,7 +183,11 @@ def _search(
 
 
 def _details(
-    prepared: Prepared, encoder: Encoder, corpus: Corpus, asked: dict[str, str], context: Context
+    prepared: PreparedTask,
+    encoder: Encoder,
+    corpus: Corpus,
+    asked: dict[str, str],
+    context: Context,
 ) -> dict[str, Any]:
     firsts = {
         PromptType.query: next(iter(asked.values())),

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from evalsuite.kinds.rerank.result import Difference
+from evalsuite.kinds.rerank.result import MeanChange
 from evalsuite.stats import mean_influence, paired, sign_flip_p
 
 CUT = 10
@@ -33,7 +33,7 @@ def _dcg(gains: Sequence[int]) -> float:
     return math.fsum(max(gain, 0) / math.log2(rank + 1) for rank, gain in enumerate(gains, 1))
 
 
-def difference(before: Sequence[float], after: Sequence[float], seed: int) -> Difference:
+def difference(before: Sequence[float], after: Sequence[float], seed: int) -> MeanChange:
     """What reranking changed, from the two scores of each query.
 
     Args:
@@ -49,7 +49,7 @@ def difference(before: Sequence[float], after: Sequence[float], seed: int) -> Di
     delta = float(change.mean())
     found = paired(delta, mean_influence(first), mean_influence(second))
     reach = found.interval() if found else None
-    return Difference(
+    return MeanChange(
         delta=delta,
         low=reach.low if reach else None,
         high=reach.high if reach else None,

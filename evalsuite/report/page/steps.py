@@ -27,7 +27,7 @@ class Series:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Panel:
+class StepsPanel:
     """The scores of one column over the steps."""
 
     name: str
@@ -39,7 +39,7 @@ class StepsFigure:
     """Scores over training steps, one panel for each column."""
 
     runs: Sequence[Series]
-    panels: Sequence[Panel]
+    panels: Sequence[StepsPanel]
 
     @property
     def legend(self) -> list[tuple[int, str, str]]:
@@ -69,8 +69,8 @@ def steps_figure(data: PageData) -> StepsFigure | None:
     runs = series(data)
     if not runs:
         return None
-    averages: list[Panel] = []
-    others: list[Panel] = []
+    averages: list[StepsPanel] = []
+    others: list[StepsPanel] = []
     with style():
         drawing = PanelDrawing(runs)
         flat = [(section, head) for section in data.table.sections for head in section.columns]
@@ -80,7 +80,7 @@ def steps_figure(data: PageData) -> StepsFigure | None:
                 continue
             name = f"{section.title}, average" if head.average else head.label
             drawing.show(values)
-            panel = Panel(name=name, svg=_svg(drawing, name, f"steps-{index}", values))
+            panel = StepsPanel(name=name, svg=_svg(drawing, name, f"steps-{index}", values))
             (averages if head.average else others).append(panel)
     return StepsFigure(runs=runs, panels=[*averages, *others])
 

@@ -50,7 +50,7 @@ class SummaryRow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Problem:
+class PageProblem:
     """Tasks of one checkpoint that failed or were skipped for the same reason."""
 
     label: str
@@ -60,7 +60,7 @@ class Problem:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Summary:
+class PageSummary:
     """The section's content."""
 
     checkpoints: int
@@ -68,7 +68,7 @@ class Summary:
     """How tasks ended → how many of all rows."""
     average_titles: Sequence[str]
     rows: Sequence[SummaryRow]
-    problems: Sequence[Problem]
+    problems: Sequence[PageProblem]
     gaps: Mapping[str, Sequence[str]]
     """Checkpoint → tasks without a record."""
     suspect: Mapping[str, Sequence[str]]
@@ -83,7 +83,7 @@ class Summary:
         return sum(map(len, lists))
 
 
-def summary_of(data: PageData) -> Summary:
+def summary_of(data: PageData) -> PageSummary:
     """Summarise a page."""
     by_row = [counts(row) for row in data.rows]
     places = [index for index, head in enumerate(data.table.heads) if head.average]
@@ -92,7 +92,7 @@ def summary_of(data: PageData) -> Summary:
         for row in data.rows
         if (missing := [task for task in row.tasks if row.record(task) is None])
     }
-    return Summary(
+    return PageSummary(
         checkpoints=len({row.plan.fingerprint for row in data.rows}),
         totals={kind: sum(getattr(found, kind) for found in by_row) for kind in KINDS},
         average_titles=[s.title for s in data.table.sections for h in s.columns if h.average],
@@ -109,7 +109,7 @@ def summary_of(data: PageData) -> Summary:
     )
 
 
-def _problems(data: PageData) -> list[Problem]:
+def _problems(data: PageData) -> list[PageProblem]:
     """Failed and skipped tasks with their reasons, each reason once."""
     found: dict[tuple[str, str, str], list[str]] = {}
     for row in data.rows:
@@ -119,7 +119,7 @@ def _problems(data: PageData) -> list[Problem]:
                 reason = plain(record.reason or "", _LONGEST_REASON)
                 found.setdefault((row.label, record.status, reason), []).append(task)
     return [
-        Problem(label=label, status=status, reason=reason, tasks=tasks)
+        PageProblem(label=label, status=status, reason=reason, tasks=tasks)
         for (label, status, reason), tasks in found.items()
     ]
 

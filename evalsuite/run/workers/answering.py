@@ -16,7 +16,7 @@ from typing import Any
 from evalsuite.engines.batched_encoder import BatchedEncoder, PreparedTexts
 from evalsuite.engines.call_scheduler import OngoingCall
 from evalsuite.engines.protocols import Encoder, Generator, SharedGenerator
-from evalsuite.engines.remote import Answer, Ask, Failure, Part
+from evalsuite.engines.remote import Ask, CallResult, Failure, PartialResult
 from evalsuite.errors import EngineError, EvalsuiteError
 from evalsuite.run.workers.events import EngineBusy, Event
 
@@ -126,7 +126,7 @@ class _Begun:
             self.harness.send(Failure(self.number, portable(error)))
         else:
             self.finished.send()
-            self.harness.send(Answer(self.number, result, self.ongoing.seconds))
+            self.harness.send(CallResult(self.number, result, self.ongoing.seconds))
 
 
 def _begin(engine: SharedGenerator, call: Call) -> _Begun | None:
@@ -160,7 +160,7 @@ def _answer(
         harness.send(Failure(ask.number, portable(error)))
     else:
         finished.send()
-        harness.send(Answer(ask.number, result, time.perf_counter() - started))
+        harness.send(CallResult(ask.number, result, time.perf_counter() - started))
 
 
 def _call(
@@ -200,7 +200,7 @@ class _FinishedItems:
 
     def send(self) -> None:
         if self._items:
-            self._harness.send(Part(self._number, self._items))
+            self._harness.send(PartialResult(self._number, self._items))
         self._items = []
         self._sent = time.monotonic()
 

@@ -128,8 +128,8 @@ class LocalExecutor:
                 self._store_failure(group, left.pop(key), outcome.reason(log), store, listener)
         return frozenset(passed)
 
-    def _worker(self, spec: WorkerSpec, report: Callable[[events.Event], None]) -> Outcome:
-        outcome = Outcome()
+    def _worker(self, spec: WorkerSpec, report: Callable[[events.Event], None]) -> WorkerOutcome:
+        outcome = WorkerOutcome()
         command = [sys.executable, "-m", "evalsuite.run.workers.worker"]
         # A session of its own: Ctrl-C reaches this process alone, which then ends the worker.
         child = subprocess.Popen(
@@ -176,7 +176,7 @@ class LocalExecutor:
 
 
 @dataclass(slots=True)
-class Outcome:
+class WorkerOutcome:
     """What is known of a worker once it has ended; jobs are named by their keys."""
 
     ended: set[str] = field(default_factory=set)
@@ -244,7 +244,7 @@ class Outcome:
 def listen(
     child: subprocess.Popen[bytes],
     watch: Watch,
-    outcome: Outcome,
+    outcome: WorkerOutcome,
     report: Callable[[events.Event], None],
 ) -> None:
     """Read what a worker reports until it has ended, or has stalled."""

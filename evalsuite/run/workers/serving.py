@@ -22,7 +22,7 @@ from typing import Any
 
 from evalsuite.engines.batched_encoder import BatchedEncoder
 from evalsuite.engines.protocols import Encoder, Generator, SharedGenerator
-from evalsuite.engines.remote import Answer, Ask, Failure
+from evalsuite.engines.remote import Ask, CallResult, Failure
 from evalsuite.run.workers.answering import (
     Call,
     Calls,
@@ -141,7 +141,7 @@ class Serving:
         engine = self._engine
         if ask.kind == "render":
             assert isinstance(engine, Encoder)
-            harness.send(Answer(ask.number, engine.render(*ask.arguments), 0.0))
+            harness.send(CallResult(ask.number, engine.render(*ask.arguments), 0.0))
             return
         if isinstance(engine, BatchedEncoder) and engine.prepares_apart:
             try:

@@ -18,7 +18,13 @@ from evalsuite.errors import DataError, EngineError, UsageError
 from evalsuite.judging.judge import Judge
 from evalsuite.judging.load import describe, load_judge
 from evalsuite.judging.prompt import load_prompt
-from evalsuite.kinds.alpaca_eval.data import Answer, Answers, load_answers, load_rows, save_answers
+from evalsuite.kinds.alpaca_eval.data import (
+    Answers,
+    CandidateAnswer,
+    load_answers,
+    load_rows,
+    save_answers,
+)
 from evalsuite.kinds.alpaca_eval.harness import AlpacaEvalHarness
 from evalsuite.kinds.alpaca_eval.scores import orders
 from evalsuite.kinds.base import Context, Evaluation
@@ -77,7 +83,9 @@ def context(folder: Path, judge: Judge, **changes: Any) -> Context:
 def leave_answers(folder: Path, pairs: list[tuple[str, str]]) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     answers = tuple(
-        Answer(instruction=f"Question {n}?", prompt=f"<Question {n}?>", reference=r, response=c)
+        CandidateAnswer(
+            instruction=f"Question {n}?", prompt=f"<Question {n}?>", reference=r, response=c
+        )
         for n, (c, r) in enumerate(pairs)
     )
     data = {"hash": "2" * 64, "source": "hub"}

@@ -16,11 +16,11 @@ from evalsuite.engines.transformers.unified_model import UnifiedModel
 from evalsuite.engines.vectors.vector_files import VectorFiles
 from evalsuite.errors import DataError
 from evalsuite.kinds.base import Context
-from evalsuite.kinds.rag.data import Document, Question, World, load_world
+from evalsuite.kinds.rag.data import Passage, Question, QuestionSet, load_world
 from evalsuite.kinds.rag.harness import RagHarness
 from evalsuite.kinds.rag.latency import grid
 from evalsuite.kinds.rag.retrieve import find, retrieve
-from evalsuite.kinds.rag.timing import PHASES, Cell, Repetition, saving
+from evalsuite.kinds.rag.timing import PHASES, Repetition, TimedSetting, saving
 from evalsuite.kinds.table import make_task
 from evalsuite.kinds.task import Task
 from evalsuite.metrics import Metric
@@ -74,9 +74,9 @@ def refuse(*_: Any, **__: Any) -> None:
     raise AssertionError("asked again")
 
 
-def world_of(documents: list[str], questions: list[str]) -> World:
-    return World(
-        tuple(Document(str(i), "", text) for i, text in enumerate(documents)),
+def world_of(documents: list[str], questions: list[str]) -> QuestionSet:
+    return QuestionSet(
+        tuple(Passage(str(i), "", text) for i, text in enumerate(documents)),
         tuple(Question(str(i), text, ()) for i, text in enumerate(questions)),
         DataInfo(hash="0" * 64, source="built-in"),
     )
@@ -310,7 +310,7 @@ def test_latency_times_every_phase_of_every_cell(
 
 
 def test_saving_pairs_the_rounds() -> None:
-    fast, slow = Cell("doc-cache", 1, 9), Cell("doc-query", 1, 9)
+    fast, slow = TimedSetting("doc-cache", 1, 9), TimedSetting("doc-query", 1, 9)
     times = {fast: [1.0, 3.0, 2.0], slow: [2.0, 4.0, 10.0]}
     rows = [
         Repetition(cell, number, {"decode": value})

@@ -8,7 +8,7 @@ import pytest
 
 from evalsuite.checkpoint.models import ChatProtocol, Checkpoint, EmbeddingProtocol, Wrapper
 from evalsuite.engines.transformers.unified_texts import UnifiedTexts
-from evalsuite.kinds.rag.data import Document
+from evalsuite.kinds.rag.data import Passage
 from evalsuite.kinds.rag.prompts import Prompts, whole
 from evalsuite.kinds.rag.scores import score
 from helpers.tiny_lm import TEMPLATE, make_tiny_lm
@@ -108,8 +108,8 @@ def test_a_long_document_is_cut_to_what_fits(checkpoint: Checkpoint) -> None:
 
 
 def test_a_document_without_a_title_has_no_space_before_it() -> None:
-    assert whole(Document("1", "Title", "Text.")) == DOCUMENT
-    assert whole(Document("1", "", "Text.")) == "Text."
+    assert whole(Passage("1", "Title", "Text.")) == DOCUMENT
+    assert whole(Passage("1", "", "Text.")) == "Text."
 
 
 @pytest.mark.parametrize(

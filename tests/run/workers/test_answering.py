@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from evalsuite.engines.protocols import Completion, GenerationRequest, Score, ScoreRequest
-from evalsuite.engines.remote import Answer, Ask, Failure, Part
+from evalsuite.engines.remote import Ask, CallResult, Failure, PartialResult
 from evalsuite.run.workers import answering
 from evalsuite.run.workers.answering import Call, answer_in_turn, answer_together
 from evalsuite.run.workers.events import EngineBusy
@@ -32,7 +32,12 @@ class Channel:
         return self.said[-1]
 
     def parts(self) -> list[Any]:
-        return [item for message in self.said if isinstance(message, Part) for item in message.news]
+        return [
+            item
+            for message in self.said
+            if isinstance(message, PartialResult)
+            for item in message.news
+        ]
 
 
 @pytest.fixture(autouse=True)
@@ -78,7 +83,7 @@ ENOUGH = 20
 
 def texts(channel: Channel) -> list[str]:
     answer = channel.last()
-    assert isinstance(answer, Answer)
+    assert isinstance(answer, CallResult)
     return [completion.text for completion in answer.result]
 
 

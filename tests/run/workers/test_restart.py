@@ -17,7 +17,7 @@ from evalsuite.run.options import Resolved, RunOptions
 from evalsuite.run.plan import Plan, make_plan
 from evalsuite.run.records import scored_record
 from evalsuite.run.workers import events
-from evalsuite.run.workers.executor import LocalExecutor, Outcome
+from evalsuite.run.workers.executor import LocalExecutor, WorkerOutcome
 from evalsuite.run.workers.spec import WorkerSpec
 from evalsuite.store import Store
 
@@ -50,13 +50,13 @@ STALL = "the engine's process has done nothing for 600 s"
 class Scripted(LocalExecutor):
     """Workers that end as they are told, without a process."""
 
-    script: list[Outcome] = field(default_factory=list)
+    script: list[WorkerOutcome] = field(default_factory=list)
     asked: list[list[str]] = field(default_factory=list)
     in_turn: list[bool] = field(default_factory=list)
     does: Callable[[], object] = lambda: None
     """Called by each worker."""
 
-    def _worker(self, spec: WorkerSpec, hear: Callable[[events.Event], None]) -> Outcome:
+    def _worker(self, spec: WorkerSpec, hear: Callable[[events.Event], None]) -> WorkerOutcome:
         self.asked.append([job.task.name for job in spec.jobs])
         self.in_turn.append(spec.in_turn)
         self.does()
@@ -89,7 +89,7 @@ def plan(store: Store) -> Plan:
 def play(
     plan: Plan,
     store: Store,
-    *script: Outcome,
+    *script: WorkerOutcome,
     options: Resolved | None = None,
     does: Callable[[], object] = lambda: None,
 ) -> tuple[Scripted, Heard]:
@@ -127,7 +127,7 @@ def test_a_score_that_is_stored_is_not_lost_with_the_worker_that_did_not_tell_of
     if fresh:
         keep_score(plan, store, 0)
     store.job_folder(plan.jobs[0].checkpoint.ref, plan.jobs[0].signature.plan_key)
-    killed = Outcome(running=[RERANK, STS], ready=True, beside=beside, code=-9, stall=stall)
+    killed = WorkerOutcome(running=[RERANK, STS], ready=True, beside=beside, code=-9, stall=stall)
 
     def work() -> None:
         if not executed:
@@ -135,7 +135,9 @@ def test_a_score_that_is_stored_is_not_lost_with_the_worker_that_did_not_tell_of
             keep_score(plan, store, 0)
 
     executed: list[bool] = []
-    executor, heard = play(plan, store, killed, Outcome(ended={RERANK}), options=options, does=work)
+    executor, heard = play(
+        plan, store, killed, WorkerOutcome(ended={RERANK}), options=options, does=work
+    )
     assert executor.asked == [["smoke-sts", "smoke-reranking"], ["smoke-reranking"]]
     assert events.JobEnded(job=STS, status="scored", record=None) in heard.events
     assert [record.status for record in store.records()] == ["scored"] * (1 + fresh)
@@ -146,24 +148,24 @@ def test_a_score_that_is_stored_is_not_lost_with_the_worker_that_did_not_tell_of
 def test_a_score_of_an_earlier_run_does_not_stand_for_a_fresh_one(plan: Plan, store: Store) -> None:
     keep_score(plan, store, 0)
     options = plan.options.model_copy(update={"fresh": True})
-    killed = Outcome(running=[STS], ready=True, code=-9)
-    _, heard = play(plan, store, killed, Outcome(ended={RERANK}), options=options)
+    killed = WorkerOutcome(running=[STS], ready=True, code=-9)
+    _, heard = play(plan, store, killed, WorkerOutcome(ended={RERANK}), options=options)
     assert [(e.job, e.status) for e in heard.events if isinstance(e, events.JobEnded)] == [
         (STS, "failed")
     ]
 
 
 def test_after_one_stall_the_job_is_tried_again(plan: Plan, store: Store) -> None:
-    stalled = Outcome(ended={STS}, running=[RERANK], ready=True, stall=STALL)
-    executor, heard = play(plan, store, stalled, Outcome(ended={RERANK}))
+    stalled = WorkerOutcome(ended={STS}, running=[RERANK], ready=True, stall=STALL)
+    executor, heard = play(plan, store, stalled, WorkerOutcome(ended={RERANK}))
     assert executor.asked == [["smoke-sts", "smoke-reranking"], ["smoke-reranking"]]
     assert heard.events == [events.EngineStalled(reason=STALL, restarted=True)]
     assert store.records() == []
 
 
 def test_after_the_second_it_has_failed_and_the_others_go_on(plan: Plan, store: Store) -> None:
-    stalled = Outcome(running=[STS], ready=True, stall=STALL)
-    executor, heard = play(plan, store, stalled, stalled, Outcome(ended={RERANK}))
+    stalled = WorkerOutcome(running=[STS], ready=True, stall=STALL)
+    executor, heard = play(plan, store, stalled, stalled, WorkerOutcome(ended={RERANK}))
     assert executor.asked[-1] == ["smoke-reranking"]
     [record] = store.records()
     assert record.status == "failed"
@@ -174,30 +176,30 @@ def test_after_the_second_it_has_failed_and_the_others_go_on(plan: Plan, store: 
 
 
 def test_an_engine_that_never_loads_fails_all(plan: Plan, store: Store) -> None:
-    stalled = Outcome(stall=STALL)
+    stalled = WorkerOutcome(stall=STALL)
     play(plan, store, stalled, stalled)
     assert [record.status for record in store.records()] == ["failed", "failed"]
 
 
 def test_each_job_may_stall_once(plan: Plan, store: Store) -> None:
     script = (
-        Outcome(running=[STS], ready=True, stall=STALL),
-        Outcome(ended={STS}, running=[RERANK], ready=True, stall=STALL),
+        WorkerOutcome(running=[STS], ready=True, stall=STALL),
+        WorkerOutcome(ended={STS}, running=[RERANK], ready=True, stall=STALL),
     )
-    play(plan, store, *script, Outcome(ended={RERANK}))
+    play(plan, store, *script, WorkerOutcome(ended={RERANK}))
     assert store.records() == []
 
 
 def test_a_worker_that_hangs_when_all_is_done_costs_nothing(plan: Plan, store: Store) -> None:
-    play(plan, store, Outcome(ended={STS, RERANK}, stall=STALL))
+    play(plan, store, WorkerOutcome(ended={STS, RERANK}, stall=STALL))
     assert store.records() == []
 
 
 def test_who_ends_a_worker_of_several_jobs_is_found_by_doing_them_in_turn(
     plan: Plan, store: Store
 ) -> None:
-    killed = Outcome(running=[RERANK, STS], ready=True, beside=(RERANK,), code=-11)
-    again = Outcome(ended={STS}, running=[RERANK], ready=True, code=-11)
+    killed = WorkerOutcome(running=[RERANK, STS], ready=True, beside=(RERANK,), code=-11)
+    again = WorkerOutcome(ended={STS}, running=[RERANK], ready=True, code=-11)
     executor, heard = play(plan, store, killed, again)
     assert executor.asked == [["smoke-sts", "smoke-reranking"]] * 2
     assert executor.in_turn == [False, True]
@@ -212,15 +214,15 @@ def test_who_ends_a_worker_of_several_jobs_is_found_by_doing_them_in_turn(
 
 
 def test_a_stall_amid_several_jobs_blames_none(plan: Plan, store: Store) -> None:
-    stalled = Outcome(running=[RERANK, STS], ready=True, beside=(RERANK,), stall=STALL)
-    alone = Outcome(running=[STS], ready=True, stall=STALL)
-    executor, _ = play(plan, store, stalled, alone, Outcome(ended={STS, RERANK}))
+    stalled = WorkerOutcome(running=[RERANK, STS], ready=True, beside=(RERANK,), stall=STALL)
+    alone = WorkerOutcome(running=[STS], ready=True, stall=STALL)
+    executor, _ = play(plan, store, stalled, alone, WorkerOutcome(ended={STS, RERANK}))
     assert executor.in_turn == [False, True, True]
     assert store.records() == []
 
 
 def test_who_shares_the_engine_is_heard() -> None:
-    outcome = Outcome(ready=True)
+    outcome = WorkerOutcome(ready=True)
     for job in ("0", "1", "2"):
         outcome.note(events.JobStarted(job=job))
     outcome.note(events.EngineBusy(job="0", beside=("1", "2")))

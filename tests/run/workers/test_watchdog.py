@@ -16,7 +16,7 @@ import pytest
 
 from evalsuite.errors import UsageError
 from evalsuite.run.workers import events
-from evalsuite.run.workers.executor import LocalExecutor, Outcome, listen
+from evalsuite.run.workers.executor import LocalExecutor, WorkerOutcome, listen
 from evalsuite.run.workers.watch import BUSY_FACTOR, LOOKS, Watch, processor_work
 
 PATIENCE = 600.0
@@ -141,7 +141,7 @@ def test_a_process_that_sleeps_uses_nothing(family: list[subprocess.Popen[bytes]
 def test_a_real_worker_that_sleeps_or_is_stopped_has_stalled(
     code: str, family: list[subprocess.Popen[bytes]]
 ) -> None:
-    child, outcome = start(code, family), Outcome()
+    child, outcome = start(code, family), WorkerOutcome()
     listen(child, Watch(child.pid, patience=0.3), outcome, lambda _: None)
     assert outcome.stall is not None
     assert "done nothing" in outcome.stall
@@ -157,7 +157,7 @@ def test_a_dead_worker_is_noticed_though_its_child_holds_the_pipe(
         time.sleep(600)
     os.kill(os.getpid(), 9)
     """
-    child, outcome = start(code, family), Outcome()
+    child, outcome = start(code, family), WorkerOutcome()
     # Looks every 0.1 s, and would call it a stall after a quarter of an hour.
     patient = Watch(child.pid, patience=0.1 * LOOKS, work=lambda _: None)
     listen(child, patient, outcome, lambda _: None)
@@ -196,5 +196,5 @@ def test_an_orphaned_worker_ends_at_once(tmp_path: Path) -> None:
 def test_what_is_said_of_a_stall() -> None:
     event = events.EngineStalled(reason="it slept", restarted=True)
     assert events.ADAPTER.validate_json(event.model_dump_json()) == event
-    outcome = Outcome(stall="it slept")
+    outcome = WorkerOutcome(stall="it slept")
     assert outcome.reason(Path("a.log")) == "it slept, again after a restart; see a.log"
