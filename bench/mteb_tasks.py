@@ -29,9 +29,10 @@ from typing import Any
 
 import numpy as np
 
-os.environ.setdefault("OMP_NUM_THREADS", "1")  # threads wait for each other on a busy machine
-os.environ.setdefault("TQDM_DISABLE", "1")
-os.environ["HF_HUB_OFFLINE"] = "1"
+if __name__ == "__main__":  # before a library reads them; not for tests that import this module
+    os.environ.setdefault("OMP_NUM_THREADS", "1")  # threads wait for each other on a busy machine
+    os.environ.setdefault("TQDM_DISABLE", "1")
+    os.environ["HF_HUB_OFFLINE"] = "1"
 
 from common import REPORTS, write_json
 from evalsuite.checkpoint.models import Checkpoint, EmbeddingProtocol

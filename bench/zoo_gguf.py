@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from transformers import LlamaConfig, LlamaForCausalLM
 
-from zoo import Equal, Kind, Refused
+from zoo import Equal, Kind, Refused, Side
 from zoo_parts import BOS, EOS, byte_tokenizer
 
 Keys = Callable[[gguf.GGUFWriter], None]
@@ -53,6 +53,8 @@ class File:
     eos: bool | None = None
     split: str = "default"
     ids: tuple[list[int], list[int]] = ([], [])
+    pooled: bool = False
+    """Whether vectors are compared, too: those of the last token."""
 
 
 def written(file: File) -> Callable[[Path], Equal]:
@@ -82,7 +84,14 @@ def written(file: File) -> Callable[[Path], Equal]:
             with torch.inference_mode():
                 return ids, model(torch.tensor([ids])).logits[0].numpy()
 
-        return Equal(logits=logits, source=folder / "m.gguf")
+        def last(texts: list[str], _side: Side) -> Any:
+            rows = [core.encode(text).ids or [EOS] for text in texts]
+            with torch.inference_mode():
+                hidden = [model.model(torch.tensor([ids])).last_hidden_state for ids in rows]
+            return torch.stack([one[0, -1] for one in hidden]).numpy()
+
+        vectors = last if file.pooled else None
+        return Equal(vectors, logits=logits, source=folder / "m.gguf")
 
     return build
 
@@ -199,6 +208,9 @@ def kinds() -> Iterator[Kind]:
         ),
         "add_bos_token true": File(bos=True, ids=([BOS], [])),
         "add_bos_token and add_eos_token": File(bos=True, eos=True, ids=([BOS], [EOS])),
+        "pooling_type last": File(
+            pooled=True, keys=lambda one: one.add_pooling_type(gguf.PoolingType.LAST)
+        ),
         "no key about BOS, llama-bpe": File(bos=None, split="llama-bpe", ids=([BOS], [])),
     }
     for name, file in right.items():

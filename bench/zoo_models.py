@@ -129,6 +129,42 @@ def adapter(tied: bool, **lora: Any) -> Callable[[Path], Equal]:
     return build
 
 
+def encoder_adapter(path: Path) -> Equal:
+    """An adapter of an encoder, against PEFT's own model."""
+    base = encoder_body(path.with_name(path.name + "_base"))
+    settings = LoraConfig(r=4, target_modules=["query", "value"], init_lora_weights=False)
+    torch.manual_seed(12)
+    adapted = get_peft_model(AutoModel.from_pretrained(base, dtype=torch.float32), settings).eval()
+    adapted.save_pretrained(path)
+    change(path / "adapter_config.json", base_model_name_or_path=str(base))
+    core = word_tokenizer()
+
+    def vectors(texts: list[str], _side: Side) -> Vectors:
+        rows = [torch.tensor([core.encode(text).ids[:64]]) for text in texts]
+        with torch.inference_mode():
+            return torch.stack([adapted(row).last_hidden_state[0].mean(0) for row in rows]).numpy()
+
+    return Equal(vectors)
+
+
+def folder_adapter(path: Path) -> Equal:
+    """An adapter that sentence-transformers saved, against the library."""
+    from zoo_sentence_transformers import library, plain
+
+    base = path.with_name(path.name + "_base")
+    plain(base)
+    from sentence_transformers import SentenceTransformer
+
+    model = SentenceTransformer(str(base), device="cpu")
+    torch.manual_seed(13)
+    model.add_adapter(LoraConfig(
+        r=4, target_modules=["query", "value"], init_lora_weights=False,
+        task_type="FEATURE_EXTRACTION",
+    ))  # fmt: skip
+    model.save(str(path))
+    return Equal(library(path))
+
+
 def stated(line: str, file: str, **keys: Any) -> Callable[[Path], Refused]:
     """A language model with keys in one of its files that have to be refused."""
 
@@ -204,6 +240,8 @@ def _adapters() -> Iterator[Kind]:
     }
     for name, lora in variants.items():
         yield Kind("adapters", f"{name}, tied base", adapter(True, **lora))
+    yield Kind("adapters", "an encoder", encoder_adapter)
+    yield Kind("adapters", "saved by sentence-transformers", folder_adapter)
     more: dict[str, dict[str, Any]] = {
         "embed_tokens": {"target_modules": ["q_proj", "embed_tokens"]},
         "DoRA": {"use_dora": True},

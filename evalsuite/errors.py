@@ -9,7 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from difflib import get_close_matches
 from enum import IntEnum
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
+
+if TYPE_CHECKING:
+    from pydantic import ValidationError
 
 
 class ExitCode(IntEnum):
@@ -112,6 +115,16 @@ class TaskSkipped(EvalsuiteError):  # noqa: N818 - an outcome, not an error
 def first_line(error: BaseException) -> str:
     """The first line of an error's message; its type and arguments where it has no message."""
     return next((line for part in str(error).splitlines() if (line := part.strip())), repr(error))
+
+
+def first_invalid(error: ValidationError) -> tuple[str, str]:
+    """The first value that a pydantic model refuses.
+
+    Returns:
+        Its place, keys and indices with dots between them, and the reason.
+    """
+    first = error.errors(include_url=False)[0]
+    return ".".join(map(str, first["loc"])), first["msg"].removeprefix("Value error, ")
 
 
 def did_you_mean(name: str, known: Iterable[str], *, many: int = 3) -> str:

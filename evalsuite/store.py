@@ -29,7 +29,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
-from evalsuite.errors import StoreError
+from evalsuite.errors import StoreError, first_invalid
 from evalsuite.files import flush, is_left_over, temporary, write_atomically
 from evalsuite.schema import SCHEMA_VERSION, CheckpointRef, Record, SamplesRef, Signature
 
@@ -320,5 +320,5 @@ def _why_invalid(content: bytes, error: ValidationError) -> str:
         return "is not a record (not a JSON object)"
     if isinstance(version, int) and version > SCHEMA_VERSION:
         return f"has record schema {version}, newer than {SCHEMA_VERSION}; upgrade evalsuite"
-    first = error.errors(include_url=False)[0]
-    return f"is not a record: {'.'.join(map(str, first['loc']))}: {first['msg']}"
+    where, why = first_invalid(error)
+    return f"is not a record: {where}: {why}"

@@ -47,6 +47,7 @@ _BOS_BY_DEFAULT: Final = frozenset({
     "tekken",
 })  # fmt: skip
 """``tokenizer.ggml.pre``: vocabularies that llama.cpp puts BOS before where no key says so."""
+_POOLINGS: Final = {1: "mean", 2: "cls", 3: "last"}
 _ROTARY: Final = "rope_freqs.weight"
 
 
@@ -89,6 +90,8 @@ def check_keys(path: Path, values: dict[str, Any]) -> None:
         if name in known or (name.startswith(_READ_BEGINNINGS) and rope in (name, *_ROPE_KEYS)):
             continue
         raise _refused(path, key, value)
+    if (pooling := values.get(f"{family}.pooling_type", 0)) not in (0, *_POOLINGS):
+        raise _refused(path, f"{family}.pooling_type", pooling)
     kind, split = values.get("tokenizer.ggml.model"), values.get("tokenizer.ggml.pre")
     if kind == "gpt2" and split is not None and not _is_known_split(split):
         raise CheckpointError(
@@ -96,6 +99,12 @@ def check_keys(path: Path, values: dict[str, Any]) -> None:
             "not know",
             _HINT,
         )
+
+
+def pooling_of(values: dict[str, Any]) -> str | None:
+    """The pooling that the file states for embeddings (``llama_pooling_type`` of llama.cpp)."""
+    family = str(values.get("general.architecture"))
+    return _POOLINGS.get(values.get(f"{family}.pooling_type", 0))
 
 
 def carry_over(path: Path, config: Any, values: dict[str, Any], factors: Any) -> list[str]:

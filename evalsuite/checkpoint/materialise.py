@@ -101,6 +101,7 @@ def dequantise(gguf: Path, into: Path) -> None:
         carry_over,
         check_all_placed,
         check_keys,
+        pooling_of,
         read_metadata,
         settle_ends,
     )
@@ -131,12 +132,24 @@ def dequantise(gguf: Path, into: Path) -> None:
         model.save_pretrained(into)
         tokenizer.save_pretrained(into)
         check_saved(model, into, str(gguf))
-        note_changes(into, changes)
+        note_changes(into, changes, pooling_of(values))
 
 
-def note_changes(folder: Path, changes: list[str]) -> None:
-    """Remember beside a made checkpoint what was carried over or corrected in making it."""
-    (folder / _CHANGES).write_text(json.dumps({"changes": changes}), encoding="utf-8")
+def note_changes(folder: Path, changes: list[str], pooling: str | None = None) -> None:
+    """Remember beside a made checkpoint what was carried over or corrected in making it.
+
+    Args:
+        folder: Of the checkpoint.
+        changes: One word each.
+        pooling: What the source says about pooling.
+    """
+    noted = {"changes": changes, "pooling": pooling}
+    (folder / _CHANGES).write_text(json.dumps(noted), encoding="utf-8")
+
+
+def stated_pooling(folder: Path) -> Any:
+    """The pooling that :func:`note_changes` wrote; ``None`` for none."""
+    return read_object(folder / _CHANGES).get("pooling")
 
 
 def changes_of(folder: Path) -> str | None:

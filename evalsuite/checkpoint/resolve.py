@@ -22,8 +22,8 @@ from evalsuite.checkpoint.folder import (
     read_object,
 )
 from evalsuite.checkpoint.integrity import weight_files, weights_in
-from evalsuite.checkpoint.materialise import changes_of, dequantise, made_once
-from evalsuite.checkpoint.models import ChatProtocol, Checkpoint, CheckpointOptions
+from evalsuite.checkpoint.materialise import changes_of, dequantise, made_once, stated_pooling
+from evalsuite.checkpoint.models import ChatProtocol, Checkpoint, CheckpointKind, CheckpointOptions
 from evalsuite.checkpoint.protocols import embedding_protocol
 from evalsuite.checkpoint.quantised import quantization, stated_method, why_not_embedded
 from evalsuite.checkpoint.safety import check_attention, check_code, check_vocabulary
@@ -72,11 +72,16 @@ def resolve(
     check_tokenizer(folder)
     packed = quantization(folder)
     detection = detect(folder, origin.located.names, options.kind)
-    embedding = embedding_protocol(detection.kind, folder, options)
+    asked = _with_stated_pooling(options, detection.kind, folder)
+    embedding = embedding_protocol(detection.kind, folder, asked)
     chats = "generative" not in detection.cannot
     chat = chat_protocol(folder.model_path, options.chat_template) if chats else None
     conversion = changes_of(folder.path) if origin.located.form != "folder" else None
-    evidence = (*detection.evidence, *_further_evidence(packed, chat, conversion, options))
+    evidence = (
+        *detection.evidence,
+        *_stated(asked, options),
+        *_further_evidence(packed, chat, conversion, options),
+    )
     cannot = dict(detection.cannot)
     if packed is not None and (reason := why_not_embedded(packed)):
         cannot.setdefault("embedding", reason)
@@ -105,6 +110,21 @@ def resolve(
         tokenizer_change=tokens.change,
         conversion=conversion,
     )
+
+
+def _with_stated_pooling(
+    options: CheckpointOptions, kind: CheckpointKind, folder: Folder
+) -> CheckpointOptions:
+    """The options, with the pooling that a GGUF file states where a person chose none."""
+    pooling = stated_pooling(folder.path) if kind == "causal" else None
+    if pooling is None or options.pooling is not None or options.protocol is not None:
+        return options
+    return options.model_copy(update={"pooling": pooling})
+
+
+def _stated(asked: CheckpointOptions, options: CheckpointOptions) -> Iterator[str]:
+    if asked is not options:
+        yield f"the GGUF file states {asked.pooling} pooling"
 
 
 def _further_evidence(
@@ -220,7 +240,7 @@ def _ready(origin: _Origin, options: CheckpointOptions, cache: Path) -> Path:
             )
 
     # What an earlier version made of the same files may lack what is carried over now.
-    return made_once(cache, combined("made:2", _fingerprint(origin, cache)), make)
+    return made_once(cache, combined("made:3", _fingerprint(origin, cache)), make)
 
 
 def _require_tokenizer(folder: Folder) -> None:

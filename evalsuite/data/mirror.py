@@ -15,7 +15,7 @@ from typing import Literal, Self
 from pydantic import Field, ValidationError, model_validator
 
 from evalsuite.data.hashes import hash_folder
-from evalsuite.errors import DataError, StoreError, first_line
+from evalsuite.errors import DataError, StoreError, first_invalid, first_line
 from evalsuite.files import replacing, write_atomically
 from evalsuite.paths import cache_dir
 from evalsuite.schema import Frozen
@@ -88,7 +88,7 @@ def read_manifest(root: Path) -> Manifest:
     except FileNotFoundError:
         return Manifest()
     except ValidationError as error:
-        reason = str(error.errors(include_url=False)[0]["msg"])
+        _, reason = first_invalid(error)
     except OSError as error:
         reason = first_line(error)
     raise DataError(f"{path} cannot be read: {reason}", "move it away and fetch again")

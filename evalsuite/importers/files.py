@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from evalsuite.errors import DataError
+from evalsuite.errors import DataError, first_invalid
 from evalsuite.text import plain
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -134,10 +134,9 @@ def validated(model: type[Model], content: object, file: str, whose: str, hint: 
     try:
         return model.model_validate(content)
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        where = plain(".".join(map(str, first["loc"])), 80)
+        where, why = first_invalid(error)
         raise DataError(
-            f"{file} is not a result file of {whose}: {where}: {first['msg']}", hint
+            f"{file} is not a result file of {whose}: {plain(where, 80)}: {why}", hint
         ) from None
 
 

@@ -13,7 +13,7 @@ from typing import Annotated, Any, Final
 
 from pydantic import BeforeValidator, SerializeAsAny, ValidationError
 
-from evalsuite.errors import UsageError, did_you_mean
+from evalsuite.errors import UsageError, did_you_mean, first_invalid
 from evalsuite.kinds.alpaca_eval.kind import AlpacaEvalKind
 from evalsuite.kinds.base import Kind
 from evalsuite.kinds.lm_eval.kind import LmEvalKind
@@ -96,7 +96,7 @@ def harness_task(name: str) -> Task | None:
     try:
         return make_task(name=name, kind=kind, source=source)
     except ValidationError as error:
-        why = error.errors(include_url=False)[0]["msg"]
+        _, why = first_invalid(error)
         raise UsageError(
             f"{name!r} is not a valid task name: {why}", "check its spelling"
         ) from None

@@ -100,7 +100,8 @@ def plan_layout(
     """
     if suite is None or not suite.sections:
         return Layout(sections=_by_task(records, suite), means={})
-    known = dict(_recorded_categories(records)) | dict(categories)
+    unlisted = [record for record in records if record.signature.task not in categories]
+    known = _recorded_categories(unlisted) | dict(categories)
     means = {mean.name: mean.mean_of for mean in suite.subtask_means}
     known.update({mean.name: mean.category for mean in suite.subtask_means if mean.category})
     # A member counts through its mean; counting it by category too would weigh it twice.

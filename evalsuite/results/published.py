@@ -15,7 +15,7 @@ from typing import Any, Self
 import yaml
 from pydantic import Field, ValidationError, model_validator
 
-from evalsuite.errors import DataError, UsageError
+from evalsuite.errors import DataError, UsageError, first_invalid
 from evalsuite.layouts import LayoutName
 from evalsuite.paths import shipped_published
 from evalsuite.schema import Frozen
@@ -135,9 +135,8 @@ def _load(path: Path) -> PublishedTable:
             lines = list(csv.reader(stream, strict=True))
         return PublishedTable(head=head, rows=_rows(lines, transposed=head.transposed))
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        where = ".".join(map(str, first["loc"]))
-        raise DataError(f"{path}: {where}: {first['msg']}", "correct the file") from None
+        where, why = first_invalid(error)
+        raise DataError(f"{path}: {where}: {why}", "correct the file") from None
     except (OSError, ValueError, csv.Error, yaml.YAMLError) as error:
         raise DataError(f"{path}: {error}", "correct the file") from error
 

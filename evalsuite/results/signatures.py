@@ -10,10 +10,10 @@ from evalsuite.schema import Signature, digest
 Parts = Mapping[str, str]
 """Short key → value, as in ``attn:causal``."""
 
-PER_TASK = frozenset({"task", "data", "instruction"})
+PER_TASK = frozenset({"task", "data", "instruction", "libs"})
 """Keys that differ between tasks by nature: never listed in a signature line."""
 
-ONLY_IF_DIFFERENT = frozenset({"seed", "template", "bare", "sampling", "code", "split", "libs"})
+ONLY_IF_DIFFERENT = frozenset({"seed", "template", "bare", "sampling", "code", "split"})
 """Keys that are shown only where scores differ in them."""
 
 _LONGEST_VALUE = 48

@@ -9,7 +9,7 @@ from pydantic import model_validator
 from evalsuite.kinds.task import Generation, Task
 
 
-class AlpacaEvalTask(Task):
+class AlpacaEvalTask(Task, defer_build=False):
     """A task of kind ``alpaca_eval``: AlpacaEval 1.0 on its data set."""
 
     kind: Literal["alpaca_eval"]

@@ -48,7 +48,7 @@ OWN_KEYS: Final = (
 """Keys that only have a meaning for a task on one's own files."""
 
 
-class LmEvalTask(Task):
+class LmEvalTask(Task, defer_build=False):
     """A task of kind ``lm_eval``."""
 
     kind: Literal["lm_eval"]

@@ -68,7 +68,7 @@ class OwnEmbeddingTask(EmbeddedTask):
         return self
 
 
-class MtebTask(OwnEmbeddingTask):
+class MtebTask(OwnEmbeddingTask, defer_build=False):
     """A task of kind ``mteb``."""
 
     kind: Literal["mteb"]

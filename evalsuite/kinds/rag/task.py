@@ -107,7 +107,7 @@ COLUMNS: Final[dict[str, tuple[str, ...]]] = {
 """Role of each file of a task on one's own files → its columns."""
 
 
-class RagTask(Task):
+class RagTask(Task, defer_build=False):
     """A task of kind ``rag``."""
 
     kind: Literal["rag"]

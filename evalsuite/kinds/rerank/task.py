@@ -42,7 +42,7 @@ class Rerank(Frozen):
         return self
 
 
-class RerankTask(OwnEmbeddingTask):
+class RerankTask(OwnEmbeddingTask, defer_build=False):
     """A task of kind ``rerank``: a retrieval or reranking task, searched and then reordered."""
 
     kind: Literal["rerank"]

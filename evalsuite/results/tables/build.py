@@ -34,7 +34,7 @@ from evalsuite.results.tables.unranked_rows import (
     published_rows,
 )
 from evalsuite.results.view import View
-from evalsuite.schema import Record
+from evalsuite.schema import Record, Signature
 from evalsuite.text import listed, plain
 
 DEFAULT_VIEW = View()
@@ -221,6 +221,8 @@ def _column_mark(
             found[marks.mark("rows differ in limit: published ones have none", task)] = None
         if len({(s.task_hash, s.shots) for s in own}) > 1:
             found[marks.mark("rows differ in the task's definition or shots", task)] = None
+        if len({_libraries(s) for s in own} - {frozenset()}) > 1 and _one_engine(own):
+            found[marks.mark("rows differ in the versions of libraries", task)] = None
         judges = {s.judge for s in own}
         if len(judges) > 1:
             found[marks.mark("rows differ in judge", task)] = None
@@ -229,6 +231,16 @@ def _column_mark(
                 None
             )
     return ",".join(found)
+
+
+def _libraries(signature: Signature) -> frozenset[str]:
+    """Libraries with their versions; empty for records from before they were kept."""
+    return frozenset((signature.libraries or "").split(", ")) - {""}
+
+
+def _one_engine(signatures: Sequence[Signature]) -> bool:
+    """Whether libraries differ by their versions, not because each engine has its own."""
+    return len({signature.engine for signature in signatures}) == 1
 
 
 def _ranks(cells: Sequence[UnrankedCell], decimals: int, *, comparable: bool) -> list[int | None]:
