@@ -112,7 +112,7 @@ def test_nothing_to_do_loads_no_model(published: tuple[Path, str], shared_data: 
     assert "loading" not in text
 
 
-@pytest.mark.torture  # a killed embedding of less: tests/torture/test_kills.py
+@pytest.mark.torture  # a killed embedding of less: tests/torture/test_real_runs.py
 def test_killed_embedding_goes_on_and_ends_the_same(
     published: tuple[Path, str],
     shared_data: Path,

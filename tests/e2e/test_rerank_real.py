@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
@@ -42,6 +43,14 @@ def request(ckpt: str, out: Path, **options: object) -> RunRequest:
     )
 
 
+@pytest.fixture(autouse=True)
+def nothing_stays() -> Iterator[None]:
+    """Runs end all processes that they start."""
+    before = set(psutil.Process().children(recursive=True))
+    yield
+    assert set(psutil.Process().children(recursive=True)) <= before
+
+
 def rows_of(record: Record, out: Path) -> list[dict[str, object]]:
     samples = Store(out).samples_path(record)
     assert samples is not None
@@ -74,7 +83,6 @@ def check(records: tuple[Record, ...], out: Path, n: int) -> None:
         assert record.signature.retriever is not None
         assert record.signature.prefix_caching is False
     assert listwise.metrics["ndcg_at_10_before"] == pointwise.metrics["ndcg_at_10_before"]
-    assert not psutil.Process().children(recursive=True)
 
 
 def test_a_run_that_ended_between_the_stages_goes_on(tiny: str, tmp_path: Path) -> None:

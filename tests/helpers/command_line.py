@@ -64,7 +64,7 @@ class CommandLine:
 
 
 @cache
-def _server() -> CommandLine:
+def shared_server() -> CommandLine:
     """Started by the first test that needs it, ended with the session."""
     server = CommandLine()
     atexit.register(server.close)
@@ -76,6 +76,6 @@ def command(
 ) -> subprocess.CompletedProcess[str]:
     """Run ``evalsuite`` with these arguments, with variables added to the environment."""
     words = [str(argument) for argument in arguments]
-    done = _server().call(words, cwd or Path.cwd(), environment)
+    done = shared_server().call(words, cwd or Path.cwd(), environment)
     assert done["code"] != "timeout", f"evalsuite {' '.join(words)} did not end"
     return subprocess.CompletedProcess(words, done["code"], done["out"], done["err"])

@@ -21,6 +21,9 @@ SHOWN = re.compile(r"^`([\w./]+)` .*?\n\n```\w+\n(.*?)```", re.MULTILINE | re.DO
 ROWS = [{"text": "one two", "word": "three"}, {"text": "a b", "word": "c"}]
 
 
+pytestmark = pytest.mark.e2e
+
+
 @pytest.fixture
 def outside(tmp_path: Path) -> Path:
     """A folder with the package of the page, as an installer would leave it, and a task file."""

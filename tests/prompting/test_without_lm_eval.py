@@ -6,8 +6,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from evalsuite.checkpoint.models import ChatProtocol
 from helpers.tiny_lm import TEMPLATE, make_tiny_lm
+
+pytestmark = pytest.mark.e2e
 
 PROGRAM = """
 import sys

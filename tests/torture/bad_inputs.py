@@ -11,8 +11,6 @@ import shutil
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -21,7 +19,7 @@ import bad_checkpoints
 import bad_command_lines
 import bad_result_files
 import bad_task_files
-from helpers.command_line import CommandLine
+from helpers.command_line import CommandLine, shared_server
 
 HERE = Path(__file__).parent
 REPORTS = HERE.parents[1] / "reports" / "torture"
@@ -48,16 +46,6 @@ class Finding:
     line: str
     wrong: tuple[str, ...]
     """What was not as it had to be; empty where all is well."""
-
-
-@contextmanager
-def command_line() -> Iterator[CommandLine]:
-    """A command line that is ended."""
-    server = CommandLine()
-    try:
-        yield server
-    finally:
-        server.close()
 
 
 def run(kind: str, name: str, server: CommandLine, root: Path) -> Finding:
@@ -112,7 +100,8 @@ def _files(folder: Path) -> list[Path]:
 
 def run_all() -> list[Finding]:
     """All bad inputs."""
-    with command_line() as server, tempfile.TemporaryDirectory() as folder:
+    server = shared_server()
+    with tempfile.TemporaryDirectory() as folder:
         return [
             run(kind, name, server, Path(folder) / str(n)) for n, (kind, name) in enumerate(CASES)
         ]

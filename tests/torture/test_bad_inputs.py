@@ -2,29 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from bad_checkpoints import good
-from bad_inputs import CASES, KINDS, command_line, run, write
+from bad_inputs import CASES, KINDS, run, write
 from evalsuite.checkpoint import resolve
 from evalsuite.engines.load import load_generator
 from evalsuite.engines.protocols import GenerationRequest
-from helpers.command_line import CommandLine
+from helpers.command_line import CommandLine, shared_server
 
 SHARE = 2
-"""``make test`` runs every second case, ``make torture`` all (``bad_inputs.py``)."""
+"""``make test`` runs every second case, ``make check`` half of these, ``make torture`` all
+(``bad_inputs.py``)."""
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[CommandLine]:
-    with command_line() as started:
-        yield started
+@pytest.fixture
+def server() -> CommandLine:
+    return shared_server()
 
 
-@pytest.mark.parametrize(("kind", "name"), CASES[::SHARE], ids=lambda value: value)
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [
+        *CASES[:: 2 * SHARE],
+        *(pytest.param(*case, marks=pytest.mark.e2e) for case in CASES[SHARE :: 2 * SHARE]),
+    ],
+    ids=lambda value: value,
+)
 def test_a_bad_input_is_refused_in_one_line(
     kind: str, name: str, server: CommandLine, tmp_path: Path
 ) -> None:

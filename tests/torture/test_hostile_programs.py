@@ -44,6 +44,7 @@ def test_each_says_what_it_tries_and_what_must_hold() -> None:
         assert holds.startswith("# Must hold: "), path
 
 
+@pytest.mark.e2e
 @pytest.mark.parametrize("path", QUICK, ids=lambda path: path.stem)
 def test_a_hostile_program_is_contained(path: Path, around: World, box: Sandbox) -> None:
     assert run(path, around, box).harm == ()

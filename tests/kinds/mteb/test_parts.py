@@ -64,7 +64,8 @@ def kind_of(name: str) -> type[Any]:
         "RuSciBenchYearPublRegression",  # regression
         "SummEvalSummarization.v2",
         "MIRACLReranking",  # candidates, several subsets
-        "Core17InstructionRetrieval",  # instructions and candidates, p-MRR
+        # instructions and candidates, p-MRR; its corpus takes long to encode
+        pytest.param("Core17InstructionRetrieval", marks=pytest.mark.e2e),
         "NFCorpus",
     ],
 )

@@ -112,6 +112,7 @@ def test_before_is_mtebs_own_score(source: str, context: Context, tmp_path: Path
     _agree(task, mteb.model_copy(update={"main_metric": "ndcg_at_10"}), context, tmp_path)
 
 
+@pytest.mark.e2e
 @pytest.mark.realdata
 def test_before_is_mtebs_own_score_on_scifact(
     shared_data: Path, context: Context, tmp_path: Path
