@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import socket
+import time
 from pathlib import Path
 from typing import Any
 
@@ -186,6 +187,7 @@ def test_an_unreachable_hub_suggests_local_data(
 
     monkeypatch.setattr(socket.socket, "connect", unreachable)
     monkeypatch.setattr(socket, "getaddrinfo", unreachable)
+    monkeypatch.setattr(time, "sleep", lambda _: None)  # between tries
     with pytest.raises(DataError, match=r"cannot be loaded from the hub: .*--data") as caught:
         run(source("NFCorpus"), tmp_path, None)
     assert "\n" not in caught.value.line
