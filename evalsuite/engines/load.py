@@ -8,8 +8,7 @@ device and the precision that it was resolved to.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, overload
+from typing import TYPE_CHECKING
 
 from evalsuite.checkpoint.models import GeneratorEngine
 from evalsuite.engines.choice import context_length
@@ -21,68 +20,6 @@ from evalsuite.errors import CheckpointError, EngineError, UsageError
 if TYPE_CHECKING:
     from evalsuite.checkpoint.models import Checkpoint
     from evalsuite.engines.transformers.unified_model import UnifiedModel
-
-Need = Literal["encoder", "generator", "unified"]
-"""What a job needs: to embed, to generate, or both with one model (kind ``rag``)."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LoadOptions:
-    """How to load an engine. What a need has no use for is ignored."""
-
-    device: Device = "auto"
-    dtype: DType = "auto"
-    engine: GeneratorEngine = "vllm"
-    """Generator: the library. An encoder's is named by the checkpoint's embedding protocol."""
-    max_length: int | None = None
-    """Generator: context length in tokens."""
-    prefix_caching: bool = False
-    """Generator: whether vLLM keeps what it computed for the beginnings of prompts."""
-    embed_length: int | None = None
-    """Unified model: longest text to embed, in tokens; ``None``: all positions."""
-
-
-@overload
-def load(need: Literal["encoder"], checkpoint: Checkpoint, options: LoadOptions) -> Encoder: ...
-@overload
-def load(need: Literal["generator"], checkpoint: Checkpoint, options: LoadOptions) -> Generator: ...
-@overload
-def load(
-    need: Literal["unified"], checkpoint: Checkpoint, options: LoadOptions
-) -> UnifiedModel: ...
-@overload
-def load(
-    need: Need, checkpoint: Checkpoint, options: LoadOptions
-) -> Encoder | Generator | UnifiedModel: ...
-def load(
-    need: Need, checkpoint: Checkpoint, options: LoadOptions
-) -> Encoder | Generator | UnifiedModel:
-    """Load the engine that a job needs.
-
-    Args:
-        need: What it has to do.
-        checkpoint: The checkpoint.
-        options: How to load it.
-
-    Raises:
-        CheckpointError: If the checkpoint cannot do that, or cannot be loaded.
-        EngineError: If the engine cannot run here.
-        UsageError: If the device is not there, or a length is beyond the model's.
-    """
-    device, dtype = options.device, options.dtype
-    if need == "encoder":
-        return load_encoder(checkpoint, device=device, dtype=dtype)
-    if need == "unified":
-        length = options.embed_length
-        return load_unified(checkpoint, device=device, dtype=dtype, embed_length=length)
-    return load_generator(
-        checkpoint,
-        engine=options.engine,
-        device=device,
-        dtype=dtype,
-        max_length=options.max_length,
-        prefix_caching=options.prefix_caching,
-    )
 
 
 def load_encoder(

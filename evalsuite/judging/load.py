@@ -46,10 +46,8 @@ def load_judge(
     if not weights:
         return LocalJudge(None, checkpoint, prompt)
     from evalsuite.engines.load import load_generator
-    from evalsuite.engines.load_errors import loading
 
-    with loading(checkpoint, "model"):
-        generator = load_generator(checkpoint, engine=engine, device=device, dtype=dtype)
+    generator = load_generator(checkpoint, engine=engine, device=device, dtype=dtype)
     return LocalJudge(generator, checkpoint, prompt)
 
 

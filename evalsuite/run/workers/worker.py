@@ -109,17 +109,15 @@ def load_engine(spec: WorkerSpec) -> Engine:
             return load_encoder(checkpoint, device=options.device, dtype=options.embedding_dtype)
         case "generator":
             from evalsuite.engines.load import load_generator
-            from evalsuite.engines.load_errors import loading
 
-            with loading(checkpoint, "model"):
-                return load_generator(
-                    checkpoint,
-                    engine=options.generator,
-                    device=options.device,
-                    dtype=options.generative_dtype,
-                    max_length=spec.jobs[0].signature.max_length,
-                    prefix_caching=options.prefix_caching,
-                )
+            return load_generator(
+                checkpoint,
+                engine=options.generator,
+                device=options.device,
+                dtype=options.generative_dtype,
+                max_length=spec.jobs[0].signature.max_length,
+                prefix_caching=options.prefix_caching,
+            )
 
 
 def main() -> int:
