@@ -46,7 +46,9 @@ def environments(data: PageData) -> dict[str, Pairs]:
     for row in data.rows:
         for task, record in row.plan.records.items():
             for one in (record, *row.plan.older.get(task, ())):
-                found.setdefault(digest(one.environment), _flat(one.environment))
+                key = digest(one.environment)
+                if key not in found:
+                    found[key] = _flat(one.environment)
     return found
 
 
