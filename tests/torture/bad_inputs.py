@@ -65,9 +65,10 @@ def run(kind: str, name: str, server: CommandLine, root: Path) -> Finding:
     environment = {"EVALSUITE_CACHE": str(cache), "HF_HUB_OFFLINE": "1", "HOME": str(work)}
     done = server.call(arguments, work, environment, SECONDS)
     wrong = _wrong(done)
-    # Hashes of files that did not change are remembered, whatever a command ends with.
+    # Hashes of files, and what was found in a tokenizer, are remembered, whatever it ends with.
+    remembered = {cache / "fingerprints", cache / "tokenizers"}
     left = [p for folder in (work, cache) for p in _files(folder)]
-    if left := [str(p) for p in left if p.parent != cache / "fingerprints"]:
+    if left := [str(p) for p in left if p.parent not in remembered]:
         wrong.append(f"left behind: {', '.join(left)}")
     if _files(inputs) != given:
         wrong.append("changed the inputs")
