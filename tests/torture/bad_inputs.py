@@ -68,7 +68,7 @@ def run(kind: str, name: str, server: CommandLine, root: Path) -> Finding:
     # Hashes of files, and what was found in a tokenizer, are remembered, whatever it ends with.
     remembered = {cache / "fingerprints", cache / "tokenizers"}
     left = [p for folder in (work, cache) for p in _files(folder)]
-    if left := [str(p) for p in left if p.parent not in remembered]:
+    if left := [str(p) for p in left if not any(p.is_relative_to(r) for r in remembered)]:
         wrong.append(f"left behind: {', '.join(left)}")
     if _files(inputs) != given:
         wrong.append("changed the inputs")
