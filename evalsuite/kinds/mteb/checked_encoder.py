@@ -17,7 +17,7 @@ SAMPLE: Final = 512
 """Vectors that are kept for each prefix: a few MB, and milliseconds to compare."""
 
 
-class WatchedEncoder:
+class CheckedEncoder:
     """Passes everything on, and remembers what shows that vectors are useless.
 
     It keeps the vectors of the first different texts of each prefix, and counts those of zeros.

@@ -14,7 +14,7 @@ import numpy as np
 from evalsuite.engines.protocols import Encoder, Rendered
 from evalsuite.errors import EngineError, UsageError, did_you_mean
 from evalsuite.kinds.base import Context, Evaluation, Preview
-from evalsuite.kinds.mteb.checked_encoder import WatchedEncoder, check_rendered
+from evalsuite.kinds.mteb.checked_encoder import CheckedEncoder, check_rendered
 from evalsuite.kinds.mteb.task import MAIN_METRIC, OwnEmbeddingTask
 from evalsuite.schema import LEADERBOARD_METRIC
 
@@ -54,7 +54,7 @@ class MtebHarness:
 
         protocol_of(context.checkpoint)
         sharded = context.sharded(encoder)
-        watched = WatchedEncoder(sharded)
+        watched = CheckedEncoder(sharded)
         with quiet() as screen:
             from evalsuite.kinds.mteb.samples import collect
             from evalsuite.kinds.mteb.tasks import prepare

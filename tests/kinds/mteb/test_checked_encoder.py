@@ -12,7 +12,7 @@ import pytest
 from evalsuite.checkpoint.models import Checkpoint
 from evalsuite.engines.protocols import Progress, Rendered, Vectors
 from evalsuite.errors import EngineError
-from evalsuite.kinds.mteb.checked_encoder import SAMPLE, WatchedEncoder, check_rendered
+from evalsuite.kinds.mteb.checked_encoder import SAMPLE, CheckedEncoder, check_rendered
 from helpers.tiny_lm import make_tiny_lm
 
 
@@ -48,7 +48,7 @@ def checkpoint(tmp_path: Path) -> Checkpoint:
 
 
 def test_vectors_pass_and_each_prefix_is_looked_at_alone() -> None:
-    watched = WatchedEncoder(Letters())
+    watched = CheckedEncoder(Letters())
     assert (watched.encode(TEXTS) == Letters().encode(TEXTS)).all()
     assert watched.suspicions() == ()
     watched.encode(TEXTS, "same")
@@ -57,7 +57,7 @@ def test_vectors_pass_and_each_prefix_is_looked_at_alone() -> None:
 
 
 def test_vectors_of_zeros_are_counted_whatever_their_number_and_marked() -> None:
-    watched = WatchedEncoder(Letters())
+    watched = CheckedEncoder(Letters())
     watched.encode([*TEXTS, "###", "?"])
     watched.encode(["9999"], "behind ")
     watched.encode(["9999"], "xyz ")
@@ -67,7 +67,7 @@ def test_vectors_of_zeros_are_counted_whatever_their_number_and_marked() -> None
 
 
 def test_repeated_texts_are_no_collapse() -> None:
-    watched = WatchedEncoder(Letters())
+    watched = CheckedEncoder(Letters())
     watched.encode(["1"] * 100)
     watched.encode(["1"] * 100)
     assert watched.suspicions() == ()
