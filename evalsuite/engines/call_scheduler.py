@@ -25,6 +25,8 @@ class Pass:
 
     prompt: tuple[int, ...]
     settings: Any
+    group: str | None = None
+    """A pass reads only what passes of its group have left of a shared beginning."""
 
 
 class Stepping(Protocol):

@@ -109,6 +109,11 @@ class VllmEngine:
         return self._llm.llm_engine.model_config
 
     @property
+    def block(self) -> int:
+        """Tokens in a block of keys and values: what prompts read is whole blocks."""
+        return int(self._llm.llm_engine.vllm_config.cache_config.block_size)
+
+    @property
     def attention_layers(self) -> list[Any]:
         """The model's attention layers, as they were built in this process."""
         config = self._llm.llm_engine.vllm_config.compilation_config
@@ -120,7 +125,9 @@ class VllmEngine:
         Raises:
             EngineError: If vLLM refuses it.
         """
-        prompt = {"prompt_token_ids": list(one.prompt)}
+        prompt: dict[str, Any] = {"prompt_token_ids": list(one.prompt)}
+        if one.group is not None:
+            prompt["cache_salt"] = one.group
         try:
             self._llm.llm_engine.add_request(name, prompt, one.settings)
         except (ValueError, RuntimeError) as error:

@@ -22,6 +22,11 @@ from evalsuite.engines.protocols import (
 )
 from evalsuite.engines.vllm.engine import VllmEngine
 from evalsuite.engines.vllm.scoring import Scoring
+from evalsuite.engines.vllm.shared_beginnings import (
+    EntryOrder,
+    enter_behind,
+    shared_beginnings,
+)
 
 if TYPE_CHECKING:
     from evalsuite.checkpoint.models import Checkpoint
@@ -46,8 +51,7 @@ class VllmGenerator:
         device: What the installed vLLM was built for.
         dtype: Precision.
         max_length: Context length in tokens.
-        prefix_caching: Whether to keep what was computed for the beginnings of prompts. Hits can
-            change greedy output (vllm#5543, #40896).
+        prefix_caching: Whether beginnings that several prompts of a call share are computed once.
 
     Raises:
         EngineError: If vLLM fails to load the model.
@@ -75,6 +79,7 @@ class VllmGenerator:
             **_scheduling(device, max_length),
         )
         self._scheduler = CallScheduler(self._engine, HELD_REQUESTS[device])
+        self._block = self._engine.block if prefix_caching else None
         self._params: Any = partial(SamplingParams, output_kind=RequestOutputKind.FINAL_ONLY)
         self._name = checkpoint.name
 
@@ -122,20 +127,21 @@ class VllmGenerator:
         def collect() -> list[Completion]:
             return [completions[index] for index in range(len(requests))]
 
-        return self._opened(OngoingCall(len(requests), build, on_answer, collect, rank))
+        readable = [len(request.prompt_ids) - 1 for request in requests]
+        return self._opened(OngoingCall(len(requests), build, on_answer, collect, rank), readable)
 
     def start_scoring(
         self, requests: Sequence[ScoreRequest], rank: Rank = ()
     ) -> OngoingCall[Score]:
         """See :class:`~evalsuite.engines.protocols.SharedGenerator`."""
         check_ids(requests, self._rows, self._name)
-        scoring = Scoring(requests, self._params)
+        scoring = Scoring(requests, self._params, self._block)
 
         def on_answer(index: int, answer: Any) -> None:
             call.waiting.extend(scoring.on_answer(index, answer))
 
         call = OngoingCall(len(scoring), scoring.build, on_answer, scoring.collect, rank)
-        return self._opened(call)
+        return self._opened(call, [scoring.readable(index) for index in range(len(scoring))])
 
     def step(self) -> None:
         """See :class:`~evalsuite.engines.protocols.SharedGenerator`."""
@@ -145,7 +151,16 @@ class VllmGenerator:
         """See :class:`~evalsuite.engines.protocols.SharedGenerator`."""
         self._scheduler.cancel(call)
 
-    def _opened(self, call: OngoingCall[Result]) -> OngoingCall[Result]:
+    def _opened(self, call: OngoingCall[Result], readable: Sequence[int]) -> OngoingCall[Result]:
+        """Begin a call.
+
+        Args:
+            call: The call.
+            readable: Of each pass, how many tokens it may read instead of computing them.
+        """
+        if self._block is not None:
+            root = shared_beginnings(lambda index: call.build(index).prompt, readable, self._block)
+            enter_behind(call, EntryOrder(root), self._params(temperature=0, max_tokens=1))
         self._scheduler.open(call)
         return call
 

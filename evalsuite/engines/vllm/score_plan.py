@@ -4,10 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 from evalsuite.engines.protocols import ScoreRequest
+from evalsuite.engines.vllm.shared_beginnings import block_paths
 
 Tokens = tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class WholeText:
+    """A request that is run by itself, with the log-probabilities of its whole text."""
+
+    request: int
+    apart: int = 0
+    """Tokens at the beginning of the continuation that passes over positions answer."""
+    reads: bool = True
+    """Whether it may read what earlier prompts with the same beginning left."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,8 +30,7 @@ class ScorePlan:
     positions: dict[Tokens, Tokens]
     """Context → distinct token ids whose log-probabilities behind it are needed: at most one pass
     each, of which only the last position meets the language model's head."""
-    whole: tuple[int, ...]
-    """Requests that are run by themselves, with the log-probabilities of their whole text."""
+    whole: tuple[WholeText, ...]
     longer: dict[Tokens, Tokens]
     """Context → the one other context that is this and a token more. A pass over the first that is
     continued by a token has answered both, if that token is the model's choice."""
@@ -31,7 +43,7 @@ def positions(request: ScoreRequest) -> Iterator[tuple[Tokens, int]]:
         yield context + continuation[:place], token
 
 
-def plan_scores(requests: Sequence[ScoreRequest]) -> ScorePlan:
+def plan_scores(requests: Sequence[ScoreRequest], block: int | None = None) -> ScorePlan:
     """Share forward passes among requests with one context.
 
     The choices of a question share what stands before them and often, as in a chat template whose
@@ -40,7 +52,9 @@ def plan_scores(requests: Sequence[ScoreRequest]) -> ScorePlan:
     token, two for a line break and a letter, however many choices there are.
 
     Args:
-        requests: With continuations of at least one token.
+        requests: Different ones, with continuations of at least one token.
+        block: Tokens in a block of what prompts with the same beginning read; ``None`` if they
+            read nothing.
     """
     by_context: dict[Tokens, list[int]] = {}
     for index, request in enumerate(requests):
@@ -57,9 +71,44 @@ def plan_scores(requests: Sequence[ScoreRequest]) -> ScorePlan:
             continue
         for context, tokens in mine.items():
             asked.setdefault(context, {}).update(tokens)
+    texts = _whole_texts(requests, whole, block)
+    for text in texts:
+        for context, token in islice(positions(requests[text.request]), text.apart):
+            asked.setdefault(context, {})[token] = None
     return ScorePlan(
-        {context: tuple(tokens) for context, tokens in asked.items()}, tuple(whole), _longer(asked)
+        {context: tuple(tokens) for context, tokens in asked.items()},
+        tuple(text for text in texts if text.apart < len(requests[text.request].continuation_ids)),
+        _longer(asked),
     )
+
+
+def _whole_texts(
+    requests: Sequence[ScoreRequest], whole: Sequence[int], block: int | None
+) -> list[WholeText]:
+    """How the requests are run that are run by themselves.
+
+    A position that is read instead of computed has no log-probability. Continuations with one
+    context that begin alike may share a block that reaches into them: of the second one, vLLM would
+    compute only what follows it. Passes over positions answer the tokens up to there. Where they
+    would take longer than computing the whole text, it reads nothing.
+    """
+    if block is None:
+        return [WholeText(index) for index in whole]
+    texts = []
+    for index, read in zip(whole, _most_read([requests[i] for i in whole], block), strict=True):
+        context = len(requests[index].context_ids)
+        apart = max(0, read - context + 1)
+        reads = apart * block < 2 * context
+        texts.append(WholeText(index, apart if reads else 0, reads))
+    return texts
+
+
+def _most_read(requests: Sequence[ScoreRequest], block: int) -> Iterator[int]:
+    """Of each request, the tokens that it would read if all others had been run before it."""
+    texts = [request.context_ids + request.continuation_ids for request in requests]
+    # The last token of a prompt is always computed.
+    for path in block_paths(texts, [len(text) - 1 for text in texts], block):
+        yield len(path) * block
 
 
 def _longer(contexts: Collection[Tokens]) -> dict[Tokens, Tokens]:
