@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import takewhile
 from typing import Any
 
 from evalsuite.engines.protocols import (
@@ -17,7 +18,11 @@ from evalsuite.errors import EngineError
 from evalsuite.prompting.response_log import Response, ResponseLog
 
 SCORE_WAVE_TOKENS = 32_768
-"""Tokens of one wave of scoring requests: seconds on a GPU, a minute on two cores."""
+"""Tokens of one wave of scoring requests that the request before does not begin with too: seconds
+on a GPU, a minute on two cores."""
+
+SCORE_WAVE_HELD = 1 << 20
+"""Tokens of one wave of scoring requests in all, which are sent to the engine at once."""
 
 SECONDS_BETWEEN_WRITES = 1.0
 """A kill costs the answers that ended in this time, and those that were being generated."""
@@ -118,28 +123,48 @@ def waves(
     """Split requests into waves of similar length, longest first.
 
     Longest first: if anything does not fit into memory, it fails at once. Requests with equal
-    contexts stay together, so that one forward pass can answer them.
+    contexts stay together, so that one forward pass can answer them. What a request begins with
+    like the one before it is computed once, and so counts once.
 
     Args:
         requests: Keys and requests, all of one sort.
         most: Generation requests in a wave; scoring requests are counted by their tokens.
     """
     wave: list[tuple[str, Request]] = []
-    tokens = 0
+    computed = held = 0
     for key, request in sorted(requests, key=lambda item: _order(item[1])):
+        before = wave[-1][1] if wave else None
+        length, new = _sizes(request, before)
+        full = len(wave) >= most
         if isinstance(request, ScoreRequest):
-            size = len(request.context_ids) + len(request.continuation_ids)
-            full = tokens + size > SCORE_WAVE_TOKENS
-        else:
-            size = 0
-            full = len(wave) >= most
-        if wave and full:
+            full = computed + new > SCORE_WAVE_TOKENS or held + length > SCORE_WAVE_HELD
+        if before and full and not _same_context(request, before):
             yield wave
-            wave, tokens = [], 0
+            wave, computed, held, new = [], 0, 0, length
         wave.append((key, request))
-        tokens += size
+        computed += new
+        held += length
     if wave:
         yield wave
+
+
+def _sizes(request: Request, before: Request | None) -> tuple[int, int]:
+    """Tokens of a scoring request, and those that the request before does not begin with too."""
+    if not isinstance(request, ScoreRequest):
+        return 0, 0
+    length = len(request.context_ids) + len(request.continuation_ids)
+    if not isinstance(before, ScoreRequest):
+        return length, length
+    pairs = zip(request.context_ids, before.context_ids, strict=False)
+    return length, length - sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
+
+
+def _same_context(request: Request, before: Request) -> bool:
+    return (
+        isinstance(request, ScoreRequest)
+        and isinstance(before, ScoreRequest)
+        and request.context_ids == before.context_ids
+    )
 
 
 def _order(request: Request) -> tuple[Any, ...]:

@@ -65,10 +65,14 @@ class RunOptions(Frozen):
     ] = "auto"
     """Engine for what vLLM and transformers can both do; see :mod:`evalsuite.engines.choice`."""
     prefix_caching: Annotated[
-        bool, Option("vLLM reuses common beginnings; may change answers.")
-    ] = False
-    """Whether vLLM computes what prompts begin with in common only once. Off unless a person asks
-    for it: a hit is computed in other pieces, which rounds differently and can change answers."""
+        bool,
+        Option(
+            "vLLM computes what prompts begin with in common once.",
+            flags=("--prefix-caching/--no-prefix-caching",),
+        ),
+    ] = True
+    """Whether vLLM computes what prompts begin with in common only once. The answers are the same
+    but for rounding: what follows such a beginning is computed in other pieces."""
     judge: Judge | None = None
     """The model that compares the answers of judged tasks."""
     device: Annotated[Device, Option("Device.")] = "auto"
@@ -103,21 +107,17 @@ def resolve(options: RunOptions, *, judged: bool = False) -> Resolved:
         judged: Whether a task needs the judge.
 
     Raises:
-        UsageError: For a device that this machine lacks, a combination that does not exist, or a
-            judge that cannot judge.
+        UsageError: For a device that this machine lacks, or a judge that cannot judge.
         CheckpointError: If the judge's checkpoint is not there.
     """
     if isinstance(options, Resolved):
         return options
     generator = generator_engine(options.engine)
-    if options.prefix_caching and generator != "vllm":
-        raise UsageError(
-            f"--engine {options.engine} has no prefix caching", "leave out --prefix-caching"
-        )
     judge = find_checkpoint(options.judge) if judged and options.judge else None
     device = resolve_device(options.device)
     return Resolved(
-        **dict(options) | {"device": device},
+        **dict(options)
+        | {"device": device, "prefix_caching": options.prefix_caching and generator == "vllm"},
         embedding_dtype=resolve_dtype(options.dtype, device, "embedding"),
         generative_dtype=resolve_dtype(options.dtype, device, "generative"),
         generator=generator,

@@ -7,6 +7,7 @@ on where it was is tested with the whole command, in ``test_main_road.py``.
 from __future__ import annotations
 
 import json
+import random
 import subprocess
 import sys
 from pathlib import Path
@@ -58,7 +59,32 @@ def job(checkpoint: Checkpoint) -> dict[str, Any]:
         "generate": [tokenizer(context).input_ids for context in CONTEXTS],
         "choices": [(context, letter) for context in (chat, prose) for letter in letters],
         "expected passes": [chat, prose, prose + line],
+        "shared": sharing(),
     }
+
+
+def sharing() -> Pairs:
+    """Texts that share beginnings in every way that matters to blocks of 16 to 128 tokens.
+
+    Contexts that end before, at and behind the end of a block, choices that begin alike for less
+    and more than a block, a choice that is the beginning of another one, requests asked twice, and
+    texts shorter than a block.
+    """
+    draw = random.Random(3)
+
+    def tokens(count: int) -> list[int]:
+        return [draw.randrange(1000, 40_000) for _ in range(count)]
+
+    examples = tokens(256)
+    pairs: Pairs = [(tokens(5), tokens(3)), (tokens(5), tokens(3))]
+    for more in (-1, 0, 1, 60, 126, 127, 128, 129):
+        context = examples[:more] if more < 0 else examples + tokens(more)
+        for alike in (0, 1, 3, 140):
+            beginning = tokens(alike)
+            pairs += [(context, beginning + tokens(4)) for _ in range(2)]
+        longest = tokens(9)
+        pairs += [(context, longest), (context, longest[:5]), (context, longest)]
+    return pairs
 
 
 @pytest.fixture(scope="module")
@@ -98,6 +124,19 @@ def test_vllm_equals_transformers(
     assert len(set(answers["sampled"][0])) > 1
     assert answers["crowded"] == [2] * 6
     assert answers["version"].startswith("vllm ")
+
+
+def test_what_texts_share_is_read_and_changes_no_score(
+    plain: Generator, job: dict[str, Any], answers: dict[str, Any]
+) -> None:
+    (first, read), (second, again) = answers["runs"]
+    same_scores(first, plain, job["shared"], tolerance=2e-3)
+    assert first == second
+    assert read == again, "what is read does not depend on what ended before"
+    computed = sum(length - cached for length, cached in read)
+    alone = sum(len(context) + len(rest) for context, rest in job["shared"])
+    assert computed < alone / 2
+    assert all(cached % answers["block"] == 0 for _, cached in read)
 
 
 def test_choices_behind_a_line_break_are_one_pass_if_the_model_breaks_the_line(

@@ -20,6 +20,7 @@ def answers(job: dict[str, Any]) -> dict[str, Any]:
         device="cpu",
         dtype="float32",
         max_length=1024,
+        prefix_caching=True,
     )
     prompts = [tuple(prompt) for prompt in job["generate"]]
     asked = [GenerationRequest(prompt, 16, stop=(".",)) for prompt in prompts]
@@ -41,7 +42,25 @@ def answers(job: dict[str, Any]) -> dict[str, Any]:
         add(name, one)
 
     engine._engine.add = noted
-    return {**found, "choices": scored(engine, job["choices"]), "passes": passes}
+    choices = scored(engine, job["choices"])
+    return {**found, "choices": choices, "passes": passes, **shared(engine, job["shared"])}
+
+
+def shared(engine: Any, pairs: list[tuple[list[int], list[int]]]) -> dict[str, Any]:
+    """Scores of texts that share beginnings, twice, and what each pass read."""
+    step = engine._engine.step
+    runs = []
+    for _ in range(2):
+        read: list[tuple[int, int]] = []
+
+        def noted(read: list[tuple[int, int]] = read) -> Any:
+            ended = step()
+            read += [(len(one.prompt_token_ids), one.num_cached_tokens) for _, one in ended]
+            return ended
+
+        engine._engine.step = noted
+        runs.append((scored(engine, pairs), sorted(read)))
+    return {"block": engine._engine.block, "runs": runs}
 
 
 def scored(engine: Any, pairs: list[tuple[list[int], list[int]]]) -> list[tuple[float, bool]]:

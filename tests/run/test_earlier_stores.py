@@ -11,6 +11,7 @@ import json
 import shutil
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -104,16 +105,22 @@ def _checkpoints() -> list[Checkpoint]:
 
 CHECKPOINTS = {checkpoint.name: checkpoint for checkpoint in _checkpoints()}
 JUDGE = Judge(model="gpt-4", url="https://api.example.com/v1", order="both")
+EARLIER_DEFAULTS: Any = {"prefix_caching": False}
+"""What a run did at that time unless it was asked for something else."""
 OPTIONS = {
-    "plain": RunOptions(device="cpu", dtype="bfloat16"),
-    "plain quick": RunOptions(device="cpu", dtype="bfloat16"),
+    "plain": RunOptions(device="cpu", dtype="bfloat16", **EARLIER_DEFAULTS),
+    "plain quick": RunOptions(device="cpu", dtype="bfloat16", **EARLIER_DEFAULTS),
     "transformers limit": RunOptions(
         device="cpu", dtype="float32", engine="transformers", limit=5, seed=7
     ),
-    "shots": RunOptions(device="cpu", dtype="float32", shots=1),
-    "judge": RunOptions(device="cpu", dtype="bfloat16", judge=JUDGE),
+    "shots": RunOptions(device="cpu", dtype="float32", shots=1, **EARLIER_DEFAULTS),
+    "judge": RunOptions(device="cpu", dtype="bfloat16", judge=JUDGE, **EARLIER_DEFAULTS),
     "rag": RunOptions(
-        device="cpu", dtype="bfloat16", embed_length=64, retriever=CHECKPOINTS["sent"]
+        device="cpu",
+        dtype="bfloat16",
+        embed_length=64,
+        retriever=CHECKPOINTS["sent"],
+        **EARLIER_DEFAULTS,
     ),
     "prefix": RunOptions(device="cpu", dtype="bfloat16", prefix_caching=True),
 }

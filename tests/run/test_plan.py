@@ -315,9 +315,10 @@ def test_the_signature_says_how_the_model_was_asked(registry: Registry, store: S
 
 
 def test_prefix_caching_is_recorded_either_way(registry: Registry, store: Store) -> None:
-    vllm = OPTIONS.model_copy(update={"engine": "auto", "prefix_caching": True})
-    off = plan_one(registry, store, "talk").signature
+    vllm = OPTIONS.model_copy(update={"engine": "auto"})
     on = plan_one(registry, store, "talk", options=vllm).signature
+    without = vllm.model_copy(update={"prefix_caching": False})
+    off = plan_one(registry, store, "talk", options=without).signature
     assert (off.prefix_caching, on.prefix_caching) == (False, True)
     assert "prefix-cache:no" in off.short()
     assert "prefix-cache:yes" in on.short()
@@ -326,6 +327,5 @@ def test_prefix_caching_is_recorded_either_way(registry: Registry, store: Store)
 
 
 def test_no_prefix_caching_without_vllm(registry: Registry, store: Store) -> None:
-    asked = OPTIONS.model_copy(update={"prefix_caching": True})
-    with pytest.raises(UsageError, match="transformers has no prefix caching"):
-        plan_one(registry, store, "talk", options=asked)
+    assert OPTIONS.engine == "transformers"
+    assert plan_one(registry, store, "talk").signature.prefix_caching is False

@@ -18,7 +18,6 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import Any
-from uuid import uuid4
 
 from evalsuite.engines.call_scheduler import OngoingCall, Pass
 
@@ -131,14 +130,14 @@ class EntryOrder:
 def enter_behind(call: OngoingCall[Any], order: EntryOrder, settings: Any) -> None:
     """Make a call run the beginnings that its passes share before these passes.
 
-    Its passes read nothing of other calls: what these leave depends on when they run.
+    Its passes read nothing that calls of other jobs have left: that depends on when these run.
 
     Args:
-        call: Not begun yet.
+        call: Not begun yet. The first number of its rank is its job's.
         order: When each pass may enter.
         settings: Sampling parameters of the pass over a beginning.
     """
-    build, on_answer, group = call.build, call.on_answer, uuid4().hex
+    build, on_answer, group = call.build, call.on_answer, f"job {call.rank[:1]}"
 
     def build_entry(entry: int) -> Pass:
         if entry >= 0:
