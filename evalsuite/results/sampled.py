@@ -32,6 +32,12 @@ Influences = Callable[[Sequence[Row]], tuple[float, Floats] | None]
 MEAN_OVER_GROUPS = "mean_over_groups"
 """Key of a record's details: the score is defined as a mean over the samples' groups."""
 
+SIDES = ("cosine", "dot", "manhattan", "euclidean")
+"""Similarities of a pair, of which ``max_ap`` is the best."""
+
+COLUMNS = ("sample", "subset", "group", "score", "gold", "label", *SIDES)
+"""What is read of a record's samples: texts are not needed."""
+
 SAME = 1e-4
 """Largest difference between a stored score and the one from its samples: mteb rounds some of its
 scores to five decimals."""
@@ -81,7 +87,7 @@ def sampled(record: Record, rows: Sequence[Row]) -> Sampled | None:
 
     Args:
         record: A scored one.
-        rows: Its samples.
+        rows: Its samples, with at least those of the :data:`COLUMNS` that they have.
 
     Returns:
         ``None`` where the stored score does not follow from the samples.
@@ -170,10 +176,6 @@ def _average_precision(labels: Floats, scores: Floats) -> float:
     seen = np.flatnonzero(last) + 1
     gained = np.diff(hits[last], prepend=0)
     return float((gained * hits[last] / seen).sum() / labels.sum())
-
-
-SIDES = ("cosine", "dot", "manhattan", "euclidean")
-"""Similarities of a pair, of which ``max_ap`` is the best."""
 
 
 def _side(metric: str, rows: Sequence[Row]) -> str:
