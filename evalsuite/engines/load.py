@@ -12,7 +12,10 @@ from typing import TYPE_CHECKING
 
 from evalsuite.checkpoint.models import GeneratorEngine
 from evalsuite.engines.choice import context_length
-from evalsuite.engines.device import DeviceName, resolve_device, resolve_dtype
+from evalsuite.engines.device import DeviceName, DTypeName, resolve_dtype
+from evalsuite.engines.gpu import Gpu, check_room
+from evalsuite.engines.gpu_settings import settle_torch, weight_bytes
+from evalsuite.engines.gpu_survey import gpu_here
 from evalsuite.engines.load_errors import loading
 from evalsuite.engines.protocols import Device, DType, Encoder, Generator
 from evalsuite.errors import CheckpointError, EngineError, UsageError
@@ -28,6 +31,7 @@ def load_encoder(
     device: Device = "auto",
     dtype: DType = "auto",
     weights: bool = True,
+    gpu_memory: float | None = None,
 ) -> Encoder:
     """Load the encoder that the checkpoint's embedding protocol names.
 
@@ -40,6 +44,7 @@ def load_encoder(
         dtype: Precision; for ``auto`` see :func:`~evalsuite.engines.device.resolve_dtype`.
         weights: Whether to load the model. Without it only the tokenizer is loaded and only
             ``render`` works: enough for a dry run.
+        gpu_memory: Share of the GPU's memory for vLLM; ``None`` for what is free.
 
     Raises:
         CheckpointError: If the checkpoint cannot embed, or cannot be loaded.
@@ -61,8 +66,11 @@ def load_encoder(
             f"pass --max-length {positions} or less",
         )
     vllm = protocol.engine == "vllm" and weights
-    where = _prepare_vllm(device) if vllm else resolve_device(device)
-    precision = resolve_dtype(dtype, where, "embedding")
+    gpu = _prepare_vllm(device) if vllm else gpu_here(device) if weights else None
+    where: DeviceName = "cpu" if gpu is None else "cuda"
+    precision = resolve_dtype(dtype, where, "embedding", gpu)
+    if gpu is not None:
+        _settle(gpu, checkpoint, precision)
     if protocol.engine == "sentence-transformers":
         from evalsuite.engines.transformers.sentence_transformers import SentenceTransformersEncoder
 
@@ -72,7 +80,9 @@ def load_encoder(
     if protocol.engine == "vllm":
         from evalsuite.engines.vllm.encoder import VllmEncoder
 
-        return VllmEncoder(checkpoint, protocol, device=where, dtype=precision, weights=weights)
+        return VllmEncoder(
+            checkpoint, protocol, gpu=gpu, dtype=precision, weights=weights, gpu_memory=gpu_memory
+        )
     from evalsuite.engines.transformers.encoder import TransformersEncoder
 
     return TransformersEncoder(checkpoint, protocol, device=where, dtype=precision, weights=weights)
@@ -86,6 +96,8 @@ def load_generator(
     dtype: DType = "auto",
     max_length: int | None = None,
     prefix_caching: bool = False,
+    gpu_memory: float | None = None,
+    eager: bool = False,
 ) -> Generator:
     """Load a checkpoint for generation.
 
@@ -99,6 +111,8 @@ def load_generator(
         dtype: Precision; for ``auto`` see :func:`~evalsuite.engines.device.resolve_dtype`.
         max_length: Context length in tokens; at most the model's own.
         prefix_caching: Whether vLLM keeps what it computed for the beginnings of prompts.
+        gpu_memory: Share of the GPU's memory for vLLM; ``None`` for what is free.
+        eager: Whether vLLM compiles nothing first: soon ready, and slower.
 
     Raises:
         CheckpointError: If the checkpoint cannot be loaded.
@@ -109,17 +123,22 @@ def load_generator(
         raise EngineError(f"{checkpoint.name} cannot generate: {reason}")
     length = context_length(checkpoint.max_positions, max_length)
     with loading(checkpoint, "model"):
-        where = _prepare_vllm(device) if engine == "vllm" else resolve_device(device)
-        precision = resolve_dtype(dtype, where, "generative")
+        gpu = _prepare_vllm(device) if engine == "vllm" else gpu_here(device)
+        where: DeviceName = "cpu" if gpu is None else "cuda"
+        precision = resolve_dtype(dtype, where, "generative", gpu)
+        if gpu is not None:
+            _settle(gpu, checkpoint, precision)
         if engine == "vllm":
             from evalsuite.engines.vllm.generator import VllmGenerator
 
             return VllmGenerator(
                 checkpoint,
-                device=where,
+                gpu=gpu,
                 dtype=precision,
                 max_length=length,
                 prefix_caching=prefix_caching,
+                gpu_memory=gpu_memory,
+                eager=eager,
             )
         from evalsuite.engines.transformers.generator import TransformersGenerator
 
@@ -148,21 +167,37 @@ def load_unified(
     """
     from evalsuite.engines.transformers.unified_model import UnifiedModel
 
-    where = resolve_device(device)
-    precision = resolve_dtype(dtype, where, "generative")
+    gpu = gpu_here(device)
+    where: DeviceName = "cpu" if gpu is None else "cuda"
+    precision = resolve_dtype(dtype, where, "generative", gpu)
+    if gpu is not None:
+        _settle(gpu, checkpoint, precision)
     return UnifiedModel(checkpoint, device=where, dtype=precision, embed_length=embed_length)
 
 
-def wave_of(engine: GeneratorEngine) -> int:
+def wave_of(engine: GeneratorEngine, device: DeviceName) -> int:
     """Number of requests in one call that keeps an engine busy; loads no model."""
     if engine == "vllm":
         from evalsuite.engines.vllm.generator import WAVE
-    else:
-        from evalsuite.engines.transformers.generator import WAVE
-    return WAVE
+
+        return WAVE
+    from evalsuite.engines.transformers import generator
+
+    return generator.WAVE[device]
 
 
-def _prepare_vllm(device: Device) -> DeviceName:
+def _prepare_vllm(device: Device) -> Gpu | None:
     from evalsuite.engines.vllm.environment import prepare
 
     return prepare(device)
+
+
+def _settle(gpu: Gpu, checkpoint: Checkpoint, dtype: DTypeName) -> None:
+    """Ready torch for a GPU, and see that the weights fit, before any of them is loaded.
+
+    Raises:
+        EngineError: If they do not fit.
+        UsageError: If the environment makes float32 less than it says.
+    """
+    settle_torch(dtype)
+    check_room(gpu, gpu.free, weight_bytes(checkpoint.path, dtype), checkpoint.name)

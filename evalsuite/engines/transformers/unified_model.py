@@ -22,6 +22,7 @@ from evalsuite.engines import attention_probe
 from evalsuite.engines.device import DeviceName, DTypeName, engine_version
 from evalsuite.engines.length_batches import pack
 from evalsuite.engines.load_errors import loading
+from evalsuite.engines.placing import straight_to
 from evalsuite.engines.protocols import Vectors
 from evalsuite.engines.transformers.encoder import NO_WINDOW
 from evalsuite.engines.transformers.key_values import KeyValues
@@ -94,8 +95,9 @@ class UnifiedModel:
                 checkpoint.path,
                 dtype=getattr(torch, self.dtype),
                 trust_remote_code=checkpoint.trust_remote_code,
+                **straight_to(device),
             )
-        self._model = model.to(self.device).eval()
+        self._model = model.eval()
         self._body = model.get_decoder()
         self._config = self._body.config
         named = model.generation_config.eos_token_id
