@@ -13,9 +13,9 @@ from importlib.resources import files
 from typing import Any
 
 from evalsuite.doctor.finding import Finding
+from evalsuite.engines.cuda.gpu import GIB, Survey, why_unusable
+from evalsuite.engines.cuda.survey import has_driver
 from evalsuite.engines.device import vllm_is_for_gpus
-from evalsuite.engines.gpu import GIB, Survey, why_unusable
-from evalsuite.engines.gpu_survey import has_driver
 from evalsuite.redact import shown
 
 MOST_SECONDS = 100.0

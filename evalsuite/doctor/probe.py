@@ -12,8 +12,8 @@ import sys
 from typing import Any
 
 from evalsuite.checkpoint import resolve
-from evalsuite.engines.gpu import GIB
-from evalsuite.engines.gpu_survey import gpu_here, has_driver, look
+from evalsuite.engines.cuda.gpu import GIB
+from evalsuite.engines.cuda.survey import gpu_here, has_driver, look
 from evalsuite.engines.protocols import GenerationRequest
 from evalsuite.errors import EvalsuiteError
 
@@ -60,7 +60,7 @@ def generation(engine: str) -> dict[str, Any]:
 
 
 def device() -> dict[str, Any]:
-    """What machine and torch say of a GPU: a :class:`~evalsuite.engines.gpu.Survey`."""
+    """What machine and torch say of a GPU: a :class:`~evalsuite.engines.cuda.gpu.Survey`."""
     import torch  # noqa: F401 - one that cannot be imported is a line of its own
 
     return look().model_copy(update={"node": has_driver()}).model_dump(mode="json")

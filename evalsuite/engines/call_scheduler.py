@@ -14,7 +14,7 @@ from dataclasses import InitVar, dataclass, field
 from itertools import count
 from typing import Any, Final, Generic, Protocol, TypeVar
 
-from evalsuite.engines.device_lost import raise_if_lost
+from evalsuite.engines.cuda.lost import raise_if_lost
 
 Result = TypeVar("Result")
 LATE_STEPS: Final = 2

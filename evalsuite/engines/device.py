@@ -1,7 +1,7 @@
 """In which precision an engine runs, and which version of it: cheap to ask.
 
 A plan asks these questions before anything is loaded, so no library is imported. Which GPU there
-is, if any, says :mod:`evalsuite.engines.gpu_survey`.
+is, if any, says :mod:`evalsuite.engines.cuda.survey`.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Final, Literal
 
-from evalsuite.engines.gpu import Gpu
+from evalsuite.engines.cuda.gpu import Gpu
 from evalsuite.engines.protocols import DType
 from evalsuite.errors import EngineError, UsageError
 from evalsuite.schema import World

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 
 from evalsuite.checkpoint.models import GeneratorEngine
 from evalsuite.engines.choice import context_length
+from evalsuite.engines.cuda.gpu import Gpu, check_room
+from evalsuite.engines.cuda.settings import settle_torch, weight_bytes
+from evalsuite.engines.cuda.survey import gpu_here
 from evalsuite.engines.device import DeviceName, DTypeName, resolve_dtype
-from evalsuite.engines.gpu import Gpu, check_room
-from evalsuite.engines.gpu_settings import settle_torch, weight_bytes
-from evalsuite.engines.gpu_survey import gpu_here
 from evalsuite.engines.load_errors import loading
 from evalsuite.engines.protocols import Device, DType, Encoder, Generator
 from evalsuite.errors import CheckpointError, EngineError, UsageError

@@ -10,9 +10,9 @@ from pydantic import AfterValidator, BeforeValidator, Field
 
 from evalsuite.checkpoint.models import Checkpoint, CheckpointOptions, GeneratorEngine
 from evalsuite.engines.choice import EngineChoice, generator_engine
+from evalsuite.engines.cuda.gpu import Gpu
+from evalsuite.engines.cuda.survey import find_gpu, why_passed_over
 from evalsuite.engines.device import DeviceName, resolve_dtype
-from evalsuite.engines.gpu import Gpu
-from evalsuite.engines.gpu_survey import find_gpu, why_passed_over
 from evalsuite.engines.protocols import Device, DType
 from evalsuite.errors import UsageError
 from evalsuite.judging.judge import Judge

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from evalsuite.engines.call_scheduler import CallScheduler, OngoingCall, Pass
-from evalsuite.engines.device_lost import DeviceLost
+from evalsuite.engines.cuda.lost import DeviceLost
 
 
 @dataclass

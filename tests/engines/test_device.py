@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from evalsuite.engines import device
-from evalsuite.engines.gpu import Gpu
+from evalsuite.engines.cuda.gpu import Gpu
 from evalsuite.engines.protocols import DType
 from evalsuite.errors import EngineError, UsageError
 from evalsuite.schema import World

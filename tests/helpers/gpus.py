@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from evalsuite.engines import gpu_survey
-from evalsuite.engines.gpu import GIB, Gpu, Survey
+from evalsuite.engines.cuda import survey as gpu_survey
+from evalsuite.engines.cuda.gpu import GIB, Gpu, Survey
 
 FAKE = Gpu(
     name="NVIDIA H200",

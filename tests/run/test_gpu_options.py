@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from evalsuite.engines import gpu_survey
-from evalsuite.engines.gpu import Survey
+from evalsuite.engines.cuda import survey as gpu_survey
+from evalsuite.engines.cuda.gpu import Survey
 from evalsuite.engines.protocols import Device
 from evalsuite.errors import UsageError
 from evalsuite.run.options import Resolved, RunOptions, resolve

@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 from evalsuite.engines import attention_probe
 from evalsuite.engines.batched_encoder import PreparedTexts
+from evalsuite.engines.cuda.placing import straight_to, to_device
 from evalsuite.engines.device import DeviceName, DTypeName, engine_version
 from evalsuite.engines.length_batches import LengthBatcher
 from evalsuite.engines.load_errors import loading
 from evalsuite.engines.neighbours import check_neighbours
 from evalsuite.engines.parallel_batches import ParallelBatches
-from evalsuite.engines.placing import straight_to, to_device
 from evalsuite.engines.protocols import Vectors
 from evalsuite.engines.text_tokens import TextTokenizer, TokenisedTexts
 from evalsuite.engines.token_encoder import TokenEncoder

@@ -6,10 +6,10 @@ import math
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
+from evalsuite.engines.cuda.placing import straight_to
 from evalsuite.engines.device import DeviceName, DTypeName, engine_version
 from evalsuite.engines.generation import check_ids, cut_at_stop, not_finite
 from evalsuite.engines.length_batches import HalvingBudget
-from evalsuite.engines.placing import straight_to
 from evalsuite.engines.protocols import (
     Completion,
     Ended,

@@ -10,12 +10,12 @@ from evalsuite.checkpoint.folder import read_json, read_object
 from evalsuite.checkpoint.models import split_route
 from evalsuite.checkpoint.special_tokens import append_eos
 from evalsuite.engines.batched_encoder import BatchedEncoder, PreparedTexts
+from evalsuite.engines.cuda.placing import to_device
 from evalsuite.engines.device import DeviceName, DTypeName, engine_version
 from evalsuite.engines.length_batches import LengthBatcher
 from evalsuite.engines.load_errors import loading
 from evalsuite.engines.neighbours import check_neighbours
 from evalsuite.engines.parallel_batches import ParallelBatches
-from evalsuite.engines.placing import to_device
 from evalsuite.engines.protocols import Rendered, Vectors
 from evalsuite.engines.text_tokens import NO_LIMIT, load_tokenizer
 from evalsuite.errors import UsageError

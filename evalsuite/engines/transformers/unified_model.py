@@ -19,10 +19,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from evalsuite.engines import attention_probe
+from evalsuite.engines.cuda.placing import straight_to
 from evalsuite.engines.device import DeviceName, DTypeName, engine_version
 from evalsuite.engines.length_batches import pack
 from evalsuite.engines.load_errors import loading
-from evalsuite.engines.placing import straight_to
 from evalsuite.engines.protocols import Vectors
 from evalsuite.engines.transformers.encoder import NO_WINDOW
 from evalsuite.engines.transformers.key_values import KeyValues

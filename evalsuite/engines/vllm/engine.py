@@ -10,11 +10,11 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from evalsuite.engines.call_scheduler import Pass
+from evalsuite.engines.cuda.gpu import Gpu, check_room, vllm_share
+from evalsuite.engines.cuda.lost import raise_if_lost
+from evalsuite.engines.cuda.settings import weight_bytes
 from evalsuite.engines.device import DTypeName, engine_version
-from evalsuite.engines.device_lost import raise_if_lost
 from evalsuite.engines.generation import not_finite
-from evalsuite.engines.gpu import Gpu, check_room, vllm_share
-from evalsuite.engines.gpu_settings import weight_bytes
 from evalsuite.engines.memory import is_out_of_memory
 from evalsuite.errors import EngineError, first_line
 

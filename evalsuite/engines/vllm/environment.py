@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 from typing import Final
 
+from evalsuite.engines.cuda.gpu import Gpu
+from evalsuite.engines.cuda.survey import gpu_here
 from evalsuite.engines.device import DeviceName
-from evalsuite.engines.gpu import Gpu
-from evalsuite.engines.gpu_survey import gpu_here
 from evalsuite.engines.protocols import Device
 from evalsuite.errors import EngineError
 

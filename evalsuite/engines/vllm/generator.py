@@ -11,9 +11,9 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from evalsuite.engines.call_scheduler import CallScheduler, OngoingCall, Pass, Rank, Result
+from evalsuite.engines.cuda.gpu import Gpu
 from evalsuite.engines.device import DeviceName, DTypeName
 from evalsuite.engines.generation import check_ids
-from evalsuite.engines.gpu import Gpu
 from evalsuite.engines.protocols import (
     Completion,
     Ended,

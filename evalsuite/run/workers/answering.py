@@ -15,7 +15,7 @@ from typing import Any
 
 from evalsuite.engines.batched_encoder import BatchedEncoder, PreparedTexts
 from evalsuite.engines.call_scheduler import OngoingCall
-from evalsuite.engines.device_lost import raise_if_lost
+from evalsuite.engines.cuda.lost import raise_if_lost
 from evalsuite.engines.protocols import Encoder, Generator, SharedGenerator
 from evalsuite.engines.remote import Ask, CallResult, Failure, PartialResult
 from evalsuite.errors import EngineError, EvalsuiteError

@@ -8,8 +8,8 @@ import traceback
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
+from evalsuite.engines.cuda.lost import raise_if_lost
 from evalsuite.engines.device import engine_version
-from evalsuite.engines.device_lost import raise_if_lost
 from evalsuite.engines.protocols import Detailed, Encoder, Generator
 from evalsuite.engines.remote import RemoteEngine
 from evalsuite.engines.transformers.unified_model import UnifiedModel

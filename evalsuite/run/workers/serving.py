@@ -179,6 +179,10 @@ class Serving:
             self._hand_out(self._start())
 
     def _start(self) -> HarnessProcess:
+        environment = os.environ | {"OMP_NUM_THREADS": str(self._threads)}
+        if self._runner.spec.options.device == "cuda":
+            # Set to true for this process, which never forks; a harness may.
+            environment["TOKENIZERS_PARALLELISM"] = "false"
         ours, theirs = socket.socketpair()
         with theirs:
             handle = theirs.fileno()
@@ -186,7 +190,7 @@ class Serving:
                 [sys.executable, "-m", "evalsuite.run.workers.harness_process", str(handle)],
                 stdin=subprocess.DEVNULL,
                 pass_fds=(handle,),
-                env=os.environ | {"OMP_NUM_THREADS": str(self._threads)},
+                env=environment,
             )
         harness = HarnessProcess(process, Connection(ours.detach()))
         harness.send(self._runner.spec)

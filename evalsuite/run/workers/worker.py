@@ -16,7 +16,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NoReturn
 
-from evalsuite.engines.device_lost import DeviceLost
+from evalsuite.engines.cuda.lost import DeviceLost
 from evalsuite.engines.protocols import Encoder, Generator
 from evalsuite.errors import EvalsuiteError, ExitCode
 from evalsuite.run.workers import events
@@ -107,6 +107,7 @@ def load_engine(spec: WorkerSpec) -> Engine:
                 engine=options.generator,
                 device=options.device,
                 dtype=options.generative_dtype,
+                gpu_memory=options.gpu_memory,
             )
         case "unified":
             from evalsuite.engines.load import load_unified

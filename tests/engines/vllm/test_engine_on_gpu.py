@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from evalsuite.checkpoint.models import Checkpoint
-from evalsuite.engines.device_lost import DeviceLost
-from evalsuite.engines.gpu import GIB, Gpu
+from evalsuite.engines.cuda.gpu import GIB, Gpu
+from evalsuite.engines.cuda.lost import DeviceLost
 from evalsuite.engines.vllm.engine import VllmEngine
 from evalsuite.errors import EngineError
 from helpers.gpus import FAKE

@@ -12,7 +12,7 @@ from typing import NoReturn
 import pytest
 
 from evalsuite.checkpoint.models import Checkpoint
-from evalsuite.engines.device_lost import DeviceLost
+from evalsuite.engines.cuda.lost import DeviceLost
 from evalsuite.engines.load import load_encoder
 from evalsuite.engines.protocols import Encoder, Progress, Rendered, Vectors
 from evalsuite.engines.vectors.shared import shared_vectors

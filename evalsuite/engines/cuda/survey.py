@@ -1,8 +1,8 @@
 """Asks driver and torch for the GPU: in this process, or in one that ends at once.
 
 Asking torch makes a CUDA context, which holds some hundred MiB of the GPU for as long as the
-process lives. So a run asks through ``python -m evalsuite.engines.gpu_survey``, which writes a
-:class:`~evalsuite.engines.gpu.Survey` as JSON to standard output; a process that is to run an
+process lives. So a run asks through ``python -m evalsuite.engines.cuda.survey``, which writes a
+:class:`~evalsuite.engines.cuda.gpu.Survey` as JSON to standard output; a process that is to run an
 engine asks for itself.
 """
 
@@ -17,7 +17,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
-from evalsuite.engines.gpu import Gpu, Survey, choose, why_unusable
+from evalsuite.engines.cuda.gpu import Gpu, Survey, choose, why_unusable
 from evalsuite.engines.protocols import Device
 from evalsuite.errors import first_line
 

@@ -13,8 +13,13 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from evalsuite.engines.gpu_settings import TF32_OVERRIDE, TRITON_FLOAT32, settle_torch, weight_bytes
-from evalsuite.engines.placing import straight_to, to_device
+from evalsuite.engines.cuda.placing import straight_to, to_device
+from evalsuite.engines.cuda.settings import (
+    TF32_OVERRIDE,
+    TRITON_FLOAT32,
+    settle_torch,
+    weight_bytes,
+)
 from evalsuite.errors import UsageError
 
 

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from evalsuite.engines.gpu import GIB, Gpu, Survey, check_room, choose, vllm_share, why_unusable
+from evalsuite.engines.cuda.gpu import (
+    GIB,
+    Gpu,
+    Survey,
+    check_room,
+    choose,
+    vllm_share,
+    why_unusable,
+)
 from evalsuite.errors import EngineError, UsageError
 from helpers.gpus import FAKE, survey
 

@@ -2,7 +2,7 @@
 
 A :class:`Survey` holds all that is asked of a machine. What follows from it are pure functions, so
 that tests decide for GPUs that are not there. The survey itself is made by
-:mod:`evalsuite.engines.gpu_survey`.
+:mod:`evalsuite.engines.cuda.survey`.
 """
 
 from __future__ import annotations
