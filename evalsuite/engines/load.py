@@ -19,6 +19,7 @@ from evalsuite.engines.device import DeviceName, DTypeName, resolve_dtype
 from evalsuite.engines.load_errors import loading
 from evalsuite.engines.protocols import Device, DType, Encoder, Generator
 from evalsuite.errors import CheckpointError, EngineError, UsageError
+from evalsuite.schema import World
 
 if TYPE_CHECKING:
     from evalsuite.checkpoint.models import Checkpoint
@@ -67,10 +68,7 @@ def load_encoder(
         )
     vllm = protocol.engine == "vllm" and weights
     gpu = _prepare_vllm(device) if vllm else gpu_here(device) if weights else None
-    where: DeviceName = "cpu" if gpu is None else "cuda"
-    precision = resolve_dtype(dtype, where, "embedding", gpu)
-    if gpu is not None:
-        _settle(gpu, checkpoint, precision)
+    where, precision = _settle(gpu, dtype, "embedding", checkpoint)
     if protocol.engine == "sentence-transformers":
         from evalsuite.engines.transformers.sentence_transformers import SentenceTransformersEncoder
 
@@ -124,10 +122,7 @@ def load_generator(
     length = context_length(checkpoint.max_positions, max_length)
     with loading(checkpoint, "model"):
         gpu = _prepare_vllm(device) if engine == "vllm" else gpu_here(device)
-        where: DeviceName = "cpu" if gpu is None else "cuda"
-        precision = resolve_dtype(dtype, where, "generative", gpu)
-        if gpu is not None:
-            _settle(gpu, checkpoint, precision)
+        where, precision = _settle(gpu, dtype, "generative", checkpoint)
         if engine == "vllm":
             from evalsuite.engines.vllm.generator import VllmGenerator
 
@@ -167,11 +162,7 @@ def load_unified(
     """
     from evalsuite.engines.transformers.unified_model import UnifiedModel
 
-    gpu = gpu_here(device)
-    where: DeviceName = "cpu" if gpu is None else "cuda"
-    precision = resolve_dtype(dtype, where, "generative", gpu)
-    if gpu is not None:
-        _settle(gpu, checkpoint, precision)
+    where, precision = _settle(gpu_here(device), dtype, "generative", checkpoint)
     return UnifiedModel(checkpoint, device=where, dtype=precision, embed_length=embed_length)
 
 
@@ -192,12 +183,21 @@ def _prepare_vllm(device: Device) -> Gpu | None:
     return prepare(device)
 
 
-def _settle(gpu: Gpu, checkpoint: Checkpoint, dtype: DTypeName) -> None:
-    """Ready torch for a GPU, and see that the weights fit, before any of them is loaded.
+def _settle(
+    gpu: Gpu | None, dtype: DType, world: World, checkpoint: Checkpoint
+) -> tuple[DeviceName, DTypeName]:
+    """Choose the precision, and on a GPU ready torch and see that the weights fit.
+
+    Returns:
+        Device and precision for the engine.
 
     Raises:
-        EngineError: If they do not fit.
-        UsageError: If the environment makes float32 less than it says.
+        EngineError: If the weights do not fit.
+        UsageError: If the GPU or the environment does not allow the precision.
     """
-    settle_torch(dtype)
-    check_room(gpu, gpu.free, weight_bytes(checkpoint.path, dtype), checkpoint.name)
+    if gpu is None:
+        return "cpu", resolve_dtype(dtype, "cpu", world)
+    precision = resolve_dtype(dtype, "cuda", world, gpu)
+    settle_torch(precision)
+    check_room(gpu, gpu.free, weight_bytes(checkpoint.path, precision), checkpoint.name)
+    return "cuda", precision

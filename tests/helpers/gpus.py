@@ -34,4 +34,5 @@ def survey(**changes: Any) -> Survey:
 def pretend(monkeypatch: pytest.MonkeyPatch, found: Survey) -> None:
     """Have this process take the machine for one that says this."""
     monkeypatch.setattr(gpu_survey, "has_driver", lambda: found.node)
-    monkeypatch.setattr(gpu_survey, "survey_apart", lambda: found)
+    for ask in ("survey_apart", "look"):
+        monkeypatch.setattr(gpu_survey, ask, lambda: found)

@@ -7,12 +7,14 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
 import torch
 from safetensors.torch import save_file
 
+from evalsuite.engines.cuda.gpu import GIB
 from evalsuite.engines.cuda.placing import straight_to, to_device
 from evalsuite.engines.cuda.settings import (
     TF32_OVERRIDE,
@@ -20,7 +22,10 @@ from evalsuite.engines.cuda.settings import (
     settle_torch,
     weight_bytes,
 )
-from evalsuite.errors import UsageError
+from evalsuite.engines.load import load_encoder, load_generator, load_unified
+from evalsuite.errors import EngineError, UsageError
+from helpers.gpus import FAKE, pretend, survey
+from helpers.tiny_encoders import checkpoint, save_model
 
 
 @pytest.fixture(autouse=True)
@@ -71,6 +76,18 @@ def test_the_bytes_of_weights_are_those_in_memory(tmp_path: Path) -> None:
     save_file(tensors, tmp_path / "consolidated.safetensors")  # which no engine loads
     assert weight_bytes(tmp_path, "bfloat16") == 37 * 2 + 20
     assert weight_bytes(tmp_path, "float32") == 37 * 4 + 20
+
+
+def test_a_model_that_does_not_fit_is_refused_before_it_is_loaded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tiny = checkpoint(save_model(tmp_path, "llama"), instructions="none")
+    (tmp_path / "config.json").write_text("{}")  # which nothing could be loaded with
+    taken = FAKE.model_copy(update={"free": GIB // 2})
+    pretend(monkeypatch, survey(gpu=taken))
+    for load in (load_encoder, load_unified, partial(load_generator, engine="transformers")):
+        with pytest.raises(EngineError, match=r"tiny needs at least 1.0 GiB of GPU .* 0.5"):
+            load(tiny, device="cuda")
 
 
 def test_weights_go_to_a_gpu_at_once_and_stay_where_they_are_on_a_cpu() -> None:
