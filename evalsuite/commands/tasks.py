@@ -94,26 +94,11 @@ def validate(folder: Path | None) -> str:
     inside = (folder or shipped_tasks()).resolve()
     files = {key: path for key, path in registry.files.items() if _within(path, inside)}
     tasks = [task for task in registry.tasks.values() if f"task {task.name}" in files]
-    rows = sum(_read_data(task) for task in tasks)
+    rows = sum(kind_of(task).check_data(task) for task in tasks)
     suites = sum(key.startswith("suite ") for key in files)
     sets = sum(key.startswith("instructions ") for key in files)
     counts = ((len(tasks), "task"), (suites, "suite"), (sets, "instruction set"), (rows, "row"))
     return f"{inside}: " + ", ".join(f"{n:,} {word}{'' if n == 1 else 's'}" for n, word in counts)
-
-
-def _read_data(task: Task) -> int:
-    """Read a task's own data and check its columns and templates; returns the number of rows."""
-    # Not at the top: `tasks list` needs none of it.
-    from evalsuite.data import read_rows, require_columns
-
-    tables = {}
-    for role, path in (task.data or {}).items():
-        rows = read_rows(path)
-        require_columns(rows, task.required_columns(role), task.columns, path)
-        tables[role] = rows
-    if tables:
-        kind_of(task).check_rows(task, tables)
-    return sum(map(len, tables.values()))
 
 
 def _within(path: Path, folder: Path) -> bool:

@@ -236,6 +236,26 @@ class Kind(Protocol[AnyTask_contra]):
         """
         del task
 
+    def check_data(self, task: AnyTask_contra) -> int:
+        """Read and check a task's own files, before a model is loaded.
+
+        Returns:
+            The number of rows; 0 for a task without files of its own.
+
+        Raises:
+            DataError: For a missing file or column, or a row that cannot be scored.
+            UsageError: For a template that does not fit a row.
+        """
+        from evalsuite.data import read_rows, require_columns
+
+        tables = {}
+        for role, path in (task.data or {}).items():
+            tables[role] = read_rows(path)
+            require_columns(tables[role], task.required_columns(role), task.columns, path)
+        if tables:
+            self.check_rows(task, tables)
+        return sum(map(len, tables.values()))
+
     def check_rows(self, task: AnyTask_contra, tables: dict[str, list[dict[str, Any]]]) -> None:
         """Check the rows of a task's own files, beyond the columns that they must have.
 

@@ -8,10 +8,10 @@ import platform
 from datetime import UTC, datetime
 from functools import lru_cache
 from importlib.metadata import PackageNotFoundError, version
-from typing import Any
+from typing import Any, Final
 
 from evalsuite.checkpoint.models import Checkpoint
-from evalsuite.errors import EngineError
+from evalsuite.errors import EngineError, ExitCode
 from evalsuite.kinds.base import Evaluation
 from evalsuite.kinds.task import Task
 from evalsuite.metrics import metric_named
@@ -19,6 +19,9 @@ from evalsuite.redact import redact
 from evalsuite.results.sampled import sampled
 from evalsuite.schema import Record, Signature, Status, Timings
 from evalsuite.suspicions import nothing_parsed
+
+EXIT_CODE: Final = "exit_code"
+"""Key among the details of a record that failed because of its data."""
 
 PACKAGES = (
     "evalsuite",
@@ -86,9 +89,23 @@ def scored_record(
     return record.model_copy(update=_uncertainty(record, evaluation.samples))
 
 
-def failed_record(checkpoint: Checkpoint, task: Task, signature: Signature, reason: str) -> Record:
-    """Record of a job that failed."""
-    return _without_score("failed", checkpoint, task, signature, reason)
+def failed_record(
+    checkpoint: Checkpoint,
+    task: Task,
+    signature: Signature,
+    reason: str,
+    code: ExitCode = ExitCode.TASK_FAILED,
+) -> Record:
+    """Record of a job that failed; ``code`` is the exit code of the error that ended it."""
+    record = _without_score("failed", checkpoint, task, signature, reason)
+    if code is not ExitCode.DATA:
+        return record
+    return record.model_copy(update={"details": {EXIT_CODE: int(code)}})
+
+
+def failed_by_data(record: Record) -> bool:
+    """Whether a job failed because its data is missing, malformed or cannot be loaded."""
+    return record.details.get(EXIT_CODE) == ExitCode.DATA
 
 
 def skipped_record(checkpoint: Checkpoint, task: Task, signature: Signature, reason: str) -> Record:

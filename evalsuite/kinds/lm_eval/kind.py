@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from evalsuite.kinds.base import Context, Evaluation, Kind, Planned, Planning, Preview, Stage
 from evalsuite.kinds.lm_eval.task import LmEvalTask
@@ -41,10 +41,9 @@ class LmEvalKind(Kind[LmEvalTask]):
             find(name)
 
     def check_rows(self, task: LmEvalTask, tables: dict[str, list[dict[str, Any]]]) -> None:
-        from evalsuite.kinds.lm_eval.expressions import check_expressions, read_as
+        from evalsuite.kinds.lm_eval.own_items import read_items
 
-        shots = tables.get("shots", [])
-        check_expressions(task, read_as(task, tables["test"]), read_as(task, shots))
+        read_items(task, tables)
 
     def datasets(self, task: LmEvalTask) -> dict[str, str]:
         from evalsuite.kinds.lm_eval.needs import datasets_of_name
@@ -62,13 +61,19 @@ class LmEvalKind(Kind[LmEvalTask]):
         return LmEvalHarness().preview(task, context)
 
 
-def harness_version(task: LmEvalTask) -> str:
-    """lm-eval and its version; a task file that evalsuite ships adds a version of its content.
+OWN_SCORING: Final = "own-data-2"
+"""How answers to own data are found and compared. Raised where that moves a score: those stored
+under an earlier version are not found again."""
 
-    For example ``lm-eval 0.4.13+gsm8k-1a2b3c4d``.
+
+def harness_version(task: LmEvalTask) -> str:
+    """lm-eval and its version, and the version of what evalsuite adds to it.
+
+    ``lm-eval 0.4.13`` for its own tasks; ``lm-eval 0.4.13+gsm8k-1a2b3c4d`` for a task file in
+    lm-eval's format that evalsuite ships; ``lm-eval 0.4.13+own-data-2`` for tasks on own data.
     """
     from evalsuite.kinds.lm_eval.names import shipped_version
 
     library = f"lm-eval {version('lm-eval')}"
-    shipped = shipped_version(task.source) if task.source else None
-    return f"{library}+{shipped}" if shipped else library
+    added = shipped_version(task.source) if task.source else OWN_SCORING
+    return f"{library}+{added}" if added else library

@@ -15,7 +15,7 @@ from lm_eval.tasks._index import Entry, Kind
 from lm_eval.tasks._yaml_loader import load_yaml
 
 from evalsuite.data import converted_folder, dataset_folder, hub_info, local_info, rows_hash
-from evalsuite.errors import DataError, TaskSkipped, UsageError, first_line
+from evalsuite.errors import DataError, EvalsuiteError, TaskSkipped, UsageError, first_line
 from evalsuite.kinds.lm_eval.names import IndexEntry, find, load_index, shipped_index
 from evalsuite.schema import DataInfo
 
@@ -61,7 +61,8 @@ def load_source(
 
     Raises:
         UsageError: If there is no such task, or it cannot have that many shots.
-        DataError: If a dataset is missing.
+        DataError: If a dataset, a split of it or a package that its loader needs is missing, or
+            the loader fails.
         TaskSkipped: If the task would run generated code outside a sandbox.
     """
     wanted = find(name)
@@ -71,14 +72,14 @@ def load_source(
     registry = {entry.name: _entry(entry) for entry in known.values()}
     try:
         built = factory.build(registry[wanted.name], overrides=None, registry=registry)
-    except (OSError, ValueError) as error:
-        raise DataError(
-            f"the data of lm_eval:{name} cannot be loaded: {first_line(error)}"
-        ) from error
+    except EvalsuiteError:
+        raise
     except ImportError as error:
-        raise UsageError(
-            f"lm_eval:{name} needs a package that is not installed: {first_line(error)}",
-            "install it beside evalsuite",
+        raise lacking_package(name, error) from error
+    except Exception as error:  # loaders and functions of some hundred authors
+        raise DataError(
+            f"the data of lm_eval:{name} cannot be loaded: {_reason(error)}",
+            "compare it with the data set on the hub; evalsuite tasks show says which",
         ) from error
     items = built if isinstance(built, list) else [built]
     loaded: Any = TaskManager(include_defaults=False).load(items)
@@ -92,6 +93,26 @@ def load_source(
         # The examples of the shipped ones are inside the one message.
         multiturn=not shipped,
     )
+
+
+def lacking_package(name: str, error: ImportError) -> DataError:
+    """The error of a task whose code imports what is not installed."""
+    package = (error.name or "").partition(".")[0]
+    if not package or package == "lm_eval":
+        reason = f"lm_eval:{name} needs a package that is not installed: {first_line(error)}"
+        return DataError(reason, "install it beside evalsuite")
+    return DataError(
+        f"lm_eval:{name} needs the package {package}, which is not installed",
+        f"install it beside evalsuite: pip install {package}",
+    )
+
+
+def _reason(error: BaseException) -> str:
+    """The first line of an error; of a missing key, what it may be the name of."""
+    if isinstance(error, KeyError):
+        return f"it has no split or column {error}"
+    plain = isinstance(error, OSError | ValueError)
+    return first_line(error) if plain else f"{type(error).__name__}: {first_line(error)}"
 
 
 def _entry(known: IndexEntry) -> Entry:

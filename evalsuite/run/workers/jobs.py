@@ -102,7 +102,9 @@ class JobRunner:
             record = skipped_record(self.spec.checkpoint, job.task, job.signature, skip.line)
         except EvalsuiteError as error:
             logging.getLogger(__name__).error("%s", traceback.format_exc())
-            record = failed_record(self.spec.checkpoint, job.task, job.signature, error.line)
+            record = failed_record(
+                self.spec.checkpoint, job.task, job.signature, error.line, error.exit_code
+            )
         except Exception as error:  # noqa: BLE001 - one task's defect must not end the others
             logging.getLogger(__name__).error("%s", traceback.format_exc())
             reason = f"{type(error).__name__}: {error}; see {self.spec.log}"
