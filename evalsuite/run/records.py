@@ -175,6 +175,7 @@ def _gpu_name() -> str | None:
 def _definition(task: Task) -> dict[str, Any]:
     """The task as it was evaluated, with its data files by name: where they lie does not matter."""
     plain = task.model_dump(mode="json", exclude_defaults=True)
+    plain.pop("folder", None)
     if task.data is not None:
         plain["data"] = {role: path.name for role, path in task.data.items()}
     return plain

@@ -97,6 +97,7 @@ def _load(task: LmEvalTask, context: Context, *, chat: bool) -> LoadedTasks:
             data_root=context.data_root,
             shots=task.shots,
             seed=context.seed,
+            folder=task.folder,
         )
     from evalsuite.kinds.lm_eval.own_data import load_own
 

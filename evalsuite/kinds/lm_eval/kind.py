@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from importlib.metadata import version
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from evalsuite.kinds.base import Context, Evaluation, Kind, Planned, Planning, Preview, Stage
@@ -38,7 +40,40 @@ class LmEvalKind(Kind[LmEvalTask]):
         from evalsuite.kinds.lm_eval.names import find
 
         for name in filter(None, (task.source, task.base_source)):
-            find(name)
+            find(name, task.folder)
+        if task.folder:
+            from evalsuite.kinds.lm_eval.own_files import check_names
+
+            check_names(task.folder)
+
+    def facts(self, task: LmEvalTask) -> dict[str, Any]:
+        from evalsuite.kinds.lm_eval.facts import facts_of
+
+        return facts_of(task.source, task.folder) if task.source else {}
+
+    def lacking_packages(self, task: LmEvalTask) -> tuple[str, ...]:
+        from evalsuite.kinds.lm_eval.packages import lacking_packages
+
+        names = dict.fromkeys(filter(None, (task.source, task.base_source)))
+        found = {one for name in names for one in lacking_packages(name, task.folder)}
+        return tuple(sorted(found))
+
+    def placed(self, task: LmEvalTask, folders: Sequence[Path]) -> LmEvalTask:
+        if task.source is None:
+            return task
+        from evalsuite.kinds.lm_eval.own_files import with_folder
+
+        return with_folder(task, folders)
+
+    def check_folder(self, folder: Path) -> int:
+        from evalsuite.kinds.lm_eval.names import folder_index
+        from evalsuite.kinds.lm_eval.own_files import FOLDER, check_names
+
+        home = folder / FOLDER
+        if not home.is_dir():
+            return 0
+        check_names(home)
+        return sum(entry.kind != "TAG" for entry in folder_index(home).values())
 
     def check_rows(self, task: LmEvalTask, tables: dict[str, list[dict[str, Any]]]) -> None:
         from evalsuite.kinds.lm_eval.own_items import read_items
@@ -48,7 +83,7 @@ class LmEvalKind(Kind[LmEvalTask]):
     def datasets(self, task: LmEvalTask) -> dict[str, str]:
         from evalsuite.kinds.lm_eval.needs import datasets_of_name
 
-        return datasets_of_name(task.source) if task.source else {}
+        return datasets_of_name(task.source, task.folder) if task.source else {}
 
     def run(self, stage: str, task: LmEvalTask, engine: Generator, context: Context) -> Evaluation:  # noqa: ARG002
         from evalsuite.kinds.lm_eval.harness import LmEvalHarness
@@ -70,10 +105,15 @@ def harness_version(task: LmEvalTask) -> str:
     """lm-eval and its version, and the version of what evalsuite adds to it.
 
     ``lm-eval 0.4.13`` for its own tasks; ``lm-eval 0.4.13+gsm8k-1a2b3c4d`` for a task file in
-    lm-eval's format that evalsuite ships; ``lm-eval 0.4.13+own-data-2`` for tasks on own data.
+    lm-eval's format that evalsuite ships; ``lm-eval 0.4.13+own-data-2`` for tasks on own data;
+    ``lm-eval 0.4.13+own-1a2b3c4d`` for one's own files in lm-eval's format.
     """
     from evalsuite.kinds.lm_eval.names import shipped_version
+    from evalsuite.kinds.lm_eval.own_files import folder_version
 
     library = f"lm-eval {version('lm-eval')}"
-    added = shipped_version(task.source) if task.source else OWN_SCORING
+    if task.folder:
+        added: str | None = folder_version(task.folder)
+    else:
+        added = shipped_version(task.source) if task.source else OWN_SCORING
     return f"{library}+{added}" if added else library
