@@ -14,8 +14,10 @@ from evalsuite.data.rows import (
     require_in_row,
     stream_rows,
 )
+from evalsuite.data.sample_table import SampleTable
 
 __all__ = [
+    "SampleTable",
     "content_link",
     "converted_folder",
     "dataset_folder",
