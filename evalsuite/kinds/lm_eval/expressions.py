@@ -45,7 +45,9 @@ def render_all(
         templates[f"choices.{number}"] = choice
     templates |= more
     of_items = {key: text for key, text in templates.items() if key != "shot_target"}
-    found = [list(_rendered(task, of_items, rows)), list(_rendered(task, templates, shots))]
+    found: list[list[Texts]] = [list(_rendered(task, of_items, rows)), []]
+    if shots or task.shot_target is not None:  # a process is started for them
+        found[1] = list(_rendered(task, templates, shots))
     letters = sum(len(text) for texts in (*found[0], *found[1]) for text in texts.values())
     if letters > MAX_CHARACTERS:
         raise _too_much(task)
