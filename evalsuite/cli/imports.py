@@ -54,9 +54,21 @@ def import_lm_eval(
 
 
 def _store(found: ImportedScores, out: Path) -> None:
-    from evalsuite.importers.records import put_new, summary
-    from evalsuite.store import Store
+    """Store what was read and say so; ends with the exit code of suspect scores if there are some.
 
-    new, known = put_new(Store(out), found)
-    for line in summary(found, new, known):
+    Raises:
+        DataError: If nothing could be taken over.
+    """
+    from evalsuite.errors import ExitCode
+    from evalsuite.importers.storing import put_new, summary
+    from evalsuite.store import Store
+    from evalsuite.suspicions import said
+
+    stored = put_new(Store(out), found)
+    for line in summary(found, stored):
         typer.echo(line)
+    suspect = [(r.signature.task, one) for r, _ in found.records for one in r.suspicions]
+    for task, one in suspect:
+        typer.echo(f"suspect: {task}: {said(one)}")
+    if suspect:
+        raise typer.Exit(int(ExitCode.SUSPECT))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from evalsuite.commands.stored import categories_of, stored_records
 from evalsuite.errors import StoreError
@@ -43,16 +42,16 @@ def report_command(
         UsageError: If a checkpoint to be compared is not there.
         StoreError: If nothing is stored, or the file cannot be written.
     """
-    from evalsuite.data import read_rows
+    from evalsuite.data import SampleTable
     from evalsuite.report.files import write_whole
     from evalsuite.report.page.collect import collect
     from evalsuite.report.page.document import page
 
     store = Store(results)
 
-    def load(record: Record) -> list[dict[str, Any]] | None:
+    def load(record: Record) -> SampleTable | None:
         path = store.samples_path(record)
-        return None if path is None else list(read_rows(path))
+        return None if path is None else SampleTable.read(path)
 
     records = stored_records(results, registry)
     if suite is not None and not any(r.signature.task in suite.members for r in records):

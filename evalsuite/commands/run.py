@@ -109,6 +109,7 @@ def run_command(
         dry_run: Whether to show the plan and the prompts instead.
     """
     from evalsuite.run.progress import duration
+    from evalsuite.run.records import failed_by_data
 
     started = time.monotonic()
     prepared = prepare(request)
@@ -142,9 +143,9 @@ def run_command(
     if result.missing:
         say(console, _missing_data(result.missing, request), "yellow")
     show_suspect(result.suspect, console)
-    if result.failed:
+    if any(not failed_by_data(record) for record in result.failed):
         return ExitCode.TASK_FAILED
-    if result.missing:
+    if result.failed or result.missing:
         return ExitCode.DATA
     return ExitCode.SUSPECT if result.suspect else ExitCode.OK
 
@@ -163,12 +164,14 @@ def evaluate_request(request: RunRequest, console: Console) -> RunResult:
 
 
 def _evaluate(prepared: FoundRequest, request: RunRequest, console: Console) -> RunResult:
+    from evalsuite.run.own_data import check_own_data
     from evalsuite.run.progress import listener
     from evalsuite.run.run import execute, store_skips
     from evalsuite.run.workers.executor import LocalExecutor
 
     store = Store(request.results)
     plan = _plan(prepared, request)
+    check_own_data(plan)
     store.prepare()
     store_skips(plan, store)
     _say_notes(plan, console)

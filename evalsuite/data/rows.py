@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
@@ -81,6 +82,18 @@ def _lines(path: Path) -> Iterator[str]:
 
 
 def _stream_parquet(path: Path) -> Iterator[dict[str, Any]]:
+    with parquet_file(path) as file:
+        for batch in file.iter_batches(batch_size=_PARQUET_ROWS, use_threads=False):
+            yield from batch.to_pylist()
+
+
+@contextmanager
+def parquet_file(path: Path) -> Iterator[Any]:
+    """An open ``pyarrow.parquet.ParquetFile``.
+
+    Raises:
+        DataError: If the file, or what is read of it, is not Parquet.
+    """
     import pyarrow as pa
     from pyarrow import parquet
 
@@ -88,8 +101,7 @@ def _stream_parquet(path: Path) -> Iterator[dict[str, Any]]:
         # Not read_table, which imports pandas.
         # Nor by threads and with buffers ahead, which cost small files more than their reading.
         with parquet.ParquetFile(path, pre_buffer=False) as file:
-            for batch in file.iter_batches(batch_size=_PARQUET_ROWS, use_threads=False):
-                yield from batch.to_pylist()
+            yield file
     except (OSError, pa.ArrowException) as error:
         raise DataError(f"{path}: not a readable Parquet file: {first_line(error)}") from None
 
@@ -135,6 +147,11 @@ def require_in_row(
             raise DataError(
                 f"{path}:{number}: column {name!r} {state} (columns there: {there})", hint
             )
+
+
+def is_id(value: object) -> bool:
+    """Whether a value can be an id: a text or a number."""
+    return isinstance(value, str | int | float) and not isinstance(value, bool)
 
 
 def groups_of(

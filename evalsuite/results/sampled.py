@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from evalsuite.schema import Estimator, Record
+from evalsuite.schema import Estimator, Record, digest
 from evalsuite.stats import (
     average_precision_influence,
     mean_influence,
@@ -31,6 +31,12 @@ Influences = Callable[[Sequence[Row]], tuple[float, Floats] | None]
 
 MEAN_OVER_GROUPS = "mean_over_groups"
 """Key of a record's details: the score is defined as a mean over the samples' groups."""
+
+SIDES = ("cosine", "dot", "manhattan", "euclidean")
+"""Similarities of a pair, of which ``max_ap`` is the best."""
+
+COLUMNS = ("sample", "subset", "group", "score", "gold", "label", *SIDES)
+"""What is read of a record's samples: texts are not needed."""
 
 SAME = 1e-4
 """Largest difference between a stored score and the one from its samples: mteb rounds some of its
@@ -50,6 +56,8 @@ class Sampled:
     average precision)."""
     groups: tuple[str, ...] | None
     """What samples belong to that are not independent of each other."""
+    prompts: str = ""
+    """Hash over the names and prompts of the samples, in any order; empty where they have none."""
     parts: int = 1
     """Number of fixed parts (subsets, languages) that the score is a mean over."""
 
@@ -79,7 +87,7 @@ def sampled(record: Record, rows: Sequence[Row]) -> Sampled | None:
 
     Args:
         record: A scored one.
-        rows: Its samples.
+        rows: Its samples, with at least those of the :data:`COLUMNS` that they have.
 
     Returns:
         ``None`` where the stored score does not follow from the samples.
@@ -104,6 +112,7 @@ def sampled(record: Record, rows: Sequence[Row]) -> Sampled | None:
                 weights=weights,
                 values=_column(rows, "score"),
                 groups=groups,
+                prompts=_prompts(rows),
                 parts=len(set(strata)) if strata else 1,
             )
     return None
@@ -167,10 +176,6 @@ def _average_precision(labels: Floats, scores: Floats) -> float:
     seen = np.flatnonzero(last) + 1
     gained = np.diff(hits[last], prepend=0)
     return float((gained * hits[last] / seen).sum() / labels.sum())
-
-
-SIDES = ("cosine", "dot", "manhattan", "euclidean")
-"""Similarities of a pair, of which ``max_ap`` is the best."""
 
 
 def _side(metric: str, rows: Sequence[Row]) -> str:
@@ -262,6 +267,13 @@ def _column(rows: Sequence[Row], name: str) -> Floats | None:
         return None
     column = np.array(values, dtype=np.float64)
     return column if np.isfinite(column).all() else None
+
+
+def _prompts(rows: Sequence[Row]) -> str:
+    """Hash over the names and prompts of some rows; empty where a row has no prompt."""
+    if not all(row.get("prompt") for row in rows):
+        return ""
+    return digest(sorted((_identity(row), str(row["prompt"])) for row in rows))
 
 
 def _identity(row: Row) -> str:

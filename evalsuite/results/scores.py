@@ -31,11 +31,13 @@ def stored_samples(store: Store) -> Load:
     """A loader of the samples that a store holds beside its records."""
 
     def load(record: Record) -> Sampled | None:
-        from evalsuite.data import read_rows
-        from evalsuite.results.sampled import sampled
+        from evalsuite.data import SampleTable
+        from evalsuite.results.sampled import COLUMNS, sampled
 
         path = store.samples_path(record)
-        return None if path is None else sampled(record, read_rows(path))
+        if path is None:
+            return None
+        return sampled(record, SampleTable.read(path, COLUMNS).narrow(COLUMNS))
 
     return load
 

@@ -8,10 +8,10 @@ import platform
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
-from typing import Any
+from typing import Any, Final
 
 from evalsuite.checkpoint.models import Checkpoint
-from evalsuite.errors import EngineError
+from evalsuite.errors import EngineError, ExitCode
 from evalsuite.kinds.base import Evaluation
 from evalsuite.kinds.task import Task
 from evalsuite.metrics import metric_named
@@ -19,6 +19,9 @@ from evalsuite.redact import redact
 from evalsuite.results.sampled import sampled
 from evalsuite.schema import Record, Signature, Status, Timings
 from evalsuite.suspicions import nothing_parsed
+
+EXIT_CODE: Final = "exit_code"
+"""Key among the details of a record that failed because of its data."""
 
 PACKAGES = (
     "evalsuite",
@@ -100,10 +103,19 @@ def failed_record(
     task: Task,
     signature: Signature,
     reason: str,
+    code: ExitCode = ExitCode.TASK_FAILED,
     gpu: Mapping[str, str] | None = None,
 ) -> Record:
-    """Record of a job that failed."""
-    return _without_score("failed", checkpoint, task, signature, reason, gpu)
+    """Record of a job that failed; ``code`` is the exit code of the error that ended it."""
+    record = _without_score("failed", checkpoint, task, signature, reason, gpu)
+    if code is not ExitCode.DATA:
+        return record
+    return record.model_copy(update={"details": {EXIT_CODE: int(code)}})
+
+
+def failed_by_data(record: Record) -> bool:
+    """Whether a job failed because its data is missing, malformed or cannot be loaded."""
+    return record.details.get(EXIT_CODE) == ExitCode.DATA
 
 
 def skipped_record(
@@ -178,6 +190,7 @@ def _without_score(
 def _definition(task: Task) -> dict[str, Any]:
     """The task as it was evaluated, with its data files by name: where they lie does not matter."""
     plain = task.model_dump(mode="json", exclude_defaults=True)
+    plain.pop("folder", None)
     if task.data is not None:
         plain["data"] = {role: path.name for role, path in task.data.items()}
     return plain

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from evalsuite.data import SampleTable
 from evalsuite.kinds.table import kind_of
 from evalsuite.registry.load import Registry
 from evalsuite.report.page.collect import PageData, collect
@@ -85,15 +86,19 @@ def make_records(names: tuple[str, ...] = ("left", "right")) -> list[tuple[Recor
 
 
 def fill(store: Store, records: list[tuple[Record, int]]) -> None:
-    """Write records with their samples; Parquet holds no lone surrogate."""
+    """Write records with their samples."""
     for made, flip in records:
         signature = made.signature
         rows = samples(signature.task, signature.world, flip) if made.score is not None else []
-        written = [
-            {k: v.replace("\ud800", "") if isinstance(v, str) else v for k, v in row.items()}
-            for row in rows
-        ]
-        store.put(made, written)
+        store.put(made, _writable(rows))
+
+
+def _writable(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Rows as Parquet can hold them: without lone surrogates."""
+    return [
+        {k: v.replace("\ud800", "") if isinstance(v, str) else v for k, v in row.items()}
+        for row in rows
+    ]
 
 
 def gathered(made: list[tuple[Record, int]], **options: Any) -> PageData:
@@ -101,9 +106,9 @@ def gathered(made: list[tuple[Record, int]], **options: Any) -> PageData:
     registry = Registry.load()
     flips = {one.signature.plan_key + one.checkpoint.name: flip for one, flip in made}
 
-    def load(one: Record) -> list[dict[str, Any]]:
+    def load(one: Record) -> SampleTable:
         flip = flips[one.signature.plan_key + one.checkpoint.name]
-        return samples(one.signature.task, one.signature.world, flip)
+        return SampleTable.of(_writable(samples(one.signature.task, one.signature.world, flip)))
 
     categories = {name: task.category for name, task in registry.tasks.items()}
     with_samples = [

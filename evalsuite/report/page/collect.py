@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from evalsuite.data import SampleTable
 from evalsuite.registry.suites import Suite
 from evalsuite.report.page.samples import TaskSamples, choose_samples
 from evalsuite.results.columns import Layout
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from evalsuite.results.compare.suite import SuiteComparison
     from evalsuite.results.sampled import Sampled
 
-LoadRows = Callable[[Record], Sequence[Mapping[str, Any]] | None]
+LoadSamples = Callable[[Record], SampleTable | None]
 """Reads a record's samples."""
 
 MOST_COMPARED = 6
@@ -97,7 +98,7 @@ def collect(
     records: Iterable[Record],
     suite: Suite | None,
     categories: Mapping[str, str | None],
-    load: LoadRows,
+    load: LoadSamples,
     *,
     compare: Sequence[str] = (),
     most: int = 20,
@@ -118,10 +119,10 @@ def collect(
     """
 
     def samples_of(record: Record) -> Sampled | None:
-        from evalsuite.results.sampled import sampled
+        from evalsuite.results.sampled import COLUMNS, sampled
 
         found = load(record)
-        return None if found is None else sampled(record, found)
+        return None if found is None else sampled(record, found.narrow(COLUMNS))
 
     inside = Scores.of(records, suite, categories, samples_of)
     scores = inside.settled().under(View().convention_for(suite))
@@ -175,7 +176,7 @@ def _comparisons(
 
 
 def _samples(
-    rows: Sequence[PageRow], layout: Layout, load: LoadRows, most: int
+    rows: Sequence[PageRow], layout: Layout, load: LoadSamples, most: int
 ) -> tuple[TaskSamples, ...]:
     found = []
     for task in layout.scored_tasks if most else ():

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from evalsuite.data import SampleTable
 from evalsuite.report.page.text import cut, visible
 from evalsuite.schema import digest
 
@@ -91,7 +92,7 @@ class TaskSamples:
 
 
 def choose_samples(
-    task: str, rows: Sequence[Sequence[SampleRow] | None], basis: Sequence[str], most: int
+    task: str, tables: Sequence[SampleTable | None], basis: Sequence[str], most: int
 ) -> TaskSamples | None:
     """The samples of a task for a page; the same ones for all checkpoints.
 
@@ -101,57 +102,91 @@ def choose_samples(
 
     Args:
         task: Its name.
-        rows: The samples of each page row, or ``None``.
+        tables: The samples of each page row, or ``None``.
         basis: Of each page row, what its samples were drawn from.
         most: Samples to keep.
 
     Returns:
         ``None`` if no row has samples.
     """
-    tables = [None if found is None else _named(found) for found in rows]
-    ids = list(dict.fromkeys(name for table in tables if table for name in table))
+    numbers = [_numbers_by_name(table) if table is not None else {} for table in tables]
+    ids = list(dict.fromkeys(name for table in numbers for name in table))
     if not ids:
         return None
-    has_score = any(row.get("score") is not None for t in tables if t for row in t.values())
-    measure = "score" if has_score else _STAND_IN
-
-    def value(table: Mapping[str, SampleRow] | None, name: str) -> float | None:
-        row = table.get(name) if table is not None else None
-        return None if row is None else _number(row.get(measure))
-
-    def rank(name: str) -> tuple[float, int, str]:
-        known = [found for table in tables if (found := value(table, name)) is not None]
-        spread = max(known) - min(known) if known else 0.0
-        return (-spread, -len(known), digest([task, name]))
-
-    kept = set(sorted(ids, key=rank)[:most])
+    measure, values = _measured(tables, numbers)
+    kept = set(_most_telling(task, ids, values, most))
     names = tuple(name for name in ids if name in kept)
-    scores = tuple(
-        None if table is None else tuple(value(table, name) for name in names) for table in tables
-    )
     return TaskSamples(
         task=task,
         ids=tuple(visible(cut(name, 200)) for name in names),
         total=len(ids),
-        scores=scores,
+        scores=tuple(
+            None if table is None else tuple(known.get(name) for name in names)
+            for table, known in zip(tables, values, strict=True)
+        ),
         measure=measure,
-        columns=tuple(_columns(tables, names, measure)),
+        columns=tuple(_columns(_shown(tables, numbers, names), names, measure)),
         basis=tuple(basis),
     )
 
 
-def _named(rows: Sequence[SampleRow]) -> dict[str, SampleRow]:
-    """Samples by name; a name that comes again gets a number."""
-    found: dict[str, SampleRow] = {}
-    for row in rows:
-        subset = row.get("subset")
-        name = f"{subset}/{row['sample']}" if subset not in (None, "", "default") else ""
-        name = name or str(row["sample"])
+def _numbers_by_name(table: SampleTable) -> dict[str, int]:
+    """Row numbers of samples by name; a name that comes again gets a number."""
+    found: dict[str, int] = {}
+    samples = table.column("sample") or []
+    subsets = table.column("subset") or [None] * len(samples)
+    for row, (sample, subset) in enumerate(zip(samples, subsets, strict=True)):
+        name = str(sample) if subset in (None, "", "default") else f"{subset}/{sample}"
         number = 2
         unique = name
         while unique in found:
             unique, number = f"{name} ({number})", number + 1
         found[unique] = row
+    return found
+
+
+def _measured(
+    tables: Sequence[SampleTable | None], numbers: Sequence[Mapping[str, int]]
+) -> tuple[str, list[dict[str, float | None]]]:
+    """The column that samples are compared by, and of each table its values by name."""
+
+    def columns(name: str) -> list[list[Any]]:
+        return [(table and table.column(name)) or [] for table in tables]
+
+    measure, found = "score", columns("score")
+    if not any(value is not None for column in found for value in column):
+        measure, found = _STAND_IN, columns(_STAND_IN)
+    values = [
+        {name: _number(column[row]) for name, row in rows.items()} if column else {}
+        for column, rows in zip(found, numbers, strict=True)
+    ]
+    return measure, values
+
+
+def _most_telling(
+    task: str, ids: Sequence[str], values: Sequence[Mapping[str, float | None]], most: int
+) -> list[str]:
+    """The names of samples whose values differ most."""
+
+    def rank(name: str) -> tuple[float, int, str]:
+        known = [found for table in values if (found := table.get(name)) is not None]
+        spread = max(known) - min(known) if known else 0.0
+        return (-spread, -len(known), digest([task, name]))
+
+    return sorted(ids, key=rank)[:most]
+
+
+def _shown(
+    tables: Sequence[SampleTable | None],
+    numbers: Sequence[Mapping[str, int]],
+    names: Sequence[str],
+) -> list[dict[str, SampleRow] | None]:
+    """Of each table, the whole rows of some samples by name."""
+    found: list[dict[str, SampleRow] | None] = []
+    for table, rows in zip(tables, numbers, strict=True):
+        there = [name for name in names if name in rows]
+        whole = table.rows([rows[name] for name in there]) if table is not None else []
+        found.append(None if table is None else dict(zip(there, whole, strict=True)))
     return found
 
 
@@ -162,9 +197,8 @@ def _columns(
         key
         for table in tables
         if table
-        for name in names
-        if name in table
-        for key in table[name]
+        for row in table.values()
+        for key in row
         if key not in _IDENTITY
     )
     columns = []

@@ -165,7 +165,7 @@ class LocalExecutor:
         listener: Listener,
         gpu: Mapping[str, str] | None,
     ) -> None:
-        path = store.put(failed_record(job.checkpoint, job.task, job.signature, reason, gpu))
+        path = store.put(failed_record(job.checkpoint, job.task, job.signature, reason, gpu=gpu))
         listener.on_event(
             group, events.JobEnded(job=job.key, status="failed", record=str(path), reason=reason)
         )

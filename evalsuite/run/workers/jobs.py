@@ -77,7 +77,7 @@ class JobRunner:
         """Store that a job has failed."""
         job = self.spec.job(key)
         gpu = self._hardware(None)
-        record = failed_record(self.spec.checkpoint, job.task, job.signature, reason, gpu)
+        record = failed_record(self.spec.checkpoint, job.task, job.signature, reason, gpu=gpu)
         written = self.store.put(self.store.after_earlier(record))
         self.emit(events.JobEnded(job=key, status="failed", record=str(written), reason=reason))
 
@@ -106,12 +106,12 @@ class JobRunner:
         except EvalsuiteError as error:
             _see_device(engine, error)
             logging.getLogger(__name__).error("%s", traceback.format_exc())
-            record = failed_record(*of, error.line, self._hardware(None))
+            record = failed_record(*of, error.line, error.exit_code, self._hardware(None))
         except Exception as error:  # noqa: BLE001 - one task's defect must not end the others
             _see_device(engine, error)
             logging.getLogger(__name__).error("%s", traceback.format_exc())
             reason = f"{type(error).__name__}: {error}; see {self.spec.log}"
-            record = failed_record(*of, " ".join(reason.split()), self._hardware(None))
+            record = failed_record(*of, " ".join(reason.split()), gpu=self._hardware(None))
         written = self.store.put(self.store.after_earlier(record), samples)
         if record.status == "scored":
             self.store.finish_job(ref, key)

@@ -219,7 +219,8 @@ def test_hostile_answers_do_nothing_but_show(browser: Any, tmp_path: Path) -> No
         assert page.locator("#fields").evaluate("e => e.querySelectorAll('*').length") < 40
         overflow = "document.documentElement.scrollWidth - innerWidth"
         assert page.evaluate(overflow) <= 0
-    wanted = {visible(text) for text in HOSTILE if len(text) < 1000}
+    # A store cannot hold a lone surrogate.
+    wanted = {visible(text) for text in HOSTILE if len(text) < 1000 and "\ud800" not in text}
     assert wanted <= seen
     assert any("980,000 characters left out" in text for text in seen)
     assert page.evaluate("window.hacked === undefined")
