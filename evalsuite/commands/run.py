@@ -109,6 +109,7 @@ def run_command(
         dry_run: Whether to show the plan and the prompts instead.
     """
     from evalsuite.run.progress import duration
+    from evalsuite.run.records import failed_by_data
 
     started = time.monotonic()
     prepared = prepare(request)
@@ -116,6 +117,7 @@ def run_command(
         from evalsuite.run import preview
 
         plan = _plan(prepared, request)
+        _say_notes(plan, console)
         shown = preview.dry_run(plan)
         say(console, shown.text)
         _warn_outside(plan, console)
@@ -141,9 +143,9 @@ def run_command(
     if result.missing:
         say(console, _missing_data(result.missing, request), "yellow")
     show_suspect(result.suspect, console)
-    if result.failed:
+    if any(not failed_by_data(record) for record in result.failed):
         return ExitCode.TASK_FAILED
-    if result.missing:
+    if result.failed or result.missing:
         return ExitCode.DATA
     return ExitCode.SUSPECT if result.suspect else ExitCode.OK
 
@@ -162,14 +164,17 @@ def evaluate_request(request: RunRequest, console: Console) -> RunResult:
 
 
 def _evaluate(prepared: FoundRequest, request: RunRequest, console: Console) -> RunResult:
+    from evalsuite.run.own_data import check_own_data
     from evalsuite.run.progress import listener
     from evalsuite.run.run import execute, store_skips
     from evalsuite.run.workers.executor import LocalExecutor
 
     store = Store(request.results)
     plan = _plan(prepared, request)
+    check_own_data(plan)
     store.prepare()
     store_skips(plan, store)
+    _say_notes(plan, console)
     say(console, _summary(plan))
     _warn_outside(plan, console)
     with listener(console, plan) as display:
@@ -186,6 +191,12 @@ def _plan(prepared: FoundRequest, request: RunRequest) -> Plan:
         prepared.registry,
         Store(request.results),
     )
+
+
+def _say_notes(plan: Plan, console: Console) -> None:
+    """Say what was chosen otherwise than usual for this machine."""
+    for note in plan.options.notes:
+        say(console, note, "yellow")
 
 
 def _warn_outside(plan: Plan, console: Console) -> None:

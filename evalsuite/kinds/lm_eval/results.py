@@ -30,6 +30,14 @@ class Extractor(Protocol):
         """The answer, or ``None``."""
 
 
+@runtime_checkable
+class ItemExtractor(Protocol):
+    """A scorer whose answer in a response depends on the item."""
+
+    def extract_of(self, doc: Mapping[str, Any], response: str) -> str | None:
+        """The answer to an item, or ``None``."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Summary:
     """The parts of an evaluation that come from lm-eval's result."""
@@ -244,8 +252,11 @@ def _row(metric: str, example: Mapping[str, Any], leaf: Any, scorer: object) -> 
 
 def _generated(example: Mapping[str, Any], scorer: object) -> dict[str, Any]:
     responses = [str(response) for response in example["resps"][0]]
-    if isinstance(scorer, Extractor):
-        extracted: list[str | None] = [scorer.extract(response) for response in responses]
+    extracted: list[str | None]
+    if isinstance(scorer, ItemExtractor):
+        extracted = [scorer.extract_of(example["doc"], response) for response in responses]
+    elif isinstance(scorer, Extractor):
+        extracted = [scorer.extract(response) for response in responses]
     else:
         filtered = example["filtered_resps"][0]
         listed = filtered if isinstance(filtered, list | tuple) else [filtered]
