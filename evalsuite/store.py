@@ -1,4 +1,4 @@
-"""Records and samples on disk: atomic, readable without evalsuite, and never changed.
+"""Records and samples on disk: atomic, never changed, and readable without evalsuite.
 
 Layout of a results folder::
 

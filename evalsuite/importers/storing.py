@@ -103,7 +103,7 @@ def _conflict(record: Record, other: Record) -> str:
     has = record.reason if record.score is None else f"has {record.score:.6g}"
     return (
         f"{ours.file} {has} for {record.signature.task} of {record.checkpoint.name}, but "
-        f"{other.score:.6g} from {theirs.file} is stored under the same settings: import it with a "
+        f"{other.score:.6g} from {theirs.file} is stored under the same settings; import it with a "
         "--name of its own, or into another store"
     )
 
@@ -117,7 +117,8 @@ def summary(found: ImportedScores, stored: Stored) -> list[str]:
     left_out = [*found.left_out, *stored.left_out]
     if left_out and not stored.new + stored.known + stored.replaced:
         more = f" (and {len(left_out) - 1} more)" if len(left_out) > 1 else ""
-        raise DataError(f"nothing was taken over: {left_out[0]}{more}")
+        message, _, hint = left_out[0].partition("; ")
+        raise DataError(f"nothing was taken over: {message}{more}", hint or None)
     lines = _models(found)
     lines += [f"left out: {line}" for line in left_out[:LONGEST_LISTING]]
     if len(left_out) > LONGEST_LISTING:
