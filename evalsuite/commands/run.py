@@ -117,6 +117,7 @@ def run_command(
         from evalsuite.run import preview
 
         plan = _plan(prepared, request)
+        _say_notes(plan, console)
         shown = preview.dry_run(plan)
         say(console, shown.text)
         _warn_outside(plan, console)
@@ -172,6 +173,7 @@ def _evaluate(prepared: FoundRequest, request: RunRequest, console: Console) -> 
     plan = with_refusals(_plan(prepared, request))
     store.prepare()
     store_skips(plan, store)
+    _say_notes(plan, console)
     say(console, _summary(plan))
     _warn_outside(plan, console)
     with listener(console, plan) as display:
@@ -188,6 +190,12 @@ def _plan(prepared: FoundRequest, request: RunRequest) -> Plan:
         prepared.registry,
         Store(request.results),
     )
+
+
+def _say_notes(plan: Plan, console: Console) -> None:
+    """Say what was chosen otherwise than usual for this machine."""
+    for note in plan.options.notes:
+        say(console, note, "yellow")
 
 
 def _warn_outside(plan: Plan, console: Console) -> None:

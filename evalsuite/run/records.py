@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 import os
 import platform
+from collections.abc import Mapping
 from datetime import UTC, datetime
-from functools import lru_cache
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any, Final
 
@@ -47,8 +47,17 @@ def scored_record(
     signature: Signature,
     evaluation: Evaluation,
     seconds: float,
+    gpu: Mapping[str, str] | None = None,
 ) -> Record:
     """Record of a finished evaluation.
+
+    Args:
+        checkpoint: What was evaluated.
+        task: On what.
+        signature: How.
+        evaluation: What came out.
+        seconds: How long it took.
+        gpu: What :func:`environment` adds of a GPU.
 
     Raises:
         EngineError: If the score is not a finite number: such a score is never stored.
@@ -77,7 +86,7 @@ def scored_record(
         suspicions=(*evaluation.suspicions, *nothing_parsed(evaluation.metrics, evaluation.n)),
         data=evaluation.data,
         details=_plain(evaluation.details),
-        environment=environment(),
+        environment=environment(gpu),
         timings=Timings(
             total=round(seconds, 3),
             engine=round(evaluation.engine_seconds, 3),
@@ -95,9 +104,10 @@ def failed_record(
     signature: Signature,
     reason: str,
     code: ExitCode = ExitCode.TASK_FAILED,
+    gpu: Mapping[str, str] | None = None,
 ) -> Record:
     """Record of a job that failed; ``code`` is the exit code of the error that ended it."""
-    record = _without_score("failed", checkpoint, task, signature, reason)
+    record = _without_score("failed", checkpoint, task, signature, reason, gpu)
     if code is not ExitCode.DATA:
         return record
     return record.model_copy(update={"details": {EXIT_CODE: int(code)}})
@@ -108,14 +118,24 @@ def failed_by_data(record: Record) -> bool:
     return record.details.get(EXIT_CODE) == ExitCode.DATA
 
 
-def skipped_record(checkpoint: Checkpoint, task: Task, signature: Signature, reason: str) -> Record:
+def skipped_record(
+    checkpoint: Checkpoint,
+    task: Task,
+    signature: Signature,
+    reason: str,
+    gpu: Mapping[str, str] | None = None,
+) -> Record:
     """Record of a job that cannot be done here."""
-    return _without_score("skipped", checkpoint, task, signature, reason)
+    return _without_score("skipped", checkpoint, task, signature, reason, gpu)
 
 
-@lru_cache(maxsize=1)
-def environment() -> dict[str, Any]:
-    """What this process runs on."""
+def environment(gpu: Mapping[str, str] | None = None) -> dict[str, Any]:
+    """What a job runs on.
+
+    Args:
+        gpu: The GPU's name under ``gpu``, and what else is known of it and of the engine's way to
+            use it. The process that writes a record sees no GPU: it is the engine's.
+    """
     versions: dict[str, str] = {}
     for package in PACKAGES:
         try:
@@ -126,9 +146,9 @@ def environment() -> dict[str, Any]:
         "python": platform.python_version(),
         "platform": platform.platform(),
         "cpus": os.cpu_count(),
-        "gpu": _gpu_name(),
+        "gpu": None,
         "packages": versions,
-    }
+    } | dict(gpu or {})
 
 
 def _uncertainty(record: Record, rows: list[dict[str, Any]]) -> dict[str, Any]:
@@ -149,7 +169,12 @@ def _uncertainty(record: Record, rows: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def _without_score(
-    status: Status, checkpoint: Checkpoint, task: Task, signature: Signature, reason: str
+    status: Status,
+    checkpoint: Checkpoint,
+    task: Task,
+    signature: Signature,
+    reason: str,
+    gpu: Mapping[str, str] | None,
 ) -> Record:
     return Record(
         status=status,
@@ -157,19 +182,9 @@ def _without_score(
         task=_definition(task),
         signature=signature,
         reason=redact(reason),
-        environment=environment(),
+        environment=environment(gpu),
         created=datetime.now(UTC),
     )
-
-
-def _gpu_name() -> str | None:
-    from evalsuite.engines.device import resolve_device
-
-    if resolve_device("auto") == "cpu":
-        return None
-    import torch
-
-    return str(torch.cuda.get_device_name(0))
 
 
 def _definition(task: Task) -> dict[str, Any]:
