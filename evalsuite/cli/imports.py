@@ -54,7 +54,7 @@ def import_lm_eval(
 
 
 def _store(found: ImportedScores, out: Path) -> None:
-    """Store what was read and say so; ends with the exit code of suspect scores if there are some.
+    """Store what was read and say so; ends as ``run`` does where scores failed or are suspect.
 
     Raises:
         DataError: If nothing could be taken over.
@@ -63,6 +63,7 @@ def _store(found: ImportedScores, out: Path) -> None:
     from evalsuite.importers.storing import put_new, summary
     from evalsuite.store import Store
     from evalsuite.suspicions import said
+    from evalsuite.text import listed
 
     stored = put_new(Store(out), found)
     for line in summary(found, stored):
@@ -70,5 +71,9 @@ def _store(found: ImportedScores, out: Path) -> None:
     suspect = [(r.signature.task, one) for r, _ in found.records for one in r.suspicions]
     for task, one in suspect:
         typer.echo(f"suspect: {task}: {said(one)}")
+    failed = [record.signature.task for record, _ in found.records if record.score is None]
+    if failed:
+        typer.echo(f"failed, for want of a finite score in the file: {listed(failed)}", err=True)
+        raise typer.Exit(int(ExitCode.TASK_FAILED))
     if suspect:
         raise typer.Exit(int(ExitCode.SUSPECT))

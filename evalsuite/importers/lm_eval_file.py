@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, field_validator
 
 from evalsuite.importers.files import finite
 from evalsuite.kinds.shared.sample_rows import PLAIN_FILTER
@@ -41,11 +41,19 @@ class LmEvalFile(BaseModel):
     chat_template: str | dict[str, Any] | None = None
     chat_template_sha: str | None = None
 
+    @field_validator("config")
+    @classmethod
+    def _is_understood(cls, config: dict[str, Any]) -> dict[str, Any]:
+        if "limit" in config and (finite(config["limit"]) or 0) <= 0:
+            raise ValueError("limit should be a number above 0")
+        if not isinstance(config.get("model_args", {}), str | dict):
+            raise ValueError("model_args should be a text or an object")
+        return config
+
     @property
     def limit(self) -> float | None:
         """The run's limit; below 1, the share of the items; ``None`` for none."""
-        limit = finite(self.config.get("limit"))
-        return limit if limit is not None and limit > 0 else None
+        return finite(self.config.get("limit"))
 
     @property
     def tops(self) -> list[str]:

@@ -56,7 +56,7 @@ def _definition(found: LmEvalFile, leaves: Sequence[str]) -> str | None:
     }
     parts = {
         "version": _together({leaf: found.versions.get(leaf) for leaf in leaves}),
-        "hash": _together({leaf: found.task_hashes.get(leaf) for leaf in leaves}),
+        "hash": _together({leaf: found.task_hashes.get(leaf) for leaf in leaves})[:HASH_DIGITS],
         "generation": _generation(list(configs.values())),
         "config": digest(configs)[:HASH_DIGITS] if len(configs) == len(leaves) else "",
     }

@@ -119,9 +119,6 @@ def summary(found: ImportedScores, stored: Stored) -> list[str]:
         more = f" (and {len(left_out) - 1} more)" if len(left_out) > 1 else ""
         raise DataError(f"nothing was taken over: {left_out[0]}{more}")
     lines = _models(found)
-    failed = [r.signature.task for r, _ in found.records if r.status == "failed"]
-    if failed:
-        lines.append(f"failed, since the file has no finite score: {listed(failed)}")
     lines += [f"left out: {line}" for line in left_out[:LONGEST_LISTING]]
     if len(left_out) > LONGEST_LISTING:
         lines.append(f"left out: {len(left_out) - LONGEST_LISTING} more")
