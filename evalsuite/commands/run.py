@@ -164,14 +164,13 @@ def evaluate_request(request: RunRequest, console: Console) -> RunResult:
 
 
 def _evaluate(prepared: FoundRequest, request: RunRequest, console: Console) -> RunResult:
-    from evalsuite.run.own_data import check_own_data
+    from evalsuite.run.own_data import with_refusals
     from evalsuite.run.progress import listener
     from evalsuite.run.run import execute, store_skips
     from evalsuite.run.workers.executor import LocalExecutor
 
     store = Store(request.results)
-    plan = _plan(prepared, request)
-    check_own_data(plan)
+    plan = with_refusals(_plan(prepared, request))
     store.prepare()
     store_skips(plan, store)
     _say_notes(plan, console)
@@ -215,10 +214,12 @@ def _summary(plan: Plan) -> str:
     todo = sum(job.todo for job in plan.jobs)
     stored = sum(job.record is not None for job in plan.jobs)
     skipped = sum(job.skip is not None for job in plan.jobs)
+    refused = sum(job.refused is not None for job in plan.jobs)
     stale = sum(job.stale for job in plan.jobs)
     parts = [f"{todo} to run" + (f" ({stale} stale: the data changed)" if stale else "")]
     parts += [f"{stored} already stored"] if stored else []
     parts += [f"{skipped} skipped"] if skipped else []
+    parts += [f"{refused} refused"] if refused else []
     return f"{len(plan.jobs)} jobs: {', '.join(parts)}"
 
 

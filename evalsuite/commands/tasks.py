@@ -58,7 +58,7 @@ def show(registry: Registry, name: str) -> str:
             return text + (_facts(registry.task(name)) if word == "task" else "")
     if ":" in name:
         task = registry.task(name)
-        text = _yaml(task.model_dump(exclude_defaults=True))
+        text = _yaml(task.model_dump(mode="json", exclude_defaults=True, exclude={"folder"}))
         return f"# {task.kind} task without a file\n{text}{_facts(task)}"
     known_names = [*registry.tasks, *registry.suites, *registry.instruction_sets]
     raise UsageError(f"nothing is called {name!r}", did_you_mean(name, known_names))

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final
 
 from evalsuite.data import files_info
+from evalsuite.errors import EvalsuiteError
 from evalsuite.files import read_cache, write_cache
 from evalsuite.kinds.table import kind_of
 from evalsuite.kinds.task import Task
@@ -16,16 +18,28 @@ CHECKS: Final = 1
 """Raised when more is checked: files that passed before are checked again."""
 
 
-def check_own_data(plan: Plan) -> None:
-    """Check the files of all tasks that are going to run.
+def with_refusals(plan: Plan) -> Plan:
+    """A plan whose jobs on files that cannot be scored are refused: the others go on.
 
     Raises:
-        DataError: For the first row that cannot be scored, with file and line.
-        UsageError: For a template that does not fit a row.
+        DataError: If nothing else is left: for the first row that cannot be scored, with file
+            and line.
+        UsageError: The same, for a template that does not fit a row.
     """
-    todo = {job.task.name: job.task for job in plan.jobs if job.todo}
-    for task in todo.values():
-        check_files(task)
+    errors: dict[str, EvalsuiteError] = {}
+    for task in {job.task.name: job.task for job in plan.jobs if job.todo}.values():
+        try:
+            check_files(task)
+        except EvalsuiteError as error:
+            errors[task.name] = error
+    if not errors:
+        return plan
+    jobs = tuple(
+        replace(job, refused=errors.get(job.task.name)) if job.todo else job for job in plan.jobs
+    )
+    if not any(job.todo or job.record for job in jobs):
+        raise next(iter(errors.values()))
+    return replace(plan, jobs=jobs)
 
 
 def check_files(task: Task) -> None:

@@ -83,9 +83,9 @@ def run(model: str, folder: Path, *names: str, dry_run: bool = False) -> tuple[E
     ), shown.getvalue()
 
 
-def test_bad_rows_are_refused_before_anything_is_written(model: str, tasks: Path) -> None:
+def test_bad_rows_alone_are_refused_before_anything_is_written(model: str, tasks: Path) -> None:
     with pytest.raises(DataError, match=r"bad\.jsonl:2: the target 'C' is no letter"):
-        run(model, tasks, "good", "bad")
+        run(model, tasks, "bad")
     assert not (tasks.parent / "results").exists()
 
 
@@ -109,18 +109,20 @@ def test_a_dry_run_shows_the_others(model: str, tasks: Path) -> None:
 
 def test_a_task_that_cannot_be_loaded_ends_alone(model: str, tasks: Path) -> None:
     """With the exit code of a dry run; the others are scored."""
-    code, text = run(model, tasks, "good", "lm_eval:no_split", "lm_eval:no_package")
+    code, text = run(model, tasks, "good", "bad", "lm_eval:no_split", "lm_eval:no_package")
     assert code is ExitCode.DATA
     records = Store(tasks.parent / "results").records()
     found = {record.signature.task: record for record in records}
     assert found["good"].status == "scored"
     assert {name for name, record in found.items() if record.status == "failed"} == {
+        "bad",
         "lm_eval:no_split",
         "lm_eval:no_package",
     }
     failed = [line for line in text.splitlines() if line.startswith("failed: ")]
-    assert len(failed) == 2
-    assert "1 of 3 scored" in text
+    assert len(failed) == 3
+    assert "4 jobs: 3 to run, 1 refused" in text
+    assert "1 of 4 scored" in text
 
 
 def test_files_that_passed_are_not_read_again(

@@ -45,9 +45,11 @@ def facts_of(name: str, folder: Path | None = None) -> dict[str, Any]:
 def _of_config(config: dict[str, Any]) -> dict[str, Any]:
     output = config.get("output_type", "generate_until")
     found: dict[str, Any] = {"type": output}
-    if dataset := config.get("dataset_path"):
-        revision = (config.get("dataset_kwargs") or {}).get("revision", "main")
-        found["dataset"] = f"{dataset} at {revision}"
+    kwargs = config.get("dataset_kwargs") or {}
+    if files := kwargs.get("data_files"):
+        found["dataset"] = files
+    elif dataset := config.get("dataset_path"):
+        found["dataset"] = f"{dataset} at {kwargs.get('revision', 'main')}"
     elif "custom_dataset" in config or "class" in config:
         found["dataset"] = "made by the task's own code"
     scored = config.get("test_split") or config.get("validation_split")

@@ -154,12 +154,12 @@ def _task_errors(name: str) -> Iterator[None]:
     """Errors of a task's own templates and code, which meet the rows only here."""
     from jinja2 import TemplateError
 
-    from evalsuite.kinds.lm_eval.tasks import lacking_package
+    from evalsuite.kinds.lm_eval.tasks import failed_import, lacking_package
 
     try:
         yield
     except ImportError as error:
-        raise lacking_package(name, error) from error
+        raise lacking_package(name, failed_import(error) or error) from error
     except TemplateError as error:
         raise DataError(
             f"task {name}: a template does not fit a row: {error.message}",

@@ -90,9 +90,9 @@ def load_source(
         built = factory.build(registry[wanted.name], overrides=None, registry=registry)
     except EvalsuiteError:
         raise
-    except ImportError as error:
-        raise lacking_package(name, error) from error
     except Exception as error:  # loaders and functions of some hundred authors
+        if lacking := failed_import(error):
+            raise lacking_package(name, lacking) from error
         raise DataError(
             f"the data of lm_eval:{name} cannot be loaded: {_reason(error)}",
             "compare it with the data set on the hub; evalsuite tasks show says which",
@@ -109,6 +109,17 @@ def load_source(
         # The examples of the shipped ones are inside the one message.
         multiturn=not shipped,
     )
+
+
+def failed_import(error: BaseException) -> ImportError | None:
+    """The import that failed behind an error: its authors may say it in other words."""
+    found: ImportError | None = None
+    seen: BaseException | None = error
+    for _ in range(10):  # as long as any chain is
+        if isinstance(seen, ImportError) and (found is None or not found.name):
+            found = seen
+        seen = seen and (seen.__cause__ or seen.__context__)
+    return found
 
 
 def lacking_package(name: str, error: ImportError) -> DataError:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from evalsuite.commands.tasks import show
 from evalsuite.errors import DataError, UsageError
 from evalsuite.kinds.lm_eval.harness import LmEvalHarness
 from evalsuite.kinds.lm_eval.kind import harness_version
@@ -73,6 +74,14 @@ def test_where_the_folder_lies_is_no_part_of_the_task(folder: Path, tmp_path: Pa
     task = find(moved)
     assert "folder" not in task.definition()
     assert task.hash == task.model_copy(update={"folder": None}).hash
+
+
+def test_it_is_shown_without_its_place(folder: Path) -> None:
+    registry = Registry.load([folder])
+    for name in ("lm_eval:own_copy", "Copy"):
+        text = show(registry, name)
+        assert "test: d.jsonl" in text
+        assert str(folder) not in text.partition("\n")[2]
 
 
 def test_what_it_says_is_shown(folder: Path) -> None:
