@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 import random
@@ -189,3 +190,26 @@ def test_clustering_scores_say_that_they_are_from_before_scikit_learn_1_9(tmp_pa
     row = [{"hf_subset": "default", "main_score": 0.5}]
     write(tmp_path, "TwentyNewsgroupsClustering", {"test": row})
     assert "before scikit-learn 1.9" in one(tmp_path).warnings[0]
+
+
+@pytest.mark.realdata
+def test_published_result_files_give_mtebs_scores(shared_data: Path) -> None:
+    """Files of mteb 1.0 to 2; without task files, so that each is all that mteb scores."""
+    import mteb
+    from mteb.results import TaskResult
+
+    folder = shared_data / "mteb-results"
+    files = {hashlib.sha256(path.read_bytes()).hexdigest(): path for path in folder.rglob("*.json")}
+    found = read_mteb(folder, REGISTRY)
+    assert found.left_out == ()
+    complete = 0
+    for record, _ in found.records:
+        assert record.origin is not None
+        read = TaskResult.from_disk(files[record.origin.sha256])
+        expected = read.validate_and_filter_scores(mteb.get_task(read.task_name)).get_score()
+        if any("incomplete" in warning for warning in record.warnings):
+            assert math.isnan(expected)
+        else:
+            assert record.score == pytest.approx(expected, abs=1e-9)
+            complete += 1
+    assert complete > 0
