@@ -144,6 +144,9 @@ class Store:
             samples = self.samples_path(record)
             if samples and record.samples not in others:
                 samples.unlink(missing_ok=True)
+        for folder in {path.parent for path in found}:
+            with suppress(OSError):  # others are in it
+                folder.rmdir()
 
     def after_earlier(self, record: Record) -> Record:
         """A new record, made no earlier than those of its job: a clock may have been set back.

@@ -93,6 +93,7 @@ def test_a_file_that_an_earlier_version_took_over_replaces_its_own_record(tmp_pa
     assert record.checkpoint.name == "exp1-checkpoint-500"
     assert record.signature.engine == "hf"
     assert list(store.root.rglob("*.parquet")) == []  # the old one's samples went with it
+    assert len(list(store.root.glob("[!.]*"))) == 1
     assert taken(path, store) == Stored(known=1)
 
 
