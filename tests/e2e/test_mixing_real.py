@@ -26,7 +26,7 @@ Answers = dict[str, list[tuple[str, str, float]]]
 
 def work(folder: Path, *, in_turn: bool) -> tuple[list[events.Event], Answers]:
     """Events of a worker, and each task's answers in float32."""
-    options = RunOptions(device="cpu", dtype="float32", limit=6)
+    options = RunOptions(device="cpu", dtype="float32", limit=12)
     registry, store = Registry.load(), Store(folder)
     store.prepare()
     tasks = [registry.task(name) for name in TASKS]
