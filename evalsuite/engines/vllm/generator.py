@@ -11,6 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from evalsuite.engines.call_scheduler import CallScheduler, OngoingCall, Pass, Rank, Result
+from evalsuite.engines.cuda.gpu import Gpu
 from evalsuite.engines.device import DeviceName, DTypeName
 from evalsuite.engines.generation import check_ids
 from evalsuite.engines.protocols import (
@@ -43,11 +44,13 @@ class VllmGenerator:
 
     Args:
         checkpoint: The checkpoint.
-        device: What the installed vLLM was built for.
+        gpu: Where to run; ``None`` for a CPU. The installed vLLM was built for it.
         dtype: Precision.
         max_length: Context length in tokens.
         prefix_caching: Whether to keep what was computed for the beginnings of prompts. Hits can
             change greedy output (vllm#5543, #40896).
+        gpu_memory: Share of the GPU's memory to take; ``None`` for what is free.
+        eager: Whether to compile nothing and capture no CUDA graphs.
 
     Raises:
         EngineError: If vLLM fails to load the model.
@@ -57,17 +60,22 @@ class VllmGenerator:
         self,
         checkpoint: Checkpoint,
         *,
-        device: DeviceName,
+        gpu: Gpu | None,
         dtype: DTypeName,
         max_length: int,
         prefix_caching: bool = False,
+        gpu_memory: float | None = None,
+        eager: bool = False,
     ) -> None:
         from vllm import SamplingParams
         from vllm.sampling_params import RequestOutputKind
 
+        device: DeviceName = "cpu" if gpu is None else "cuda"
         self._engine = VllmEngine(
             checkpoint,
-            device,
+            gpu,
+            gpu_memory=gpu_memory,
+            eager=eager,
             prefix_caching=prefix_caching,
             dtype=dtype,
             max_model_len=max_length,
@@ -161,6 +169,10 @@ class VllmGenerator:
             skip_special_tokens=False,
             spaces_between_special_tokens=False,
         )
+
+    def details(self) -> dict[str, str]:
+        """See :class:`~evalsuite.engines.protocols.Detailed`."""
+        return self._engine.details()
 
     def close(self) -> None:
         self._engine.close()
