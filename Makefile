@@ -5,6 +5,10 @@ READY := $(VENV)/.ready
 
 DATA ?= ../shared/data
 
+# Tests in two processes, each file in one of them; an engine takes some GiB.
+JOBS ?= 2
+SIDE_BY_SIDE := -n $(JOBS) --dist loadfile --no-loadscope-reorder
+
 .PHONY: help demo test check bench fidelity torture lock clean
 
 help:  ## this list
@@ -14,13 +18,13 @@ demo: $(READY)  ## evaluate the two built-in checkpoints on the built-in suite
 	$(BIN)/evalsuite run --ckpt demo:minilm --ckpt demo:smollm2 --suite smoke
 
 test: $(READY)  ## all tests, real engines included
-	$(BIN)/pytest -q
+	$(BIN)/pytest -q $(SIDE_BY_SIDE)
 
 check: $(READY)  ## linter, type check, fast tests
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/pytest -q -m "not e2e"
+	$(BIN)/pytest -q $(SIDE_BY_SIDE) -m "not e2e"
 
 # Each page is written whatever became of the one before; a missed goal stands in the summary.
 bench: $(READY)  ## speed beside peers and limits: about seven hours on an idle machine, with DATA=

@@ -86,6 +86,8 @@ class Options(TypedDict, total=False):
     """Where to run."""
     dtype: DType
     """Precision."""
+    gpu_memory: float | None
+    """Share of the GPU's memory for vLLM; else what is free, 0.92 at most."""
     kind: CheckpointKind | None
     """What the checkpoint is, where detection errs."""
     base: str | None

@@ -91,8 +91,9 @@ class Signature(Frozen):
     subsets: str | None = None
     """The subsets that were scored, where they are fewer than the task names: of an imported score
     whose file lacks some."""
-    limit: int | None = None
-    """The run's ``--limit``; a limit in the task's definition is part of ``task_hash``."""
+    limit: int | float | None = None
+    """The run's ``--limit``; a limit in the task's definition is part of ``task_hash``. Below 1, of
+    an imported score: the share of the items that was evaluated."""
     seed: int = 42
     max_length: int | None = None
     """Tokens after which a text to embed is cut, or the context length of generation."""
@@ -144,6 +145,14 @@ class Signature(Frozen):
     judge: str | None = None
     """The judge of a judged task: its name, prompt, temperature and order of the answers."""
 
+    definition: str | None = None
+    """What an imported file states of the task's definition besides its name, for example
+    ``version 2, hash 1a2b3c4d, config 5e6f7a8b``; ``None`` for nothing, and of measured scores."""
+    settings: str | None = None
+    """What an imported file states of the run that no other field holds, for example
+    ``gen temperature=1.0, system 1a2b3c4d, multiturn yes``; ``None`` for nothing, and of measured
+    scores."""
+
     retriever: str | None = None
     """How a task that reranks embeds and searches: engine, precision and embedding protocol."""
 
@@ -183,6 +192,7 @@ class Signature(Frozen):
             "retriever",
             "modules",
             "libraries",
+            "definition",
         }
         return self.model_dump(mode="json", exclude=per_task, exclude_none=True)
 
@@ -221,6 +231,8 @@ class Signature(Frozen):
             ("splits", self.splits),
             ("subsets", self.subsets),
             ("limit", self.limit),
+            ("def", self.definition),
+            ("set", self.settings),
             ("data", self.data[:8] if self.data else None),
         ]
         return [(key, str(value)) for key, value in parts if value is not None]
@@ -237,7 +249,7 @@ class Signature(Frozen):
 LATER_FIELDS = (
     "retriever", "outside_set", "bare", "pool_instruction", "splits", "subsets", "libraries",
     "similarity", "default_prompt", "routed", "pad_right", "append_eos", "tokenizer",
-    "quantization", "conversion",
+    "quantization", "conversion", "definition", "settings",
 )  # fmt: skip
 """Fields that were added later. Where such a field is ``None`` it does not enter the key, so that
 records stored before it existed keep theirs."""

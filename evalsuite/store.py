@@ -1,4 +1,4 @@
-"""Records and samples on disk: append-only, atomic, readable without evalsuite.
+"""Records and samples on disk: atomic, never changed, and readable without evalsuite.
 
 Layout of a results folder::
 
@@ -125,6 +125,28 @@ class Store:
             path = _link_next(folder, stem, content)
             outcome.unlink(missing_ok=True)
             return path
+
+    def remove(self, record: Record) -> None:
+        """Remove a record that another one has taken the place of, and samples that only it has.
+
+        Raises:
+            StoreError: If the folder cannot be written.
+        """
+        stem = f"{slug(record.signature.task)}.{record.signature.plan_key[:8]}"
+        # Its checkpoint may have had another name when it was stored.
+        pattern = f"[!.]*-{record.checkpoint.fingerprint[:8]}/{stem}.*.json"
+        found = {path: self._read(path) for path in self.root.glob(pattern)}
+        others = {other.samples for other in found.values() if other and other != record}
+        with self._writing(self.root):
+            for path, stored in found.items():
+                if stored == record:
+                    path.unlink(missing_ok=True)
+            samples = self.samples_path(record)
+            if samples and record.samples not in others:
+                samples.unlink(missing_ok=True)
+        for folder in {path.parent for path in found}:
+            with suppress(OSError):  # others are in it
+                folder.rmdir()
 
     def after_earlier(self, record: Record) -> Record:
         """A new record, made no earlier than those of its job: a clock may have been set back.

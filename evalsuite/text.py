@@ -30,6 +30,11 @@ def plain(text: str, longest: int | None = None) -> str:
     return clean
 
 
+def word(text: str, longest: int = 80) -> str:
+    """A text from outside as a signature can hold it: :func:`plain`, and without ``|``."""
+    return plain(text.replace("|", "/"), longest)
+
+
 def listed(names: Sequence[str], most: int = 4) -> str:
     """Names with commas; those after the first few are counted."""
     shown = ", ".join(names[:most])

@@ -12,6 +12,13 @@ import pytest
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
 
+if worker := os.environ.get("PYTEST_XDIST_WORKER"):
+    # Processes run tests side by side: each gets a core, and so do the engines that it starts.
+    cores = sorted(os.sched_getaffinity(0))
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    core = cores[int(worker.removeprefix("gw")) % len(cores)]
+    os.environ.setdefault("VLLM_CPU_OMP_THREADS_BIND", str(core))
+
 SHARED = Path(os.environ.get("EVALSUITE_SHARED", Path(__file__).parents[2] / "shared"))
 
 
@@ -21,12 +28,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave ``torture`` tests out, and skip ``realdata`` tests where the datasets are absent."""
+    """Leave ``torture`` tests out, order, and skip ``realdata`` tests without the datasets."""
     if not config.getoption("--torture"):
         # By the mark: the keywords of an item also name its folders.
         long = [item for item in items if item.get_closest_marker("torture")]
         config.hook.pytest_deselected(items=long)
-        items[:] = [item for item in items if item not in long]
+        kept = set(items).difference(long)
+        items[:] = [item for item in items if item in kept]
+    # Those with real engines first: the many short ones fill what is left at the end.
+    items.sort(key=lambda item: item.get_closest_marker("e2e") is None)
     if (SHARED / "data").is_dir():
         return
     skip = pytest.mark.skip(reason=f"needs the public datasets in {SHARED / 'data'}")

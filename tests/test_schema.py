@@ -49,6 +49,8 @@ FULL: dict[str, Any] = {
     "prefix_caching": False,
     "judge": "gpt-4@api.example.com/alpaca_eval_gpt4#1a2b3c4d/t0/random",
     "retriever": "transformers-5.19.0/float32/bidirectional/mean/len512/e5#1a2b3c",
+    "definition": "version 2, hash 1a2b3c4d",
+    "settings": "gen temperature=1, multiturn yes",
     "libraries": "scikit-learn 1.8.0, tokenizers 0.22.1",
     "code": 1,
     "data": "feedfacecafebeef",
@@ -87,7 +89,7 @@ def test_short_is_one_readable_line() -> None:
         "retriever:transformers-5.19.0/float32/bidirectional/mean/len512/e5#1a2b3c(task)|"
         "dev:cpu|harness:mteb-2.26.24|"
         "libs:scikit-learn-1.8.0+tokenizers-0.22.1|splits:validation+test|subsets:2 of 3: de, en|"
-        "limit:8|"
+        "limit:8|def:version 2, hash 1a2b3c4d|set:gen temperature=1, multiturn yes|"
         "data:feedface"
     )
 
@@ -114,6 +116,7 @@ def test_two_tasks_of_one_row_share_their_protocol() -> None:
         "modules": None,
         "splits": None,
         "subsets": None,
+        "definition": "version 3",
         "libraries": "scikit-learn 1.9.0",
     }
     assert Signature(**{**FULL, **per_task}).protocol == Signature(**FULL).protocol

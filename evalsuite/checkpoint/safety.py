@@ -13,6 +13,7 @@ from evalsuite.checkpoint.shapes import EMBEDDINGS, ONE_MODEL, tensors, tokenize
 from evalsuite.errors import CheckpointError
 
 TRUST: Final = "read its code, and pass --trust-remote-code if you trust it"
+_GRITLM_CODE: Final = "modeling_gritlm"
 _OWN_MODULES: Final = "sentence_transformers."
 _ATTENTION: Final = frozenset({
     prefix + name
@@ -39,6 +40,7 @@ def check_code(folder: Folder, *, trusted: bool) -> None:
         CheckpointError: If it needs code that was not allowed, or that does not exist.
     """
     if trusted:
+        _check_runs(folder)
         return
     named = [module.get("type") for module in folder.modules]
     named += folder.routed_types
@@ -56,6 +58,21 @@ def check_code(folder: Folder, *, trusted: bool) -> None:
         f"{folder.path} is a {kind!r} model, which this version of transformers does not know",
         "correct 'model_type' in its config.json, or use a newer evalsuite",
     )
+
+
+def _check_runs(folder: Folder) -> None:
+    """Refuse code that is known not to run: GritLM's own was written for transformers 4.
+
+    It adds a switch for bidirectional attention, which the classes of transformers 5 have.
+    """
+    brought = folder.config.get("auto_map")
+    names = brought.values() if isinstance(brought, dict) else ()
+    if any(str(name).startswith(_GRITLM_CODE) for name in names):
+        raise CheckpointError(
+            f"{folder.path} brings GritLM's own code, which does not run under transformers 5; "
+            "the class of transformers computes the same",
+            "leave --trust-remote-code out",
+        )
 
 
 @cache

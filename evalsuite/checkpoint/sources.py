@@ -6,7 +6,7 @@ import re
 import struct
 from dataclasses import dataclass
 from importlib.util import find_spec
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Final, Literal
 
 from evalsuite.data.hub import bound_hub
@@ -110,14 +110,16 @@ def _located(path: Path, name: str, *more_names: str) -> Located:
     )
 
 
+def folder_name(path: PurePath) -> str:
+    """What a checkpoint's folder is called; before ``checkpoint-1000`` stands the run's name."""
+    if _ONLY_STEP.fullmatch(path.name) and path.parent.name:
+        return f"{path.parent.name}-{path.name}"
+    return path.name
+
+
 def _names(path: Path) -> tuple[str, ...]:
-    """``checkpoint-1000`` alone says little: the run's name is put before it."""
     resolved = path if path.name not in ("", "..") else path.resolve()
-    if resolved.is_file():
-        return (resolved.stem,)
-    if _ONLY_STEP.fullmatch(resolved.name) and resolved.parent.name:
-        return (f"{resolved.parent.name}-{resolved.name}",)
-    return (resolved.name,)
+    return (resolved.stem if resolved.is_file() else folder_name(resolved),)
 
 
 def _form(path: Path) -> Form:

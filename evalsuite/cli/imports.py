@@ -54,9 +54,26 @@ def import_lm_eval(
 
 
 def _store(found: ImportedScores, out: Path) -> None:
-    from evalsuite.importers.records import put_new, summary
-    from evalsuite.store import Store
+    """Store what was read and say so; ends as ``run`` does where scores failed or are suspect.
 
-    new, known = put_new(Store(out), found)
-    for line in summary(found, new, known):
+    Raises:
+        DataError: If nothing could be taken over.
+    """
+    from evalsuite.errors import ExitCode
+    from evalsuite.importers.storing import put_new, summary
+    from evalsuite.store import Store
+    from evalsuite.suspicions import said
+    from evalsuite.text import listed
+
+    stored = put_new(Store(out), found)
+    for line in summary(found, stored):
         typer.echo(line)
+    suspect = [(r.signature.task, one) for r, _ in found.records for one in r.suspicions]
+    for task, one in suspect:
+        typer.echo(f"suspect: {task}: {said(one)}")
+    failed = [record.signature.task for record, _ in found.records if record.score is None]
+    if failed:
+        typer.echo(f"failed, for want of a finite score in the file: {listed(failed)}", err=True)
+        raise typer.Exit(int(ExitCode.TASK_FAILED))
+    if suspect:
+        raise typer.Exit(int(ExitCode.SUSPECT))

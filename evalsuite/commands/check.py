@@ -115,9 +115,11 @@ def check(request: CheckRequest, console: Console) -> CheckResult:
             if record.score is not None and record.suspicions
         },
     )
-    notes = [
-        f"{task}: not paired: {one.note}" for task, one in compared.items() if one.note
-    ] + _differences(baseline.records, candidate.records)
+    notes = [f"{task}: not paired: {one.note}" for task, one in compared.items() if one.note]
+    notes += [
+        f"{t}: settings differ: {one.settings}" for t, one in compared.items() if one.settings
+    ]
+    notes += _differences(baseline.records, candidate.records)
     return CheckResult(
         baseline=baseline.name,
         candidate=candidate.name,
@@ -182,8 +184,8 @@ def _differences(one: Mapping[str, Record], two: Mapping[str, Record]) -> list[s
     found: dict[tuple[World, str, str, str], None] = {}
     for task in [task for task in one if task in two]:
         first, second = one[task], two[task]
-        if first.score is None or second.score is None:
-            continue
+        if first.score is None or second.score is None or first.origin or second.origin:
+            continue  # of imported scores, each task's comparison says it
         left, right = first.signature.protocol, second.signature.protocol
         for key in sorted(left.keys() | right.keys()):
             if left.get(key) != right.get(key):

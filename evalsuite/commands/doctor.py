@@ -9,6 +9,7 @@ from evalsuite.commands.data import needed
 from evalsuite.doctor import engines, installed, machine
 from evalsuite.doctor.finding import Finding
 from evalsuite.errors import ExitCode
+from evalsuite.kinds.table import kind_of
 from evalsuite.registry.load import Registry
 
 
@@ -33,6 +34,26 @@ def doctor_command(
     return ExitCode.ENGINE if failed else ExitCode.OK
 
 
+def packages(registry: Registry, suite: str) -> Iterator[Finding]:
+    """Check that the code of a suite's tasks can import what it needs; a line a package."""
+    needing: dict[str, list[str]] = {}
+    tasks = registry.suite_tasks(registry.suite(suite))
+    for task in tasks:
+        for package in kind_of(task).lacking_packages(task):
+            needing.setdefault(package, []).append(task.name)
+    for package, names in needing.items():
+        some = ", ".join(names[:3]) + (" …" if len(names) > 3 else "")
+        yield Finding(
+            check="packages",
+            state="fail",
+            text=f"{package} is not installed: {len(names)} of {len(tasks)} tasks need it: {some}",
+            fix=f"pip install {package}",
+        )
+    if not needing:
+        text = f"all that the tasks of {suite} import is installed"
+        yield Finding(check="packages", state="ok", text=text)
+
+
 def _findings(
     registry: Registry, suite: str, tasks: int, data: Path | None, out: Path
 ) -> Iterator[Finding]:
@@ -44,6 +65,7 @@ def _findings(
     yield from machine.disk(out, tasks, data)
     if data is not None:
         yield from machine.data(data, needed(registry, [suite]), suite)
+    yield from packages(registry, suite)
     yield machine.sandbox()
     yield engines.device()
     yield engines.embedding()

@@ -109,6 +109,7 @@ def run_command(
         dry_run: Whether to show the plan and the prompts instead.
     """
     from evalsuite.run.progress import duration
+    from evalsuite.run.records import failed_by_data
 
     started = time.monotonic()
     prepared = prepare(request)
@@ -116,6 +117,7 @@ def run_command(
         from evalsuite.run import preview
 
         plan = _plan(prepared, request)
+        _say_notes(plan, console)
         shown = preview.dry_run(plan)
         say(console, shown.text)
         _warn_outside(plan, console)
@@ -141,9 +143,9 @@ def run_command(
     if result.missing:
         say(console, _missing_data(result.missing, request), "yellow")
     show_suspect(result.suspect, console)
-    if result.failed:
+    if any(not failed_by_data(record) for record in result.failed):
         return ExitCode.TASK_FAILED
-    if result.missing:
+    if result.failed or result.missing:
         return ExitCode.DATA
     return ExitCode.SUSPECT if result.suspect else ExitCode.OK
 
@@ -162,14 +164,16 @@ def evaluate_request(request: RunRequest, console: Console) -> RunResult:
 
 
 def _evaluate(prepared: FoundRequest, request: RunRequest, console: Console) -> RunResult:
+    from evalsuite.run.own_data import with_refusals
     from evalsuite.run.progress import listener
     from evalsuite.run.run import execute, store_skips
     from evalsuite.run.workers.executor import LocalExecutor
 
     store = Store(request.results)
-    plan = _plan(prepared, request)
+    plan = with_refusals(_plan(prepared, request))
     store.prepare()
     store_skips(plan, store)
+    _say_notes(plan, console)
     say(console, _summary(plan))
     _warn_outside(plan, console)
     with listener(console, plan) as display:
@@ -188,6 +192,12 @@ def _plan(prepared: FoundRequest, request: RunRequest) -> Plan:
     )
 
 
+def _say_notes(plan: Plan, console: Console) -> None:
+    """Say what was chosen otherwise than usual for this machine."""
+    for note in plan.options.notes:
+        say(console, note, "yellow")
+
+
 def _warn_outside(plan: Plan, console: Console) -> None:
     """Say which tasks an instruction set has no entry for, a line a set."""
     from evalsuite.kinds.shared.instructions import outside_set_line
@@ -204,10 +214,12 @@ def _summary(plan: Plan) -> str:
     todo = sum(job.todo for job in plan.jobs)
     stored = sum(job.record is not None for job in plan.jobs)
     skipped = sum(job.skip is not None for job in plan.jobs)
+    refused = sum(job.refused is not None for job in plan.jobs)
     stale = sum(job.stale for job in plan.jobs)
     parts = [f"{todo} to run" + (f" ({stale} stale: the data changed)" if stale else "")]
     parts += [f"{stored} already stored"] if stored else []
     parts += [f"{skipped} skipped"] if skipped else []
+    parts += [f"{refused} refused"] if refused else []
     return f"{len(plan.jobs)} jobs: {', '.join(parts)}"
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import yaml
 
 from evalsuite.errors import UsageError, did_you_mean
-from evalsuite.kinds.table import kind_of
+from evalsuite.kinds.table import KINDS, kind_of
 from evalsuite.kinds.task import Task
 from evalsuite.paths import shipped_tasks
 from evalsuite.registry.load import Registry
@@ -55,10 +55,10 @@ def show(registry: Registry, name: str) -> str:
         if name in known:
             plain = known[name].model_dump(mode="json", exclude_defaults=True)
             text = f"# {word} in {registry.files[f'{word} {name}']}\n{_yaml(plain)}"
-            return text + (_facts(registry.tasks[name]) if word == "task" else "")
+            return text + (_facts(registry.task(name)) if word == "task" else "")
     if ":" in name:
         task = registry.task(name)
-        text = _yaml(task.model_dump(exclude_defaults=True))
+        text = _yaml(task.model_dump(mode="json", exclude_defaults=True, exclude={"folder"}))
         return f"# {task.kind} task without a file\n{text}{_facts(task)}"
     known_names = [*registry.tasks, *registry.suites, *registry.instruction_sets]
     raise UsageError(f"nothing is called {name!r}", did_you_mean(name, known_names))
@@ -94,26 +94,17 @@ def validate(folder: Path | None) -> str:
     inside = (folder or shipped_tasks()).resolve()
     files = {key: path for key, path in registry.files.items() if _within(path, inside)}
     tasks = [task for task in registry.tasks.values() if f"task {task.name}" in files]
-    rows = sum(_read_data(task) for task in tasks)
+    rows = sum(kind_of(task).check_data(task) for task in tasks)
+    own = sum(kind.check_folder(folder) for kind in KINDS.values()) if folder else 0
     suites = sum(key.startswith("suite ") for key in files)
     sets = sum(key.startswith("instructions ") for key in files)
-    counts = ((len(tasks), "task"), (suites, "suite"), (sets, "instruction set"), (rows, "row"))
+    counts = (
+        (len(tasks) + own, "task"),
+        (suites, "suite"),
+        (sets, "instruction set"),
+        (rows, "row"),
+    )
     return f"{inside}: " + ", ".join(f"{n:,} {word}{'' if n == 1 else 's'}" for n, word in counts)
-
-
-def _read_data(task: Task) -> int:
-    """Read a task's own data and check its columns and templates; returns the number of rows."""
-    # Not at the top: `tasks list` needs none of it.
-    from evalsuite.data import read_rows, require_columns
-
-    tables = {}
-    for role, path in (task.data or {}).items():
-        rows = read_rows(path)
-        require_columns(rows, task.required_columns(role), task.columns, path)
-        tables[role] = rows
-    if tables:
-        kind_of(task).check_rows(task, tables)
-    return sum(map(len, tables.values()))
 
 
 def _within(path: Path, folder: Path) -> bool:

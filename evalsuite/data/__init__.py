@@ -6,7 +6,14 @@ Nothing here but :mod:`evalsuite.data.fetch` touches the network, and nothing a 
 from evalsuite.data.hashes import hash_file, hash_folder
 from evalsuite.data.info import files_info, hub_info, local_info, rows_hash, still_matches
 from evalsuite.data.mirror import content_link, converted_folder, dataset_folder
-from evalsuite.data.rows import groups_of, read_rows, require_columns, require_in_row, stream_rows
+from evalsuite.data.rows import (
+    groups_of,
+    is_id,
+    read_rows,
+    require_columns,
+    require_in_row,
+    stream_rows,
+)
 from evalsuite.data.sample_table import SampleTable
 
 __all__ = [
@@ -19,6 +26,7 @@ __all__ = [
     "hash_file",
     "hash_folder",
     "hub_info",
+    "is_id",
     "local_info",
     "read_rows",
     "require_columns",

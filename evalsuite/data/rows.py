@@ -149,6 +149,11 @@ def require_in_row(
             )
 
 
+def is_id(value: object) -> bool:
+    """Whether a value can be an id: a text or a number."""
+    return isinstance(value, str | int | float) and not isinstance(value, bool)
+
+
 def groups_of(
     rows: Iterable[Mapping[str, Any]], mapping: Mapping[str, str], path: Path
 ) -> list[str] | None:

@@ -13,14 +13,20 @@ from importlib.resources import files
 from typing import Any
 
 from evalsuite.doctor.finding import Finding
+from evalsuite.engines.cuda.gpu import GIB, Survey, why_unusable
+from evalsuite.engines.cuda.survey import has_driver
+from evalsuite.engines.device import vllm_is_for_gpus
 from evalsuite.redact import shown
 
 MOST_SECONDS = 100.0
 """Of one engine; loading takes half of it on an idle machine with two cores."""
+MOST_SECONDS_GPU = 300.0
+"""The same beside a GPU: libraries compile kernels for it when they are first used."""
+LITTLE_MEMORY = 4 * GIB
+"""Free bytes of a GPU below which few models fit."""
 REINSTALL = "reinstall it: pip install --force-reinstall torch transformers sentence-transformers"
 _MISSING = re.compile(r"No module named '([\w.]+)'")
 _DISTRIBUTIONS = {"yaml": "pyyaml", "sklearn": "scikit-learn", "PIL": "pillow"}
-LEAVE_VLLM = "run with --engine transformers, or reinstall vLLM: pip install 'evalsuite[cpu]'"
 
 
 def known() -> dict[str, Any]:
@@ -52,7 +58,7 @@ def generation(engine: str) -> Finding:
         engine: ``transformers`` or ``vllm``.
     """
     check, values = f"tokens ({engine})", known()["generation"]
-    fix = LEAVE_VLLM if engine == "vllm" else REINSTALL
+    fix = leave_vllm() if engine == "vllm" else REINSTALL
     found = probe(engine)
     if "error" in found:
         return Finding(check=check, state="fail", text=found["error"], fix=_fix(found, fix))
@@ -68,21 +74,45 @@ def device() -> Finding:
     found = probe("device")
     if "error" in found:
         return Finding(check="gpu", state="fail", text=found["error"], fix=_fix(found, REINSTALL))
-    if found["gpu"] is None:
-        built = found["cuda"] or "without CUDA"
+    return of_survey(Survey(**found))
+
+
+def of_survey(survey: Survey) -> Finding:
+    """The line about a machine's GPU."""
+    wrong, gpu = why_unusable(survey), survey.gpu
+    if not survey.node or survey.built is None:
+        built = f"for CUDA {survey.built}" if survey.built else "without CUDA"
+        seen = "a driver, and no use of it" if survey.node else "none seen"
         return Finding(
             check="gpu",
             state="warn",
-            text=f"none seen (torch built {built}): engines run on the CPU, which is slow",
+            text=f"{seen} (torch built {built}): engines run on the CPU, which is slow",
             fix="on a GPU machine: nvidia-smi, then pip install 'evalsuite[cuda]'",
         )
-    free, total = found["free"] / 2**30, found["total"] / 2**30
-    text = f"{found['gpu']}, {free:.0f} of {total:.0f} GiB free"
-    return Finding(check="gpu", state="ok", text=text)
+    if wrong is not None:
+        return Finding(check="gpu", state="fail", text=wrong[0], fix=wrong[1])
+    assert gpu is not None
+    facts = [f"compute capability {gpu.facts['gpu_capability']}"]
+    facts += [f"driver {gpu.driver}"] if gpu.driver else []
+    facts += [] if gpu.has_bfloat16 else ["no bfloat16"]
+    facts += ["a part of a GPU (MIG)"] if "MIG" in gpu.name else []
+    text = f"{gpu.name} ({', '.join(facts)}), {gpu.free / GIB:.0f} of {gpu.total / GIB:.0f} GiB"
+    if gpu.free < LITTLE_MEMORY:
+        fix = "see nvidia-smi for what uses it, or choose another with CUDA_VISIBLE_DEVICES"
+        return Finding(check="gpu", state="warn", text=f"{text} free: few models fit", fix=fix)
+    return Finding(check="gpu", state="ok", text=f"{text} free")
+
+
+def leave_vllm() -> str:
+    """What to do where vLLM does not work."""
+    extra = "cuda" if vllm_is_for_gpus() else "cpu"
+    again = f"reinstall vLLM: pip install 'evalsuite[{extra}]'"
+    return f"run with --engine transformers, or {again}"
 
 
 def probe(name: str) -> dict[str, Any]:
     """The answer of :mod:`evalsuite.doctor.probe`; it has ``error`` where the probe gave none."""
+    seconds = MOST_SECONDS_GPU if has_driver() else MOST_SECONDS
     environment = {**os.environ, "HF_HUB_OFFLINE": "1", "VLLM_CPU_KVCACHE_SPACE": "1"}
     process = subprocess.Popen(
         [sys.executable, "-m", "evalsuite.doctor.probe", name],
@@ -92,9 +122,9 @@ def probe(name: str) -> dict[str, Any]:
         start_new_session=True,
     )
     try:
-        out, err = process.communicate(timeout=MOST_SECONDS)
+        out, err = process.communicate(timeout=seconds)
     except subprocess.TimeoutExpired:
-        return {"error": f"no answer within {MOST_SECONDS:.0f} s (is the machine busy?)"}
+        return {"error": f"no answer within {seconds:.0f} s (is the machine busy?)"}
     finally:
         _end(process)
     try:

@@ -12,12 +12,16 @@ import sys
 from typing import Any
 
 from evalsuite.checkpoint import resolve
+from evalsuite.engines.cuda.gpu import GIB
+from evalsuite.engines.cuda.survey import gpu_here, has_driver, look
 from evalsuite.engines.protocols import GenerationRequest
 from evalsuite.errors import EvalsuiteError
 
 SENTENCES = ("The cat sat on the mat.", "Bubble sort compares neighbouring items.")
 PROMPT = "The capital of France is"
 TOKENS = 6
+DEMO_MEMORY = 4 * GIB
+"""Bytes for demo:smollm2 in vLLM."""
 NUMBERS = 8
 """Of each embedding, how many of the first numbers are compared."""
 
@@ -26,7 +30,7 @@ def embedding() -> dict[str, Any]:
     """First numbers of two sentences' embeddings by demo:minilm, float32."""
     from evalsuite.engines.load import load_encoder
 
-    encoder = load_encoder(resolve("demo:minilm"), device="cpu", dtype="float32")
+    encoder = load_encoder(resolve("demo:minilm"), device="auto", dtype="float32")
     vectors = encoder.encode(SENTENCES)
     return {
         "engine": encoder.version,
@@ -46,21 +50,26 @@ def generation(engine: str) -> dict[str, Any]:
         checkpoint,
         engine="vllm" if engine == "vllm" else "transformers",
         dtype="auto" if engine == "vllm" else "float32",
-        device="auto" if engine == "vllm" else "cpu",
+        device="auto",
         max_length=256,
+        gpu_memory=_share() if engine == "vllm" else None,
+        eager=True,
     )
     (answer,) = generator.generate([GenerationRequest(prompt, TOKENS)])
     return {"engine": generator.version, "text": answer.text, "tokens": answer.tokens}
 
 
 def device() -> dict[str, Any]:
-    """What PyTorch sees of a GPU."""
-    import torch
+    """What machine and torch say of a GPU: a :class:`~evalsuite.engines.cuda.gpu.Survey`."""
+    import torch  # noqa: F401 - one that cannot be imported is a line of its own
 
-    if not torch.cuda.is_available():
-        return {"gpu": None, "cuda": torch.version.cuda}
-    free, total = torch.cuda.mem_get_info()
-    return {"gpu": torch.cuda.get_device_name(), "free": free, "total": total}
+    return look().model_copy(update={"node": has_driver()}).model_dump(mode="json")
+
+
+def _share() -> float | None:
+    """Share of a GPU's memory that the demo checkpoint needs: others may use it at the time."""
+    gpu = gpu_here("auto")
+    return None if gpu is None else min(0.9, DEMO_MEMORY / gpu.total)
 
 
 def main() -> None:

@@ -26,19 +26,23 @@ def probes(vocabulary: int) -> tuple[list[int], list[int]]:
     return one, [*one[:-1], (one[-1] + 1) % vocabulary]
 
 
-def shown_attention(first: Any, second: Any, dtype: DTypeName) -> Attention | None:
+def shown_attention(
+    first: Any, second: Any, dtype: DTypeName, *, sinks: int = 0
+) -> Attention | None:
     """How a model attends, by the positions before the last token whose states it changed.
 
     Args:
-        first: Hidden states of the one probe before its last token, shape ``(…, d)``, float32.
+        first: Hidden states of the one probe before its last token, shape ``(…, t, d)``, float32.
         second: Those of the other.
         dtype: Precision that they were computed in.
+        sinks: Positions of each probe that may stay as they are though the attention is
+            bidirectional: the first token of a large model hardly changes with the others.
 
     Returns:
         ``causal`` where no position changed, ``bidirectional`` where all did, else ``None``.
     """
     changed = (first - second).norm(dim=-1) / first.norm(dim=-1) > _CHANGE[dtype]
-    if changed.all():
+    if (changed.sum(dim=-1) >= changed.shape[-1] - sinks).all():
         return "bidirectional"
     return None if changed.any() else "causal"
 

@@ -12,9 +12,14 @@ from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import InitVar, dataclass, field
 from itertools import count
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Final, Generic, Protocol, TypeVar
+
+from evalsuite.engines.cuda.lost import raise_if_lost
 
 Result = TypeVar("Result")
+LATE_STEPS: Final = 2
+"""Steps after which requests that were forgotten beside others no longer show."""
+
 Rank = tuple[int, ...]
 """Order of the calls: requests of the smallest rank are given to the engine first."""
 
@@ -43,6 +48,9 @@ class Stepping(Protocol):
 
     def abort(self, names: Sequence[str]) -> None:
         """Forget requests that have not ended."""
+
+    def settle(self) -> None:
+        """End what still runs for requests that were forgotten; called when no other is inside."""
 
 
 @dataclass(eq=False, slots=True)
@@ -87,7 +95,9 @@ class CallScheduler:
     """Keeps an engine filled with the requests of the earliest calls.
 
     If the engine fails while it has requests of several calls, they are run again one call after
-    the other. Only a call that makes the engine fail by itself ends with the error.
+    the other. Only a call that makes the engine fail by itself ends with the error. An engine may
+    be a batch late, so that an error is that of requests which were forgotten before: then too the
+    calls are run again.
 
     Args:
         engine: The engine.
@@ -100,6 +110,7 @@ class CallScheduler:
         self._calls: list[OngoingCall[Any]] = []
         self._owners: dict[str, OngoingCall[Any]] = {}
         self._names = count()
+        self._late = 0
 
     def open(self, call: OngoingCall[Any]) -> None:
         """Begin a call; each :meth:`step` works at it."""
@@ -130,8 +141,10 @@ class CallScheduler:
         try:
             ended = self._engine.step()
         except Exception as error:  # noqa: BLE001 - it ends a call, not the engine
+            raise_if_lost(error)
             self._failed(error)
             return
+        self._late = max(0, self._late - 1)
         each = (time.perf_counter() - started) / len(self._owners)
         for call in self._calls:
             call.seconds += each * len(call.inside)
@@ -154,6 +167,7 @@ class CallScheduler:
                 while call.waiting and len(self._owners) < self._size:
                     self._add(call, call.waiting.popleft())
             except Exception as error:  # noqa: BLE001 - likewise
+                raise_if_lost(error)
                 self._fail(call, error)
 
     def _add(self, call: OngoingCall[Any], index: int) -> None:
@@ -164,7 +178,7 @@ class CallScheduler:
 
     def _failed(self, error: Exception) -> None:
         concerned = [call for call in self._calls if call.inside]
-        if len(concerned) == 1:
+        if len(concerned) == 1 and not self._late:
             self._fail(concerned[0], error)
             return
         for call in concerned:
@@ -182,6 +196,11 @@ class CallScheduler:
             self._engine.abort(names)
         for name in names:
             self._owners.pop(name).inside.pop(name)
+        if names and self._owners:
+            self._late = LATE_STEPS
+        elif names:
+            self._engine.settle()
+            self._late = 0
 
     def _close(self, call: OngoingCall[Any]) -> None:
         if call in self._calls:

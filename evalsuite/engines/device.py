@@ -1,7 +1,7 @@
-"""Where and in which precision an engine runs, and which version of it: cheap to ask.
+"""In which precision an engine runs, and which version of it: cheap to ask.
 
-A plan asks these questions before anything is loaded, so torch is imported only on a machine
-that has a device node of an NVIDIA driver.
+A plan asks these questions before anything is loaded, so no library is imported. Which GPU there
+is, if any, says :mod:`evalsuite.engines.cuda.survey`.
 """
 
 from __future__ import annotations
@@ -11,15 +11,13 @@ from importlib import metadata
 from pathlib import Path
 from typing import Final, Literal
 
-from evalsuite.engines.protocols import Device, DType
+from evalsuite.engines.cuda.gpu import Gpu
+from evalsuite.engines.protocols import DType
 from evalsuite.errors import EngineError, UsageError
 from evalsuite.schema import World
 
 DeviceName = Literal["cpu", "cuda"]
 DTypeName = Literal["float32", "bfloat16", "float16"]
-
-NVIDIA_NODES: Final = (Path("/dev/nvidiactl"), Path("/dev/dxg"))
-"""Device nodes of the NVIDIA driver on Linux, and on Linux inside Windows (WSL)."""
 
 CPU_INFO: Final = Path("/proc/cpuinfo")
 """Where Linux lists what a processor can do; other systems have no such file."""
@@ -39,32 +37,6 @@ _INSTALL: Final[dict[str, str]] = {
 
 
 @cache
-def cuda_available() -> bool:
-    """Whether torch can use a GPU; ``False`` without importing torch where no driver is."""
-    if not any(node.exists() for node in NVIDIA_NODES):
-        return False
-    import torch
-
-    return bool(torch.cuda.is_available())
-
-
-def resolve_device(device: Device) -> DeviceName:
-    """Choose the device: ``auto`` is the GPU where there is one.
-
-    Raises:
-        UsageError: For ``cuda`` on a machine without a usable GPU.
-    """
-    if device == "auto":
-        return "cuda" if cuda_available() else "cpu"
-    if device == "cuda" and not cuda_available():
-        raise UsageError(
-            "--device cuda: no usable NVIDIA GPU on this machine",
-            "pass --device cpu, or check the driver and CUDA_VISIBLE_DEVICES",
-        )
-    return device
-
-
-@cache
 def cpu_multiplies_bfloat16(cpuinfo: Path = CPU_INFO) -> bool:
     """Whether the processor has instructions for products of bfloat16 matrices.
 
@@ -78,16 +50,36 @@ def cpu_multiplies_bfloat16(cpuinfo: Path = CPU_INFO) -> bool:
     return not BFLOAT16_FLAGS.isdisjoint(flags.split())
 
 
-def resolve_dtype(dtype: DType, device: DeviceName, world: World) -> DTypeName:
+def resolve_dtype(
+    dtype: DType, device: DeviceName, world: World, gpu: Gpu | None = None
+) -> DTypeName:
     """Choose the precision of weights and activations.
 
-    ``auto`` is bfloat16, in which the checkpoints of the GRIT paper were evaluated, except for
-    embedding on a CPU that has no instructions for it: float32.
+    ``auto`` is bfloat16, in which the checkpoints of the GRIT paper were evaluated, except where
+    the hardware has no instructions for it: float32 to embed on such a CPU or GPU, float16 to
+    generate on such a GPU.
+
+    Args:
+        dtype: As a person gave it.
+        device: Where the engine runs.
+        world: What it does.
+        gpu: The GPU, where there is one.
+
+    Raises:
+        UsageError: For ``bfloat16`` on a GPU that has none.
     """
+    lacks = gpu is not None and not gpu.has_bfloat16
+    if dtype == "bfloat16" and gpu is not None and lacks:
+        raise UsageError(
+            f"--dtype bfloat16: {gpu.name} has no instructions for it",
+            "leave --dtype out, or pass --dtype float16 or float32",
+        )
     if dtype != "auto":
         return dtype
-    slow = device == "cpu" and not cpu_multiplies_bfloat16()
-    return "float32" if world == "embedding" and slow else "bfloat16"
+    if world == "generative":
+        return "float16" if lacks else "bfloat16"
+    slow = lacks or (device == "cpu" and not cpu_multiplies_bfloat16())
+    return "float32" if slow else "bfloat16"
 
 
 def vllm_is_for_gpus() -> bool:

@@ -7,20 +7,23 @@ from typing import Final
 
 import numpy as np
 
+from evalsuite.engines.memory import free_after, is_out_of_memory
 from evalsuite.engines.parallel_batches import ParallelBatches
 from evalsuite.engines.protocols import Vectors
 from evalsuite.errors import EngineError
 
-MAX_ROWS: Final = 256
-"""Texts in one batch at most."""
+ROWS: Final[dict[str, int]] = {"cpu": 256, "cuda": 2048}
+"""Device → texts in one batch at most."""
 
 TOKENS: Final[dict[str, int]] = {"cpu": 1024, "cuda": 32768}
 """Device → padded tokens in one batch. A CPU is fastest while the activations fit its caches."""
 
+RESTORE_AFTER: Final[dict[str, int | None]] = {"cpu": None, "cuda": 64}
+"""Device → batches in a row that must fit before a budget that was halved is doubled again: on a
+GPU that others use too, memory comes back. ``None``: never."""
+
 Forward = Callable[[Sequence[int]], Vectors]
 """Embeds the texts at these indices; shape ``(len(indices), d)``, in their order."""
-
-_OUT_OF_MEMORY = ("out of memory", "not enough memory", "can't allocate memory")
 
 
 def pack(
@@ -53,10 +56,67 @@ def pack(
     return batches
 
 
-def is_out_of_memory(error: BaseException) -> bool:
-    """Whether torch ran out of the memory of a GPU or of the machine."""
-    message = str(error).lower()
-    return isinstance(error, MemoryError) or any(sign in message for sign in _OUT_OF_MEMORY)
+def halved(lengths: Sequence[int]) -> int:
+    """A budget for half as much memory, after a batch of texts of these lengths did not fit.
+
+    Raises:
+        EngineError: If it was one text alone.
+    """
+    longest = max(lengths)
+    if len(lengths) == 1:
+        raise EngineError(
+            f"out of memory with a single text of {longest} tokens",
+            "lower --max-length, or free memory on the device",
+        )
+    return max(longest, len(lengths) * longest // 2)
+
+
+def _lacks_memory(error: Exception) -> bool:
+    return isinstance(error, RuntimeError | MemoryError) and is_out_of_memory(error)
+
+
+class HalvingBudget:
+    """Does work in batches; those that do not fit into memory are done again in smaller ones.
+
+    Args:
+        tokens: Padded tokens of a batch at first.
+    """
+
+    def __init__(self, tokens: int) -> None:
+        self._tokens = tokens
+
+    def run(
+        self,
+        lengths: Sequence[int],
+        work: Callable[[list[int]], None],
+        names: Sequence[int] | None = None,
+    ) -> None:
+        """Do all of it.
+
+        Args:
+            lengths: Tokens of each item.
+            work: Called with the names of the items of each batch.
+            names: Of the items; their indices where this is ``None``.
+
+        Raises:
+            EngineError: If the memory does not suffice for one item alone.
+            Exception: What ``work`` raises.
+        """
+        rest = list(range(len(lengths)))
+        while rest:
+            finished: set[int] = set()
+            for places in pack([lengths[index] for index in rest], self._tokens):
+                batch = [rest[place] for place in places]
+                try:
+                    work(batch if names is None else [names[index] for index in batch])
+                except (RuntimeError, MemoryError) as error:
+                    if not is_out_of_memory(error):
+                        raise
+                    free_after(error)
+                    self._tokens = halved([lengths[index] for index in batch])
+                    break
+                finished.update(batch)
+            rest = [index for index in rest if index not in finished]
 
 
 class LengthBatcher:
@@ -66,6 +126,7 @@ class LengthBatcher:
         tokens: Padded tokens of a batch at first.
         rows: Texts of a batch at most.
         parallel: Runs several batches at a time; without it, one after the other.
+        restore_after: See :data:`RESTORE_AFTER`.
 
     Attributes:
         tokens: Padded tokens of a batch.
@@ -73,11 +134,22 @@ class LengthBatcher:
     """
 
     def __init__(
-        self, tokens: int, rows: int = MAX_ROWS, parallel: ParallelBatches | None = None
+        self,
+        tokens: int,
+        rows: int | None = None,
+        parallel: ParallelBatches | None = None,
+        restore_after: int | None = None,
     ) -> None:
-        self.tokens = tokens
+        self.tokens = self._most = tokens
         self._rows = rows
         self.parallel = parallel or ParallelBatches()
+        self._restore_after = restore_after
+        self._fitted = 0
+
+    @classmethod
+    def on(cls, device: str, parallel: ParallelBatches | None = None) -> LengthBatcher:
+        """With the limits of a device."""
+        return cls(TOKENS[device], ROWS[device], parallel, RESTORE_AFTER[device])
 
     def run(
         self, lengths: Sequence[int], forward: Forward, done: Callable[[Sequence[int]], None]
@@ -104,7 +176,12 @@ class LengthBatcher:
             batches = [[rest[place] for place in places] for places in packed]
             finished: set[int] = set()
             errors: dict[int, Exception] = {}
+            too_large: list[int] = []
             for place, outcome in self.parallel.run(forward, batches):
+                if isinstance(outcome, Exception) and _lacks_memory(outcome):
+                    free_after(outcome)
+                    too_large.append(place)
+                    continue
                 if isinstance(outcome, Exception):
                     errors[place] = outcome
                     continue
@@ -113,26 +190,26 @@ class LengthBatcher:
                 batch = batches[place]
                 vectors[batch] = outcome
                 finished.update(batch)
+                self._fitted += 1
                 done(batch)
-            for place in sorted(errors):
-                error = errors[place]
-                if not (isinstance(error, RuntimeError | MemoryError) and is_out_of_memory(error)):
-                    raise error
             if errors:
-                self._shrink([lengths[index] for index in batches[min(errors)]])
+                raise errors[min(errors)]
+            if too_large:
+                self._shrink([lengths[index] for index in batches[min(too_large)]])
             rest = [index for index in rest if index not in finished]
+        self._restore()
         assert vectors is not None
         return vectors
 
     def _shrink(self, lengths: Sequence[int]) -> None:
         """Ask for half as much memory after a batch of texts of these lengths did not fit."""
-        longest = max(lengths)
+        self._fitted = 0
         if self.parallel.count > 1:
             self.parallel.count //= 2
-        elif len(lengths) == 1:
-            raise EngineError(
-                f"out of memory with a single text of {longest} tokens",
-                "lower --max-length, or free memory on the device",
-            )
         else:
-            self.tokens = max(longest, len(lengths) * longest // 2)
+            self.tokens = halved(lengths)
+
+    def _restore(self) -> None:
+        if self._restore_after is not None and self._fitted >= self._restore_after:
+            self.tokens = min(self._most, 2 * self.tokens)
+            self._fitted = 0

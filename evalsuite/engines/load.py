@@ -12,10 +12,14 @@ from typing import TYPE_CHECKING
 
 from evalsuite.checkpoint.models import GeneratorEngine
 from evalsuite.engines.choice import context_length
-from evalsuite.engines.device import DeviceName, resolve_device, resolve_dtype
+from evalsuite.engines.cuda.gpu import Gpu, check_room
+from evalsuite.engines.cuda.settings import settle_torch, weight_bytes
+from evalsuite.engines.cuda.survey import gpu_here
+from evalsuite.engines.device import DeviceName, DTypeName, resolve_dtype
 from evalsuite.engines.load_errors import loading
 from evalsuite.engines.protocols import Device, DType, Encoder, Generator
 from evalsuite.errors import CheckpointError, EngineError, UsageError
+from evalsuite.schema import World
 
 if TYPE_CHECKING:
     from evalsuite.checkpoint.models import Checkpoint
@@ -28,6 +32,7 @@ def load_encoder(
     device: Device = "auto",
     dtype: DType = "auto",
     weights: bool = True,
+    gpu_memory: float | None = None,
 ) -> Encoder:
     """Load the encoder that the checkpoint's embedding protocol names.
 
@@ -40,6 +45,7 @@ def load_encoder(
         dtype: Precision; for ``auto`` see :func:`~evalsuite.engines.device.resolve_dtype`.
         weights: Whether to load the model. Without it only the tokenizer is loaded and only
             ``render`` works: enough for a dry run.
+        gpu_memory: Share of the GPU's memory for vLLM; ``None`` for what is free.
 
     Raises:
         CheckpointError: If the checkpoint cannot embed, or cannot be loaded.
@@ -61,8 +67,8 @@ def load_encoder(
             f"pass --max-length {positions} or less",
         )
     vllm = protocol.engine == "vllm" and weights
-    where = _prepare_vllm(device) if vllm else resolve_device(device)
-    precision = resolve_dtype(dtype, where, "embedding")
+    gpu = _prepare_vllm(device) if vllm else gpu_here(device) if weights else None
+    where, precision = _settle(gpu, dtype, "embedding", checkpoint)
     if protocol.engine == "sentence-transformers":
         from evalsuite.engines.transformers.sentence_transformers import SentenceTransformersEncoder
 
@@ -72,7 +78,9 @@ def load_encoder(
     if protocol.engine == "vllm":
         from evalsuite.engines.vllm.encoder import VllmEncoder
 
-        return VllmEncoder(checkpoint, protocol, device=where, dtype=precision, weights=weights)
+        return VllmEncoder(
+            checkpoint, protocol, gpu=gpu, dtype=precision, weights=weights, gpu_memory=gpu_memory
+        )
     from evalsuite.engines.transformers.encoder import TransformersEncoder
 
     return TransformersEncoder(checkpoint, protocol, device=where, dtype=precision, weights=weights)
@@ -86,6 +94,8 @@ def load_generator(
     dtype: DType = "auto",
     max_length: int | None = None,
     prefix_caching: bool = False,
+    gpu_memory: float | None = None,
+    eager: bool = False,
 ) -> Generator:
     """Load a checkpoint for generation.
 
@@ -99,6 +109,8 @@ def load_generator(
         dtype: Precision; for ``auto`` see :func:`~evalsuite.engines.device.resolve_dtype`.
         max_length: Context length in tokens; at most the model's own.
         prefix_caching: Whether vLLM keeps what it computed for the beginnings of prompts.
+        gpu_memory: Share of the GPU's memory for vLLM; ``None`` for what is free.
+        eager: Whether vLLM compiles nothing first: soon ready, and slower.
 
     Raises:
         CheckpointError: If the checkpoint cannot be loaded.
@@ -109,17 +121,19 @@ def load_generator(
         raise EngineError(f"{checkpoint.name} cannot generate: {reason}")
     length = context_length(checkpoint.max_positions, max_length)
     with loading(checkpoint, "model"):
-        where = _prepare_vllm(device) if engine == "vllm" else resolve_device(device)
-        precision = resolve_dtype(dtype, where, "generative")
+        gpu = _prepare_vllm(device) if engine == "vllm" else gpu_here(device)
+        where, precision = _settle(gpu, dtype, "generative", checkpoint)
         if engine == "vllm":
             from evalsuite.engines.vllm.generator import VllmGenerator
 
             return VllmGenerator(
                 checkpoint,
-                device=where,
+                gpu=gpu,
                 dtype=precision,
                 max_length=length,
                 prefix_caching=prefix_caching,
+                gpu_memory=gpu_memory,
+                eager=eager,
             )
         from evalsuite.engines.transformers.generator import TransformersGenerator
 
@@ -148,21 +162,42 @@ def load_unified(
     """
     from evalsuite.engines.transformers.unified_model import UnifiedModel
 
-    where = resolve_device(device)
-    precision = resolve_dtype(dtype, where, "generative")
+    where, precision = _settle(gpu_here(device), dtype, "generative", checkpoint)
     return UnifiedModel(checkpoint, device=where, dtype=precision, embed_length=embed_length)
 
 
-def wave_of(engine: GeneratorEngine) -> int:
+def wave_of(engine: GeneratorEngine, device: DeviceName) -> int:
     """Number of requests in one call that keeps an engine busy; loads no model."""
     if engine == "vllm":
         from evalsuite.engines.vllm.generator import WAVE
-    else:
-        from evalsuite.engines.transformers.generator import WAVE
-    return WAVE
+
+        return WAVE
+    from evalsuite.engines.transformers import generator
+
+    return generator.WAVE[device]
 
 
-def _prepare_vllm(device: Device) -> DeviceName:
+def _prepare_vllm(device: Device) -> Gpu | None:
     from evalsuite.engines.vllm.environment import prepare
 
     return prepare(device)
+
+
+def _settle(
+    gpu: Gpu | None, dtype: DType, world: World, checkpoint: Checkpoint
+) -> tuple[DeviceName, DTypeName]:
+    """Choose the precision, and on a GPU ready torch and see that the weights fit.
+
+    Returns:
+        Device and precision for the engine.
+
+    Raises:
+        EngineError: If the weights do not fit.
+        UsageError: If the GPU or the environment does not allow the precision.
+    """
+    if gpu is None:
+        return "cpu", resolve_dtype(dtype, "cpu", world)
+    precision = resolve_dtype(dtype, "cuda", world, gpu)
+    settle_torch(precision)
+    check_room(gpu, gpu.free, weight_bytes(checkpoint.path, precision), checkpoint.name)
+    return "cuda", precision

@@ -78,6 +78,14 @@ class LookaheadEncoder(Encoder, Protocol):
         """
 
 
+@runtime_checkable
+class Detailed(Protocol):
+    """An engine that chooses its own way to use a GPU."""
+
+    def details(self) -> dict[str, str]:
+        """What a record of a GPU run keeps of it, such as the kernels that compute attention."""
+
+
 @dataclass(frozen=True, slots=True)
 class GenerationRequest:
     """One prompt to continue. ``temperature=0`` is greedy."""

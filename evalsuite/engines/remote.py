@@ -23,7 +23,7 @@ from evalsuite.engines.protocols import (
     Vectors,
 )
 
-Kind = Literal["encode", "render", "generate", "score"]
+Kind = Literal["encode", "render", "generate", "score", "details"]
 
 
 class Channel(Protocol):
@@ -100,6 +100,11 @@ class RemoteEngine:
     @property
     def version(self) -> str:
         return self._version
+
+    def details(self) -> dict[str, str]:
+        """See :class:`~evalsuite.engines.protocols.Detailed`; empty for other engines."""
+        details: dict[str, str] = self._answer(self._ask("details"))
+        return details
 
     def close(self) -> None:
         """Do nothing: the engine belongs to another process."""

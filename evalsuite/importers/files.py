@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import json
 import math
+import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
@@ -44,19 +46,25 @@ def read_json(path: Path) -> JsonFile:
 
 
 def read_lines(path: Path) -> Iterator[dict[str, Any]]:
-    """The JSON objects of a file with one a line.
+    """The JSON objects of a file with one a line; the file may be packed with gzip.
 
     Raises:
         DataError: As :func:`read_json`; names the line.
     """
     _check(path, MOST_SAMPLE_BYTES)
+    packed = path.suffix == ".gz"
+    seen = 0
     try:
-        with path.open("rb") as stream:
-            for number, line in enumerate(stream, 1):
+        with gzip.open(path) if packed else path.open("rb") as stream:
+            for number, line in enumerate(iter(lambda: stream.readline(MOST_BYTES + 1), b""), 1):
+                seen += len(line)
+                if len(line) > MOST_BYTES or seen > MOST_SAMPLE_BYTES:
+                    raise DataError(f"{path.name}:{number} goes beyond what samples may hold")
                 if line.strip():
                     yield _parsed(line, f"{path.name}:{number}")
-    except OSError as error:
-        raise DataError(f"{path} cannot be read: {error.strerror}") from error
+    except (OSError, EOFError, zlib.error) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise DataError(f"{path} cannot be read: {reason}") from error
 
 
 def _bytes(path: Path, most: int) -> bytes:

@@ -19,6 +19,7 @@ def load_judge(
     device: Device,
     dtype: DType,
     weights: bool = True,
+    gpu_memory: float | None = None,
 ) -> JudgeEngine:
     """Make a judge ready.
 
@@ -29,6 +30,7 @@ def load_judge(
         device: Where it runs.
         dtype: Its precision.
         weights: Without them it can only show prompts.
+        gpu_memory: Share of the GPU's memory for vLLM; ``None`` for what is free.
 
     Raises:
         EngineError: If the model cannot be loaded.
@@ -47,7 +49,9 @@ def load_judge(
         return LocalJudge(None, checkpoint, prompt)
     from evalsuite.engines.load import load_generator
 
-    generator = load_generator(checkpoint, engine=engine, device=device, dtype=dtype)
+    generator = load_generator(
+        checkpoint, engine=engine, device=device, dtype=dtype, gpu_memory=gpu_memory
+    )
     return LocalJudge(generator, checkpoint, prompt)
 
 

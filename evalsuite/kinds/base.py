@@ -7,7 +7,7 @@ are stored, nor how jobs are scheduled. :data:`evalsuite.kinds.table.KINDS` list
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, TypeVar
@@ -236,6 +236,26 @@ class Kind(Protocol[AnyTask_contra]):
         """
         del task
 
+    def check_data(self, task: AnyTask_contra) -> int:
+        """Read and check a task's own files, before a model is loaded.
+
+        Returns:
+            The number of rows; 0 for a task without files of its own.
+
+        Raises:
+            DataError: For a missing file or column, or a row that cannot be scored.
+            UsageError: For a template that does not fit a row.
+        """
+        from evalsuite.data import read_rows, require_columns
+
+        tables = {}
+        for role, path in (task.data or {}).items():
+            tables[role] = read_rows(path)
+            require_columns(tables[role], task.required_columns(role), task.columns, path)
+        if tables:
+            self.check_rows(task, tables)
+        return sum(map(len, tables.values()))
+
     def check_rows(self, task: AnyTask_contra, tables: dict[str, list[dict[str, Any]]]) -> None:
         """Check the rows of a task's own files, beyond the columns that they must have.
 
@@ -248,6 +268,36 @@ class Kind(Protocol[AnyTask_contra]):
             DataError: For a row that cannot be scored.
         """
         del task, tables
+
+    def lacking_packages(self, task: AnyTask_contra) -> tuple[str, ...]:
+        """Packages that the harness's code for a task imports and that are not installed.
+
+        Raises:
+            UsageError: If the harness has no such task.
+        """
+        del task
+        return ()
+
+    def placed(self, task: AnyTask_contra, folders: Sequence[Path]) -> Task:
+        """A task with what a person's own tasks folders hold for it, beside task files.
+
+        Raises:
+            UsageError: If a file there is not valid.
+        """
+        del folders
+        return task
+
+    def check_folder(self, folder: Path) -> int:
+        """Check what a tasks folder holds for this kind, beside task files.
+
+        Returns:
+            The number of tasks that it defines.
+
+        Raises:
+            UsageError: For the first file that is not valid, or name that is taken.
+        """
+        del folder
+        return 0
 
     def facts(self, task: AnyTask_contra) -> dict[str, Any]:
         """What the harness says of a task that ``source`` names, for people.

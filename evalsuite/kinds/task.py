@@ -92,7 +92,7 @@ class Task(Frozen, defer_build=True):
     def definition(self) -> dict[str, Any]:
         """The task as plain data, without what does not influence the score."""
         plain = self.model_dump(mode="json", exclude_defaults=True)
-        for key in ("category", "description", "instruction", "quick", "splits"):
+        for key in ("category", "description", "folder", "instruction", "quick", "splits"):
             plain.pop(key, None)
         if "data" in plain:
             plain["data"] = {key: Path(path).name for key, path in plain["data"].items()}

@@ -37,6 +37,8 @@ class Client:
         log: Where finished answers are kept and found again.
         seed: Seeds sampled answers: the same seed gives the same answers.
         progress: Called with ``(done, total)`` as answers come.
+        device: Where the engine runs.
+        shared: Whether it computes what prompts begin with in common once.
     """
 
     def __init__(
@@ -47,12 +49,14 @@ class Client:
         *,
         seed: int = 42,
         progress: Progress | None = None,
+        device: str = "cpu",
+        shared: bool = False,
     ) -> None:
         self.prompter = prompter
         self.max_length = generator.max_length
         """Context length in tokens, prompt and answer together."""
         self.log = log
-        self._engine = LoggedEngine(generator, log, progress)
+        self._engine = LoggedEngine(generator, log, progress, device, shared)
         self._seed = seed
         self._decoding: Decoding | None = None
         self._asked = 0

@@ -8,7 +8,7 @@ from typing import Any
 
 from evalsuite.errors import UsageError, did_you_mean
 from evalsuite.kinds.shared.instruction_sets import InstructionSet, InstructionSets
-from evalsuite.kinds.table import harness_task, kind_named
+from evalsuite.kinds.table import harness_task, kind_named, kind_of
 from evalsuite.kinds.task import Task
 from evalsuite.paths import shipped_tasks
 from evalsuite.registry.data_paths import data_paths
@@ -21,7 +21,7 @@ class Registry:
 
     A folder holds task files anywhere, suites under ``suites/``, instruction sets under
     ``instructions/``, policies of checks under ``policies/`` and task files in lm-eval's own
-    format under ``lm_eval/`` (read elsewhere, both). A task file is one task, or ``tasks:``
+    format under ``lm_eval/`` (read by their kinds, both). A task file is one task, or ``tasks:``
     with a list of them and ``defaults:`` for what they share.
     """
 
@@ -30,6 +30,8 @@ class Registry:
         self.suites: dict[str, Suite] = {}
         self.instruction_sets = InstructionSets()
         self.files: dict[str, Path] = {}
+        self.folders: list[Path] = []
+        """A person's own ones."""
         self._suite_files: dict[str, YamlFile] = {}
 
     @classmethod
@@ -43,8 +45,10 @@ class Registry:
             UsageError: For the first file that is not valid.
         """
         registry = cls()
-        for folder in (shipped_tasks(), *folders):
+        registry.add_folder(shipped_tasks())
+        for folder in folders:
             registry.add_folder(folder)
+            registry.folders.append(folder)
         registry.check_suites()
         return registry
 
@@ -90,14 +94,17 @@ class Registry:
         Raises:
             UsageError: If there is none; names the nearest ones.
         """
-        if named := harness_task(name):
-            return named
-        if name in self.tasks:
-            return self.tasks[name]
+        found = harness_task(name) or self.tasks.get(name)
+        if found is not None:
+            return self._placed(found)
         hint = did_you_mean(name, self.tasks)
         if name in self.suites:
             hint = f"it is a suite: use --suite {name}"
         raise UsageError(f"no task is called {name!r}", hint)
+
+    def _placed(self, task: Task) -> Task:
+        """A task with what the tasks folders hold for it beside task files."""
+        return kind_of(task).placed(task, self.folders)
 
     def ships(self, task: Task) -> bool:
         """Whether a task is of evalsuite's own files: its tests have looked up what they name."""
@@ -153,6 +160,10 @@ class Registry:
     def _add_task(
         self, file: YamlFile, raw: dict[str, Any], at: Sequence[str | int], folder: Path
     ) -> None:
+        if "folder" in raw:
+            raise UsageError(
+                f"{file.path}:{file.line((*at, 'folder'))}: folder: is not a known key"
+            )
         task = file.validate(_model_of(file, raw, at), raw, at)
         if task.data is not None:
             task = task.model_copy(update={"data": data_paths(file, task.data, at, folder)})

@@ -77,14 +77,28 @@ def plan_rows(records: Iterable[Record], means: Container[str] = ()) -> list[Row
     for record in sorted(records, key=lambda record: record.created):
         by_checkpoint.setdefault(record.checkpoint.fingerprint, []).append(record)
     names = {print_: found[-1].checkpoint.name for print_, found in by_checkpoint.items()}
-    taken = list(names.values())
+    labels = _labels([found[-1] for found in by_checkpoint.values()])
     rows: list[RowPlan] = []
     for fingerprint in sorted(by_checkpoint, key=lambda key: (natural(names[key]), key)):
-        name = names[fingerprint]
-        apart = _apart(by_checkpoint[fingerprint][-1])
-        shown = f"{name} ({apart})" if taken.count(name) > 1 else name
-        rows.extend(_checkpoint_rows(shown, fingerprint, by_checkpoint[fingerprint], means))
+        label = labels[fingerprint]
+        rows.extend(_checkpoint_rows(label, fingerprint, by_checkpoint[fingerprint], means))
     return rows
+
+
+def _labels(newest: Sequence[Record]) -> dict[str, str]:
+    """Fingerprint → what its row is called: the checkpoint's name, with what sets it apart."""
+    by_name: dict[str, list[Record]] = {}
+    for record in newest:
+        by_name.setdefault(record.checkpoint.name, []).append(record)
+    found: dict[str, str] = {}
+    for name, same in by_name.items():
+        revisions = [_apart(record) for record in same]
+        for record, revision in zip(same, revisions, strict=True):
+            fingerprint = record.checkpoint.fingerprint
+            # Revisions say more than fingerprints, but need not differ.
+            apart = revision if revisions.count(revision) == 1 else fingerprint[:8]
+            found[fingerprint] = f"{name} ({apart})" if len(same) > 1 else name
+    return found
 
 
 def _apart(record: Record) -> str:

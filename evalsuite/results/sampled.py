@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from evalsuite.schema import Estimator, Record
+from evalsuite.schema import Estimator, Record, digest
 from evalsuite.stats import (
     average_precision_influence,
     mean_influence,
@@ -56,6 +56,8 @@ class Sampled:
     average precision)."""
     groups: tuple[str, ...] | None
     """What samples belong to that are not independent of each other."""
+    prompts: str = ""
+    """Hash over the names and prompts of the samples, in any order; empty where they have none."""
     parts: int = 1
     """Number of fixed parts (subsets, languages) that the score is a mean over."""
 
@@ -110,6 +112,7 @@ def sampled(record: Record, rows: Sequence[Row]) -> Sampled | None:
                 weights=weights,
                 values=_column(rows, "score"),
                 groups=groups,
+                prompts=_prompts(rows),
                 parts=len(set(strata)) if strata else 1,
             )
     return None
@@ -264,6 +267,13 @@ def _column(rows: Sequence[Row], name: str) -> Floats | None:
         return None
     column = np.array(values, dtype=np.float64)
     return column if np.isfinite(column).all() else None
+
+
+def _prompts(rows: Sequence[Row]) -> str:
+    """Hash over the names and prompts of some rows; empty where a row has no prompt."""
+    if not all(row.get("prompt") for row in rows):
+        return ""
+    return digest(sorted((_identity(row), str(row["prompt"])) for row in rows))
 
 
 def _identity(row: Row) -> str:

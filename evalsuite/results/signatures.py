@@ -10,7 +10,7 @@ from evalsuite.schema import Signature, digest
 Parts = Mapping[str, str]
 """Short key → value, as in ``attn:causal``."""
 
-PER_TASK = frozenset({"task", "data", "instruction", "libs"})
+PER_TASK = frozenset({"task", "data", "instruction", "libs", "def"})
 """Keys that differ between tasks by nature: never listed in a signature line."""
 
 ONLY_IF_DIFFERENT = frozenset({"seed", "template", "bare", "sampling", "code", "split"})
@@ -37,6 +37,12 @@ def parts(signature: Signature) -> Parts:
     }
     found.update({key: _cut(str(value)) for key, value in hidden.items() if value is not None})
     return found
+
+
+def stated_versions(signature: Signature) -> list[str]:
+    """The version of the task that an imported file states; empty where it states none."""
+    items = (signature.definition or "").split(", ")
+    return [item for item in items if item.startswith("version ")]
 
 
 def common(many: Iterable[Parts]) -> Parts:

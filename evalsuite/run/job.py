@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from evalsuite.checkpoint.models import Checkpoint
+from evalsuite.errors import EvalsuiteError
 from evalsuite.kinds.base import Need, Stage
 from evalsuite.kinds.table import kind_of
 from evalsuite.kinds.task import Instruction, Task
@@ -25,6 +26,8 @@ class Job:
     """The stored score, if there is one: nothing is left to do."""
     skip: str | None = None
     """Why this cannot be measured here."""
+    refused: EvalsuiteError | None = None
+    """Why the task's own files cannot be scored: the job has failed before a model is loaded."""
     missing: tuple[str, ...] = ()
     """Data sets that the task needs and ``--data`` does not hold."""
     stale: bool = False
@@ -33,7 +36,7 @@ class Job:
     @property
     def todo(self) -> bool:
         """Whether a model has to run."""
-        return self.record is None and self.skip is None
+        return self.record is None and self.skip is None and self.refused is None
 
     @property
     def key(self) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -9,7 +10,9 @@ from pydantic import AfterValidator, BeforeValidator, Field
 
 from evalsuite.checkpoint.models import Checkpoint, CheckpointOptions, GeneratorEngine
 from evalsuite.engines.choice import EngineChoice, generator_engine
-from evalsuite.engines.device import DeviceName, resolve_device, resolve_dtype
+from evalsuite.engines.cuda.gpu import Gpu
+from evalsuite.engines.cuda.survey import find_gpu, why_passed_over
+from evalsuite.engines.device import DeviceName, resolve_dtype
 from evalsuite.engines.protocols import Device, DType
 from evalsuite.errors import UsageError
 from evalsuite.judging.judge import Judge
@@ -80,6 +83,11 @@ class RunOptions(Frozen):
         DType,
         Option("auto: bfloat16; float32 to embed on a CPU without bfloat16 instructions."),
     ] = "auto"
+    gpu_memory: Annotated[
+        float | None,
+        Field(gt=0, le=1),
+        Option("Share of the GPU's memory for vLLM; else what is free, 0.92 at most."),
+    ] = None
 
 
 class Resolved(RunOptions):
@@ -89,6 +97,8 @@ class Resolved(RunOptions):
     """
 
     device: DeviceName = "cpu"
+    gpu: Gpu | None = None
+    """The GPU; ``None`` on the CPU. Its free memory is that of when this was made."""
     embedding_dtype: Precision = "float32"
     """Precision of weights and activations where texts are embedded."""
     generative_dtype: Precision = "bfloat16"
@@ -97,6 +107,13 @@ class Resolved(RunOptions):
     """The engine that generates."""
     judge_checkpoint: Checkpoint | None = None
     """The judge's checkpoint; ``None`` for an endpoint."""
+    notes: tuple[str, ...] = ()
+    """What was chosen otherwise than usual, in words for whoever started the run."""
+
+    @property
+    def hardware(self) -> str:
+        """What computes: vectors of one GPU are not those of another, bit by bit."""
+        return self.device if self.gpu is None else f"{self.device} {self.gpu.name}"
 
 
 def resolve(options: RunOptions, *, judged: bool = False) -> Resolved:
@@ -114,15 +131,27 @@ def resolve(options: RunOptions, *, judged: bool = False) -> Resolved:
         return options
     generator = generator_engine(options.engine)
     judge = find_checkpoint(options.judge) if judged and options.judge else None
-    device = resolve_device(options.device)
+    gpu = find_gpu(options.device)
+    device: DeviceName = "cpu" if gpu is None else "cuda"
+    if options.gpu_memory is not None and (gpu is None or options.engine == "transformers"):
+        raise UsageError("--gpu-memory is for vLLM on a GPU, and changes nothing", "leave it out")
     return Resolved(
         **dict(options)
         | {"device": device, "prefix_caching": options.prefix_caching and generator == "vllm"},
-        embedding_dtype=resolve_dtype(options.dtype, device, "embedding"),
-        generative_dtype=resolve_dtype(options.dtype, device, "generative"),
+        gpu=gpu,
+        embedding_dtype=resolve_dtype(options.dtype, device, "embedding", gpu),
+        generative_dtype=resolve_dtype(options.dtype, device, "generative", gpu),
         generator=generator,
         judge_checkpoint=judge,
+        notes=tuple(_notes(options, gpu)),
     )
+
+
+def _notes(options: RunOptions, gpu: Gpu | None) -> Iterator[str]:
+    if why := why_passed_over(options.device):
+        yield why
+    if gpu is not None and options.dtype == "auto" and not gpu.has_bfloat16:
+        yield f"{gpu.name} has no bfloat16: texts are embedded in float32 and generated in float16"
 
 
 class Request(Frozen):

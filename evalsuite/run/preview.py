@@ -13,6 +13,7 @@ from evalsuite.kinds.base import Preview
 from evalsuite.kinds.table import kind_of
 from evalsuite.run.job import Job
 from evalsuite.run.options import Resolved
+from evalsuite.run.own_data import check_files
 from evalsuite.run.plan import Plan
 from evalsuite.run.workers.process import set_library_environment
 from evalsuite.run.workers.spec import context_of
@@ -59,6 +60,7 @@ def _lines(job: Job, options: Resolved, codes: list[ExitCode]) -> Iterator[str]:
     if job.skip:
         return
     try:
+        check_files(job.task)
         for example in _examples(job, options):
             ids = " ".join(map(str, example.token_ids[:IDS_SHOWN]))
             yield f"  {example.side}: {example.text!r}"
@@ -67,6 +69,10 @@ def _lines(job: Job, options: Resolved, codes: list[ExitCode]) -> Iterator[str]:
     except EvalsuiteError as error:
         codes.append(error.exit_code)
         yield f"  cannot be shown: {error.line}"
+    except Exception as error:  # noqa: BLE001 - one task's defect must not end the others
+        codes.append(ExitCode.TASK_FAILED)
+        reason = " ".join(f"{type(error).__name__}: {error}".split())
+        yield f"  cannot be shown: {reason}; evalsuite tasks show {job.task.name} says what it is"
 
 
 def _examples(job: Job, options: Resolved) -> list[Preview]:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 import os
 import platform
+from collections.abc import Mapping
 from datetime import UTC, datetime
-from functools import lru_cache
 from importlib.metadata import PackageNotFoundError, version
-from typing import Any
+from typing import Any, Final
 
 from evalsuite.checkpoint.models import Checkpoint
-from evalsuite.errors import EngineError
+from evalsuite.errors import EngineError, ExitCode
 from evalsuite.kinds.base import Evaluation
 from evalsuite.kinds.task import Task
 from evalsuite.metrics import metric_named
@@ -19,6 +19,9 @@ from evalsuite.redact import redact
 from evalsuite.results.sampled import sampled
 from evalsuite.schema import Record, Signature, Status, Timings
 from evalsuite.suspicions import nothing_parsed
+
+EXIT_CODE: Final = "exit_code"
+"""Key among the details of a record that failed because of its data."""
 
 PACKAGES = (
     "evalsuite",
@@ -44,8 +47,17 @@ def scored_record(
     signature: Signature,
     evaluation: Evaluation,
     seconds: float,
+    gpu: Mapping[str, str] | None = None,
 ) -> Record:
     """Record of a finished evaluation.
+
+    Args:
+        checkpoint: What was evaluated.
+        task: On what.
+        signature: How.
+        evaluation: What came out.
+        seconds: How long it took.
+        gpu: What :func:`environment` adds of a GPU.
 
     Raises:
         EngineError: If the score is not a finite number: such a score is never stored.
@@ -74,7 +86,7 @@ def scored_record(
         suspicions=(*evaluation.suspicions, *nothing_parsed(evaluation.metrics, evaluation.n)),
         data=evaluation.data,
         details=_plain(evaluation.details),
-        environment=environment(),
+        environment=environment(gpu),
         timings=Timings(
             total=round(seconds, 3),
             engine=round(evaluation.engine_seconds, 3),
@@ -86,19 +98,44 @@ def scored_record(
     return record.model_copy(update=_uncertainty(record, evaluation.samples))
 
 
-def failed_record(checkpoint: Checkpoint, task: Task, signature: Signature, reason: str) -> Record:
-    """Record of a job that failed."""
-    return _without_score("failed", checkpoint, task, signature, reason)
+def failed_record(
+    checkpoint: Checkpoint,
+    task: Task,
+    signature: Signature,
+    reason: str,
+    code: ExitCode = ExitCode.TASK_FAILED,
+    gpu: Mapping[str, str] | None = None,
+) -> Record:
+    """Record of a job that failed; ``code`` is the exit code of the error that ended it."""
+    record = _without_score("failed", checkpoint, task, signature, reason, gpu)
+    if code is not ExitCode.DATA:
+        return record
+    return record.model_copy(update={"details": {EXIT_CODE: int(code)}})
 
 
-def skipped_record(checkpoint: Checkpoint, task: Task, signature: Signature, reason: str) -> Record:
+def failed_by_data(record: Record) -> bool:
+    """Whether a job failed because its data is missing, malformed or cannot be loaded."""
+    return record.details.get(EXIT_CODE) == ExitCode.DATA
+
+
+def skipped_record(
+    checkpoint: Checkpoint,
+    task: Task,
+    signature: Signature,
+    reason: str,
+    gpu: Mapping[str, str] | None = None,
+) -> Record:
     """Record of a job that cannot be done here."""
-    return _without_score("skipped", checkpoint, task, signature, reason)
+    return _without_score("skipped", checkpoint, task, signature, reason, gpu)
 
 
-@lru_cache(maxsize=1)
-def environment() -> dict[str, Any]:
-    """What this process runs on."""
+def environment(gpu: Mapping[str, str] | None = None) -> dict[str, Any]:
+    """What a job runs on.
+
+    Args:
+        gpu: The GPU's name under ``gpu``, and what else is known of it and of the engine's way to
+            use it. The process that writes a record sees no GPU: it is the engine's.
+    """
     versions: dict[str, str] = {}
     for package in PACKAGES:
         try:
@@ -109,9 +146,9 @@ def environment() -> dict[str, Any]:
         "python": platform.python_version(),
         "platform": platform.platform(),
         "cpus": os.cpu_count(),
-        "gpu": _gpu_name(),
+        "gpu": None,
         "packages": versions,
-    }
+    } | dict(gpu or {})
 
 
 def _uncertainty(record: Record, rows: list[dict[str, Any]]) -> dict[str, Any]:
@@ -132,7 +169,12 @@ def _uncertainty(record: Record, rows: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def _without_score(
-    status: Status, checkpoint: Checkpoint, task: Task, signature: Signature, reason: str
+    status: Status,
+    checkpoint: Checkpoint,
+    task: Task,
+    signature: Signature,
+    reason: str,
+    gpu: Mapping[str, str] | None,
 ) -> Record:
     return Record(
         status=status,
@@ -140,24 +182,15 @@ def _without_score(
         task=_definition(task),
         signature=signature,
         reason=redact(reason),
-        environment=environment(),
+        environment=environment(gpu),
         created=datetime.now(UTC),
     )
-
-
-def _gpu_name() -> str | None:
-    from evalsuite.engines.device import resolve_device
-
-    if resolve_device("auto") == "cpu":
-        return None
-    import torch
-
-    return str(torch.cuda.get_device_name(0))
 
 
 def _definition(task: Task) -> dict[str, Any]:
     """The task as it was evaluated, with its data files by name: where they lie does not matter."""
     plain = task.model_dump(mode="json", exclude_defaults=True)
+    plain.pop("folder", None)
     if task.data is not None:
         plain["data"] = {role: path.name for role, path in task.data.items()}
     return plain

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from evalsuite.errors import EvalsuiteError
 from evalsuite.run.job import Job
 from evalsuite.run.options import Resolved
 from evalsuite.run.plan import Plan
@@ -39,6 +40,8 @@ def store_skips(plan: Plan, store: Store) -> None:
     for job in plan.jobs:
         if job.skip:
             store.put(skipped_record(job.checkpoint, job.task, job.signature, job.skip))
+        if job.refused:
+            store.put(store.after_earlier(_refusal(job, job.refused)))
 
 
 def execute(plan: Plan, store: Store, executor: Executor, listener: Listener) -> RunResult:
@@ -58,6 +61,8 @@ def _outcome(job: Job, options: Resolved, store: Store) -> Record:
         return job.record
     if job.skip:
         return skipped_record(job.checkpoint, job.task, job.signature, job.skip)
+    if job.refused:
+        return _refusal(job, job.refused)
     stored = score_of(job, options.data_root, store)
     if stored:
         return stored
@@ -66,3 +71,7 @@ def _outcome(job: Job, options: Resolved, store: Store) -> Record:
         return outcome
     reason = "ended without a record; run again"
     return failed_record(job.checkpoint, job.task, job.signature, reason)
+
+
+def _refusal(job: Job, why: EvalsuiteError) -> Record:
+    return failed_record(job.checkpoint, job.task, job.signature, why.line, why.exit_code)

@@ -85,6 +85,17 @@ def test_own_code_beside_a_known_model_is_not_needed(folder: Path, cache: Path) 
     assert not resolve(str(folder), cache=cache).trust_remote_code
 
 
+@pytest.mark.parametrize("code", ["modeling_gritlm7b.MistralModel", "modeling_gritlm8x7b.M"])
+def test_the_code_of_gritlm_is_refused_since_it_does_not_run(
+    folder: Path, cache: Path, code: str
+) -> None:
+    write(folder, CONFIG | {"auto_map": {"AutoModel": code}}, rows=8, words=8)
+    trusting = CheckpointOptions(trust_remote_code=True)
+    with pytest.raises(CheckpointError, match=r"GritLM's own code.*; leave --trust-remote"):
+        resolve(str(folder), trusting, cache=cache)
+    assert resolve(str(folder), cache=cache).kind == "grit"
+
+
 @pytest.mark.parametrize("name", ["own.Module", "os.system", None, 3])
 def test_modules_that_sentence_transformers_does_not_have(
     folder: Path, cache: Path, name: object

@@ -27,8 +27,8 @@ def refused(code: ExitCode, *arguments: str, cwd: Path | None = None) -> str:
 def tasks(tmp_path: Path) -> Path:
     folder = tmp_path / "tasks"
     folder.mkdir()
-    row = {"sentence1": "a", "sentence2": "b", "score": 1.5}
-    (folder / "rows.jsonl").write_text(f"{json.dumps(row)}\n{json.dumps(row)}\n")
+    rows = [{"sentence1": "a", "sentence2": "b", "score": score} for score in (1.5, 2)]
+    (folder / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     (folder / "mine.yaml").write_text(
         "name: mine\nkind: mteb\ntype: sts\ndata: {test: rows.jsonl}\n"
     )

@@ -94,3 +94,36 @@ def test_a_file_of_something_else_imports_nothing(tmp_path: Path) -> None:
     assert done.returncode == 4
     assert "is not a result file of lm-eval" in done.stderr
     assert not (tmp_path / "results").exists()
+
+
+@pytest.mark.parametrize(
+    ("metrics", "code", "says"),
+    [
+        ({"exact_match,strict": 0.0}, 7, "suspect: lm_eval:a: nothing-parsed"),
+        ({"exact_match,strict": float("nan")}, 1, "failed, for want of a finite score"),
+    ],
+)
+def test_an_import_ends_as_a_run_does(
+    tmp_path: Path, metrics: dict[str, float], code: int, says: str
+) -> None:
+    file = tmp_path / "results_1.json"
+    file.write_text(json.dumps({"results": {"a": metrics}}))
+    line = {"doc_id": 0, "resps": [["hm"]], "filtered_resps": ["[invalid]"], "exact_match": 0.0}
+    (tmp_path / "samples_a_1.jsonl").write_text(json.dumps({**line, "filter": "strict"}))
+    store = ["--out", str(tmp_path / "results")]
+    done = command("import", "lm-eval", str(file), *store)
+    assert done.returncode == code, done.stderr
+    assert says in done.stdout + done.stderr
+    shown = command("table", *store)
+    assert ("failed" in shown.stdout, shown.returncode) == ((True, 0) if code == 1 else (False, 7))
+
+
+def test_a_score_that_another_file_has_is_refused_in_one_line(tmp_path: Path) -> None:
+    store = ["--out", str(tmp_path / "results")]
+    for day, code in ((1, 0), (2, 4)):
+        file = tmp_path / f"results_{day}.json"
+        file.write_text(json.dumps({"results": {"a": {"acc,none": day / 10}}}))
+        done = command("import", "lm-eval", str(file), "--name", "m", *store)
+        assert done.returncode == code, done.stderr
+    assert "nothing was taken over: results_2.json has 0.2 for lm_eval:a of m" in done.stderr
+    assert done.stderr.count("\n") == 1

@@ -18,7 +18,9 @@ from evalsuite.data.mirror import DatasetEntry, FileEntry, Manifest, write_manif
 from evalsuite.data.needs import Need
 from evalsuite.doctor import engines, installed, machine
 from evalsuite.doctor.finding import Finding
+from evalsuite.engines.cuda.gpu import GIB, Survey
 from evalsuite.sandbox.sandbox import probe, why_unavailable
+from helpers.gpus import FAKE, survey
 
 REVISION = "a" * 40
 
@@ -204,6 +206,43 @@ def test_an_engine_that_never_answers(tmp_path: Path, monkeypatch: pytest.Monkey
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     monkeypatch.setattr(engines, "MOST_SECONDS", 1.0)
     assert "no answer within 1 s" in engines.device().line
+
+
+def test_a_gpu_is_described_and_what_is_wrong_with_it_is_said() -> None:
+    assert engines.of_survey(survey()).line == (
+        "ok    gpu: NVIDIA H200 (compute capability 9.0, driver 580.95.05), 139 of 140 GiB free"
+    )
+    old = engines.of_survey(survey(driver="535.1", gpu=None, problem="too old")).line
+    assert old.startswith("fail  gpu: the NVIDIA driver 535.1 is too old for torch built for CUDA")
+    assert old.endswith("update the driver, or pass --device cpu")
+    taken = engines.of_survey(survey(gpu=FAKE.model_copy(update={"free": GIB}))).line
+    assert taken.startswith("warn  gpu: NVIDIA H200")
+    assert "1 of 140 GiB free: few models fit; see nvidia-smi" in taken
+    part = {"name": "NVIDIA A100 MIG 1g.5gb", "capability": (8, 0)}
+    assert (
+        "a part of a GPU (MIG)" in engines.of_survey(survey(gpu=FAKE.model_copy(update=part))).line
+    )
+    turing = {"name": "Tesla T4", "capability": (7, 5)}
+    assert "no bfloat16" in engines.of_survey(survey(gpu=FAKE.model_copy(update=turing))).line
+
+
+def test_no_gpu_and_a_torch_without_use_of_one_are_warnings() -> None:
+    fix = "on a GPU machine: nvidia-smi, then pip install 'evalsuite[cuda]'"
+    none = engines.of_survey(Survey(node=False))
+    assert none.line == (
+        "warn  gpu: none seen (torch built without CUDA): engines run on the CPU, which is slow; "
+        f"{fix}"
+    )
+    unused = engines.of_survey(survey(built=None, gpu=None))
+    assert unused.line.startswith(
+        "warn  gpu: a driver, and no use of it (torch built without CUDA)"
+    )
+
+
+def test_the_fix_for_vllm_is_its_build(monkeypatch: pytest.MonkeyPatch) -> None:
+    for gpus, extra in ((True, "cuda"), (False, "cpu")):
+        monkeypatch.setattr(engines, "vllm_is_for_gpus", lambda gpus=gpus: gpus)
+        assert engines.leave_vllm().endswith(f"reinstall vLLM: pip install 'evalsuite[{extra}]'")
 
 
 @pytest.mark.e2e

@@ -144,7 +144,7 @@ def test_killed_embedding_goes_on_and_ends_the_same(
 
 
 def test_killed_gsm8k_goes_on_answer_by_answer(shared_data: Path, tmp_path: Path) -> None:
-    arguments = ("--ckpt", "demo:smollm2", "--tasks", "lm_eval:gsm8k_cot", "--limit", "24")
+    arguments = ("--ckpt", "demo:smollm2", "--tasks", "lm_eval:gsm8k_cot", "--limit", "16")
     data = ("--data", str(shared_data / "hub"))
 
     def log() -> Path | None:
@@ -157,7 +157,7 @@ def test_killed_gsm8k_goes_on_answer_by_answer(shared_data: Path, tmp_path: Path
 
     kill_when(tmp_path, lambda: len(answers()) >= 4, *arguments, *data)
     kept = answers()
-    assert 4 <= len(kept) < 24
+    assert 4 <= len(kept) < 16
     left = log()
     assert left is not None
     # An answer that no model gives shows that it is not asked for again; the kill tore a line.
@@ -169,13 +169,13 @@ def test_killed_gsm8k_goes_on_answer_by_answer(shared_data: Path, tmp_path: Path
     run(tmp_path, *arguments, *data)
     record = scores(tmp_path)["smollm2", "lm_eval:gsm8k_cot"]
     assert record.signature.engine.startswith("vllm")
-    assert record.n == 24
+    assert record.n == 16
     path = Store(tmp_path).samples_path(record)
     assert path is not None
     import pandas as pd
 
     samples = pd.read_parquet(path)
-    assert samples["sample"].nunique() == len(samples) == 24
+    assert samples["sample"].nunique() == len(samples) == 16
     final = list(samples["response"])
     assert final.count(PLANTED) == 1
     assert all(any(answer.startswith(text) for text in final) for answer in kept[1:])
@@ -185,14 +185,14 @@ def test_killed_gsm8k_goes_on_answer_by_answer(shared_data: Path, tmp_path: Path
 def test_a_grit_adapter_in_both_worlds_above_its_base(shared_data: Path, tmp_path: Path) -> None:
     adapter = str(shared_data / "checkpoints" / "smollm2-grit-unified")
     limits = ("--limit", "400", "--data", str(shared_data / "hub"))
-    both = ("--tasks", "mteb:STSBenchmark,smoke-reading")
+    both = ("--tasks", "mteb:STSBenchmark,smoke-multiple-choice")
     # Its files have no sign of GRIT training, and its name decides nothing.
     grit = ("--base", "demo:smollm2", "--protocol", "grit")
     run(tmp_path, "--ckpt", adapter, *grit, *both, *limits)
     sts = ("--tasks", "mteb:STSBenchmark", "--protocol", "grit")
     run(tmp_path, "--ckpt", "demo:smollm2", *sts, *limits)
     found = scores(tmp_path)
-    assert found["smollm2-grit-unified", "smoke-reading"].score is not None
+    assert found["smollm2-grit-unified", "smoke-multiple-choice"].score is not None
     unified = found["smollm2-grit-unified", "mteb:STSBenchmark"]
     base = found["smollm2", "mteb:STSBenchmark"]
     assert unified.signature.attention == "bidirectional"

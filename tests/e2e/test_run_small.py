@@ -65,8 +65,8 @@ def test_a_failed_task_stops_no_other_and_is_tried_again(odd_tasks: Path, tmp_pa
         text=True,
         check=False,
     )
-    assert again.returncode == 1, "the exit code says that something failed"
-    assert "2 jobs: 1 to run, 1 already stored" in again.stdout
+    assert again.returncode == 4, "the exit code says that data is malformed"
+    assert "2 jobs: 0 to run, 1 already stored, 1 refused" in again.stdout
     assert "bad.jsonl:13" in again.stdout
 
 

@@ -43,14 +43,15 @@ def answers(job: dict[str, Any]) -> dict[str, Any]:
 
     engine._engine.add = noted
     choices = scored(engine, job["choices"])
+    engine._engine.add = add
     return {**found, "choices": choices, "passes": passes, **shared(engine, job["shared"])}
 
 
 def shared(engine: Any, pairs: list[tuple[list[int], list[int]]]) -> dict[str, Any]:
-    """Scores of texts that share beginnings, twice, and what each pass read."""
+    """Scores of texts that share beginnings, asked by two jobs, and what each pass read."""
     step = engine._engine.step
     runs = []
-    for _ in range(2):
+    for job in range(2):
         read: list[tuple[int, int]] = []
 
         def noted(read: list[tuple[int, int]] = read) -> Any:
@@ -59,14 +60,19 @@ def shared(engine: Any, pairs: list[tuple[list[int], list[int]]]) -> dict[str, A
             return ended
 
         engine._engine.step = noted
-        runs.append((scored(engine, pairs), sorted(read)))
+        runs.append((scored(engine, pairs, job), sorted(read)))
     return {"block": engine._engine.block, "runs": runs}
 
 
-def scored(engine: Any, pairs: list[tuple[list[int], list[int]]]) -> list[tuple[float, bool]]:
+def scored(
+    engine: Any, pairs: list[tuple[list[int], list[int]]], job: int = 0
+) -> list[tuple[float, bool]]:
     """Log-probability of each continuation, and whether it is the greedy one."""
     asked = [ScoreRequest(tuple(context), tuple(rest)) for context, rest in pairs]
-    return [(score.logprob, score.greedy) for score in engine.score(asked)]
+    call = engine.start_scoring(asked, (job,))
+    while not call.done:
+        engine.step()
+    return [(score.logprob, score.greedy) for score in call.result()]
 
 
 if __name__ == "__main__":

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 import pytest
 
 from evalsuite.engines.call_scheduler import CallScheduler, OngoingCall, Pass
+from evalsuite.engines.cuda.lost import DeviceLost
 
 
 @dataclass
@@ -47,6 +49,9 @@ class Script:
     def abort(self, names: Sequence[str]) -> None:
         for name in names:
             del self.inside[name]
+
+    def settle(self) -> None:
+        assert not self.inside
 
 
 def call(rank: int, *prompts: tuple[int, int], broken: int | None = None) -> OngoingCall[int]:
@@ -175,3 +180,79 @@ def test_a_call_goes_on_where_the_last_of_several_answers_asks_for_more() -> Non
     run(CallScheduler(engine, 10), one)
     assert engine.together == [{0, 1, 2}, {3}]
     assert one.result() == [0, 1, 2, 3]
+
+
+@dataclass
+class Late(Script):
+    """An engine that answers one batch late, as vLLM does on a GPU.
+
+    A step begins a batch with all that is inside, and reads the one that the step before began.
+    """
+
+    queue: list[dict[str, int]] = field(default_factory=list)
+
+    def step(self) -> Iterable[tuple[str, int]]:
+        if self.inside:
+            self.queue.append({name: left[0] for name, left in self.inside.items()})
+            if len(self.queue) == 1:
+                return []
+        labels = self.queue.pop(0)
+        if self.bad in labels.values():
+            raise RuntimeError("NaN")
+        ended = {name: label for name, label in labels.items() if name in self.inside}
+        for name in ended:
+            del self.inside[name]
+        return list(ended.items())
+
+    def settle(self) -> None:
+        super().settle()
+        while self.queue:
+            with suppress(RuntimeError):
+                self.step()
+
+
+def test_an_engine_that_is_late_blames_only_the_call_that_is_bad() -> None:
+    engine = Late(bad=20)
+    calls = call(1, (10, 1)), call(2, (20, 1)), call(3, (30, 1))
+    run(CallScheduler(engine, 4), *calls)
+    assert calls[0].result() == [10]
+    with pytest.raises(RuntimeError, match="NaN"):
+        calls[1].result()
+    assert calls[2].result() == [30]
+
+
+def test_calls_in_turn_are_not_blamed_for_the_one_before() -> None:
+    engine = Late(bad=20)
+    scheduler = CallScheduler(engine, 4)
+    for label in (10, 20, 30, 40):
+        one = call(1, (label, 1))
+        scheduler.open(one)
+        if label == 20:
+            with pytest.raises(RuntimeError, match="NaN"):
+                scheduler.finish(one)
+        else:
+            assert scheduler.finish(one) == [label]
+
+
+def test_a_call_is_not_blamed_for_one_that_was_cancelled_beside_it() -> None:
+    engine = Late(bad=20)
+    scheduler = CallScheduler(engine, 4)
+    good, bad = call(1, (10, 1)), call(2, (20, 1))
+    scheduler.open(good)
+    scheduler.open(bad)
+    scheduler.step()
+    scheduler.cancel(bad)
+    assert scheduler.finish(good) == [10]
+
+
+def test_an_error_that_breaks_the_device_is_no_error_of_a_call() -> None:
+    class Broken(Script):
+        def step(self) -> Iterable[tuple[str, int]]:
+            raise RuntimeError("CUDA error: an illegal memory access was encountered")
+
+    scheduler = CallScheduler(Broken(), 4)
+    one = call(1, (10, 1))
+    scheduler.open(one)
+    with pytest.raises(DeviceLost, match="illegal memory access"):
+        scheduler.step()
+    assert one.error is None

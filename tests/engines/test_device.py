@@ -1,4 +1,4 @@
-"""Device, precision and versions, asked for without torch."""
+"""Precision and versions, asked for without torch."""
 
 from __future__ import annotations
 
@@ -10,46 +10,24 @@ from pathlib import Path
 import pytest
 
 from evalsuite.engines import device
+from evalsuite.engines.cuda.gpu import Gpu
 from evalsuite.engines.protocols import DType
 from evalsuite.errors import EngineError, UsageError
 from evalsuite.schema import World
 
-no_driver = pytest.mark.skipif(
-    any(node.exists() for node in device.NVIDIA_NODES), reason="this machine has a GPU driver"
-)
+T4 = Gpu(name="Tesla T4", capability=(7, 5), total=15 * 2**30, free=15 * 2**30)
+H200 = Gpu(name="NVIDIA H200", capability=(9, 0), total=140 * 2**30, free=139 * 2**30)
 
 
-@no_driver
-def test_without_a_driver_auto_is_the_cpu_and_cuda_a_mistake() -> None:
-    assert device.resolve_device("auto") == "cpu"
-    assert device.resolve_device("cpu") == "cpu"
-    with pytest.raises(UsageError, match=r"--device cuda.*--device cpu"):
-        device.resolve_device("cuda")
-
-
-@no_driver
-def test_asking_imports_no_torch() -> None:
+def test_asking_imports_no_library() -> None:
     code = (
         "import sys\n"
-        "from evalsuite.engines.device import engine_version, resolve_device, resolve_dtype\n"
-        "resolve_dtype('auto', resolve_device('auto'), 'embedding')\n"
+        "from evalsuite.engines.device import engine_version, resolve_dtype\n"
+        "resolve_dtype('auto', 'cpu', 'embedding')\n"
         "engine_version('transformers')\n"
         "assert not {'torch', 'transformers', 'vllm'} & set(sys.modules)\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
-
-
-def test_a_driver_that_torch_cannot_use_counts_as_none(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    import torch
-
-    monkeypatch.setattr(device, "NVIDIA_NODES", (tmp_path,))
-    device.cuda_available.cache_clear()
-    try:
-        assert device.cuda_available() is torch.cuda.is_available()
-    finally:
-        device.cuda_available.cache_clear()
 
 
 @pytest.mark.parametrize(
@@ -76,6 +54,28 @@ def test_precision(
     monkeypatch.setattr(device, "cpu_multiplies_bfloat16", lambda: in_hardware)
 
     assert device.resolve_dtype(dtype, where, world) == expected
+
+
+@pytest.mark.parametrize(
+    ("gpu", "dtype", "world", "expected"),
+    [
+        (T4, "auto", "embedding", "float32"),
+        (T4, "auto", "generative", "float16"),
+        (T4, "float32", "generative", "float32"),
+        (H200, "auto", "embedding", "bfloat16"),
+        (H200, "auto", "generative", "bfloat16"),
+        (H200, "bfloat16", "generative", "bfloat16"),
+    ],
+)
+def test_precision_on_a_gpu_is_one_that_it_multiplies_in(
+    gpu: Gpu, dtype: DType, world: World, expected: str
+) -> None:
+    assert device.resolve_dtype(dtype, "cuda", world, gpu) == expected
+
+
+def test_bfloat16_is_refused_on_a_gpu_without_it() -> None:
+    with pytest.raises(UsageError, match=r"--dtype bfloat16: Tesla T4 has no .*; leave --dtype"):
+        device.resolve_dtype("bfloat16", "cuda", "generative", T4)
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Sequence
 
 import numpy as np
@@ -9,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evalsuite.engines.length_batches import LengthBatcher, pack
+from evalsuite.engines.length_batches import HalvingBudget, LengthBatcher, pack
+from evalsuite.engines.parallel_batches import ParallelBatches
 from evalsuite.errors import EngineError
 
 lengths_of_texts = st.lists(st.integers(1, 60), min_size=1, max_size=80)
@@ -118,3 +120,65 @@ def test_other_errors_of_the_model_are_not_taken_for_lack_of_memory() -> None:
     with pytest.raises(RuntimeError, match="shape mismatch"):
         LengthBatcher(tokens=64).run([4, 4], memory.forward, lambda _: None)
     assert len(memory.sizes) == 1
+
+
+class Activations:
+    """What a pass holds while it runs."""
+
+
+@pytest.mark.parametrize("parallel", [1, 2])
+def test_a_retry_has_the_memory_of_the_pass_that_failed(parallel: int) -> None:
+    held: list[weakref.ref[Activations]] = []
+    alive: list[int] = []
+
+    def forward(batch: Sequence[int]) -> np.ndarray:
+        alive.append(sum(one() is not None for one in held))
+        mine = Activations()
+        held.append(weakref.ref(mine))
+        if len(batch) > 1:
+            raise RuntimeError("CUDA out of memory")
+        return np.zeros((len(batch), 1), dtype=np.float32)
+
+    batcher = LengthBatcher(tokens=64, parallel=ParallelBatches(parallel))
+    assert batcher.run([8] * 8, forward, lambda _: None).shape == (8, 1)
+    assert len(alive) > 8
+    assert set(alive) <= set(range(parallel))
+
+
+def test_the_libraries_words_for_no_memory_for_cublas() -> None:
+    error = RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(h)`")
+    memory = Memory([4, 4], room=4, error=error)
+    assert LengthBatcher(tokens=8).run([4, 4], memory.forward, lambda _: None).shape == (2, 2)
+
+
+def test_a_budget_comes_back_after_enough_batches_that_fit() -> None:
+    lengths = [8] * 8
+    memory = Memory(lengths, room=16, error=MemoryError())
+    batcher = LengthBatcher(tokens=64, restore_after=6)
+    batcher.run(lengths, memory.forward, lambda _: None)
+    assert batcher.tokens == 16, "four batches fitted since"
+    memory.room = 64
+    batcher.run(lengths, memory.forward, lambda _: None)
+    assert batcher.tokens == 32
+    for _ in range(9):
+        batcher.run(lengths, memory.forward, lambda _: None)
+    assert batcher.tokens == 64, "never more than at first"
+
+
+def test_work_that_does_not_fit_is_done_in_halves_and_nothing_twice() -> None:
+    done: list[int] = []
+    sizes: list[int] = []
+
+    def work(batch: list[int]) -> None:
+        sizes.append(len(batch))
+        if len(batch) > 2:
+            raise RuntimeError("CUDA out of memory")
+        done.extend(batch)
+
+    HalvingBudget(tokens=40).run([5] * 9, work, names=range(10, 19))
+    assert sorted(done) == list(range(10, 19))
+    assert sizes[:3] == [8, 4, 2]
+    with pytest.raises(EngineError, match="single text of 99 tokens"):
+        HalvingBudget(tokens=10).run([99], lambda _: (_ for _ in ()).throw(MemoryError()))
+    with pytest.raises(RuntimeError, match="shape"):
+        HalvingBudget(tokens=10).run([9], lambda _: (_ for _ in ()).throw(RuntimeError("shape")))

@@ -52,6 +52,9 @@ class Counting:
                 del inside[name]
             return list(ended.items())
 
+        def settle(self) -> None:
+            """Nothing is left over: a step answers what it began."""
+
         def abort(self, names: Sequence[str]) -> None:
             for name in names:
                 del self.of._inside[name]

@@ -19,6 +19,7 @@ from evalsuite.errors import DataError, UsageError
 from evalsuite.importers.lm_eval import read_lm_eval
 from evalsuite.importers.mteb import read_mteb
 from evalsuite.registry.load import Registry
+from evalsuite.results.signatures import parts
 from evalsuite.store import Store
 
 EXAMPLES = int(os.environ.get("EVALSUITE_FUZZ", "120"))
@@ -29,7 +30,9 @@ KEYS = st.sampled_from(
      "config",
      "model_args", "limit", "n-shot", "n-samples", "effective", "versions", "group_subtasks",
      "alias",
-     "exact_match,strict-match", "chat_template", "mteb_version", "default", "STSBenchmark",
+     "exact_match,strict-match", "acc", "sample_len", "gen_kwargs", "dtype", "model", "model_dtype",
+     "configs", "generation_kwargs", "task_hashes",
+     "chat_template", "mteb_version", "default", "STSBenchmark",
      "pretrained"]
 )  # fmt: skip
 LEAVES = (
@@ -57,6 +60,9 @@ LM_EVAL = st.fixed_dictionaries(
         "n-shot": ANYTHING,
         "n-samples": ANYTHING,
         "versions": ANYTHING,
+        "configs": ANYTHING,
+        "task_hashes": ANYTHING,
+        "system_instruction": ANYTHING,
         "chat_template": ANYTHING,
     },
 )
@@ -79,10 +85,13 @@ def attempt(kind: Literal["mteb", "lm-eval"], content: bytes, folder: Path) -> b
     except (DataError, UsageError) as error:
         check_message(error)
         return False
+    for line in found.left_out:
+        assert len(line.splitlines()) == 1
     store = Store(folder / "store")
     for record, samples in found.records:
-        assert record.score is not None
-        assert math.isfinite(record.score)
+        assert record.status in ("scored", "failed")
+        assert record.score is None or math.isfinite(record.score)
+        assert parts(record.signature)["task"]  # it can be shown
         store.put(record, list(samples))
     assert not store.problems
     assert len(store.records()) == len(found.records)

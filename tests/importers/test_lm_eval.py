@@ -81,11 +81,7 @@ def test_tasks_and_groups(tmp_path: Path, registry: Registry) -> None:
     assert (know.main_metric, know.score, know.stderr, know.n) == ("acc", 0.6, None, 30)
     assert know.metrics == {"acc": 0.6, "know_a/acc": 0.5, "know_b/acc": 0.7}
     signature = maths.signature
-    assert (signature.harness, signature.engine, signature.shots) == (
-        "lm-eval 0.4.8",
-        "imported",
-        8,
-    )
+    assert (signature.harness, signature.engine, signature.shots) == ("lm-eval 0.4.8", "hf", 8)
     assert (signature.limit, signature.chat_template) == (4, "none")
     assert maths.checkpoint.source == "org/m"
     assert maths.origin is not None
@@ -116,6 +112,7 @@ def test_samples_beside_it(tmp_path: Path, registry: Registry) -> None:
     assert [row["parsed"] for row in rows] == [True, False, True, False]
     assert rows[0] == {
         "sample": "maths/0",
+        "group": "",
         "score": 1.0,
         "prompt": "What is it?",
         "target": "7",
@@ -125,8 +122,10 @@ def test_samples_beside_it(tmp_path: Path, registry: Registry) -> None:
     }
     assert record.metrics["unparsed"] == 0.5
     samples.write_text('{"doc_id": 1}\n{broken')
-    with pytest.raises(EvalsuiteError, match=r"samples_maths_.*:2 is not valid JSON"):
-        read_lm_eval(path, registry)
+    found = read_lm_eval(path, registry)
+    assert [record.signature.task for record, _ in found.records] == ["lm_eval:know"]
+    (line,) = found.left_out
+    assert ":2 is not valid JSON" in line
 
 
 def test_samples_of_multiple_choice_have_no_answer_to_find(
@@ -142,22 +141,6 @@ def test_samples_of_multiple_choice_have_no_answer_to_find(
 
 
 @pytest.mark.parametrize(
-    ("arguments", "name"),
-    [
-        ("pretrained=org/m,revision=x", "org/m"),
-        ("pretrained=/somewhere/private/ckpt-7/", "ckpt-7"),
-        ({"pretrained": "./out/ckpt-8"}, "ckpt-8"),
-        ("", "folder"),
-    ],
-)
-def test_model_names(tmp_path: Path, registry: Registry, arguments: object, name: str) -> None:
-    folder = tmp_path / "folder"
-    folder.mkdir()
-    path = write(folder, {**results(), "config": {"model_args": arguments}})
-    assert by_task(path, registry)["MATH"][0].checkpoint.source == name
-
-
-@pytest.mark.parametrize(
     ("change", "says"),
     [
         ({"results": None}, "not a result file of lm-eval: results"),
@@ -166,6 +149,7 @@ def test_model_names(tmp_path: Path, registry: Registry, arguments: object, name
         ({"results": {"../x": {"acc,none": 1}}}, "is not a valid task name"),
         ({"results": {"maths": {"acc,none": 0.5}}}, "has no metric 'exact_match,get'"),
         ({"n-shot": {"maths": {"a": 1}}}, "not a result file of lm-eval: n-shot.maths"),
+        ({"results": {"maths": 3}}, "not a result file of lm-eval: results.maths"),
     ],
 )
 def test_bad_files(tmp_path: Path, registry: Registry, change: dict[str, Any], says: str) -> None:

@@ -195,8 +195,8 @@ def test_validate_reads_the_data_too(tmp_path: Path) -> None:
     data = write(tmp_path, "a.jsonl", json.dumps(row) + "\n" + json.dumps({"sentence1": "a"}))
     with pytest.raises(DataError, match=r"a\.jsonl:2: column 'sentence2' is missing"):
         validate(tmp_path)
-    data.write_text(json.dumps(row))
-    expected = f"{tmp_path.resolve()}: 1 task, 0 suites, 0 instruction sets, 1 row"
+    data.write_text(json.dumps(row) + "\n" + json.dumps(row | {"score": 2}))
+    expected = f"{tmp_path.resolve()}: 1 task, 0 suites, 0 instruction sets, 2 rows"
     assert validate(tmp_path) == expected
 
 

@@ -2,6 +2,9 @@
 
 The commit before kinds of task had folders of their own wrote ``earlier_store/`` and
 ``earlier_plan_keys.json``, with the versions of libraries that ``requirements/cpu.lock`` pins.
+
+Of generative tasks on own data, answers are found and compared in another way since: their
+signatures say so, and what was stored before is not found again.
 """
 
 from __future__ import annotations
@@ -52,10 +55,29 @@ def test_stored_scores_are_found_again(tmp_path: Path) -> None:
     tasks = [REGISTRY.task(name) for name in TASKS]
     options = RunOptions(device="cpu", dtype="float32", engine="transformers", limit=4)
     plan = make_plan(checkpoints, tasks, options, REGISTRY, Store(root))
-    assert plan.groups == []
     found = {(job.checkpoint.name, job.task.name) for job in plan.jobs if job.record}
     alone = {("minilm", "smoke-sts"), ("minilm", "smoke-retrieval")}
-    assert found == alone | {("smollm2", name) for name in TASKS}
+    kept = [task.name for task in tasks if not scored_anew(task)]
+    assert found == alone | {("smollm2", name) for name in kept}
+    assert {job.task.name for job in plan.jobs if job.todo} == {
+        "smoke-multiple-choice",
+        "smoke-arithmetic",
+    }
+
+
+def scored_anew(task: Task) -> bool:
+    """Whether answers are scored in another way than by the version that wrote the files here."""
+    return task.kind == "lm_eval" and task.data is not None
+
+
+def earlier_key(job: Job) -> str:
+    """The plan key that the version which wrote the files here gave a job."""
+    signature = job.signature.before_libraries
+    if scored_anew(job.task):
+        harness = f"lm-eval {metadata.version('lm-eval')}"
+        assert signature.harness == f"{harness}+own-data-2"
+        signature = signature.model_copy(update={"harness": harness})
+    return signature.plan_key
 
 
 def _checkpoints() -> list[Checkpoint]:
@@ -141,7 +163,7 @@ def test_plan_keys_are_those_of_before(group: str, tmp_path: Path) -> None:
     """
     label, name = group.split("/")
     plan = make_plan([CHECKPOINTS[name]], _tasks(label), OPTIONS[label], REGISTRY, Store(tmp_path))
-    keys = {job.task.name: job.signature.before_libraries.plan_key[:16] for job in plan.jobs}
+    keys = {job.task.name: earlier_key(job)[:16] for job in plan.jobs}
     canonical = json.dumps(keys, sort_keys=True).encode()
     assert hashlib.sha256(canonical).hexdigest()[:16] == EARLIER["keys"][group]
 

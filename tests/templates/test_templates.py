@@ -144,9 +144,9 @@ def test_texts_are_bounded_together(monkeypatch: pytest.MonkeyPatch) -> None:
         target="{{ n }}",
     )
     monkeypatch.setattr(expressions, "MAX_CHARACTERS", 20)
-    expressions.check_expressions(task, [{**ROW, "n": n} for n in range(4)])
+    expressions.render_all(task, [{**ROW, "n": n} for n in range(4)])
     with pytest.raises(UsageError, match="its templates make more than"):
-        expressions.check_expressions(task, [{**ROW, "n": n} for n in range(5)])
+        expressions.render_all(task, [{**ROW, "n": n} for n in range(5)])
 
 
 def test_the_process_sees_no_secret_and_ends(monkeypatch: pytest.MonkeyPatch) -> None:

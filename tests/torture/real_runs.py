@@ -134,13 +134,15 @@ def descendants(leader: int) -> list[int]:
 
 
 def role(pid: int) -> str:
-    """What a process of a run does, by its command line; ``gone`` where it has none any more."""
+    """What a process of a run does, by its command line; ``gone`` where it has ended."""
     try:
         words = Path(f"/proc/{pid}/cmdline").read_bytes().decode(errors="replace").split("\0")
     except OSError:
         return "gone"
+    if not _alive(pid):
+        return "gone"  # not yet waited for by its parent, perhaps
     if not words[0]:
-        return "gone"  # dead, and not yet waited for by its parent
+        return "starting"  # its program is being loaded
     line = " ".join(words)
     known = {
         "evalsuite.cli": "command",

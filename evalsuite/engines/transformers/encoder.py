@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from evalsuite.engines import attention_probe
 from evalsuite.engines.batched_encoder import PreparedTexts
+from evalsuite.engines.cuda.placing import straight_to, to_device
 from evalsuite.engines.device import DeviceName, DTypeName, engine_version
-from evalsuite.engines.length_batches import TOKENS, LengthBatcher
+from evalsuite.engines.length_batches import LengthBatcher
 from evalsuite.engines.load_errors import loading
 from evalsuite.engines.neighbours import check_neighbours
 from evalsuite.engines.parallel_batches import ParallelBatches
@@ -34,6 +35,10 @@ kinds of layers still load."""
 
 _DISTANCE: Final = {"float32": 1e-3, "bfloat16": 0.1, "float16": 0.1}
 """Relative distance of hidden states that different kernels for one attention may have."""
+
+
+SINKS: Final = {"cpu": 0, "cuda": 1}
+"""Device → see :func:`~evalsuite.engines.attention_probe.shown_attention`."""
 
 
 class TransformersEncoder(TokenEncoder):
@@ -68,7 +73,7 @@ class TransformersEncoder(TokenEncoder):
         if weights:
             self._model = self._load(checkpoint)
             parallel = ParallelBatches.of(self._model, self._device)
-            self._batcher = LengthBatcher(TOKENS[self._device], parallel=parallel)
+            self._batcher = LengthBatcher.on(self._device, parallel)
             self._settle_attention()
             check_neighbours(self, self._forward, checkpoint.name, self._dtype)
 
@@ -113,6 +118,7 @@ class TransformersEncoder(TokenEncoder):
                 dtype=getattr(torch, self._dtype),
                 trust_remote_code=remote,
                 output_loading_info=True,
+                **straight_to(self._device),
             )
         # The pooler (BERT) is not used: the vectors come from the last hidden states.
         missing = sorted(name for name in info["missing_keys"] if "pooler" not in name)
@@ -122,7 +128,7 @@ class TransformersEncoder(TokenEncoder):
                 f"({missing[0]} …)",
                 "the checkpoint is incomplete, or its config names another architecture",
             )
-        model = model.to(self._device).eval()
+        model = model.eval()
         if self._device == "cpu":
             pack_linear_layers(model)
         return model
@@ -143,11 +149,10 @@ class TransformersEncoder(TokenEncoder):
         the hidden states are also compared with those under an explicit bidirectional mask. All is
         done with and without padding, because sdpa gets a flag instead of a mask without padding.
         """
-        import torch
-
         hidden = self._probe()
         before = hidden[:, : attention_probe.TOKENS - 1]
-        shown = attention_probe.shown_attention(before[::2], before[1::2], self._dtype)
+        sinks = SINKS[self._device]
+        shown = attention_probe.shown_attention(before[::2], before[1::2], self._dtype, sinks=sinks)
         if shown != "bidirectional":
             return shown
         chosen, self._explicit_mask = self._explicit_mask, True
@@ -158,7 +163,7 @@ class TransformersEncoder(TokenEncoder):
             return "bidirectional"
         finally:
             self._explicit_mask = chosen
-        distance = torch.dist(hidden, full) / torch.linalg.vector_norm(full)
+        distance = _distance(hidden, full, self._device)
         return "bidirectional" if distance <= _DISTANCE[self._dtype] else None
 
     def _probe(self) -> Any:
@@ -198,7 +203,7 @@ class TransformersEncoder(TokenEncoder):
         ids = torch.tensor([[*row, *[self._tokens.pad_id] * (width - len(row))] for row in rows])
         lengths = torch.tensor([len(row) for row in rows])
         mask = (torch.arange(width) < lengths[:, None]).long()
-        ids, mask = ids.to(self._device), mask.to(self._device)
+        ids, mask = to_device(ids, self._device), to_device(mask, self._device)
         given = self._explicit(mask) if self._explicit_mask else mask
         return self._model(input_ids=ids, attention_mask=given).last_hidden_state, mask
 
@@ -209,3 +214,17 @@ class TransformersEncoder(TokenEncoder):
         dtype = self._model.dtype
         additive = (1 - mask).to(dtype) * torch.finfo(dtype).min
         return additive[:, None, None, :].expand(-1, 1, mask.shape[1], -1)
+
+
+def _distance(hidden: Any, full: Any, device: str) -> float:
+    """Relative distance of hidden states ``(…, d)`` from those of other kernels.
+
+    On a GPU the median over tokens: there the kernels differ in more than their sums' order, and
+    where rounding sends a token of a mixture of experts to another expert, its state is another.
+    """
+    import torch
+
+    if device == "cpu":
+        return float(torch.dist(hidden, full) / torch.linalg.vector_norm(full))
+    each = (hidden - full).norm(dim=-1) / full.norm(dim=-1)
+    return float(each.median())

@@ -6,9 +6,10 @@ import math
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
+from evalsuite.engines.cuda.placing import straight_to
 from evalsuite.engines.device import DeviceName, DTypeName, engine_version
 from evalsuite.engines.generation import check_ids, cut_at_stop, not_finite
-from evalsuite.engines.length_batches import pack
+from evalsuite.engines.length_batches import HalvingBudget
 from evalsuite.engines.protocols import (
     Completion,
     Ended,
@@ -21,9 +22,12 @@ from evalsuite.errors import EngineError, first_line
 if TYPE_CHECKING:
     from evalsuite.checkpoint.models import Checkpoint
 
-WAVE = 32
-BATCH_TOKENS = 8192
-"""Padded tokens of one forward pass; bounds the memory for activations."""
+WAVE = {"cpu": 32, "cuda": 256}
+"""Device → requests of one call."""
+
+BATCH_TOKENS = {"cpu": 8192, "cuda": 131_072}
+"""Device → padded tokens of one forward pass, those to be generated included; bounds the memory for
+activations and for keys and values. Halved where it does not fit."""
 
 STOP_CHECK_TOKENS = 16
 """Tokens at the end that are decoded to look for a stop string after each step, on top of as
@@ -50,6 +54,7 @@ class TransformersGenerator:
         from transformers import AutoModelForCausalLM, AutoTokenizer
 
         self._device = device
+        self._budget = HalvingBudget(BATCH_TOKENS[device])
         try:
             self._tokenizer: Any = AutoTokenizer.from_pretrained(
                 checkpoint.tokenizer_path, trust_remote_code=checkpoint.trust_remote_code
@@ -58,12 +63,13 @@ class TransformersGenerator:
                 checkpoint.path,
                 dtype=getattr(torch, dtype),
                 trust_remote_code=checkpoint.trust_remote_code,
+                **straight_to(device),
             )
         except (ValueError, RuntimeError, OSError) as error:
             raise EngineError(
                 f"transformers cannot load {checkpoint.name}: {first_line(error)}"
             ) from error
-        self._model = model.to(self._device).eval()
+        self._model = model.eval()
         self._name = checkpoint.name
         self._rows = int(model.get_input_embeddings().num_embeddings)
         self._max_length = max_length
@@ -80,19 +86,24 @@ class TransformersGenerator:
 
     @property
     def wave(self) -> int:
-        return WAVE
+        return WAVE[self._device]
 
     def generate(
         self, requests: Sequence[GenerationRequest], ended: Ended | None = None
     ) -> list[Completion]:
         check_ids(requests, self._rows, self._name)
         completions: dict[int, Completion] = {}
-        for batch in _generation_batches(requests):
+
+        def answer(batch: list[int]) -> None:
             answers = self._generate_batch([requests[index] for index in batch])
-            for index, answer in zip(batch, answers, strict=True):
-                completions[index] = answer
+            for index, completion in zip(batch, answers, strict=True):
+                completions[index] = completion
                 if ended:
-                    ended(index, answer)
+                    ended(index, completion)
+
+        for members in _alike(requests):
+            lengths = [len(requests[i].prompt_ids) + requests[i].max_tokens for i in members]
+            self._budget.run(lengths, answer, members)
         return [completions[index] for index in range(len(requests))]
 
     def _generate_batch(self, requests: Sequence[GenerationRequest]) -> list[Completion]:
@@ -139,9 +150,12 @@ class TransformersGenerator:
         check_ids(requests, self._rows, self._name)
         scores: dict[int, Score] = {}
         lengths = [len(r.context_ids) + len(r.continuation_ids) for r in requests]
-        for batch in pack(lengths, BATCH_TOKENS):
+
+        def answer(batch: list[int]) -> None:
             answers = self._score_batch([requests[index] for index in batch])
             scores.update(zip(batch, answers, strict=True))
+
+        self._budget.run(lengths, answer)
         return [scores[index] for index in range(len(requests))]
 
     def _score_batch(self, requests: Sequence[ScoreRequest]) -> list[Score]:
@@ -236,7 +250,7 @@ def _sampling(request: GenerationRequest) -> dict[str, Any]:
     }
 
 
-def _generation_batches(requests: Sequence[GenerationRequest]) -> Iterator[list[int]]:
+def _alike(requests: Sequence[GenerationRequest]) -> Iterator[list[int]]:
     """Indices of requests that can share a batch.
 
     A sampled request runs alone, so that its answer depends on its own seed only.
@@ -247,10 +261,7 @@ def _generation_batches(requests: Sequence[GenerationRequest]) -> Iterator[list[
             yield [index]
         else:
             shared.setdefault((request.max_tokens, request.stop), []).append(index)
-    for (max_tokens, _), members in shared.items():
-        lengths = [len(requests[index].prompt_ids) + max_tokens for index in members]
-        for batch in pack(lengths, BATCH_TOKENS):
-            yield [members[index] for index in batch]
+    yield from shared.values()
 
 
 def _score(logits: Any, request: ScoreRequest) -> Score:

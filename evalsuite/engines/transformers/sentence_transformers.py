@@ -10,8 +10,9 @@ from evalsuite.checkpoint.folder import read_json, read_object
 from evalsuite.checkpoint.models import split_route
 from evalsuite.checkpoint.special_tokens import append_eos
 from evalsuite.engines.batched_encoder import BatchedEncoder, PreparedTexts
+from evalsuite.engines.cuda.placing import to_device
 from evalsuite.engines.device import DeviceName, DTypeName, engine_version
-from evalsuite.engines.length_batches import TOKENS, LengthBatcher
+from evalsuite.engines.length_batches import LengthBatcher
 from evalsuite.engines.load_errors import loading
 from evalsuite.engines.neighbours import check_neighbours
 from evalsuite.engines.parallel_batches import ParallelBatches
@@ -64,7 +65,7 @@ class SentenceTransformersEncoder(BatchedEncoder):
         self._tokenizer: Any = model.tokenizer if model is not None else self._load_tokenizer()
         self._by_rows = model is not None and self._has_rows()
         parallel = ParallelBatches.of(model, self._device) if self._by_rows else ParallelBatches()
-        self._batcher = LengthBatcher(TOKENS[self._device], parallel=parallel)
+        self._batcher = LengthBatcher.on(self._device, parallel)
         if weights:
             check_neighbours(self, self._forward, checkpoint.name, self._dtype)
 
@@ -265,6 +266,6 @@ def _rows(features: dict[str, Any], batch: Sequence[int], device: str) -> dict[s
     # Padding may stand on either side.
     columns = slice(int(used[0]), int(used[-1]) + 1) if len(used) else slice(0, 1)
     return {
-        name: value[batch, columns].to(device) if torch.is_tensor(value) else value
+        name: to_device(value[batch, columns], device) if torch.is_tensor(value) else value
         for name, value in features.items()
     }

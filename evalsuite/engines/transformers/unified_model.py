@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from evalsuite.engines import attention_probe
+from evalsuite.engines.cuda.placing import straight_to
 from evalsuite.engines.device import DeviceName, DTypeName, engine_version
 from evalsuite.engines.length_batches import pack
 from evalsuite.engines.load_errors import loading
@@ -94,8 +95,9 @@ class UnifiedModel:
                 checkpoint.path,
                 dtype=getattr(torch, self.dtype),
                 trust_remote_code=checkpoint.trust_remote_code,
+                **straight_to(device),
             )
-        self._model = model.to(self.device).eval()
+        self._model = model.eval()
         self._body = model.get_decoder()
         self._config = self._body.config
         named = model.generation_config.eos_token_id

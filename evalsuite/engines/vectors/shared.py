@@ -29,7 +29,8 @@ def shared_vectors(
         fingerprint: Of the checkpoint that embeds.
         protocol: All facts of its embedding protocol.
         engine: Name and version.
-        device: ``cpu`` or ``cuda``, never ``auto``.
+        device: ``cpu``, or ``cuda`` and the GPU's name: the vectors of one GPU are not those of
+            another, bit by bit.
         precision: Of weights and activations, never ``auto``.
         read: Whether to use what earlier jobs have left.
 

@@ -15,6 +15,7 @@ import numpy as np
 from evalsuite.engines import attention_probe
 from evalsuite.engines.batched_encoder import PreparedTexts
 from evalsuite.engines.call_scheduler import CallScheduler, OngoingCall, Pass
+from evalsuite.engines.cuda.gpu import Gpu
 from evalsuite.engines.device import DeviceName, DTypeName, engine_version
 from evalsuite.engines.length_batches import TOKENS, LengthBatcher
 from evalsuite.engines.load_errors import loading
@@ -40,9 +41,10 @@ class VllmEncoder(TokenEncoder):
     Args:
         checkpoint: Its embedding protocol says how to embed.
         protocol: The same protocol.
-        device: What the installed vLLM was built for.
+        gpu: Where to run; ``None`` for a CPU. The installed vLLM was built for it.
         dtype: Precision of weights and activations; pooling is always in float32.
         weights: Whether to load the model; without it only :meth:`render` works.
+        gpu_memory: Share of the GPU's memory to take; ``None`` for what is free.
 
     Raises:
         CheckpointError: If the tokenizer or the config cannot be loaded.
@@ -55,17 +57,20 @@ class VllmEncoder(TokenEncoder):
         checkpoint: Checkpoint,
         protocol: EmbeddingProtocol,
         *,
-        device: DeviceName,
+        gpu: Gpu | None,
         dtype: DTypeName,
         weights: bool,
+        gpu_memory: float | None = None,
     ) -> None:
         self._protocol = protocol
         self._tokens = TextTokenizer(checkpoint, protocol)
         self._model: Any = None
         if weights:
+            device: DeviceName = "cpu" if gpu is None else "cuda"
             self._batcher = LengthBatcher(TEXTS[device] * self._tokens.max_length, TEXTS[device])
             self._dtype = dtype
-            self._model = self._load(checkpoint, device)
+            self._sinks = 0 if gpu is None else 1
+            self._model = self._load(checkpoint, gpu, device, gpu_memory)
             self._scheduler = CallScheduler(self._model, TEXTS[device])
             self.verify_attention()
 
@@ -77,6 +82,11 @@ class VllmEncoder(TokenEncoder):
     def dimension(self) -> int:
         return int(self._model.model_config.get_hidden_size())
 
+    def details(self) -> dict[str, str]:
+        """See :class:`~evalsuite.engines.protocols.Detailed`."""
+        found: dict[str, str] = self._model.details()
+        return found
+
     def close(self) -> None:
         if self._model is not None:
             self._model.close()
@@ -86,15 +96,21 @@ class VllmEncoder(TokenEncoder):
     def _architecture(self) -> str:
         return str(self._model.model_config.architecture)
 
-    def _load(self, checkpoint: Checkpoint, device: DeviceName) -> VllmEngine:
+    def _load(
+        self, checkpoint: Checkpoint, gpu: Gpu | None, device: DeviceName, gpu_memory: float | None
+    ) -> VllmEngine:
         settings = _overrides(checkpoint, self._protocol)
         _check_plugin(settings["architectures"][0])
         own = self._tokens.max_length
         longest = own if own < NO_LIMIT else None
         return VllmEngine(
             checkpoint,
-            device,
+            gpu,
             dtype=self._dtype,
+            gpu_memory=gpu_memory,
+            # Compiling and capturing save launches of kernels, a small part of a pass over whole
+            # texts: less than the time that they take at each start.
+            eager=True,
             runner="pooling",
             convert="embed",
             hf_overrides=settings,
@@ -119,7 +135,7 @@ class VllmEncoder(TokenEncoder):
             torch.from_numpy(self._pooled([probe] * len(positions), "cls", positions))
             for probe in attention_probe.probes(vocabulary)
         )
-        shown = attention_probe.shown_attention(one, other, self._dtype)
+        shown = attention_probe.shown_attention(one, other, self._dtype, sinks=self._sinks)
         if shown == "bidirectional" and any(
             layer.sliding_window is not None for layer in self._model.attention_layers
         ):

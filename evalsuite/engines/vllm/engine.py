@@ -10,9 +10,12 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from evalsuite.engines.call_scheduler import Pass
-from evalsuite.engines.device import DeviceName, engine_version
+from evalsuite.engines.cuda.gpu import Gpu, check_room, vllm_share
+from evalsuite.engines.cuda.lost import raise_if_lost
+from evalsuite.engines.cuda.settings import weight_bytes
+from evalsuite.engines.device import DTypeName, engine_version
 from evalsuite.engines.generation import not_finite
-from evalsuite.engines.length_batches import is_out_of_memory
+from evalsuite.engines.memory import is_out_of_memory
 from evalsuite.errors import EngineError, first_line
 
 if TYPE_CHECKING:
@@ -23,6 +26,9 @@ _LEAST_CACHE: Final = 2 * 2**30
 
 _MEMORY: Final = ("free memory on device", "memory for the cache blocks", "kv cache is needed")
 """Signs of too little memory in what vLLM says when it loads, besides those of torch."""
+
+_DRIVER: Final = ("driver", "no cuda", "cuda error", "nvml", "libcuda", "compute capability")
+"""Signs that driver, GPU and the installed vLLM do not go together."""
 
 # Besides what is meant to be raised, vLLM refuses settings that it cannot serve by assertions.
 _KNOWN: Final = (
@@ -45,13 +51,16 @@ class VllmEngine:
 
     Args:
         checkpoint: The checkpoint.
-        device: What :func:`~evalsuite.engines.vllm.environment.prepare` returned.
+        gpu: What :func:`~evalsuite.engines.vllm.environment.prepare` returned.
+        dtype: Precision of weights and activations.
         prefix_caching: Whether to keep what was computed for the beginnings of prompts. Hits can
             change greedy output (vllm#5543, #40896), and vectors.
         max_model_len: Context length in tokens; ``None`` for the model's own.
         cpu_cache: On a CPU, the share of the free memory that holds keys and values (at least
             2 GiB; ``VLLM_CPU_KVCACHE_SPACE`` says otherwise). Where not all requests fit, fewer
             run side by side, and some are begun anew; vLLM takes a second a GiB to start.
+        gpu_memory: Share of the GPU's memory to take; ``None`` for what is free.
+        eager: Whether to compile nothing and capture no CUDA graphs, as always on a CPU.
         settings: Further arguments of ``vllm.LLM``.
 
     Raises:
@@ -61,35 +70,38 @@ class VllmEngine:
     def __init__(
         self,
         checkpoint: Checkpoint,
-        device: DeviceName,
+        gpu: Gpu | None,
         *,
+        dtype: DTypeName,
         prefix_caching: bool = False,
         max_model_len: int | None,
         cpu_cache: float = 0,
+        gpu_memory: float | None = None,
+        eager: bool = False,
         **settings: Any,
     ) -> None:
         import vllm
 
         self.version = engine_version("vllm")
+        memory = _memory(checkpoint, gpu, dtype, cpu_cache, gpu_memory)
         try:
             self._llm: Any = vllm.LLM(
                 str(checkpoint.path),
                 tokenizer=str(checkpoint.tokenizer_path),
-                enforce_eager=device == "cpu",
+                dtype=dtype,
+                enforce_eager=eager or gpu is None,
                 enable_prefix_caching=prefix_caching,
                 max_model_len=max_model_len,
-                kv_cache_memory_bytes=cache_bytes(cpu_cache) if device == "cpu" else None,
                 seed=0,
                 disable_log_stats=True,
                 trust_remote_code=checkpoint.trust_remote_code,
+                **memory,
                 **settings,
             )
         except _KNOWN as error:
+            raise_if_lost(error)
             raise EngineError(
-                f"vLLM cannot load {checkpoint.name}: {_reason(error)}",
-                "free memory on the device, lower --max-length, or try --engine transformers"
-                if _lacks_memory(error)
-                else "try --engine transformers, or --max-length with fewer tokens",
+                f"vLLM cannot load {checkpoint.name}: {_reason(error)}", _hint(error)
             ) from error
 
         # The signature says what was asked for.
@@ -149,9 +161,52 @@ class VllmEngine:
         """Forget requests that have not ended."""
         self._llm.llm_engine.abort_request(list(names))
 
+    def settle(self) -> None:
+        """End the batches that still run for requests that were forgotten.
+
+        On a GPU vLLM begins a batch before it reads the one before. After an error, or an abort,
+        another one with the same requests is under way, and would raise in a later step.
+        """
+        core = getattr(self._llm.llm_engine.engine_core, "engine_core", None)
+        while getattr(core, "batch_queue", None):
+            try:
+                self._llm.llm_engine.step()
+            except Exception as error:  # noqa: BLE001 - its requests are forgotten
+                raise_if_lost(error)
+
+    def details(self) -> dict[str, str]:
+        """See :class:`~evalsuite.engines.protocols.Detailed`."""
+        config = self._llm.llm_engine.vllm_config
+        layers = [one for one in self.attention_layers if hasattr(one, "get_attn_backend")]
+        backends = {layer.get_attn_backend().get_name() for layer in layers}
+        return {
+            "vllm_model_runner": "V2" if config.use_v2_model_runner else "V1",
+            "vllm_attention": ", ".join(sorted(backends)),
+        }
+
     def close(self) -> None:
         """Free the model."""
         del self._llm
+
+
+def _memory(
+    checkpoint: Checkpoint,
+    gpu: Gpu | None,
+    dtype: DTypeName,
+    cpu_cache: float,
+    gpu_memory: float | None,
+) -> dict[str, Any]:
+    """Arguments of ``vllm.LLM`` about memory.
+
+    Raises:
+        EngineError: If the weights do not fit into what the engine may take of a GPU.
+    """
+    if gpu is None:
+        return {"kv_cache_memory_bytes": cache_bytes(cpu_cache)}
+    share = vllm_share(gpu, gpu_memory)
+    weights = weight_bytes(checkpoint.path, dtype)
+    check_room(gpu, int(share * gpu.total), weights, checkpoint.name)
+    return {"gpu_memory_utilization": share}
 
 
 def cache_bytes(share: float) -> int:
@@ -161,8 +216,21 @@ def cache_bytes(share: float) -> int:
     return max(int(share * get_memory_node_info().available_memory), _LEAST_CACHE)
 
 
+def _hint(error: Exception) -> str:
+    """What to do about an error that vLLM raised when it loaded."""
+    message = str(error).lower()
+    if _lacks_memory(error):
+        return "free memory on the device, lower --max-length, or try --engine transformers"
+    if "bfloat16" in message or "dtype" in message:
+        return "try --dtype float16 or float32, or --engine transformers"
+    if any(sign in message for sign in _DRIVER):
+        return "evalsuite doctor says what is wrong with driver and GPU"
+    return "try --engine transformers, or --max-length with fewer tokens"
+
+
 def _failure(error: Exception) -> EngineError:
     """What vLLM raises while it runs, as an error that a person can act on."""
+    raise_if_lost(error)
     if "NaNs detected in logits" in str(error):
         return not_finite()
     if _lacks_memory(error):

@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 from typing import Final
 
-from evalsuite.engines.device import DeviceName, resolve_device
+from evalsuite.engines.cuda.gpu import Gpu
+from evalsuite.engines.cuda.survey import gpu_here
+from evalsuite.engines.device import DeviceName
 from evalsuite.engines.protocols import Device
 from evalsuite.errors import EngineError
 
@@ -23,13 +25,13 @@ idle machine, and three to five times slower where another process wanted the sa
 """
 
 
-def prepare(device: Device) -> DeviceName:
+def prepare(device: Device) -> Gpu | None:
     """Set the environment and import vLLM.
 
     The variables are set first: OpenMP, which torch loads, reads its own only once.
 
     Returns:
-        The device to run on, which is the one that the installed vLLM was built for.
+        The GPU to run on; ``None`` for a CPU. The installed vLLM was built for it.
 
     Raises:
         EngineError: If vLLM is not installed, or was built for another device.
@@ -47,9 +49,11 @@ def prepare(device: Device) -> DeviceName:
             "install evalsuite[cuda] or evalsuite[cpu], or use --engine transformers",
         ) from error
     built_for: DeviceName = "cpu" if current_platform.is_cpu() else "cuda"
-    if (wanted := resolve_device(device)) != built_for:
+    gpu = gpu_here(device)
+    wanted: DeviceName = "cpu" if gpu is None else "cuda"
+    if wanted != built_for:
         raise EngineError(
             f"the installed vLLM runs on {built_for}, not on {wanted}",
             f"pass --device {built_for}, or install the other build of vLLM",
         )
-    return built_for
+    return gpu

@@ -11,6 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from evalsuite.engines.call_scheduler import CallScheduler, OngoingCall, Pass, Rank, Result
+from evalsuite.engines.cuda.gpu import Gpu
 from evalsuite.engines.device import DeviceName, DTypeName
 from evalsuite.engines.generation import check_ids
 from evalsuite.engines.protocols import (
@@ -39,6 +40,10 @@ HELD_REQUESTS = {"cpu": 256, "cuda": 2048}
 
 CPU_BATCHED_TOKENS = 4096
 
+CPU_BLOCK = 32
+"""Tokens in a block where prompts read blocks: vLLM's 128 are more than most questions have, and
+its attention on a CPU is not meant for fewer than 32."""
+
 CPU_CACHE = 0.25
 """Share of a CPU machine's free memory for keys and values; measured in ``docs/pipeline.md``."""
 
@@ -48,10 +53,12 @@ class VllmGenerator:
 
     Args:
         checkpoint: The checkpoint.
-        device: What the installed vLLM was built for.
+        gpu: Where to run; ``None`` for a CPU. The installed vLLM was built for it.
         dtype: Precision.
         max_length: Context length in tokens.
         prefix_caching: Whether beginnings that several prompts of a call share are computed once.
+        gpu_memory: Share of the GPU's memory to take; ``None`` for what is free.
+        eager: Whether to compile nothing and capture no CUDA graphs.
 
     Raises:
         EngineError: If vLLM fails to load the model.
@@ -61,22 +68,27 @@ class VllmGenerator:
         self,
         checkpoint: Checkpoint,
         *,
-        device: DeviceName,
+        gpu: Gpu | None,
         dtype: DTypeName,
         max_length: int,
         prefix_caching: bool = False,
+        gpu_memory: float | None = None,
+        eager: bool = False,
     ) -> None:
         from vllm import SamplingParams
         from vllm.sampling_params import RequestOutputKind
 
+        device: DeviceName = "cpu" if gpu is None else "cuda"
         self._engine = VllmEngine(
             checkpoint,
-            device,
+            gpu,
+            gpu_memory=gpu_memory,
+            eager=eager,
             prefix_caching=prefix_caching,
             dtype=dtype,
             max_model_len=max_length,
             cpu_cache=CPU_CACHE,
-            **_scheduling(device, max_length),
+            **_scheduling(device, max_length, prefix_caching),
         )
         self._scheduler = CallScheduler(self._engine, HELD_REQUESTS[device])
         self._block = self._engine.block if prefix_caching else None
@@ -177,11 +189,15 @@ class VllmGenerator:
             spaces_between_special_tokens=False,
         )
 
+    def details(self) -> dict[str, str]:
+        """See :class:`~evalsuite.engines.protocols.Detailed`."""
+        return self._engine.details()
+
     def close(self) -> None:
         self._engine.close()
 
 
-def _scheduling(device: DeviceName, max_length: int) -> dict[str, Any]:
+def _scheduling(device: DeviceName, max_length: int, prefix_caching: bool) -> dict[str, Any]:
     """On a CPU each prompt is run in one piece.
 
     vLLM samples after each piece and, for all but the last, takes the random numbers back; the
@@ -191,7 +207,8 @@ def _scheduling(device: DeviceName, max_length: int) -> dict[str, Any]:
     if device != "cpu":
         return {}
     tokens = max(CPU_BATCHED_TOKENS, max_length)
-    return {"enable_chunked_prefill": False, "max_num_batched_tokens": tokens}
+    settings = {"enable_chunked_prefill": False, "max_num_batched_tokens": tokens}
+    return settings | {"block_size": CPU_BLOCK} if prefix_caching else settings
 
 
 def _completion(output: Any) -> Completion:

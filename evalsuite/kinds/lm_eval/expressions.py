@@ -1,35 +1,20 @@
-"""Checks of the templates and patterns in task files."""
+"""The templates and patterns of a task file, rendered where they can do no harm."""
 
 from __future__ import annotations
 
-import hashlib
-import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, get_args
 
-from evalsuite.errors import DataError, UsageError
+from evalsuite.errors import UsageError
 from evalsuite.kinds.lm_eval.task import Extract, LmEvalTask
 from evalsuite.templates.renderer import MAX_CHARACTERS, BadTemplateError, Renderer
 
 _TEMPLATES = ("prompt", "answer_prefix", "target", "shot_target")
 
-
-def check_expressions(
-    task: LmEvalTask, rows: Sequence[Mapping[str, Any]], shots: Sequence[Mapping[str, Any]] = ()
-) -> None:
-    """Render all templates of an own-data task with all rows, where they can do no harm.
-
-    Args:
-        task: The task.
-        rows: Its test items, under the standard column names too.
-        shots: Its examples; they are shown, not answered.
-
-    Raises:
-        UsageError: For a template or a pattern that is wrong or does not fit.
-    """
-    render_all(task, rows, shots)
+Texts = dict[str, str]
+"""Template, as it stands in the task file → what it makes of a row."""
 
 
 def render_all(
@@ -37,69 +22,65 @@ def render_all(
     rows: Sequence[Mapping[str, Any]],
     shots: Sequence[Mapping[str, Any]] = (),
     more: Mapping[str, str] = MappingProxyType({}),
-) -> RenderedTexts:
-    """As :func:`check_expressions`; the texts are kept, so that nothing need be rendered again.
+) -> tuple[list[Texts], list[Texts]]:
+    """Render all templates of an own-data task with all rows, as they were read.
+
+    A template that is the name of a column and nothing else stands for the column.
 
     Args:
         task: The task.
-        rows: Its test items.
-        shots: Its examples.
+        rows: Its test items, under the standard column names too.
+        shots: Its examples; they are shown, not answered.
         more: Further templates that are to be ready, by any name.
+
+    Returns:
+        What the templates make of each row and of each example.
+
+    Raises:
+        UsageError: For a template or a pattern that is wrong or does not fit.
     """
     _check_pattern(task)
     templates = {key: text for key in _TEMPLATES if (text := getattr(task, key)) is not None}
-    for number, choice in enumerate(_choices(task)):
+    for number, choice in enumerate(choice_templates(task)):
         templates[f"choices.{number}"] = choice
     templates |= more
     of_items = {key: text for key, text in templates.items() if key != "shot_target"}
-    texts = RenderedTexts()
+    found: list[list[Texts]] = [list(_rendered(task, of_items, rows)), []]
+    if shots or task.shot_target is not None:  # a process is started for them
+        found[1] = list(_rendered(task, templates, shots))
+    letters = sum(len(text) for texts in (*found[0], *found[1]) for text in texts.values())
+    if letters > MAX_CHARACTERS:
+        raise _too_much(task)
+    return found[0], found[1]
+
+
+def _rendered(
+    task: LmEvalTask, templates: Mapping[str, str], rows: Sequence[Mapping[str, Any]]
+) -> Iterator[Texts]:
     letters = 0
-    for given, examples in ((of_items, rows), (templates, shots)):
-        try:
-            with Renderer(given) as renderer:
-                for row, found in zip(examples, renderer.texts(examples), strict=True):
-                    texts.add(row, {given[key]: text for key, text in found.items()})
-                    letters += sum(map(len, found.values()))
-                    if letters > MAX_CHARACTERS:
-                        raise UsageError(
-                            f"task {task.name}: its templates make more than "
-                            f"{MAX_CHARACTERS >> 20} Mi characters",
-                            "use fewer rows, or shorter texts",
-                        )
-        except BadTemplateError as problem:
-            at = f" (row {problem.row})" if problem.row else ""
-            raise UsageError(
-                f"task {task.name}: the template {problem.key!r} is refused{at}: {problem.why}",
-                "correct it in the task file, or the names of columns in it",
-            ) from None
-    return texts
+    try:
+        with Renderer(templates) as renderer:
+            for row, found in zip(rows, renderer.texts(rows), strict=True):
+                yield {
+                    source: str(row[source]) if source in row else found[key]
+                    for key, source in templates.items()
+                }
+                letters += sum(map(len, found.values()))
+                if letters > MAX_CHARACTERS:
+                    raise _too_much(task)
+    except BadTemplateError as problem:
+        at = f" (row {problem.row})" if problem.row else ""
+        raise UsageError(
+            f"task {task.name}: the template {problem.key!r} is refused{at}: {problem.why}",
+            "correct it in the task file, or the names of columns in it",
+        ) from None
 
 
-class RenderedTexts:
-    """What the templates of a task make of its rows."""
-
-    def __init__(self) -> None:
-        self._texts: dict[bytes, dict[str, str]] = {}
-
-    def add(self, row: Mapping[str, Any], found: Mapping[str, str]) -> None:
-        """Keep the texts of a row: template → text."""
-        self._texts.setdefault(_content(row), {}).update(found)
-
-    def text(self, template: str, row: Mapping[str, Any]) -> str:
-        """What a template made of a row.
-
-        Raises:
-            DataError: If it was never rendered with it.
-        """
-        try:
-            return self._texts[_content(row)][template]
-        except KeyError:
-            raise DataError("a row is not what the templates were rendered with") from None
-
-
-def _content(row: Mapping[str, Any]) -> bytes:
-    plain = json.dumps(dict(row), sort_keys=True, default=repr)
-    return hashlib.sha256(plain.encode()).digest()
+def _too_much(task: LmEvalTask) -> UsageError:
+    return UsageError(
+        f"task {task.name}: its templates make more than {MAX_CHARACTERS >> 20} Mi characters",
+        "use fewer rows, or shorter texts",
+    )
 
 
 def read_as(task: LmEvalTask, rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
@@ -111,7 +92,8 @@ def read_as(task: LmEvalTask, rows: Sequence[Mapping[str, Any]]) -> list[dict[st
     return named
 
 
-def _choices(task: LmEvalTask) -> tuple[str, ...]:
+def choice_templates(task: LmEvalTask) -> tuple[str, ...]:
+    """The templates of ``choices``: one that gives a list, or one for each choice."""
     return (task.choices,) if isinstance(task.choices, str) else tuple(task.choices or ())
 
 

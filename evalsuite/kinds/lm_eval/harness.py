@@ -97,6 +97,7 @@ def _load(task: LmEvalTask, context: Context, *, chat: bool) -> LoadedTasks:
             data_root=context.data_root,
             shots=task.shots,
             seed=context.seed,
+            folder=task.folder,
         )
     from evalsuite.kinds.lm_eval.own_data import load_own
 
@@ -109,7 +110,7 @@ def _run(lm: EngineLM, loaded: LoadedTasks, context: Context, *, chat: bool) -> 
 
     random.seed(context.seed)
     np.random.seed(context.seed)  # noqa: NPY002 - tasks of lm-eval use the global state
-    with _template_errors(loaded.name):
+    with _task_errors(loaded.name):
         results: dict[str, Any] | None = evaluate(
             lm,
             loaded.tasks,
@@ -125,7 +126,7 @@ def _run(lm: EngineLM, loaded: LoadedTasks, context: Context, *, chat: bool) -> 
 
 def _build(prompter: Prompter, task: Any, loaded: LoadedTasks, limit: int) -> None:
     chat = prompter.chat is not None
-    with _template_errors(loaded.name):
+    with _task_errors(loaded.name):
         task.build_all_requests(
             limit=limit,
             apply_chat_template=chat,
@@ -149,17 +150,35 @@ def _silence() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _template_errors(name: str) -> Iterator[None]:
-    """Templates meet each row only while requests are built."""
+def _task_errors(name: str) -> Iterator[None]:
+    """Errors of a task's own templates and code, which meet the rows only here."""
     from jinja2 import TemplateError
+
+    from evalsuite.kinds.lm_eval.tasks import failed_import, lacking_package
 
     try:
         yield
+    except ImportError as error:
+        raise lacking_package(name, failed_import(error) or error) from error
     except TemplateError as error:
         raise DataError(
             f"task {name}: a template does not fit a row: {error.message}",
             "check the columns of the data",
         ) from error
+    except LookupError as error:
+        if type(error) is not LookupError:  # an index or a key
+            raise
+        # As NLTK says it, in many lines, of a resource that was not downloaded.
+        raise DataError(
+            f"task {name} needs a resource that is not installed: {_sentence(error)}",
+            "install it beside evalsuite",
+        ) from error
+
+
+def _sentence(error: LookupError) -> str:
+    """The first line of a boxed message, without the box."""
+    lines = (line.strip("* ") for line in str(error).splitlines())
+    return next(filter(None, lines), repr(error))
 
 
 def _prepare_environment(context: Context) -> None:

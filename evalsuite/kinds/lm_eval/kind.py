@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
 
 from evalsuite.kinds.base import Context, Evaluation, Kind, Planned, Planning, Preview, Stage
 from evalsuite.kinds.lm_eval.task import LmEvalTask
@@ -38,18 +40,50 @@ class LmEvalKind(Kind[LmEvalTask]):
         from evalsuite.kinds.lm_eval.names import find
 
         for name in filter(None, (task.source, task.base_source)):
-            find(name)
+            find(name, task.folder)
+        if task.folder:
+            from evalsuite.kinds.lm_eval.own_files import check_names
+
+            check_names(task.folder)
+
+    def facts(self, task: LmEvalTask) -> dict[str, Any]:
+        from evalsuite.kinds.lm_eval.facts import facts_of
+
+        return facts_of(task.source, task.folder) if task.source else {}
+
+    def lacking_packages(self, task: LmEvalTask) -> tuple[str, ...]:
+        from evalsuite.kinds.lm_eval.packages import lacking_packages
+
+        names = dict.fromkeys(filter(None, (task.source, task.base_source)))
+        found = {one for name in names for one in lacking_packages(name, task.folder)}
+        return tuple(sorted(found))
+
+    def placed(self, task: LmEvalTask, folders: Sequence[Path]) -> LmEvalTask:
+        if task.source is None:
+            return task
+        from evalsuite.kinds.lm_eval.own_files import with_folder
+
+        return with_folder(task, folders)
+
+    def check_folder(self, folder: Path) -> int:
+        from evalsuite.kinds.lm_eval.names import folder_index
+        from evalsuite.kinds.lm_eval.own_files import FOLDER, check_names
+
+        home = folder / FOLDER
+        if not home.is_dir():
+            return 0
+        check_names(home)
+        return sum(entry.kind != "TAG" for entry in folder_index(home).values())
 
     def check_rows(self, task: LmEvalTask, tables: dict[str, list[dict[str, Any]]]) -> None:
-        from evalsuite.kinds.lm_eval.expressions import check_expressions, read_as
+        from evalsuite.kinds.lm_eval.own_items import read_items
 
-        shots = tables.get("shots", [])
-        check_expressions(task, read_as(task, tables["test"]), read_as(task, shots))
+        read_items(task, tables)
 
     def datasets(self, task: LmEvalTask) -> dict[str, str]:
         from evalsuite.kinds.lm_eval.needs import datasets_of_name
 
-        return datasets_of_name(task.source) if task.source else {}
+        return datasets_of_name(task.source, task.folder) if task.source else {}
 
     def run(self, stage: str, task: LmEvalTask, engine: Generator, context: Context) -> Evaluation:  # noqa: ARG002
         from evalsuite.kinds.lm_eval.harness import LmEvalHarness
@@ -62,13 +96,24 @@ class LmEvalKind(Kind[LmEvalTask]):
         return LmEvalHarness().preview(task, context)
 
 
-def harness_version(task: LmEvalTask) -> str:
-    """lm-eval and its version; a task file that evalsuite ships adds a version of its content.
+OWN_SCORING: Final = "own-data-2"
+"""How answers to own data are found and compared. Raised where that moves a score: those stored
+under an earlier version are not found again."""
 
-    For example ``lm-eval 0.4.13+gsm8k-1a2b3c4d``.
+
+def harness_version(task: LmEvalTask) -> str:
+    """lm-eval and its version, and the version of what evalsuite adds to it.
+
+    ``lm-eval 0.4.13`` for its own tasks; ``lm-eval 0.4.13+gsm8k-1a2b3c4d`` for a task file in
+    lm-eval's format that evalsuite ships; ``lm-eval 0.4.13+own-data-2`` for tasks on own data;
+    ``lm-eval 0.4.13+own-1a2b3c4d`` for one's own files in lm-eval's format.
     """
     from evalsuite.kinds.lm_eval.names import shipped_version
+    from evalsuite.kinds.lm_eval.own_files import folder_version
 
     library = f"lm-eval {version('lm-eval')}"
-    shipped = shipped_version(task.source) if task.source else None
-    return f"{library}+{shipped}" if shipped else library
+    if task.folder:
+        added: str | None = folder_version(task.folder)
+    else:
+        added = shipped_version(task.source) if task.source else OWN_SCORING
+    return f"{library}+{added}" if added else library

@@ -17,9 +17,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from evalsuite.errors import UsageError, did_you_mean
+from evalsuite.kinds.lm_eval.configs import full_config, read_config
 from evalsuite.kinds.shared.name_cache import remembered
 from evalsuite.paths import shipped_tasks
 from evalsuite.schema import digest
@@ -63,18 +62,11 @@ def shipped_index() -> dict[str, IndexEntry]:
 
 def _shipped_entries() -> Iterator[IndexEntry]:
     for path in sorted((shipped_tasks() / "lm_eval").rglob("[!_]*.yaml")):
-        plain = yaml.load(path.read_bytes(), Loader=_PlainLoader)  # noqa: S506 - a safe loader
+        plain = read_config(path)
         if isinstance(name := plain.get("group"), str):
             yield IndexEntry(name, "GROUP", path, ())
         elif isinstance(name := plain.get("task"), str):
             yield IndexEntry(name, "TASK", path, ())
-
-
-class _PlainLoader(yaml.SafeLoader):
-    """Reads lm-eval's task files without importing the functions that they name."""
-
-
-_PlainLoader.add_constructor("!function", lambda _, node: node.value)
 
 
 def shipped_version(name: str) -> str | None:
@@ -156,20 +148,63 @@ def load_index() -> dict[str, IndexEntry]:
     }
 
 
-def find(name: str) -> IndexEntry:
-    """Look up a task, group or tag: first among the shipped task files, then in lm-eval.
+def find(name: str, folder: Path | None = None) -> IndexEntry:
+    """Look up a task, group or tag: among a person's own, the shipped ones, then in lm-eval.
+
+    Args:
+        name: lm-eval's name for it.
+        folder: A person's own folder of files in lm-eval's format.
 
     Raises:
-        UsageError: If neither has anything by that name; names the nearest ones.
+        UsageError: If none has anything by that name; names the nearest ones.
     """
+    own = folder_index(folder) if folder else {}
+    if name in own:
+        return own[name]
     shipped = shipped_index()
     if name in shipped:
         return shipped[name]
     index = load_index()
     if name not in index:
-        known = [*shipped, *index]
+        known = [*own, *shipped, *index]
         raise UsageError(f"lm-eval {version()} has no task {name!r}", did_you_mean(name, known))
     return index[name]
+
+
+def folder_index(folder: Path) -> dict[str, IndexEntry]:
+    """The tasks, groups and tags of a person's own folder of files in lm-eval's format, by name.
+
+    Raises:
+        UsageError: If a file is not valid, or two have one name.
+    """
+    found: dict[str, IndexEntry] = {}
+    tags: dict[str, list[str]] = {}
+    for path in sorted(folder.rglob("*.yaml")):
+        # As in lm-eval: files to be included hold no name; here they may begin with "_" too.
+        entry = None if path.name.startswith("_") else _entry_of(path)
+        if entry is None:
+            continue
+        if entry.name in found:
+            other = found[entry.name].path
+            raise UsageError(f"{path}: {entry.name!r} is already defined in {other}", "rename one")
+        found[entry.name] = entry
+        for tag in entry.tags:
+            tags.setdefault(tag, []).append(entry.name)
+    for tag, members in tags.items():
+        found.setdefault(tag, IndexEntry(tag, "TAG", None, tuple(members)))
+    return found
+
+
+def _entry_of(path: Path) -> IndexEntry | None:
+    """What a file defines; ``None`` for one that is there to be included."""
+    plain = full_config(path)
+    listed = plain.get("tag") or ()
+    tags = (listed,) if isinstance(listed, str) else tuple(map(str, listed))
+    if isinstance(name := plain.get("group"), str):
+        return IndexEntry(name, "GROUP", path, ())
+    if isinstance(name := plain.get("task"), str):
+        return IndexEntry(name, "PY_TASK" if "class" in plain else "TASK", path, tags)
+    return None
 
 
 def tasks_root() -> Path:

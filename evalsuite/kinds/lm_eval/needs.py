@@ -6,47 +6,71 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from evalsuite.kinds.lm_eval.configs import full_config
 from evalsuite.kinds.lm_eval.names import IndexEntry, find
 
 
-def datasets_of_name(name: str) -> dict[str, str]:
-    """Data set → revision; ``main`` where the task file names none. Imports lm-eval.
+def datasets_of_name(name: str, folder: Path | None = None) -> dict[str, str]:
+    """Data set → revision; ``main`` where the task file names none.
+
+    Args:
+        name: lm-eval's name for a task, group or tag.
+        folder: A person's own folder of files in lm-eval's format.
 
     Raises:
         UsageError: If lm-eval has nothing by that name.
     """
-    return dict(_datasets(find(name), set()))
+    return {
+        found: revision
+        for entry in members(name, folder)
+        if entry.path is not None
+        for found, revision in _of_config(full_config(entry.path))
+    }
 
 
-def _datasets(entry: IndexEntry, seen: set[str]) -> Iterator[tuple[str, str]]:
-    if entry.name in seen:
-        return
-    seen.add(entry.name)
-    for tagged in entry.tags if entry.kind == "TAG" else ():
-        yield from _datasets(find(tagged), seen)
-    if entry.path is not None:
-        yield from _of_config(_config(entry.path), seen)
+def members(name: str, folder: Path | None = None) -> list[IndexEntry]:
+    """A task, group or tag with all that belong to it, each once.
+
+    Raises:
+        UsageError: If there is nothing by that name.
+    """
+    found: dict[str, IndexEntry] = {}
+    open_ = [name]
+    while open_:
+        entry = find(open_.pop(0), folder)
+        if entry.name not in found:
+            found[entry.name] = entry
+            open_ += _named_by(entry)
+    return list(found.values())
 
 
-def _config(path: Path) -> dict[str, Any]:
-    from lm_eval.tasks._yaml_loader import load_yaml
+def _named_by(entry: IndexEntry) -> Iterator[str]:
+    """Names of the tasks that a group or tag refers to."""
+    if entry.kind == "TAG":
+        yield from entry.tags
+    elif entry.kind == "GROUP" and entry.path is not None:
+        yield from _references(full_config(entry.path))
 
-    config: dict[str, Any] = load_yaml(path, resolve_func=False)
-    return config
+
+def _references(config: dict[str, Any]) -> Iterator[str]:
+    listed = config.get("task")
+    for member in listed if isinstance(listed, list) else ():
+        if isinstance(member, str):
+            yield member
+        elif isinstance(member, dict):
+            yield from _references(member)
+            defined_here = "dataset_path" in config or "dataset_path" in member
+            if isinstance(name := member.get("task"), str) and not defined_here:
+                yield name
 
 
-def _of_config(config: dict[str, Any], seen: set[str]) -> Iterator[tuple[str, str]]:
+def _of_config(config: dict[str, Any]) -> Iterator[tuple[str, str]]:
     dataset = config.get("dataset_path")
     kwargs = config.get("dataset_kwargs") or {}
     # "json", "csv" and the like name a loader, not a data set.
     if isinstance(dataset, str) and dataset.count("/") == 1:
         yield dataset, str(kwargs.get("revision") or "main")
-    members = config.get("task")
-    for member in members if isinstance(members, list) else ():
-        if isinstance(member, str):
-            yield from _datasets(find(member), seen)
-        elif isinstance(member, dict):
-            yield from _of_config(member, seen)
-            defined_here = dataset is not None or "dataset_path" in member
-            if isinstance(name := member.get("task"), str) and not defined_here:
-                yield from _datasets(find(name), seen)
+    listed = config.get("task")
+    for member in listed if isinstance(listed, list) else ():
+        if isinstance(member, dict):
+            yield from _of_config(member)

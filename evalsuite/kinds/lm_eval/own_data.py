@@ -1,30 +1,34 @@
-"""Generative tasks on files of one's own, built as lm-eval tasks and run by the same path."""
+"""Generative tasks on files of one's own, built as lm-eval tasks and run by the same path.
+
+lm-eval is given no rows and no templates: its rows hold the key of an item, and every text of an
+item was rendered from the row as it was read. So no library changes ``3`` to ``3.0``, and no
+template is rendered without a sandbox and without an end.
+"""
 
 from __future__ import annotations
 
-import math
-import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from datasets import Dataset, DatasetDict
 from lm_eval.api.task import ConfigurableTask
 
-from evalsuite.data import files_info, groups_of, read_rows, require_columns
-from evalsuite.errors import DataError, EngineError, UsageError
-from evalsuite.kinds.lm_eval.expressions import RenderedTexts, read_as, render_all
+from evalsuite.data import files_info, read_rows, require_columns
+from evalsuite.errors import UsageError
 from evalsuite.kinds.lm_eval.grit.rows import GROUP
+from evalsuite.kinds.lm_eval.own_items import (
+    HEADER,
+    OwnItem,
+    OwnItems,
+    joined_prompt,
+    read_items,
+)
+from evalsuite.kinds.lm_eval.own_scores import CodeScorer, Doc, GenerationScorer
 from evalsuite.kinds.lm_eval.task import LmEvalTask
 from evalsuite.kinds.lm_eval.tasks import LoadedTasks
 from evalsuite.kinds.shared import answers
-from evalsuite.sandbox.sandbox import Sandbox, require_sandbox
-
-Row = Mapping[str, Any]
-
-HEADER = "{{prompt | trim}}"
-"""What a chat model's program is made to begin with."""
+from evalsuite.sandbox.sandbox import require_sandbox
 
 MEAN_METRICS = {
     "generate": ("exact_match", "f1", "unparsed"),
@@ -42,7 +46,7 @@ def load_own(task: LmEvalTask, *, chat: bool, shots: int | None, seed: int) -> L
         seed: Unused by the examples, which have a fixed order; kept for lm-eval.
 
     Raises:
-        DataError: If a file is missing or a row lacks something.
+        DataError: If a file is missing or a row lacks something or cannot be scored.
         TaskSkipped: If the task runs code and there is no sandbox.
         UsageError: If a template of the task file is wrong.
     """
@@ -50,21 +54,17 @@ def load_own(task: LmEvalTask, *, chat: bool, shots: int | None, seed: int) -> L
     count = task.shots or 0 if shots is None else shots
     if count and "shots" not in task.data:
         raise UsageError(f"task {task.name} has no few-shot examples", "add 'shots' to 'data'")
-    tables = {role: _rows(task, role, path) for role, path in task.data.items()}
-    if count > len(tables.get("shots", ())) and count:
-        raise DataError(
-            f"{task.data['shots']}: {len(tables['shots'])} examples, but {count} are asked for"
-        )
-    sets = {role: _data_set(task, rows) for role, rows in tables.items()}
-    shown = list(sets.get("shots", ()))
-    # lm-eval would render templates without a sandbox and without an end: it gets the texts.
-    texts = render_all(task, list(sets["test"]), shown, _more(task))
-    config = _config(task, chat, texts)
+    tables = {}
+    for role, path in task.data.items():
+        tables[role] = read_rows(path)
+        require_columns(tables[role], task.required_columns(role), task.columns, path)
+    items = read_items(task, tables)
+    config = _config(task, chat, items)
     config["num_fewshot"] = count
     if "shots" in tables:
         config["fewshot_split"] = "shots"
-        config["fewshot_config"] = {"sampler": "first_n", **_shots(task, texts)}
-    built = _build(task, config, sets, texts)
+        config["fewshot_config"] = {"sampler": "first_n", **_shots(task, items)}
+    built = _build(task, config, items)
     built.set_fewshot_seed(seed)
     return LoadedTasks(
         name=task.name,
@@ -74,171 +74,118 @@ def load_own(task: LmEvalTask, *, chat: bool, shots: int | None, seed: int) -> L
     )
 
 
-def _rows(task: LmEvalTask, role: str, path: Path) -> list[dict[str, Any]]:
-    """Rows of one file, with the standard column names added."""
-    rows = read_rows(path)
-    require_columns(rows, task.required_columns(role), task.columns, path)
-    named = read_as(task, rows)
-    if role == "test" and (groups := groups_of(rows, task.columns, path)):
-        named = [row | {GROUP: group} for row, group in zip(named, groups, strict=True)]
-    return named
-
-
-class RowsTask(ConfigurableTask):  # type: ignore[misc]
-    """An lm-eval task on rows that are already there, and whose templates are already rendered.
+class ItemsTask(ConfigurableTask):  # type: ignore[misc]
+    """An lm-eval task on items that are there, and whose templates are rendered.
 
     Args:
         config: As in an lm-eval YAML file.
-        sets: Split → rows.
-        texts: What the templates in ``config`` make of the rows.
+        items: What its rows stand for.
     """
 
-    def __init__(
-        self, config: dict[str, Any], sets: Mapping[str, Dataset], texts: RenderedTexts
-    ) -> None:
-        self._sets = sets
-        self._texts = texts
+    def __init__(self, config: dict[str, Any], items: OwnItems) -> None:
+        self._items = items
         super().__init__(config=config)
+        # lm-eval looks at the first item alone.
+        self.multiple_target = max(len(item.right) for item in items.roles["test"]) - 1
 
     def download(
         self,
         dataset_kwargs: dict[str, Any] | None = None,  # noqa: ARG002 - lm-eval's signature
         **kwargs: Any,  # noqa: ARG002 - lm-eval's signature
     ) -> None:
-        """Take the rows; there is nothing to download."""
-        self.dataset = DatasetDict(self._sets)
+        """Take the keys of the items; there is nothing to download."""
+        self.dataset = DatasetDict(
+            {role: Dataset.from_dict(_rows(items)) for role, items in self._items.roles.items()}
+        )
 
-    def doc_to_text(self, doc: Row, doc_to_text: Any = None) -> Any:
+    def doc_to_text(self, doc: Doc, doc_to_text: Any = None) -> Any:
         """The prompt."""
-        field = self.config.doc_to_text if doc_to_text is None else doc_to_text
-        return super().doc_to_text(*self._ready(doc, field))
+        return self._text(doc, self.config.doc_to_text if doc_to_text is None else doc_to_text)
 
-    def doc_to_target(self, doc: Row, doc_to_target: Any = None) -> Any:
-        """What is right."""
-        field = self.config.doc_to_target if doc_to_target is None else doc_to_target
-        return super().doc_to_target(*self._ready(doc, field))
+    def doc_to_target(self, doc: Doc, doc_to_target: Any = None) -> Any:
+        """What is right: a text, or an index of a choice or several."""
+        asked = self.config.doc_to_target if doc_to_target is None else doc_to_target
+        return self._text(doc, asked)
 
-    def doc_to_choice(self, doc: Row, doc_to_choice: Any = None) -> Any:
+    def doc_to_choice(self, doc: Doc, doc_to_choice: Any = None) -> list[str]:  # noqa: ARG002
         """What is chosen from."""
-        field = self.config.doc_to_choice if doc_to_choice is None else doc_to_choice
-        return super().doc_to_choice(*self._ready(doc, field))
+        return list(self._items.of(doc).choices)
 
-    def doc_to_prefix(self, doc: Row) -> str | None:
+    def doc_to_prefix(self, doc: Doc) -> str | None:
         """What the answer is made to begin with."""
         return self.resolve_field(doc, self.config.gen_prefix)
 
-    def resolve_field(self, doc: Row, field: str | None = None) -> str | None:
-        """A column, or what a template made of the row."""
-        if not field:
-            return field
-        return str(doc[field]) if field in doc else self._texts.text(field, doc)
+    def resolve_field(self, doc: Doc, field: str | None = None) -> str | None:
+        """What a template made of the row."""
+        return self._items.of(doc).texts[field] if field else field
 
-    def _ready(self, doc: Row, field: Any) -> tuple[Row, Any]:
-        """A row and a template that say what the given ones were seen to say.
-
-        So what lm-eval makes of a text (a number, a list) stays its own doing.
-        """
-        if not isinstance(field, str) or field in self.features:
-            return doc, field
-        return {"ready": self._texts.text(field, doc)}, "{{ ready }}"
+    def _text(self, doc: Doc, asked: str | Callable[[Doc], Any]) -> Any:
+        return self._items.of(doc).texts[asked] if isinstance(asked, str) else asked(doc)
 
 
-def _data_set(task: LmEvalTask, rows: Sequence[dict[str, Any]]) -> Dataset:
+def _rows(items: Sequence[OwnItem]) -> dict[str, list[str]]:
+    columns = {"item": [item.key for item in items]}
+    groups = [item.group for item in items if item.group is not None]
+    return columns | ({GROUP: groups} if groups else {})
+
+
+def _build(task: LmEvalTask, config: dict[str, Any], items: OwnItems) -> ItemsTask:
     try:
-        return Dataset.from_list(list(rows))
-    except (ValueError, TypeError) as error:
-        raise UsageError(f"task {task.name}: {error}", "check the task file") from error
-
-
-def _build(
-    task: LmEvalTask, config: dict[str, Any], sets: Mapping[str, Dataset], texts: RenderedTexts
-) -> RowsTask:
-    try:
-        return RowsTask(config, sets, texts)
+        return ItemsTask(config, items)
     except (ValueError, SyntaxError, TypeError) as error:
         raise UsageError(f"task {task.name}: {error}", "check the task file") from error
 
 
-def _config(task: LmEvalTask, chat: bool, texts: RenderedTexts) -> dict[str, Any]:
+def _config(task: LmEvalTask, chat: bool, items: OwnItems) -> dict[str, Any]:
     common = {"task": task.name, "test_split": "test", "fewshot_delimiter": "\n\n"}
     if task.type == "multiple_choice":
-        return common | _multiple_choice(task, chat)
+        return common | _multiple_choice(task, chat, items)
     if task.type == "code":
-        return common | _code(task, chat)
-    return common | _generate(task, texts)
+        return common | _code(task, chat, items)
+    return common | _generate(task, items)
 
 
-def _multiple_choice(task: LmEvalTask, chat: bool) -> dict[str, Any]:
+def _multiple_choice(task: LmEvalTask, chat: bool, items: OwnItems) -> dict[str, Any]:
     asked: dict[str, Any] = {"doc_to_text": task.prompt, "gen_prefix": task.answer_prefix}
     if task.answer_prefix and not chat:
         # lm-eval joins the two by the delimiter that choices need, a space.
-        asked = {"doc_to_text": _more(task)["prompt, answer_prefix"]}
-    choices = list(task.choices) if isinstance(task.choices, tuple) else task.choices
+        asked = {"doc_to_text": joined_prompt(task)}
+    several = any(len(item.right) > 1 for item in items.roles["test"])
     return {
         "output_type": "multiple_choice",
         **asked,
-        "doc_to_choice": choices,
-        "doc_to_target": task.target,
+        "doc_to_choice": task.choices,
+        "doc_to_target": _Right(items, several),
         "target_delimiter": " ",
         "metric_list": [_mean("acc"), _mean("acc_norm")],
     }
 
 
-def _more(task: LmEvalTask) -> dict[str, str]:
-    """Templates that are not in the task file as they are."""
-    if task.type == "code":
-        return {"header": HEADER}
-    if task.type == "multiple_choice" and task.answer_prefix:
-        return {"prompt, answer_prefix": f"{task.prompt}\n{task.answer_prefix}"}
-    return {}
-
-
-def _generate(task: LmEvalTask, texts: RenderedTexts) -> dict[str, Any]:
-    assert task.target is not None
+def _generate(task: LmEvalTask, items: OwnItems) -> dict[str, Any]:
     return {
         "output_type": "generate_until",
         "doc_to_text": task.prompt,
-        # Not the template itself: lm-eval would turn a list or number into a Python value.
-        "doc_to_target": _Rendered(task.target, texts),
+        "doc_to_target": task.target,
         # "Question: …⏎Answer: …", as in the prompts of the GRIT paper.
         "target_delimiter": "\n" if task.answer_prefix else " ",
         "gen_prefix": task.answer_prefix,
-        "process_results": GenerationScorer(task, texts),
+        "process_results": GenerationScorer(task, items),
         **_decoding(task, task.generation.stop),
     }
 
 
-def _code(task: LmEvalTask, chat: bool) -> dict[str, Any]:
+def _code(task: LmEvalTask, chat: bool, items: OwnItems) -> dict[str, Any]:
     """A chat model is asked, and made to begin with the header; a base model goes on from it."""
-    header = _stripped_prompt
-    asked = {"doc_to_text": task.prompt or _instruction, "gen_prefix": HEADER}
-    form = asked if chat else {"doc_to_text": header}
+    asked = {"doc_to_text": task.prompt or _Instruction(items), "gen_prefix": HEADER}
+    form = asked if chat else {"doc_to_text": _Column(items, "prompt")}
     return {
         "output_type": "generate_until",
         **form,
-        "doc_to_target": _tests_column,
+        "doc_to_target": _Column(items, "tests", strip=False),
         "target_delimiter": "",
-        "process_results": CodeScorer(require_sandbox()),
+        "process_results": CodeScorer(require_sandbox(), items),
         **_decoding(task, (*answers.CODE_STOP, *task.generation.stop)),
     }
-
-
-def _stripped_prompt(row: Row) -> str:
-    return str(row["prompt"]).strip()
-
-
-def _tests_column(row: Row) -> str:
-    return str(row["tests"])
-
-
-def _solution(row: Row) -> str:
-    if "canonical_solution" not in row:
-        raise DataError("an example has no 'canonical_solution'", "add it to the file of 'shots'")
-    return str(row["canonical_solution"])
-
-
-def _instruction(row: Row) -> str:
-    return str(row.get("instruction") or row["prompt"])
 
 
 def _decoding(task: LmEvalTask, stop: Sequence[str]) -> dict[str, Any]:
@@ -268,116 +215,60 @@ def _mean(metric: str) -> dict[str, Any]:
     return {"metric": metric, "aggregation": "mean", "higher_is_better": better}
 
 
-def _shots(task: LmEvalTask, texts: RenderedTexts) -> dict[str, Any]:
+def _shots(task: LmEvalTask, items: OwnItems) -> dict[str, Any]:
     """How the answers of few-shot examples are shown."""
     if task.shot_target is not None:
-        return {"doc_to_target": _Rendered(task.shot_target, texts)}
-    if task.type == "generate" and task.target is not None:
-        return {"doc_to_target": _FirstReference(task.target, texts)}
+        return {"doc_to_target": task.shot_target}
     if task.type == "code":
-        return {"doc_to_target": _solution}
-    return {}
+        return {"doc_to_target": _Column(items, "canonical_solution", strip=False)}
+    if task.type == "multiple_choice":
+        return {"doc_to_target": _Right(items, several=False)}
+    assert task.target is not None
+    return {"doc_to_target": _FirstReference(items, task.target)}
 
 
 @dataclass(frozen=True, slots=True)
-class _Rendered:
-    """A template as a function, so that the result stays text."""
+class _Right:
+    """Index of the right choice; a list of all where items have several."""
 
-    template: str
-    texts: RenderedTexts
+    items: OwnItems = field(repr=False)
+    several: bool
 
-    def __call__(self, row: Row) -> str:
-        return self.texts.text(self.template, row)
+    def __call__(self, doc: Doc) -> int | list[int]:
+        right = self.items.of(doc).right
+        return list(right) if self.several else right[0]
 
 
 @dataclass(frozen=True, slots=True)
 class _FirstReference:
     """The first of the right answers, for few-shot examples."""
 
+    items: OwnItems = field(repr=False)
     template: str
-    texts: RenderedTexts
 
-    def __call__(self, row: Row) -> str:
-        return answers.references(self.texts.text(self.template, row))[0]
-
-
-@dataclass(frozen=True, slots=True)
-class GenerationScorer:
-    """Scores the answers to one item; the mean where several were drawn.
-
-    Attributes:
-        task: Says how the answer is found and what the right ones are.
-        texts: What its templates make of its rows.
-    """
-
-    task: LmEvalTask
-    texts: RenderedTexts
-
-    def extract(self, response: str) -> str | None:
-        """The answer in a response."""
-        return answers.extract(response, self.task.extract)
-
-    def __call__(self, row: Row, results: Sequence[Sequence[str]]) -> dict[str, float]:
-        """Metrics of one item.
-
-        Args:
-            row: The item.
-            results: One request's responses.
-        """
-        assert self.task.target is not None
-        right = answers.references(self.texts.text(self.task.target, row))
-        found = [self.extract(response) for response in results[0]]
-        return {
-            "exact_match": _average([answers.exact_match(answer, right) for answer in found]),
-            "f1": _average([answers.token_f1(answer, right) for answer in found]),
-            "unparsed": _average([float(answer is None) for answer in found]),
-        }
+    def __call__(self, doc: Doc) -> str:
+        return answers.references(self.items.of(doc).texts[self.template])[0]
 
 
 @dataclass(frozen=True, slots=True)
-class CodeScorer:
-    """Scores the programs written for one item: pass@1 is the share that pass the tests.
+class _Column:
+    """The text of a column."""
 
-    Attributes:
-        sandbox: Where they are run.
-    """
+    items: OwnItems = field(repr=False)
+    name: str
+    strip: bool = True
 
-    sandbox: Sandbox
-
-    def extract(self, response: str) -> str | None:
-        """What is taken of a response: a fenced block, or the function's body."""
-        return answers.code_block(response) or answers.cut_code(response)
-
-    def __call__(self, row: Row, results: Sequence[Sequence[str]]) -> dict[str, float]:
-        """Metrics of one item.
-
-        Raises:
-            EngineError: If the sandbox itself fails, which says nothing about the answer.
-        """
-        outcomes = []
-        for response in results[0]:
-            source = answers.program(_stripped_prompt(row), response, str(row["entry_point"]))
-            done = self.sandbox.run(
-                answers.IMPORTS + source,
-                _tests(row),
-                entry=str(row["entry_point"]),
-                given=answers.given(str(row["prompt"])),
-            )
-            if done.outcome == "error":
-                raise EngineError(f"the sandbox failed: {done.detail}")
-            outcomes.append(done.outcome)
-        return {
-            "pass@1": _average([float(outcome == "passed") for outcome in outcomes]),
-            "timeouts": _average([float(outcome == "timeout") for outcome in outcomes]),
-        }
+    def __call__(self, doc: Doc) -> str:
+        text = str(self.items.of(doc).row[self.name])
+        return text.strip() if self.strip else text
 
 
-def _tests(row: Row) -> str:
-    """The tests, with the call that HumanEval's ``check`` function leaves to the harness."""
-    tests = str(row["tests"])
-    uncalled = "def check(" in tests and not re.search(r"^check\(", tests, re.MULTILINE)
-    return f"{tests}\ncheck({row['entry_point']})\n" if uncalled else tests
+@dataclass(frozen=True, slots=True)
+class _Instruction:
+    """What a chat checkpoint is told: the column ``instruction``, else the code."""
 
+    items: OwnItems = field(repr=False)
 
-def _average(values: Sequence[float]) -> float:
-    return math.fsum(values) / len(values)
+    def __call__(self, doc: Mapping[str, Any]) -> str:
+        row = self.items.of(doc).row
+        return str(row.get("instruction") or row["prompt"])

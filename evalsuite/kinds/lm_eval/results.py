@@ -9,21 +9,15 @@ from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
 from evalsuite.errors import EngineError, UsageError, did_you_mean
-from evalsuite.kinds.lm_eval.grit.rows import GROUP, ID
 from evalsuite.kinds.lm_eval.task import MAIN_METRIC, LmEvalTask
 from evalsuite.kinds.lm_eval.tasks import LoadedTasks
+from evalsuite.kinds.shared.sample_rows import INVALID, PLAIN_FILTER, sample_identity
 from evalsuite.metrics import Metric, metric_named
 from evalsuite.schema import Direction, Estimator
 from evalsuite.stats import mean_with_error
 from evalsuite.suspicions import UNPARSED_SHARE
 
 Metrics = Mapping[str, Any]
-
-PLAIN_FILTER = "none"
-"""lm-eval's name for the filter that leaves a response as it is."""
-
-INVALID = "[invalid]"
-"""What lm-eval's extraction filters give where they find nothing."""
 
 KEPT = ("results", "groups", "group_subtasks", "versions", "n-shot", "n-samples")
 
@@ -34,6 +28,14 @@ class Extractor(Protocol):
 
     def extract(self, response: str) -> str | None:
         """The answer, or ``None``."""
+
+
+@runtime_checkable
+class ItemExtractor(Protocol):
+    """A scorer whose answer in a response depends on the item."""
+
+    def extract_of(self, doc: Mapping[str, Any], response: str) -> str | None:
+        """The answer to an item, or ``None``."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -220,7 +222,7 @@ def samples_of(
         leaf = loaded.leaves[name]
         scorer = leaf.get_config("process_results")
         own = [
-            _identity(name, example, len(mains)) | _row(metric, example, leaf, scorer)
+            sample_identity(name, example, len(mains)) | _row(metric, example, leaf, scorer)
             for example in logged[name]
             if example["filter"] == filter_name
         ]
@@ -248,24 +250,13 @@ def _row(metric: str, example: Mapping[str, Any], leaf: Any, scorer: object) -> 
     return row | _scored(example)
 
 
-def _identity(name: str, example: Mapping[str, Any], leaves: int) -> dict[str, Any]:
-    """A sample's id and what it belongs to.
-
-    Shipped tasks give their items names that are the same in every variant; others are counted
-    within their task. Items of a task that has parts belong to their part.
-    """
-    doc = example["doc"]
-    row = doc if isinstance(doc, Mapping) else {}
-    return {
-        "sample": str(row.get(ID, f"{name}/{example['doc_id']}")),
-        "group": str(row.get(GROUP, name if leaves > 1 else "")),
-    }
-
-
 def _generated(example: Mapping[str, Any], scorer: object) -> dict[str, Any]:
     responses = [str(response) for response in example["resps"][0]]
-    if isinstance(scorer, Extractor):
-        extracted: list[str | None] = [scorer.extract(response) for response in responses]
+    extracted: list[str | None]
+    if isinstance(scorer, ItemExtractor):
+        extracted = [scorer.extract_of(example["doc"], response) for response in responses]
+    elif isinstance(scorer, Extractor):
+        extracted = [scorer.extract(response) for response in responses]
     else:
         filtered = example["filtered_resps"][0]
         listed = filtered if isinstance(filtered, list | tuple) else [filtered]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Final, Literal, Self
 
 from pydantic import Field, model_validator
@@ -57,6 +58,9 @@ class LmEvalTask(Task, defer_build=False):
     runs_code: bool = False
     """Whether the harness task runs generated programs, which is only done in the sandbox."""
     shots: int | None = Field(default=None, ge=0)
+    folder: Path | None = None
+    """A person's own folder of files in lm-eval's format that defines ``source``; task files do not
+    name it: it is found beside them."""
     type: GenerativeType | None = None
     prompt: str | None = None
     """Jinja template over a row: what the user says."""

@@ -15,8 +15,16 @@ from lm_eval.tasks._index import Entry, Kind
 from lm_eval.tasks._yaml_loader import load_yaml
 
 from evalsuite.data import converted_folder, dataset_folder, hub_info, local_info, rows_hash
-from evalsuite.errors import DataError, TaskSkipped, UsageError, first_line
-from evalsuite.kinds.lm_eval.names import IndexEntry, find, load_index, shipped_index
+from evalsuite.errors import DataError, EvalsuiteError, TaskSkipped, UsageError, first_line
+from evalsuite.kinds.lm_eval.names import (
+    IndexEntry,
+    find,
+    folder_index,
+    load_index,
+    shipped_index,
+)
+from evalsuite.kinds.lm_eval.own_files import local_files
+from evalsuite.kinds.lm_eval.packages import package_of
 from evalsuite.schema import DataInfo
 
 DROPPED_KWARGS = ("revision", "trust_remote_code", "token")
@@ -47,7 +55,13 @@ class LoadedTasks:
 
 
 def load_source(
-    name: str, *, tokenizer: Path, data_root: Path | None, shots: int | None, seed: int
+    name: str,
+    *,
+    tokenizer: Path,
+    data_root: Path | None,
+    shots: int | None,
+    seed: int,
+    folder: Path | None = None,
 ) -> LoadedTasks:
     """Load a task, group or tag of lm-eval, or one of the shipped task files.
 
@@ -58,27 +72,30 @@ def load_source(
         data_root: Local mirror of the hub; with it nothing is fetched.
         shots: Few-shot examples; ``None`` for what the task says.
         seed: Chooses the few-shot examples where the task draws them at random.
+        folder: A person's own folder of files in lm-eval's format.
 
     Raises:
         UsageError: If there is no such task, or it cannot have that many shots.
-        DataError: If a dataset is missing.
+        DataError: If a dataset, a split of it or a package that its loader needs is missing, or
+            the loader fails.
         TaskSkipped: If the task would run generated code outside a sandbox.
     """
-    wanted = find(name)
-    shipped = wanted.name in shipped_index()
-    factory = _Factory(name, data_root, tokenizer, shipped=shipped)
-    known = shipped_index() if shipped else load_index()
+    wanted = find(name, folder)
+    own = folder_index(folder) if folder else {}
+    shipped = wanted.name in shipped_index() and wanted.name not in own
+    factory = _Factory(name, data_root, tokenizer, shipped=shipped, folder=folder)
+    known = shipped_index() if shipped else load_index() | own
     registry = {entry.name: _entry(entry) for entry in known.values()}
     try:
         built = factory.build(registry[wanted.name], overrides=None, registry=registry)
-    except (OSError, ValueError) as error:
+    except EvalsuiteError:
+        raise
+    except Exception as error:  # loaders and functions of some hundred authors
+        if lacking := failed_import(error):
+            raise lacking_package(name, lacking) from error
         raise DataError(
-            f"the data of lm_eval:{name} cannot be loaded: {first_line(error)}"
-        ) from error
-    except ImportError as error:
-        raise UsageError(
-            f"lm_eval:{name} needs a package that is not installed: {first_line(error)}",
-            "install it beside evalsuite",
+            f"the data of lm_eval:{name} cannot be loaded: {_reason(error)}",
+            "compare it with the data set on the hub; evalsuite tasks show says which",
         ) from error
     items = built if isinstance(built, list) else [built]
     loaded: Any = TaskManager(include_defaults=False).load(items)
@@ -94,6 +111,37 @@ def load_source(
     )
 
 
+def failed_import(error: BaseException) -> ImportError | None:
+    """The import that failed behind an error: its authors may say it in other words."""
+    found: ImportError | None = None
+    seen: BaseException | None = error
+    for _ in range(10):  # as long as any chain is
+        if isinstance(seen, ImportError) and (found is None or not found.name):
+            found = seen
+        seen = seen and (seen.__cause__ or seen.__context__)
+    return found
+
+
+def lacking_package(name: str, error: ImportError) -> DataError:
+    """The error of a task whose code imports what is not installed."""
+    package = package_of((error.name or "").partition(".")[0])
+    if package in ("", "lm-eval"):
+        reason = f"lm_eval:{name} needs a package that is not installed: {first_line(error)}"
+        return DataError(reason, "install it beside evalsuite")
+    return DataError(
+        f"lm_eval:{name} needs the package {package}, which is not installed",
+        f"install it beside evalsuite: pip install {package}",
+    )
+
+
+def _reason(error: BaseException) -> str:
+    """The first line of an error; of a missing key, what it may be the name of."""
+    if isinstance(error, KeyError):
+        return f"it has no split or column {error}"
+    plain = isinstance(error, OSError | ValueError)
+    return first_line(error) if plain else f"{type(error).__name__}: {first_line(error)}"
+
+
 def _entry(known: IndexEntry) -> Entry:
     return Entry(name=known.name, kind=Kind[known.kind], yaml_path=known.path, tags=set(known.tags))
 
@@ -105,18 +153,27 @@ class _Sources:
     local: dict[str, Path] = field(default_factory=dict)
     hub: dict[str, str] = field(default_factory=dict)
     """Name → the revision that the task file asks for."""
+    own: bool = False
+    """Whether files were read that belong to the task's folder, and so to its signature."""
 
 
 class _Factory(TaskFactory):  # type: ignore[misc]
     """Builds tasks with their datasets redirected into a local mirror."""
 
     def __init__(
-        self, asked: str, data_root: Path | None, tokenizer: Path, *, shipped: bool
+        self,
+        asked: str,
+        data_root: Path | None,
+        tokenizer: Path,
+        *,
+        shipped: bool,
+        folder: Path | None,
     ) -> None:
         super().__init__(meta={"tokenizer": str(tokenizer)})
         self._asked = asked
         self._root = data_root
         self._shipped = shipped
+        self._folder = folder
         self.sources = _Sources()
 
     def _load_full_config(
@@ -131,9 +188,23 @@ class _Factory(TaskFactory):  # type: ignore[misc]
                     "use a task of type 'code'",
                 )
         config: dict[str, Any] = super()._load_full_config(entry, overrides)
-        if isinstance(path := config.get("dataset_path"), str):
+        path = config.get("dataset_path")
+        if isinstance(path, str) and not self._own_files(config, entry.yaml_path):
             self._redirect(config, path)
         return config
+
+    def _own_files(self, config: dict[str, Any], file: Path | None) -> bool:
+        """Give a task of one's own the full paths of its data files; whether it has some."""
+        kwargs = config.get("dataset_kwargs") or {}
+        of_folder = self._folder and file and file.is_relative_to(self._folder)
+        if not of_folder or not (files := kwargs.get("data_files")):
+            return False
+        assert file is not None
+        assert self._folder is not None
+        found = local_files(files, file.parent, self._folder)
+        config["dataset_kwargs"] = kwargs | {"data_files": found}
+        self.sources.own = True
+        return True
 
     def _redirect(self, config: dict[str, Any], path: str) -> None:
         kwargs = dict(config.get("dataset_kwargs") or {})
@@ -176,6 +247,8 @@ def _data_info(factory: _Factory, tasks: Iterable[Any]) -> DataInfo:
     if sources.local:
         return local_info(sources.local)
     listed = list(tasks)
+    if sources.own and not sources.hub:
+        return DataInfo(hash=rows_hash(_rows(listed)), source="local")
     revisions = dict(sorted(sources.hub.items()))
     for task in listed:
         if (found := _revision(task.dataset)) and task.DATASET_PATH in revisions:

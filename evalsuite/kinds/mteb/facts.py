@@ -64,6 +64,7 @@ class TaskFacts:
             "subsets": first + more,
             "main_metric": self.metric,
             "direction": words[self.higher_is_better],
+            "unit": "0 to 100" if (unit := metric_named(self.metric).unit) == "percent" else unit,
         }
         if self.sizes:
             found["samples"] = dict(self.sizes)

@@ -58,6 +58,11 @@ class MtebKind(Kind[MtebTask]):
         if task.source is not None:
             scope_of(task)
 
+    def check_data(self, task: MtebTask) -> int:
+        from evalsuite.kinds.mteb.own_tables import check_data
+
+        return check_data(task) if task.data else 0
+
     def facts(self, task: MtebTask) -> dict[str, Any]:
         from evalsuite.kinds.mteb.facts import facts_of
 

@@ -17,7 +17,7 @@ from typing import Any, Final
 import numpy as np
 from datasets import Dataset
 
-from evalsuite.data import hash_file, require_in_row, stream_rows
+from evalsuite.data import hash_file, is_id, require_in_row, stream_rows
 from evalsuite.engines.vectors.vector_files import trim
 from evalsuite.errors import DataError
 from evalsuite.files import replacing
@@ -25,8 +25,8 @@ from evalsuite.kinds.mteb.task import COLUMNS
 from evalsuite.paths import cache_dir
 from evalsuite.schema import digest
 
-LAYOUT: Final = 1
-"""Raised when files are written in another way."""
+LAYOUT: Final = 2
+"""Raised when files are written in another way, or more of their content is checked."""
 
 LIMIT: Final = 10 * 2**30
 """Bytes of all files together, past which those unused for longest are removed."""
@@ -73,6 +73,16 @@ def read_corpus(path: Path, mapping: Mapping[str, str]) -> Dataset:
     return corpus
 
 
+def known_ids(corpus: Dataset, names: set[str]) -> set[str]:
+    """Those of some ids that documents of a corpus have."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    asked = pa.array(sorted(names), pa.string())
+    there = corpus.select_columns("id").with_format("arrow")[:]["id"]
+    return set(asked.filter(pc.is_in(asked, value_set=there.combine_chunks())).to_pylist())
+
+
 def _write(target: Path, path: Path, mapping: Mapping[str, str]) -> None:
     import pyarrow as pa
 
@@ -100,6 +110,11 @@ def _documents(path: Path, mapping: Mapping[str, str]) -> Iterator[tuple[str, st
             if not isinstance(value, str):
                 kind = type(value).__name__
                 raise DataError(f"{path}:{number}: {column!r} is {kind}, not text")
+        if not is_id(row["id"]):
+            kind = type(row["id"]).__name__
+            raise DataError(f"{path}:{number}: 'id' is {kind}, not a text or a number")
+        if not (title.strip() or row["text"].strip()):
+            raise DataError(f"{path}:{number}: 'text' is empty", "take the document away")
         yield str(row["id"]), title, row["text"]
 
 

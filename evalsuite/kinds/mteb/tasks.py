@@ -20,7 +20,8 @@ from mteb.types import PromptType
 from evalsuite.data import content_link, dataset_folder, files_info, hub_info, local_info, rows_hash
 from evalsuite.errors import DataError, EvalsuiteError, first_line
 from evalsuite.kinds.mteb.limits import check_part, is_parallel, reduce, split_of
-from evalsuite.kinds.mteb.own_data import build_own_task, own_groups
+from evalsuite.kinds.mteb.own_data import build_own_task
+from evalsuite.kinds.mteb.own_tables import own_groups
 from evalsuite.kinds.mteb.scope import Scope, scope_of
 from evalsuite.kinds.mteb.speed import with_fast_labels
 from evalsuite.kinds.mteb.task import OwnEmbeddingTask

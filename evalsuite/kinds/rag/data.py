@@ -82,11 +82,40 @@ def _own(task: RagTask) -> QuestionSet:
     tables = {role: read_rows(path) for role, path in task.data.items()}
     for role, columns in COLUMNS.items():
         require_columns(tables[role], columns, task.columns, task.data[role])
+    check_tables(task, tables)
     return QuestionSet(
         tuple(_documents(tables["corpus"], task.columns)),
         tuple(_questions(tables["questions"], task.columns)),
         files_info(task.data),
     )
+
+
+def check_tables(task: RagTask, tables: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
+    """Check a task's own files, row by row.
+
+    Raises:
+        DataError: For an id that occurs twice, a question without an answer, or one about a
+            document that is not there; names file and line.
+    """
+    assert task.data is not None
+    corpus, asked = task.data["corpus"], task.data["questions"]
+    documents = _distinct([one.id for one in _documents(tables["corpus"], task.columns)], corpus)
+    questions = list(_questions(tables["questions"], task.columns))
+    _distinct([one.id for one in questions], asked)
+    for number, question in enumerate(questions, start=1):
+        if not question.text.strip() or not any(map(str.strip, question.answers)):
+            raise DataError(f"{asked}:{number}: the question or its answers are empty")
+        if question.document is not None and question.document not in documents:
+            raise DataError(f"{asked}:{number}: document {question.document!r} is not in {corpus}")
+
+
+def _distinct(names: Sequence[str], path: Path) -> set[str]:
+    seen: set[str] = set()
+    for number, name in enumerate(names, start=1):
+        if name in seen:
+            raise DataError(f"{path}:{number}: 'id' {name!r} occurs twice")
+        seen.add(name)
+    return seen
 
 
 def _documents(rows: Sequence[Mapping[str, Any]], names: Mapping[str, str]) -> Iterator[Passage]:

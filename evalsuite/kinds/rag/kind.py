@@ -37,6 +37,11 @@ class RagKind(Kind[RagTask]):
         signature = generative_signature(task, planning, f"evalsuite {CODE_VERSION}")
         return Planned(signature=signature.model_copy(update=_parts(planning)))
 
+    def check_rows(self, task: RagTask, tables: dict[str, list[dict[str, Any]]]) -> None:
+        from evalsuite.kinds.rag.data import check_tables
+
+        check_tables(task, tables)
+
     def run(self, stage: str, task: RagTask, engine: UnifiedModel, context: Context) -> Evaluation:  # noqa: ARG002
         from evalsuite.kinds.rag.harness import RagHarness
 

@@ -6,12 +6,12 @@ import contextlib
 import hashlib
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from pydantic import TypeAdapter, ValidationError
 
 from evalsuite.checkpoint.models import Checkpoint
-from evalsuite.engines.device import DeviceName, resolve_dtype
+from evalsuite.engines.device import resolve_dtype
 from evalsuite.engines.protocols import Encoder, Vectors
 from evalsuite.engines.transformers.unified_model import UnifiedModel
 from evalsuite.engines.vectors.cached_encoder import CachedEncoder
@@ -25,6 +25,9 @@ from evalsuite.kinds.rag.encoder import OwnEncoder
 from evalsuite.kinds.rag.prompts import whole
 from evalsuite.search.exact import search
 from evalsuite.search.texts import TextCorpus
+
+if TYPE_CHECKING:
+    from evalsuite.run.options import Resolved
 
 
 class Retrieved(NamedTuple):
@@ -60,13 +63,13 @@ def retrieve(world: QuestionSet, model: UnifiedModel, context: Context) -> list[
 
     options = context.options
     if options.retriever is not None:
-        return _by_other(world, options.retriever, model.device, report, fresh=options.fresh)
+        return _by_other(world, options.retriever, options, report)
     protocol = model.texts.protocol
     files = shared_vectors(
         context.checkpoint.fingerprint,
         protocol.facts | context.checkpoint.changes,
         engine=model.version,
-        device=model.device,
+        device=options.hardware,
         precision=model.dtype,
         read=not options.fresh,
     )
@@ -121,10 +124,8 @@ def find(
 def _by_other(
     world: QuestionSet,
     retriever: Checkpoint,
-    device: DeviceName,
+    options: Resolved,
     report: Callable[[int], None],
-    *,
-    fresh: bool,
 ) -> list[Retrieved]:
     """Search with another checkpoint, which is loaded for it beside the model that answers."""
     from evalsuite.engines.load import load_encoder
@@ -137,15 +138,15 @@ def _by_other(
             "(Router), which rag does not distinguish",
             "choose another retriever",
         )
-    precision = resolve_dtype("auto", device, "embedding")
-    encoder = load_encoder(retriever, device=device, dtype=precision)
+    precision = resolve_dtype("auto", options.device, "embedding", options.gpu)
+    encoder = load_encoder(retriever, device=options.device, dtype=precision)
     files = shared_vectors(
         retriever.fingerprint,
         protocol.facts | retriever.changes,
         engine=encoder.version,
-        device=device,
+        device=options.hardware,
         precision=precision,
-        read=not fresh,
+        read=not options.fresh,
     )
     try:
         return find(world, encoder, protocol.prefix(""), files, report)

@@ -62,6 +62,11 @@ class RerankKind(Kind[RerankTask]):
         if task.source is not None:
             scope_of(task)
 
+    def check_data(self, task: RerankTask) -> int:
+        from evalsuite.kinds.mteb.own_tables import check_data
+
+        return check_data(task) if task.data else 0
+
     def facts(self, task: RerankTask) -> dict[str, Any]:
         from evalsuite.kinds.mteb.facts import facts_of
 

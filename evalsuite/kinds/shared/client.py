@@ -33,7 +33,15 @@ def client_for(generator: Generator, context: Context, unit: str) -> Iterator[Cl
 
     with ResponseLog(context.workdir / FILE_NAME) as log:
         prompter = Prompter(context.checkpoint)
-        yield Client(generator, prompter, log, seed=context.seed, progress=report)
+        yield Client(
+            generator,
+            prompter,
+            log,
+            seed=context.seed,
+            progress=report,
+            device=context.options.device,
+            shared=context.options.prefix_caching,
+        )
 
 
 def decoding_of(stated: Generation) -> Decoding:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
 
 from evalsuite.metrics import Metric, metric_of
+from evalsuite.results.compare.settings import differing_settings
 from evalsuite.results.sampled import Sampled
 from evalsuite.schema import Record
 from evalsuite.stats import Difference, mcnemar_p, paired, sign_flip_p, unpaired
@@ -36,6 +37,8 @@ class Comparison:
     metric: Metric
     note: str = ""
     """Why the samples were not paired."""
+    settings: str = ""
+    """In which settings the two differ, where one of them was imported."""
 
     @property
     def delta(self) -> float:
@@ -70,8 +73,18 @@ def compare(
         raise ValueError("only scored records can be compared")
     one, two = samples
     note = why_not_paired(first, second, one, two)
+    settings = differing_settings(first, second)
     if note or one is None or two is None:
-        return _unpaired(first, second, note)
+        found = _unpaired(first, second, note)
+    else:
+        found = _paired(first, second, one, two)
+    return replace(found, settings=settings)
+
+
+def _paired(first: Record, second: Record, one: Sampled, two: Sampled) -> Comparison:
+    """Compare sample by sample; both have the same samples."""
+    assert first.score is not None
+    assert second.score is not None
     order = {name: index for index, name in enumerate(two.ids)}
     at = np.array([order[name] for name in one.ids], dtype=np.intp)
     groups: Sequence[str] | None = one.groups
@@ -110,17 +123,24 @@ def compare(
 
 
 def why_not_paired(first: Record, second: Record, one: Sampled | None, two: Sampled | None) -> str:
-    """What keeps two records from being compared sample by sample; empty if nothing does."""
+    """What keeps two records from being compared sample by sample; empty if nothing does.
+
+    A result file of others names neither the task's definition nor its data: there, samples are
+    the same that have the same name and the same prompt.
+    """
+    imported = first.origin is not None or second.origin is not None
     if one is None or two is None:
         return "no samples to pair"
     if first.main_metric != second.main_metric:
         return f"different metrics: {first.main_metric} and {second.main_metric}"
-    if first.signature.task_hash != second.signature.task_hash:
+    if not imported and first.signature.task_hash != second.signature.task_hash:
         return "different definitions of the task"
-    if first.signature.data != second.signature.data:
+    if not imported and first.signature.data != second.signature.data:
         return "different data"
     if set(one.ids) != set(two.ids) or len(set(one.ids)) < len(one.ids):
         return "different samples"
+    if imported and one.prompts != two.prompts:
+        return "different prompts"
     return ""
 
 

@@ -13,6 +13,7 @@ from evalsuite.results.means import DisplayScore
 from evalsuite.results.published import PublishedTable
 from evalsuite.results.rows import RowPlan
 from evalsuite.results.scores import Scores
+from evalsuite.results.signatures import stated_versions
 from evalsuite.results.tables.layouts import LAYOUTS
 from evalsuite.results.tables.model import Cell, Head, Note, Row, Table, TableSection
 from evalsuite.results.tables.notes import (
@@ -221,6 +222,8 @@ def _column_mark(
             found[marks.mark("rows differ in limit: published ones have none", task)] = None
         if len({(s.task_hash, s.shots) for s in own}) > 1:
             found[marks.mark("rows differ in the task's definition or shots", task)] = None
+        if len({v for r in records if r.origin for v in stated_versions(r.signature)}) > 1:
+            found[marks.mark("rows differ in the version of the task", task)] = None
         if len({_libraries(s) for s in own} - {frozenset()}) > 1 and _one_engine(own):
             found[marks.mark("rows differ in the versions of libraries", task)] = None
         judges = {s.judge for s in own}

@@ -15,6 +15,8 @@ STARS = ((0.001, "***"), (0.01, "**"), (0.05, "*"))
 WITHIN = "≈"
 """Mark of a difference that was shown to lie within the margin."""
 LEVEL = 0.05
+MOST_SETTINGS = 6
+"""Lines on differing settings."""
 LABELS = ("Base", "Score", "Δ", "±", "p", "Detect.", "Won", "Lost")
 
 
@@ -193,10 +195,24 @@ def _notes(comparisons: Sequence[SuiteComparison]) -> list[str]:
             if line.comparison.note:
                 apart.setdefault(line.comparison.note, []).append(line.comparison.task)
         notes += [f"{name} not paired, {why}: {listed(tasks)}" for why, tasks in apart.items()]
+        notes += _settings(comparison)
         notes += [f"not compared: {task}: {why}" for task, why in comparison.missing[:6]]
         if len(comparison.missing) > 6:
             notes.append(f"not compared: {len(comparison.missing) - 6} more tasks")
     return notes
+
+
+def _settings(comparison: SuiteComparison) -> list[str]:
+    """A line for each set of settings in which imported scores differ."""
+    found: dict[str, list[str]] = {}
+    for line in comparison.tasks:
+        if line.comparison.settings:
+            found.setdefault(line.comparison.settings, []).append(line.comparison.task)
+    names = f"{comparison.first} / {comparison.second}"
+    lines = [f"settings differ, {names}: {text} ({listed(tasks)})" for text, tasks in found.items()]
+    more = len(lines) - MOST_SETTINGS
+    last = [f"settings of {more} more tasks or groups of tasks differ"] if more > 0 else []
+    return [*lines[:MOST_SETTINGS], *last]
 
 
 def _drawn(test: str) -> str:

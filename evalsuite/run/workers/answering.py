@@ -15,6 +15,7 @@ from typing import Any
 
 from evalsuite.engines.batched_encoder import BatchedEncoder, PreparedTexts
 from evalsuite.engines.call_scheduler import OngoingCall
+from evalsuite.engines.cuda.lost import raise_if_lost
 from evalsuite.engines.protocols import Encoder, Generator, SharedGenerator
 from evalsuite.engines.remote import Ask, CallResult, Failure, PartialResult
 from evalsuite.errors import EngineError, EvalsuiteError
@@ -123,6 +124,7 @@ class _Begun:
         try:
             result = self.ongoing.result()
         except Exception as error:  # noqa: BLE001 - it ends the job, not the engine
+            raise_if_lost(error)
             self.harness.send(Failure(self.number, portable(error)))
         else:
             self.finished.send()
@@ -143,6 +145,7 @@ def _begin(engine: SharedGenerator, call: Call) -> _Begun | None:
             else engine.start_generating(requests, finished.add, rank)
         )
     except Exception as error:  # noqa: BLE001 - it ends the job, not the engine
+        raise_if_lost(error)
         call.harness.send(Failure(call.ask.number, portable(error)))
         return None
     return _Begun(call.place, call.job, call.harness, call.ask.number, ongoing, finished)
@@ -157,6 +160,7 @@ def _answer(
     try:
         result = _call(engine, ask, prepared, finished.add)
     except Exception as error:  # noqa: BLE001 - it ends the job, not the engine
+        raise_if_lost(error)
         harness.send(Failure(ask.number, portable(error)))
     else:
         finished.send()

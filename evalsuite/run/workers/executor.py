@@ -125,7 +125,8 @@ class LocalExecutor:
                     continue
             # The worker ended early: the job it was at has failed; without one, all have.
             for key in [at] if at is not None else list(left):
-                self._store_failure(group, left.pop(key), outcome.reason(log), store, listener)
+                job, gpu = left.pop(key), options.gpu.facts if options.gpu else None
+                self._store_failure(group, job, outcome.reason(log), store, listener, gpu)
         return frozenset(passed)
 
     def _worker(self, spec: WorkerSpec, report: Callable[[events.Event], None]) -> WorkerOutcome:
@@ -156,9 +157,15 @@ class LocalExecutor:
         return outcome
 
     def _store_failure(
-        self, group: Group, job: Job, reason: str, store: Store, listener: Listener
+        self,
+        group: Group,
+        job: Job,
+        reason: str,
+        store: Store,
+        listener: Listener,
+        gpu: Mapping[str, str] | None,
     ) -> None:
-        path = store.put(failed_record(job.checkpoint, job.task, job.signature, reason))
+        path = store.put(failed_record(job.checkpoint, job.task, job.signature, reason, gpu=gpu))
         listener.on_event(
             group, events.JobEnded(job=job.key, status="failed", record=str(path), reason=reason)
         )

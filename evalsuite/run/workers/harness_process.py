@@ -52,7 +52,7 @@ def _engine(spec: WorkerSpec, channel: Connection) -> RemoteEncoder | RemoteGene
     if spec.needs == "encoder":
         return RemoteEncoder(channel, signature.engine)
     assert signature.max_length is not None
-    wave = wave_of(spec.options.generator)
+    wave = wave_of(spec.options.generator, spec.options.device)
     return RemoteGenerator(channel, signature.engine, max_length=signature.max_length, wave=wave)
 
 

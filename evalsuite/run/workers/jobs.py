@@ -8,8 +8,9 @@ import traceback
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
+from evalsuite.engines.cuda.lost import raise_if_lost
 from evalsuite.engines.device import engine_version
-from evalsuite.engines.protocols import Encoder, Generator
+from evalsuite.engines.protocols import Detailed, Encoder, Generator
 from evalsuite.engines.remote import RemoteEngine
 from evalsuite.engines.transformers.unified_model import UnifiedModel
 from evalsuite.engines.vectors.shared import shared_vectors
@@ -75,7 +76,8 @@ class JobRunner:
     def fail(self, key: str, reason: str) -> None:
         """Store that a job has failed."""
         job = self.spec.job(key)
-        record = failed_record(self.spec.checkpoint, job.task, job.signature, reason)
+        gpu = self._hardware(None)
+        record = failed_record(self.spec.checkpoint, job.task, job.signature, reason, gpu=gpu)
         written = self.store.put(self.store.after_earlier(record))
         self.emit(events.JobEnded(job=key, status="failed", record=str(written), reason=reason))
 
@@ -88,6 +90,7 @@ class JobRunner:
             return
         if self.spec.options.fresh and job.stage == 0:
             self.store.drop_job_folder(ref, key)
+        of = self.spec.checkpoint, job.task, job.signature
         started = time.perf_counter()
         samples = None
         try:
@@ -97,18 +100,18 @@ class JobRunner:
                 return
             samples = evaluation.samples
             total = time.perf_counter() - started + evaluation.earlier_seconds
-            record = scored_record(self.spec.checkpoint, job.task, job.signature, evaluation, total)
+            record = scored_record(*of, evaluation, total, self._hardware(engine))
         except TaskSkipped as skip:
-            record = skipped_record(self.spec.checkpoint, job.task, job.signature, skip.line)
+            record = skipped_record(*of, skip.line, self._hardware(None))
         except EvalsuiteError as error:
+            _see_device(engine, error)
             logging.getLogger(__name__).error("%s", traceback.format_exc())
-            record = failed_record(self.spec.checkpoint, job.task, job.signature, error.line)
+            record = failed_record(*of, error.line, error.exit_code, self._hardware(None))
         except Exception as error:  # noqa: BLE001 - one task's defect must not end the others
+            _see_device(engine, error)
             logging.getLogger(__name__).error("%s", traceback.format_exc())
             reason = f"{type(error).__name__}: {error}; see {self.spec.log}"
-            record = failed_record(
-                self.spec.checkpoint, job.task, job.signature, " ".join(reason.split())
-            )
+            record = failed_record(*of, " ".join(reason.split()), gpu=self._hardware(None))
         written = self.store.put(self.store.after_earlier(record), samples)
         if record.status == "scored":
             self.store.finish_job(ref, key)
@@ -117,6 +120,13 @@ class JobRunner:
                 job=key, status=record.status, record=str(written), reason=record.reason
             )
         )
+
+    def _hardware(self, engine: Engine | None) -> dict[str, str]:
+        """What records keep of the GPU, and of how an engine that finished a job uses it."""
+        gpu = self.spec.options.gpu
+        if gpu is None:
+            return {}
+        return gpu.facts | (engine.details() if isinstance(engine, Detailed) else {})
 
     def _finished_meanwhile(self, job: JobSpec) -> bool:
         options = self.spec.options
@@ -151,7 +161,7 @@ class JobRunner:
             checkpoint.fingerprint,
             checkpoint.embedding.facts | checkpoint.changes,
             engine=engine_version(checkpoint.embedding.engine),
-            device=options.device,
+            device=options.hardware,
             precision=options.embedding_dtype,
             read=not options.fresh,
         )
@@ -166,3 +176,13 @@ class JobRunner:
             return evaluation
         # An engine that serves several jobs at once measures the time that it spends on each.
         return replace(evaluation, engine_seconds=remote.seconds - before)
+
+
+def _see_device(engine: Engine, error: Exception) -> None:
+    """See whether an error broke the GPU's use for an engine of this process.
+
+    Raises:
+        DeviceLost: If so.
+    """
+    if not isinstance(engine, RemoteEngine):
+        raise_if_lost(error)

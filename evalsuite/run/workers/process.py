@@ -48,9 +48,22 @@ def die_with_parent(channel: int) -> None:
         os._exit(1)
 
 
-def set_library_environment(*, offline: bool) -> None:
-    """Set what libraries read from the environment; before any of them is imported."""
-    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+def processors() -> int:
+    """Processors that this process may use: a batch system often gives a job a part of them."""
+    if hasattr(os, "sched_getaffinity"):  # on Linux
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def set_library_environment(*, offline: bool, parallel_tokenizers: bool = False) -> None:
+    """Set what libraries read from the environment; before any of them is imported.
+
+    Args:
+        offline: Whether no library may use the network.
+        parallel_tokenizers: Whether tokenizers use all processors. They are for the engine's
+            process beside a GPU, which would wait for one thread; a CPU has other work to do.
+    """
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "true" if parallel_tokenizers else "false")
     os.environ["HF_HUB_DISABLE_PROGRESS_BARS"] = "1"
     os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
     if offline:

@@ -21,7 +21,7 @@ from queue import PriorityQueue
 from typing import Any
 
 from evalsuite.engines.batched_encoder import BatchedEncoder
-from evalsuite.engines.protocols import Encoder, Generator, SharedGenerator
+from evalsuite.engines.protocols import Detailed, Encoder, Generator, SharedGenerator
 from evalsuite.engines.remote import Ask, CallResult, Failure
 from evalsuite.run.workers.answering import (
     Call,
@@ -32,10 +32,15 @@ from evalsuite.run.workers.answering import (
     portable,
 )
 from evalsuite.run.workers.jobs import JobRunner
+from evalsuite.run.workers.process import processors
 from evalsuite.run.workers.spec import Do, Free
 
 CORES_A_HARNESS = 4
 """Processors for which one more harness process is worth its memory."""
+
+MOST = 8
+"""Harness processes on a large machine: each holds its libraries in memory, and one engine does not
+keep more of them busy."""
 
 LEAST, LEAST_TOGETHER = 2, 3
 """HarnessProcess processes on a machine with few processors. Where the engine works for all of them
@@ -61,9 +66,9 @@ class Serving:
         self._open = deque(keys)
         self._held: deque[str] = deque()
         self._begun: Counter[str] = Counter()
-        cores = os.cpu_count() or 1
+        cores = processors()
         least = LEAST_TOGETHER if runner.spec.together else LEAST
-        self._most = min(len(keys), max(least, cores // CORES_A_HARNESS))
+        self._most = min(len(keys), max(least, min(MOST, cores // CORES_A_HARNESS)))
         self._threads = max(1, cores // self._most)
         self._harnesses: list[HarnessProcess] = []
         self._calls: Calls = PriorityQueue()
@@ -136,9 +141,13 @@ class Serving:
         Tokenizers cannot be used by two threads at once: this one alone does.
         """
         prepared = None
-        if self._runner.spec.needs == "encoder":
+        if self._runner.spec.needs == "encoder" or ask.kind == "details":
             self._loaded.wait()
         engine = self._engine
+        if ask.kind == "details":
+            found: dict[str, str] = engine.details() if isinstance(engine, Detailed) else {}
+            harness.send(CallResult(ask.number, found, 0.0))
+            return
         if ask.kind == "render":
             assert isinstance(engine, Encoder)
             harness.send(CallResult(ask.number, engine.render(*ask.arguments), 0.0))
@@ -170,6 +179,10 @@ class Serving:
             self._hand_out(self._start())
 
     def _start(self) -> HarnessProcess:
+        environment = os.environ | {"OMP_NUM_THREADS": str(self._threads)}
+        if self._runner.spec.options.device == "cuda":
+            # Set to true for this process, which never forks; a harness may.
+            environment["TOKENIZERS_PARALLELISM"] = "false"
         ours, theirs = socket.socketpair()
         with theirs:
             handle = theirs.fileno()
@@ -177,7 +190,7 @@ class Serving:
                 [sys.executable, "-m", "evalsuite.run.workers.harness_process", str(handle)],
                 stdin=subprocess.DEVNULL,
                 pass_fds=(handle,),
-                env=os.environ | {"OMP_NUM_THREADS": str(self._threads)},
+                env=environment,
             )
         harness = HarnessProcess(process, Connection(ours.detach()))
         harness.send(self._runner.spec)

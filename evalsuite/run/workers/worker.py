@@ -14,9 +14,11 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NoReturn
 
+from evalsuite.engines.cuda.lost import DeviceLost
 from evalsuite.engines.protocols import Encoder, Generator
-from evalsuite.errors import EvalsuiteError
+from evalsuite.errors import EvalsuiteError, ExitCode
 from evalsuite.run.workers import events
 from evalsuite.run.workers.jobs import Engine, JobRunner
 from evalsuite.run.workers.process import (
@@ -52,6 +54,8 @@ class Worker:
         started = time.perf_counter()
         try:
             engine = load_engine(self.spec)
+        except DeviceLost as lost:
+            self._end(lost)
         except EvalsuiteError as error:
             if serving is not None:
                 serving.abandon()
@@ -64,8 +68,18 @@ class Worker:
                 assert isinstance(engine, Encoder | Generator)
                 serving.serve(engine)
             runner.run([job.key for job in todo if not job.to_do.apart], engine)
+        except DeviceLost as lost:
+            self._end(lost)
         finally:
             engine.close()
+
+    def _end(self, lost: DeviceLost) -> NoReturn:
+        """End the process at once: on a broken CUDA context, freeing a model fails or hangs.
+
+        The parent blames the job that the engine was at, and starts a new worker for the others.
+        """
+        self.emit(events.EngineFailed(reason=" ".join(str(lost).split())))
+        os._exit(ExitCode.INTERNAL)
 
     def _passed(self, job: JobSpec, runner: JobRunner) -> bool:
         """Whether a job needs no engine, since an earlier run has done this stage."""
@@ -93,6 +107,7 @@ def load_engine(spec: WorkerSpec) -> Engine:
                 engine=options.generator,
                 device=options.device,
                 dtype=options.generative_dtype,
+                gpu_memory=options.gpu_memory,
             )
         case "unified":
             from evalsuite.engines.load import load_unified
@@ -100,13 +115,18 @@ def load_engine(spec: WorkerSpec) -> Engine:
             return load_unified(
                 checkpoint,
                 device=options.device,
-                dtype=options.dtype,
+                dtype=options.generative_dtype,
                 embed_length=options.embed_length,
             )
         case "encoder":
             from evalsuite.engines.load import load_encoder
 
-            return load_encoder(checkpoint, device=options.device, dtype=options.embedding_dtype)
+            return load_encoder(
+                checkpoint,
+                device=options.device,
+                dtype=options.embedding_dtype,
+                gpu_memory=options.gpu_memory,
+            )
         case "generator":
             from evalsuite.engines.load import load_generator
 
@@ -117,6 +137,7 @@ def load_engine(spec: WorkerSpec) -> Engine:
                 dtype=options.generative_dtype,
                 max_length=spec.jobs[0].signature.max_length,
                 prefix_caching=options.prefix_caching,
+                gpu_memory=options.gpu_memory,
             )
 
 
@@ -127,7 +148,10 @@ def main() -> int:
     redirect_output(spec.log)
     configure_logging()
     die_with_parent(channel.fileno())
-    set_library_environment(offline=spec.options.data_root is not None)
+    set_library_environment(
+        offline=spec.options.data_root is not None,
+        parallel_tokenizers=spec.options.device == "cuda",
+    )
     emitting = threading.Lock()
 
     def emit(event: events.Event) -> None:

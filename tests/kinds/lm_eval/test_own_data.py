@@ -196,6 +196,36 @@ def test_multiple_choice(chat: Checkpoint, base: Checkpoint, tmp_path: Path) -> 
         assert evaluation.metrics["acc_norm"] == 0.5
 
 
+def test_targets_by_letter_text_and_in_lists(base: Checkpoint, tmp_path: Path) -> None:
+    """The model prefers the second of three: right, right, wrong, and one of two right ones."""
+    targets = ["B", "yy", "(A)", ["A", "B"]]
+    rows = [{"q": f"q{n}", "options": ["x", "yy", "z"], "i": t} for n, t in enumerate(targets)]
+    task = multiple_choice(tmp_path)
+    table(tmp_path / "quiz.jsonl", rows)
+    evaluation, _ = run(task, base, tmp_path, lambda *_: " yy")
+    assert [row["score"] for row in evaluation.samples] == [1, 1, 0, 1]
+    assert [row["target"] for row in evaluation.samples] == ["[1]", "[1]", "[0]", "[0, 1]"]
+    assert evaluation.score == 0.75
+
+
+def test_a_prompt_of_digits_is_a_text(base: Checkpoint, tmp_path: Path) -> None:
+    """lm-eval takes a rendered ``12`` for the number of a choice."""
+    task = multiple_choice(tmp_path, prompt="{{q}}")
+    table(tmp_path / "quiz.jsonl", [{"q": 12, "options": ["x", "yy"], "i": 1}])
+    evaluation, prompts = run(task, base, tmp_path, lambda *_: " yy")
+    assert (evaluation.score, set(prompts)) == (1, {"<s>12"})
+
+
+def test_the_sign_of_a_number_counts(base: Checkpoint, tmp_path: Path) -> None:
+    targets = ["-5", "-12", "5", "1.5 kg", "0.5"]
+    said = [" -5", " It is −12.", " -5", " 15 kg", " 1/2"]
+    rows = [{"q": f"q{n}", "a": target} for n, target in enumerate(targets)]
+    task = arithmetic(tmp_path, shots=0)
+    table(tmp_path / "test.jsonl", rows)
+    evaluation, _ = run(task, base, tmp_path, lambda prompt, _: said[int(prompt[-9])])
+    assert [row["score"] for row in evaluation.samples] == [1, 1, 0, 0, 1]
+
+
 def test_letters_after_a_forced_prefix(chat: Checkpoint, tmp_path: Path) -> None:
     task = multiple_choice(tmp_path, choices=["A", "B"], answer_prefix="The answer is:")
     _, prompts = run(task, chat, tmp_path, lambda *_: " A")
@@ -288,10 +318,10 @@ def test_lm_eval_is_given_texts_and_renders_no_template_of_the_file(
         data={"test": table(tmp_path / "c.jsonl", [{"q": "1+1?", "a": 1}])},
         prompt="{{q}}",
         answer_prefix="{{q[0]}}:",
-        choices="{{ ['1', '2'] }}",
+        choices="{{ ['one', 'two'] }}",
         target="{{a}}",
     )
     for number, checkpoint in enumerate((chat, base)):
         context = make_context(checkpoint=checkpoint, workdir=tmp_path / str(number))
         assert "1+1?" in str(LmEvalHarness().preview(choice, context)[0])
-    assert seen == {"{{ ready }}"}
+    assert seen == set()

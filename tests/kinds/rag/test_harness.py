@@ -275,7 +275,7 @@ def test_an_own_corpus_in_beirs_layout_maps_its_id(tmp_path: Path) -> None:
 def test_two_documents_of_one_id_are_refused(tmp_path: Path) -> None:
     made = task(tmp_path, method="none")
     write(tmp_path / "corpus.jsonl", [*DOCUMENTS, DOCUMENTS[0]])
-    with pytest.raises(DataError, match="same id"):
+    with pytest.raises(DataError, match="occurs twice"):
         load_world(made, None, None)
 
 

@@ -195,6 +195,15 @@ def test_a_worker_that_hangs_when_all_is_done_costs_nothing(plan: Plan, store: S
     assert store.records() == []
 
 
+def test_a_gpu_that_broke_in_one_job_is_there_again_for_the_next(plan: Plan, store: Store) -> None:
+    why = "the GPU cannot be used any more by this process: CUDA error: device-side assert"
+    lost = WorkerOutcome(running=[STS], ready=True, code=70, engine_failure=why)
+    executor, _ = play(plan, store, lost, WorkerOutcome(ended={RERANK}))
+    assert executor.asked == [["smoke-sts", "smoke-reranking"], ["smoke-reranking"]]
+    [record] = store.records()
+    assert (record.status, record.signature.task, record.reason) == ("failed", "smoke-sts", why)
+
+
 def test_who_ends_a_worker_of_several_jobs_is_found_by_doing_them_in_turn(
     plan: Plan, store: Store
 ) -> None:

@@ -1,0 +1,1 @@
+"""NVIDIA GPUs: what there is, what follows from it, and what is set for it."""

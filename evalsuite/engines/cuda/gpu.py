@@ -1,0 +1,224 @@
+"""The GPU: what torch and the driver say of it, and what evalsuite decides by that.
+
+A :class:`Survey` holds all that is asked of a machine. What follows from it are pure functions, so
+that tests decide for GPUs that are not there. The survey itself is made by
+:mod:`evalsuite.engines.cuda.survey`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from evalsuite.errors import EngineError, UsageError
+from evalsuite.schema import Frozen
+
+if TYPE_CHECKING:
+    from evalsuite.engines.protocols import Device
+
+GIB: Final = 2**30
+
+LEAST_DRIVER: Final = {11: 450, 12: 525, 13: 580}
+"""Major version of CUDA → first driver that runs programs built for it (NVIDIA's release notes
+on the compatibility of minor versions)."""
+
+BFLOAT16_FROM: Final = (8, 0)
+"""First compute capability with instructions for bfloat16 (Ampere)."""
+
+SHARE: Final = 0.92
+"""Of the whole memory, what vLLM takes at most: its own default."""
+
+RESERVE: Final = GIB
+"""Bytes left to the CUDA context and to whatever else uses the GPU."""
+
+ACTIVATIONS: Final = GIB
+"""Bytes that a forward pass needs at least beside the weights."""
+
+
+class Gpu(Frozen):
+    """A GPU, as the driver and torch describe it."""
+
+    name: str
+    capability: tuple[int, int]
+    """Compute capability, such as ``(9, 0)``."""
+    driver: str | None = None
+    """Version of NVIDIA's driver, where the machine says it."""
+    total: int
+    """Bytes of memory."""
+    free: int
+    """Bytes that were free when this was asked."""
+    cores: int = 1
+    """Streaming multiprocessors."""
+
+    @property
+    def has_bfloat16(self) -> bool:
+        """Whether it multiplies bfloat16 matrices in hardware."""
+        return self.capability >= BFLOAT16_FROM
+
+    @property
+    def facts(self) -> dict[str, str]:
+        """What a record keeps of it."""
+        facts = {"gpu": self.name, "gpu_capability": _dotted(self.capability)}
+        return facts | ({"gpu_driver": self.driver} if self.driver else {})
+
+
+class Survey(Frozen):
+    """What a machine says of its GPUs."""
+
+    node: bool = True
+    """Whether there is a device node of an NVIDIA driver."""
+    driver: str | None = None
+    """The driver's version, where it can be read."""
+    cards: int | None = None
+    """GPUs that the driver knows; ``None`` where it does not say."""
+    visible: str | None = None
+    """``CUDA_VISIBLE_DEVICES``."""
+    built: str | None = None
+    """The version of CUDA that torch was built for; ``None`` for a torch without CUDA."""
+    architectures: tuple[str, ...] = ()
+    """What torch was compiled for: ``sm_75``, ``sm_90``, ``compute_120`` …"""
+    gpu: Gpu | None = None
+    """The first GPU that torch sees."""
+    problem: str | None = None
+    """Why torch cannot use a GPU, in its own words."""
+
+
+def why_unusable(survey: Survey) -> tuple[str, str] | None:
+    """Why no GPU can be used: what is wrong, and what to do; ``None`` if one can."""
+    if not survey.node:
+        return (
+            "no NVIDIA driver on this machine",
+            "pass --device cpu, or install the driver (in a container: --gpus all)",
+        )
+    if survey.built is None:
+        return (
+            survey.problem or "the installed torch was built without CUDA",
+            "pass --device cpu, or install the build for GPUs: pip install 'evalsuite[cuda]'",
+        )
+    if survey.visible is not None and survey.visible.strip() in ("", "-1"):
+        return (
+            f"CUDA_VISIBLE_DEVICES={survey.visible} hides all GPUs",
+            "unset it, or pass --device cpu",
+        )
+    return _driver_too_old(survey) or _not_there(survey) or _card_too_old(survey)
+
+
+def _driver_too_old(survey: Survey) -> tuple[str, str] | None:
+    least = LEAST_DRIVER.get(_major(survey.built))
+    if survey.driver is None or least is None or _major(survey.driver) >= least:
+        return None
+    wrong = (
+        f"the NVIDIA driver {survey.driver} is too old for torch built for CUDA {survey.built}, "
+        f"which needs {least} or later"
+    )
+    return wrong, "update the driver, or pass --device cpu"
+
+
+def _not_there(survey: Survey) -> tuple[str, str] | None:
+    if survey.gpu is not None:
+        return None
+    if survey.problem and "out of memory" in survey.problem.lower():
+        return (
+            "the GPU has no memory left to begin with: other processes hold it",
+            "see nvidia-smi; wait, or choose another with CUDA_VISIBLE_DEVICES",
+        )
+    if survey.visible is not None:
+        there = "" if survey.cards is None else f", which has {survey.cards}"
+        return (
+            f"CUDA_VISIBLE_DEVICES={survey.visible} names no GPU of this machine{there}",
+            "name one of nvidia-smi -L (the first is 0), or pass --device cpu",
+        )
+    why = f": {survey.problem}" if survey.problem else ""
+    return f"torch can use no GPU{why}", "check nvidia-smi, or pass --device cpu"
+
+
+def _card_too_old(survey: Survey) -> tuple[str, str] | None:
+    """A GPU runs what was compiled for its own generation or an earlier one, never a later one."""
+    compiled = [_capability(name) for name in survey.architectures]
+    gpu = survey.gpu
+    if gpu is None or not compiled or gpu.capability >= min(compiled):
+        return None
+    wrong = (
+        f"{gpu.name} (compute capability {_dotted(gpu.capability)}) is too old for the installed "
+        f"torch, which needs {_dotted(min(compiled))} or later"
+    )
+    return wrong, "use another GPU, or pass --device cpu"
+
+
+def choose(device: Device, survey: Survey) -> Gpu | None:
+    """The GPU to run on; ``None`` for the CPU. ``auto`` is the GPU where one can be used.
+
+    Raises:
+        UsageError: For ``cuda`` where none can be used.
+    """
+    if device == "cpu":
+        return None
+    wrong = why_unusable(survey)
+    if wrong is None:
+        return survey.gpu
+    if device == "cuda":
+        raise UsageError(f"--device cuda: {wrong[0]}", wrong[1])
+    return None
+
+
+def vllm_share(gpu: Gpu, wanted: float | None = None) -> float:
+    """Share of the whole memory that vLLM is to take: of what is free, all but a reserve.
+
+    Args:
+        gpu: With the memory that is free now.
+        wanted: What a person asked for (``--gpu-memory``).
+
+    Raises:
+        EngineError: If more is wanted than is free.
+    """
+    if wanted is None:
+        # Rounded down: vLLM refuses more than is free.
+        return max(0, min(int(SHARE * 1000), (gpu.free - RESERVE) * 1000 // gpu.total)) / 1000
+    if wanted * gpu.total > gpu.free:
+        raise EngineError(
+            f"--gpu-memory {wanted:g} is {gibibytes(int(wanted * gpu.total))} of {gpu.name}, and "
+            f"{gibibytes(gpu.free)} are free",
+            f"pass --gpu-memory {vllm_share(gpu):g} or less, or leave it out",
+        )
+    return wanted
+
+
+def check_room(gpu: Gpu, room: int, weights: int, name: str) -> None:
+    """See that a model's weights fit, before any of them is loaded.
+
+    Args:
+        gpu: Where they go.
+        room: Bytes that the engine may take of it.
+        weights: Bytes of the weights.
+        name: The checkpoint's.
+
+    Raises:
+        EngineError: If they do not fit.
+    """
+    need = weights + ACTIVATIONS
+    if need > room:
+        raise EngineError(
+            f"{name} needs at least {gibibytes(need)} of GPU memory, and {gibibytes(room)} of the "
+            f"{gibibytes(gpu.total)} of {gpu.name} can be used ({gibibytes(gpu.free)} are free)",
+            "see nvidia-smi for what else uses it; wait, or choose another GPU with "
+            "CUDA_VISIBLE_DEVICES",
+        )
+
+
+def gibibytes(count: int) -> str:
+    """A number of bytes as a person reads it, for example ``79.3 GiB``."""
+    return f"{count / GIB:.1f} GiB"
+
+
+def _dotted(capability: tuple[int, int]) -> str:
+    return ".".join(map(str, capability))
+
+
+def _major(version: str | None) -> int:
+    head = (version or "").partition(".")[0]
+    return int(head) if head.isdigit() else 0
+
+
+def _capability(architecture: str) -> tuple[int, int]:
+    """``sm_90a`` → ``(9, 0)``, ``compute_120`` → ``(12, 0)``."""
+    digits = "".join(filter(str.isdigit, architecture.partition("_")[2]))
+    return int(digits[:-1] or 0), int(digits[-1:] or 0)

@@ -1,0 +1,84 @@
+"""The options of a run on a machine with a GPU: chosen once, and said where they are unusual."""
+
+from __future__ import annotations
+
+import pytest
+
+from evalsuite.engines.cuda import survey as gpu_survey
+from evalsuite.engines.cuda.gpu import Survey
+from evalsuite.engines.protocols import Device
+from evalsuite.errors import UsageError
+from evalsuite.run.options import Resolved, RunOptions, resolve
+from helpers.gpus import FAKE, pretend, survey
+
+T4 = FAKE.model_copy(update={"name": "Tesla T4", "capability": (7, 5)})
+OLD = survey(driver="470.82.01", gpu=None, problem="driver too old")
+
+
+def test_all_is_chosen_once_and_survives_the_way_to_the_worker(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    pretend(monkeypatch, survey())
+    found = resolve(RunOptions())
+    assert (found.device, found.gpu) == ("cuda", FAKE)
+    assert (found.embedding_dtype, found.generative_dtype) == ("bfloat16", "bfloat16")
+    assert (found.notes, found.hardware) == ((), "cuda NVIDIA H200")
+    pretend(monkeypatch, Survey(node=False))
+    again = Resolved.model_validate_json(found.model_dump_json())
+    assert resolve(again) == found
+
+
+def test_without_a_driver_nothing_is_asked_and_nothing_said(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def never() -> Survey:
+        raise AssertionError("torch was asked")
+
+    pretend(monkeypatch, Survey(node=False))
+    monkeypatch.setattr(gpu_survey, "survey_apart", never)
+    found = resolve(RunOptions())
+    assert (found.device, found.gpu, found.notes, found.hardware) == ("cpu", None, (), "cpu")
+    assert resolve(RunOptions(device="cpu")).device == "cpu"
+    with pytest.raises(UsageError, match=r"--device cuda: no NVIDIA driver.*; pass --device cpu"):
+        resolve(RunOptions(device="cuda"))
+
+
+def test_a_gpu_without_bfloat16_changes_the_precision_and_says_so(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    pretend(monkeypatch, survey(gpu=T4))
+    found = resolve(RunOptions())
+    assert (found.embedding_dtype, found.generative_dtype) == ("float32", "float16")
+    assert found.notes == (
+        "Tesla T4 has no bfloat16: texts are embedded in float32 and generated in float16",
+    )
+    assert resolve(RunOptions(dtype="float16")).notes == ()
+
+
+@pytest.mark.parametrize(
+    ("device", "found", "says"),
+    [
+        ("auto", OLD, "--device auto is the CPU: the NVIDIA driver 470.82.01 is too old"),
+        ("auto", survey(visible="5", gpu=None), "is the CPU: CUDA_VISIBLE_DEVICES=5 names no GPU"),
+        ("auto", survey(built=None, gpu=None), None),  # a torch for CPUs was a choice
+        ("cpu", OLD, None),
+    ],
+)
+def test_a_gpu_that_is_passed_over_is_said(
+    device: Device, found: Survey, says: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pretend(monkeypatch, found)
+    notes = resolve(RunOptions(device=device)).notes
+    assert len(notes) == (says is not None)
+    assert says is None or says in notes[0]
+
+
+def test_a_share_of_memory_is_for_vllm_on_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    pretend(monkeypatch, survey())
+    assert resolve(RunOptions(gpu_memory=0.4)).gpu_memory == 0.4
+    for options in (
+        RunOptions(gpu_memory=0.4, engine="transformers"),
+        RunOptions(gpu_memory=0.4, device="cpu"),
+    ):
+        with pytest.raises(UsageError, match=r"--gpu-memory is for vLLM on a GPU.*; leave it"):
+            resolve(options)
