@@ -6,7 +6,12 @@ import os
 import sys
 from pathlib import Path
 
+import hypothesis
 import pytest
+
+# A busy machine may take long over any example.
+hypothesis.settings.register_profile("any machine", deadline=None)
+hypothesis.settings.load_profile("any machine")
 
 # Tests start hundreds of Python processes: each would compile the package anew.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)

@@ -126,6 +126,13 @@ def test_vllm_equals_transformers(
     assert answers["version"].startswith("vllm ")
 
 
+def test_answers_do_not_depend_on_what_shares_the_engine(answers: dict[str, Any]) -> None:
+    *texts, scores = answers["mixed"]
+    *alone, expected = answers["alone"]
+    assert texts == alone
+    assert scores == pytest.approx(expected, abs=1e-4)
+
+
 def test_what_texts_share_is_read_and_changes_no_score(
     plain: Generator, job: dict[str, Any], answers: dict[str, Any]
 ) -> None:

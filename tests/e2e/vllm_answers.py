@@ -35,6 +35,10 @@ def answers(job: dict[str, Any]) -> dict[str, Any]:
         "sampled": [[a.text for a in engine.generate(sampled)] for _ in range(2)],
         "version": engine.version,
     }
+    found |= {
+        "alone": at_once(engine, job, [[0], [1], [2]]),
+        "mixed": at_once(engine, job, [[3, 4, 5]]),
+    }
     passes, add = [], engine._engine.add
 
     def noted(name: str, one: Any) -> None:
@@ -45,6 +49,33 @@ def answers(job: dict[str, Any]) -> dict[str, Any]:
     choices = scored(engine, job["choices"])
     engine._engine.add = add
     return {**found, "choices": choices, "passes": passes, **shared(engine, job["shared"])}
+
+
+def at_once(engine: Any, job: dict[str, Any], turns: list[list[int]]) -> list[Any]:
+    """Answers of three jobs, two that generate and one that scores; those of a turn together."""
+    prompts = [tuple(prompt) for prompt in job["generate"]]
+    short = [GenerationRequest(prompt, 8) for prompt in prompts]
+    long = [GenerationRequest(prompt[:-1], 24) for prompt in prompts]
+    scoring = [ScoreRequest(tuple(context), tuple(rest)) for context, rest in job["score"]]
+
+    def start(rank: int) -> Any:
+        begin = [
+            lambda: engine.start_generating(long, rank=(rank,)),
+            lambda: engine.start_scoring(scoring, (rank,)),
+            lambda: engine.start_generating(short, rank=(rank,)),
+        ]
+        return begin[rank % 3]()
+
+    found = []
+    for turn in turns:
+        calls = [start(rank) for rank in turn]
+        engine.step()
+        assert all(call.seconds > 0 for call in calls), "all had requests in that step"
+        while not all(call.done for call in calls):
+            engine.step()
+        found += [call.result() for call in calls]
+    texts = [[answer.text for answer in found[index]] for index in (0, 2)]
+    return [*texts, [score.logprob for score in found[1]]]
 
 
 def shared(engine: Any, pairs: list[tuple[list[int], list[int]]]) -> dict[str, Any]:

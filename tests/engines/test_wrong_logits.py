@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 
 from evalsuite.engines.generation import check_ids
 from evalsuite.engines.protocols import GenerationRequest, ScoreRequest
 from evalsuite.engines.vllm import engine as vllm_common
 from evalsuite.engines.vllm import environment as vllm_environment
-from evalsuite.engines.vllm import scoring as vllm_scoring
+from evalsuite.engines.vllm.scoring import Scoring
 from evalsuite.errors import EngineError
 
 
@@ -27,11 +29,22 @@ def test_ids_without_an_embedding_are_refused() -> None:
             check_ids([*fits, beyond], 10, "x")
 
 
+def scored(*logprobs: float) -> float:
+    """The score of a text whose tokens vLLM gives these log-probabilities, -1 to the best ones."""
+    scoring = Scoring([ScoreRequest((1,), (2,) * len(logprobs))], dict)
+    flat = SimpleNamespace(
+        start_indices=[0, *range(0, 2 * len(logprobs), 2)],
+        logprobs=[value for own in logprobs for value in (own, -1.0)],
+    )
+    scoring.on_answer(0, SimpleNamespace(num_cached_tokens=0, prompt_logprobs=flat))
+    return scoring.collect()[0].logprob
+
+
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])
 def test_a_log_probability_that_is_not_finite(value: float) -> None:
-    assert vllm_scoring._score([-1.0, -2.0], [-1.0, -1.0]).logprob == -3.0
+    assert scored(-1.0, -2.0) == -3.0
     with pytest.raises(EngineError, match=r"^not-finite: "):
-        vllm_scoring._score([-1.0, value], [-1.0, -1.0])
+        scored(-1.0, value)
 
 
 def test_vllm_is_told_to_stop_at_nans_and_what_it_says_is_named() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -31,6 +32,14 @@ class Heard:
 def keys(runner: JobRunner) -> list[str]:
     """The jobs of a runner, in order."""
     return [job.key for job in runner.spec.jobs]
+
+
+def end_of_children(seconds: float = 60.0) -> bool:
+    """Wait until no process that runs a harness is left; whether that was so in time."""
+    deadline = time.monotonic() + seconds
+    while children() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return not children()
 
 
 def children() -> list[int]:

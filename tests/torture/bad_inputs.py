@@ -65,8 +65,8 @@ def run(kind: str, name: str, server: CommandLine, root: Path) -> Finding:
     environment = {"EVALSUITE_CACHE": str(cache), "HF_HUB_OFFLINE": "1", "HOME": str(work)}
     done = server.call(arguments, work, environment, SECONDS)
     wrong = _wrong(done)
-    # Hashes of files, and what was found in a tokenizer, are remembered, whatever it ends with.
-    remembered = {cache / "fingerprints", cache / "tokenizers"}
+    # What was found in files is remembered, whatever it ends with.
+    remembered = {cache / "fingerprints", cache / "hashes", cache / "tokenizers"}
     left = [p for folder in (work, cache) for p in _files(folder)]
     if left := [str(p) for p in left if not any(p.is_relative_to(r) for r in remembered)]:
         wrong.append(f"left behind: {', '.join(left)}")

@@ -94,10 +94,6 @@ CASES: dict[str, Build] = {
     "mteb: a list": _mteb([1, 2]),
     "mteb: nested 100,000 deep": _mteb('{"scores":' + "[" * 100_000),
     "mteb: nested 60 deep": _mteb({**MTEB, "x": json.loads("[" * 60 + "]" * 60)}),
-    "mteb: NaN": _mteb(json.dumps(_scores(main_score=float("nan")))),
-    "mteb: infinite": _mteb(
-        '{"task_name": "STSBenchmark", "scores": {"test": [{"main_score": 1e999}]}}'
-    ),
     "mteb: a score of 70": _mteb(_scores(main_score=70, cosine_spearman=70)),
     "mteb: a score that is a text": _mteb(_scores(main_score="0.5")),
     "mteb: somebody else's file": _mteb({"accuracy": 0.5}, "settings.json"),
@@ -121,7 +117,6 @@ CASES: dict[str, Build] = {
     "lm-eval: no results": _lm_eval({"results": {}}),
     "lm-eval: results that are a list": _lm_eval({"results": [1]}),
     "lm-eval: a task that is a number": _lm_eval({"results": {"gsm8k": 5}}),
-    "lm-eval: NaN": _lm_eval('{"results": {"gsm8k": {"exact_match,strict-match": NaN}}}'),
     "lm-eval: a group in itself": _lm_eval(
         LM_EVAL | {"results": {"g": {"alias": "g"}}, "group_subtasks": {"g": ["g"]}}
     ),

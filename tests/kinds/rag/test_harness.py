@@ -29,6 +29,7 @@ from evalsuite.schema import DataInfo
 from evalsuite.stats.medians import median
 from helpers.bag_of_words import BagOfWords, embed
 from helpers.contexts import make_context, with_options
+from helpers.gpus import FAKE
 from helpers.tiny_lm import make_tiny_lm
 
 DOCUMENTS = [
@@ -190,7 +191,7 @@ def test_vectors_and_finds_of_something_else_are_not_used(
         elif changed == "precision":
             patch.setattr(model, "dtype", "bfloat16")
         elif changed == "device":
-            patch.setattr(model, "device", "cuda")
+            context = with_options(context, device="cuda", gpu=FAKE)
         elif changed == "engine":
             patch.setattr(UnifiedModel, "version", "another 1.0")
         elif changed == "corpus":

@@ -22,7 +22,7 @@ from evalsuite.run.workers.serving import TRIES, Serving
 from evalsuite.run.workers.spec import WorkerSpec
 from evalsuite.schema import Record
 from evalsuite.store import Store
-from helpers.serving import Heard, children, keys
+from helpers.serving import Heard, children, end_of_children, keys
 from helpers.tiny_encoders import checkpoint, save_model
 
 pytestmark = pytest.mark.e2e
@@ -83,7 +83,7 @@ def test_scores_are_those_of_one_process_though_all_are_killed_once(
     Serving(jobs, keys(jobs)).serve(encoder)
     assert killed
     assert heard.ended() == dict.fromkeys(keys(jobs), "scored")
-    assert children() == []
+    assert end_of_children()
 
     alone = runner(tiny, tmp_path / "alone", Heard())
     alone.run(keys(alone), encoder)
@@ -151,7 +151,4 @@ def test_without_an_engine_no_process_stays(tiny: Checkpoint, tmp_path: Path) ->
     serving = Serving(jobs, keys(jobs))
     assert children()
     serving.abandon()
-    deadline = time.monotonic() + 20
-    while children() and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert children() == []
+    assert end_of_children()

@@ -19,7 +19,7 @@ from evalsuite.run.workers.serving import Serving
 from evalsuite.run.workers.spec import WorkerSpec
 from evalsuite.store import Store
 from helpers.counting_engine import Counting
-from helpers.serving import Heard, children, keys
+from helpers.serving import Heard, children, end_of_children, keys
 from helpers.tiny_lm import make_tiny_lm
 
 pytestmark = pytest.mark.e2e
@@ -74,7 +74,7 @@ def test_calls_are_ready_before_the_engine_and_are_answered_together(
     busy = [event for event in heard.events if isinstance(event, events.EngineBusy)]
     assert events.EngineBusy(job=first, beside=(second, third)) in busy
     assert len({record.signature.task for record in jobs.store.records()}) == len(TASKS)
-    assert children() == []
+    assert end_of_children()
 
 
 def test_a_killed_process_takes_its_requests_along(tiny: Checkpoint, tmp_path: Path) -> None:
