@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 from evalsuite.engines import attention_probe
 from evalsuite.engines.batched_encoder import PreparedTexts
-from evalsuite.engines.cuda.placing import straight_to, to_device
+from evalsuite.engines.cuda.placing import from_device, straight_to, to_device
 from evalsuite.engines.device import DeviceName, DTypeName, engine_version
 from evalsuite.engines.length_batches import LengthBatcher
 from evalsuite.engines.load_errors import loading
 from evalsuite.engines.neighbours import check_neighbours
-from evalsuite.engines.parallel_batches import ParallelBatches
+from evalsuite.engines.parallel_batches import ParallelBatches, Pending
 from evalsuite.engines.protocols import Vectors
 from evalsuite.engines.text_tokens import TextTokenizer, TokenisedTexts
 from evalsuite.engines.token_encoder import TokenEncoder
@@ -175,7 +175,7 @@ class TransformersEncoder(TokenEncoder):
             padded, _ = self._hidden([one, other, [*one, *one]])
             return torch.cat([plain, padded[:2, : attention_probe.TOKENS]]).float()
 
-    def _forward(self, prepared: PreparedTexts, batch: Sequence[int]) -> Vectors:
+    def _forward(self, prepared: PreparedTexts, batch: Sequence[int]) -> Vectors | Pending:
         import torch
 
         from evalsuite.engines.pooling import pool
@@ -190,8 +190,7 @@ class TransformersEncoder(TokenEncoder):
             pooling = self._protocol.pooling
             assert pooling != "model"
             vectors = pool(hidden, mask, pooling, normalize=self._protocol.normalize)
-            result: Vectors = vectors.cpu().numpy()
-        return result
+            return from_device(vectors)
 
     def _hidden(self, rows: Sequence[Sequence[int]]) -> tuple[Any, Any]:
         """Last hidden states ``(b, t, d)`` and padding mask ``(b, t)`` of padded rows."""
