@@ -6,9 +6,8 @@ A GPU would wait for the next batch to be put together and copied: it is given t
 computes.
 
 Side by side only for models whose forward pass changes nothing in the model: two passes at once
-must not see
-each other. ``test_parallel_batches.py`` checks this for the models of :data:`FAMILIES` (it
-reads their source).
+must not see each other. ``test_parallel_batches.py`` checks this for the models of
+:data:`FAMILIES` (it reads their source).
 """
 
 from __future__ import annotations
