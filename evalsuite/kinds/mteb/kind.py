@@ -63,6 +63,11 @@ class MtebKind(Kind[MtebTask]):
 
         return check_data(task) if task.data else 0
 
+    def lacking_packages(self, task: MtebTask) -> tuple[str, ...]:
+        from evalsuite.kinds.mteb.packages import lacking_packages
+
+        return lacking_packages(task.source) if task.source else ()
+
     def facts(self, task: MtebTask) -> dict[str, Any]:
         from evalsuite.kinds.mteb.facts import facts_of
 

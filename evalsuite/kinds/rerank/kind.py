@@ -67,6 +67,11 @@ class RerankKind(Kind[RerankTask]):
 
         return check_data(task) if task.data else 0
 
+    def lacking_packages(self, task: RerankTask) -> tuple[str, ...]:
+        from evalsuite.kinds.mteb.packages import lacking_packages
+
+        return lacking_packages(task.source) if task.source else ()
+
     def facts(self, task: RerankTask) -> dict[str, Any]:
         from evalsuite.kinds.mteb.facts import facts_of
 

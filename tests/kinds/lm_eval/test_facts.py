@@ -12,8 +12,9 @@ from evalsuite.errors import UsageError
 from evalsuite.kinds.lm_eval.configs import full_config
 from evalsuite.kinds.lm_eval.facts import facts_of
 from evalsuite.kinds.lm_eval.names import find
-from evalsuite.kinds.lm_eval.needs import datasets_of_name
-from evalsuite.kinds.lm_eval.packages import lacking_packages, package_of
+from evalsuite.kinds.lm_eval.needs import datasets_of_name, members
+from evalsuite.kinds.lm_eval.packages import lacking_packages, missing_package
+from evalsuite.kinds.shared.packages import package_of
 from evalsuite.registry.load import Registry
 
 
@@ -63,6 +64,23 @@ def test_packages_that_a_task_imports_by_way_of_other_files() -> None:
     assert lacking_packages("ifeval") == missing("immutabledict", "langdetect", "nltk")
     assert lacking_packages("niah_single_1") == missing("wonderwords", "nltk")
     assert lacking_packages("gsm8k_cot") == ()
+
+
+def test_all_packages_are_named_in_one_go_whatever_words_the_code_finds() -> None:
+    lacking = missing("immutabledict", "langdetect", "nltk")
+    error = missing_package("ifeval", None, ModuleNotFoundError("x", name="other.inner"))
+    assert error is not None
+    assert error.hint.endswith(f"pip install {' '.join(sorted({*lacking, 'other'}))}")
+    said = Exception("Please install unitxt via 'pip install unitxt'. For more information …")
+    error = missing_package("20_newsgroups", None, said)
+    assert (error is None) == (find_spec("unitxt") is not None)
+    assert missing_package("20_newsgroups", None, ValueError("another defect")) is None
+    assert missing_package("a task on own data", None, ValueError("another defect")) is None
+
+
+def test_tasks_that_a_group_defines_in_place_are_not_looked_up() -> None:
+    """``flan_held_in`` defines its tasks by ``include``, without a data set of their own."""
+    assert [entry.name for entry in members("flan_held_in")] == ["flan_held_in"]
 
 
 def test_the_doctor_names_what_a_suite_lacks(tmp_path: Path) -> None:
