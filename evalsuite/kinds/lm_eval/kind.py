@@ -46,10 +46,10 @@ class LmEvalKind(Kind[LmEvalTask]):
 
             check_names(task.folder)
 
-    def facts(self, task: LmEvalTask) -> dict[str, Any]:
+    def facts(self, task: LmEvalTask, root: Path | None = None) -> dict[str, Any]:
         from evalsuite.kinds.lm_eval.facts import facts_of
 
-        return facts_of(task.source, task.folder) if task.source else {}
+        return facts_of(task.source, task.folder, root) if task.source else {}
 
     def lacking_packages(self, task: LmEvalTask) -> tuple[str, ...]:
         from evalsuite.kinds.lm_eval.packages import lacking_packages
@@ -65,15 +65,16 @@ class LmEvalKind(Kind[LmEvalTask]):
 
         return with_folder(task, folders)
 
-    def check_folder(self, folder: Path) -> int:
+    def check_folder(self, folder: Path) -> tuple[str, ...]:
         from evalsuite.kinds.lm_eval.names import folder_index
         from evalsuite.kinds.lm_eval.own_files import FOLDER, check_names
 
         home = folder / FOLDER
         if not home.is_dir():
-            return 0
+            return ()
         check_names(home)
-        return sum(entry.kind != "TAG" for entry in folder_index(home).values())
+        found = folder_index(home).values()
+        return tuple(f"{self.name}:{entry.name}" for entry in found if entry.kind != "TAG")
 
     def check_rows(self, task: LmEvalTask, tables: dict[str, list[dict[str, Any]]]) -> None:
         from evalsuite.kinds.lm_eval.own_items import read_items

@@ -65,6 +65,16 @@ def _references(config: dict[str, Any], folder: Path | None) -> Iterator[str]:
                 yield name
 
 
+def defined_in_place(config: dict[str, Any], folder: Path | None = None) -> Iterator[str]:
+    """Names of the tasks that a group's file defines itself, beside those that it refers to."""
+    listed = config.get("task")
+    for member in listed if isinstance(listed, list) else ():
+        if isinstance(member, dict):
+            yield from defined_in_place(member, folder)
+            if isinstance(name := member.get("task"), str) and not is_known(name, folder):
+                yield name
+
+
 def _of_config(config: dict[str, Any]) -> Iterator[tuple[str, str]]:
     dataset = config.get("dataset_path")
     kwargs = config.get("dataset_kwargs") or {}

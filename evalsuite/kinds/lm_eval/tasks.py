@@ -14,7 +14,7 @@ from lm_eval.tasks._factory import TaskFactory
 from lm_eval.tasks._index import Entry, Kind
 from lm_eval.tasks._yaml_loader import load_yaml
 
-from evalsuite.data import converted_folder, dataset_folder, hub_info, local_info, rows_hash
+from evalsuite.data import dataset_folder, hub_info, local_info, rows_hash
 from evalsuite.errors import DataError, EvalsuiteError, TaskSkipped, UsageError, first_line
 from evalsuite.kinds.lm_eval.names import (
     IndexEntry,
@@ -25,10 +25,8 @@ from evalsuite.kinds.lm_eval.names import (
 )
 from evalsuite.kinds.lm_eval.own_files import local_files
 from evalsuite.kinds.lm_eval.packages import missing_package
+from evalsuite.kinds.lm_eval.sizes import mirrored
 from evalsuite.schema import DataInfo
-
-DROPPED_KWARGS = ("revision", "trust_remote_code", "token")
-"""Arguments of ``load_dataset`` that have a meaning for the hub only."""
 
 REVISION = re.compile(r"@([0-9a-f]{40})/")
 
@@ -202,12 +200,12 @@ class _Factory(TaskFactory):  # type: ignore[misc]
                 f"dataset {path}{at}, needed by lm_eval:{self._asked}, is not in {self._root}",
                 f"put it there as {path}, in the layout of a Hugging Face dataset repository",
             )
-        for key in DROPPED_KWARGS:
-            kwargs.pop(key, None)
-        if "custom_dataset" not in config:
-            kwargs["cache_dir"] = str(converted_folder(folder))
-        elif self._shipped:  # these functions do not get 'dataset_path'
-            kwargs |= {"path": str(folder), "cache_dir": str(converted_folder(folder))}
+        kwargs = mirrored(kwargs, folder)
+        if "custom_dataset" in config:
+            if self._shipped:  # these functions do not get 'dataset_path'
+                kwargs["path"] = str(folder)
+            else:
+                del kwargs["cache_dir"]
         config["dataset_path"] = str(folder)
         config["dataset_kwargs"] = kwargs
         self.sources.local[path] = folder

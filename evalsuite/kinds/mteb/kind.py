@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from importlib.metadata import version
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from evalsuite.kinds.base import Context, Evaluation, Kind, Planned, Planning, Preview, Stage
@@ -68,7 +69,7 @@ class MtebKind(Kind[MtebTask]):
 
         return lacking_packages(task.source) if task.source else ()
 
-    def facts(self, task: MtebTask) -> dict[str, Any]:
+    def facts(self, task: MtebTask, root: Path | None = None) -> dict[str, Any]:  # noqa: ARG002
         from evalsuite.kinds.mteb.facts import facts_of
 
         return facts_of(task.source).shown() if task.source else {}
