@@ -97,7 +97,7 @@ class LmEvalKind(Kind[LmEvalTask]):
         return LmEvalHarness().preview(task, context)
 
 
-OWN_SCORING: Final = "own-data-2"
+OWN_SCORING: Final = "own-data-3"
 """How answers to own data are found and compared. Raised where that moves a score: those stored
 under an earlier version are not found again."""
 
@@ -106,7 +106,7 @@ def harness_version(task: LmEvalTask) -> str:
     """lm-eval and its version, and the version of what evalsuite adds to it.
 
     ``lm-eval 0.4.13`` for its own tasks; ``lm-eval 0.4.13+gsm8k-1a2b3c4d`` for a task file in
-    lm-eval's format that evalsuite ships; ``lm-eval 0.4.13+own-data-2`` for tasks on own data;
+    lm-eval's format that evalsuite ships; ``lm-eval 0.4.13+own-data-3`` for tasks on own data;
     ``lm-eval 0.4.13+own-1a2b3c4d`` for one's own files in lm-eval's format.
     """
     from evalsuite.kinds.lm_eval.names import shipped_version
