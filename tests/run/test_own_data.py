@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -148,3 +149,20 @@ def test_files_that_passed_are_not_read_again(
     rows(tasks / "good.jsonl", GOOD * 2)
     check_files(good)
     assert read == ["good", "bad", "bad", "good"]
+
+
+@pytest.mark.parametrize(
+    ("name", "package"), [("niah_single_1", "wonderwords"), ("20_newsgroups", "unitxt")]
+)
+def test_packages_of_lm_evals_own_tasks_are_named(
+    model: str, tasks: Path, name: str, package: str
+) -> None:
+    """RULER's loader fails at an import; the one of unitxt raises a bare ``Exception``."""
+    if find_spec(package):
+        pytest.skip(f"{package} is installed")
+    code, text = run(model, tasks, f"lm_eval:{name}", "good", dry_run=True)
+    assert code is ExitCode.DATA
+    assert "chat: 'fruit'" in text
+    [refused] = [line.strip() for line in text.splitlines() if "cannot be shown" in line]
+    assert refused.startswith(f"cannot be shown: lm_eval:{name} needs the package")
+    assert package in refused.partition("pip install ")[2].split()
