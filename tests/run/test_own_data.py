@@ -85,7 +85,7 @@ def run(model: str, folder: Path, *names: str, dry_run: bool = False) -> tuple[E
 
 
 def test_bad_rows_alone_are_refused_before_anything_is_written(model: str, tasks: Path) -> None:
-    with pytest.raises(DataError, match=r"bad\.jsonl:2: the target 'C' is no letter"):
+    with pytest.raises(DataError, match=r"bad\.jsonl:2: the target 'C' is not a letter"):
         run(model, tasks, "bad")
     assert not (tasks.parent / "results").exists()
 
