@@ -111,6 +111,11 @@ class Resolved(RunOptions):
     """What was chosen otherwise than usual, in words for whoever started the run."""
 
     @property
+    def gpu_facts(self) -> dict[str, str]:
+        """What every record of the run keeps of the GPU; nothing on the CPU."""
+        return {} if self.gpu is None else self.gpu.facts
+
+    @property
     def hardware(self) -> str:
         """What computes: vectors of one GPU are not those of another, bit by bit."""
         return self.device if self.gpu is None else f"{self.device} {self.gpu.name}"
