@@ -144,10 +144,11 @@ def run_command(
         ) from None
     written = _report(result.records, prepared, console, reports)
     scored = sum(record.status == "scored" for record in result.records)
+    drawn = " and figure" if any(path.suffix == ".svg" for path in written) else ""
     say(
         console,
         f"\n{scored} of {len(result.records)} scored in {duration(time.monotonic() - started)}; "
-        f"records in {request.results}, table and figure in {written[0].parent}:",
+        f"records in {request.results}, table{drawn} in {written[0].parent}:",
     )
     say(console, "  " + "  ".join(path.name for path in written))
     for record in result.failed:

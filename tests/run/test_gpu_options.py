@@ -93,6 +93,22 @@ def test_a_share_of_memory_is_for_vllm_on_a_gpu(monkeypatch: pytest.MonkeyPatch)
             resolve(options)
 
 
+def test_a_model_is_split_over_gpus_that_are_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    other = FAKE.model_copy(update={"free": FAKE.free // 2})
+    pretend(monkeypatch, survey(beside=(other,)))
+    found = resolve(RunOptions(tensor_parallel=2))
+    assert found.gpu == other.model_copy(update={"count": 2})
+    assert found.hardware == "cuda NVIDIA H200 × 2"
+    with pytest.raises(UsageError, match="--tensor-parallel 4 needs 4 GPUs, and 2 are visible"):
+        resolve(RunOptions(tensor_parallel=4))
+    for options in (
+        RunOptions(tensor_parallel=2, engine="transformers"),
+        RunOptions(tensor_parallel=2, device="cpu"),
+    ):
+        with pytest.raises(UsageError, match=r"--tensor-parallel is for vLLM on a GPU.*; leave"):
+            resolve(options)
+
+
 def test_what_ends_while_planning_names_the_gpu(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -85,7 +85,7 @@ def run(model: str, folder: Path, *names: str, dry_run: bool = False) -> tuple[E
 
 
 def test_bad_rows_alone_are_refused_before_anything_is_written(model: str, tasks: Path) -> None:
-    with pytest.raises(DataError, match=r"bad\.jsonl:2: the target 'C' is no letter"):
+    with pytest.raises(DataError, match=r"bad\.jsonl:2: the target 'C' is not a letter"):
         run(model, tasks, "bad")
     assert not (tasks.parent / "results").exists()
 
@@ -124,6 +124,10 @@ def test_a_task_that_cannot_be_loaded_ends_alone(model: str, tasks: Path) -> Non
     assert len(failed) == 3
     assert "4 jobs: 3 to run, 1 refused" in text
     assert "1 of 4 scored" in text
+    reports = tasks.parent / "reports/tasks"
+    said, files = text.partition(", table in ")[2].splitlines()[:2]  # no figure of one average
+    assert said == f"{reports}:"
+    assert {reports / name for name in files.split()} == set(reports.iterdir())
 
 
 def test_files_that_passed_are_not_read_again(
