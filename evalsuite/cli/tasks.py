@@ -21,11 +21,18 @@ def tasks_list(tasks_dir: TasksDir = None) -> None:
 
 
 @tasks_app.command("show")
-def tasks_show(name: str, tasks_dir: TasksDir = None) -> None:
-    """Show one task or suite as YAML."""
+def tasks_show(
+    name: str,
+    data: Annotated[
+        Path | None,
+        typer.Option("--data", envvar="EVALSUITE_DATA", help="Local data sets, to count samples."),
+    ] = None,
+    tasks_dir: TasksDir = None,
+) -> None:
+    """Show one task or suite as YAML, with what its harness says of it."""
     from evalsuite.commands.tasks import show
 
-    typer.echo(show(registry(tasks_dir), name))
+    typer.echo(show(registry(tasks_dir), name, data))
 
 
 @tasks_app.command("validate")

@@ -15,7 +15,11 @@ from evalsuite.registry.load import Registry
 
 
 def overview(registry: Registry) -> str:
-    """All suites and tasks, one line each."""
+    """All suites and tasks, one line each, those beside task files in tasks folders included.
+
+    Raises:
+        UsageError: If a file beside the task files is not valid.
+    """
     lines = ["Suites"]
     width = max(map(len, (*registry.suites, *registry.tasks)), default=0)
     lines += [
@@ -28,6 +32,12 @@ def overview(registry: Registry) -> str:
         for task in registry.tasks.values()
     ]
     lines += [
+        f"  {name:<{width}}  a file of the harness's own format in {folder}"
+        for folder in registry.folders
+        for kind in KINDS.values()
+        for name in kind.check_folder(folder)
+    ]
+    lines += [
         "",
         "Instruction sets",
         f"  {', '.join(registry.instruction_sets)}",
@@ -38,11 +48,17 @@ def overview(registry: Registry) -> str:
     return "\n".join(lines)
 
 
-def show(registry: Registry, name: str) -> str:
+def show(registry: Registry, name: str, data: Path | None = None) -> str:
     """A task, suite or instruction set as YAML, with the file it stands in.
 
     What the harness says of a task follows as comments: data set, splits, subsets, main metric and
     its direction, number of samples.
+
+    Args:
+        registry: Where tasks are looked up.
+        name: Of a task, suite or instruction set.
+        data: Folder of local data sets, to count samples of which the harness does not say how
+            many there are.
 
     Raises:
         UsageError: If neither the registry nor the harness has that name.
@@ -55,18 +71,18 @@ def show(registry: Registry, name: str) -> str:
         if name in known:
             plain = known[name].model_dump(mode="json", exclude_defaults=True)
             text = f"# {word} in {registry.files[f'{word} {name}']}\n{_yaml(plain)}"
-            return text + (_facts(registry.task(name)) if word == "task" else "")
+            return text + (_facts(registry.task(name), data) if word == "task" else "")
     if ":" in name:
         task = registry.task(name)
         text = _yaml(task.model_dump(mode="json", exclude_defaults=True, exclude={"folder"}))
-        return f"# {task.kind} task without a file\n{text}{_facts(task)}"
+        return f"# {task.kind} task without a file\n{text}{_facts(task, data)}"
     known_names = [*registry.tasks, *registry.suites, *registry.instruction_sets]
     raise UsageError(f"nothing is called {name!r}", did_you_mean(name, known_names))
 
 
-def _facts(task: Task) -> str:
+def _facts(task: Task, data: Path | None) -> str:
     """What the harness says of a task, as comments below its YAML."""
-    facts = kind_of(task).facts(task) if task.source else {}
+    facts = kind_of(task).facts(task, data) if task.source else {}
     if not facts:
         return ""
     lines = [f"what the harness says of {task.source}:", *_yaml(facts).splitlines()]
@@ -95,7 +111,7 @@ def validate(folder: Path | None) -> str:
     files = {key: path for key, path in registry.files.items() if _within(path, inside)}
     tasks = [task for task in registry.tasks.values() if f"task {task.name}" in files]
     rows = sum(kind_of(task).check_data(task) for task in tasks)
-    own = sum(kind.check_folder(folder) for kind in KINDS.values()) if folder else 0
+    own = sum(len(kind.check_folder(folder)) for kind in KINDS.values()) if folder else 0
     suites = sum(key.startswith("suite ") for key in files)
     sets = sum(key.startswith("instructions ") for key in files)
     counts = (

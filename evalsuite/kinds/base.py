@@ -287,27 +287,33 @@ class Kind(Protocol[AnyTask_contra]):
         del folders
         return task
 
-    def check_folder(self, folder: Path) -> int:
+    def check_folder(self, folder: Path) -> tuple[str, ...]:
         """Check what a tasks folder holds for this kind, beside task files.
 
         Returns:
-            The number of tasks that it defines.
+            Names of the tasks that it defines, as ``--tasks`` takes them.
 
         Raises:
             UsageError: For the first file that is not valid, or name that is taken.
         """
         del folder
-        return 0
+        return ()
 
-    def facts(self, task: AnyTask_contra) -> dict[str, Any]:
+    def facts(self, task: AnyTask_contra, root: Path | None = None) -> dict[str, Any]:
         """What the harness says of a task that ``source`` names, for people.
 
         Data set, splits, subsets, main metric with its direction, number of samples; empty where
         the harness does not say.
 
+        Args:
+            task: With a ``source``.
+            root: Folder of local data sets, to count samples of which the harness does not state
+                the number; ``None``: of those that were downloaded before.
+
         Raises:
             UsageError: If the harness has no such task; names the nearest ones.
         """
+        del root
         self.check_source(task)
         return {}
 

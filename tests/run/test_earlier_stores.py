@@ -77,7 +77,7 @@ def earlier_key(job: Job) -> str:
     signature = job.signature.before_libraries
     if scored_anew(job.task):
         harness = f"lm-eval {metadata.version('lm-eval')}"
-        assert signature.harness == f"{harness}+own-data-2"
+        assert signature.harness == f"{harness}+own-data-3"
         signature = signature.model_copy(update={"harness": harness})
     return signature.plan_key
 

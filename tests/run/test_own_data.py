@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -84,7 +85,7 @@ def run(model: str, folder: Path, *names: str, dry_run: bool = False) -> tuple[E
 
 
 def test_bad_rows_alone_are_refused_before_anything_is_written(model: str, tasks: Path) -> None:
-    with pytest.raises(DataError, match=r"bad\.jsonl:2: the target 'C' is no letter"):
+    with pytest.raises(DataError, match=r"bad\.jsonl:2: the target 'C' is not a letter"):
         run(model, tasks, "bad")
     assert not (tasks.parent / "results").exists()
 
@@ -107,6 +108,7 @@ def test_a_dry_run_shows_the_others(model: str, tasks: Path) -> None:
         assert words in line
 
 
+@pytest.mark.e2e
 def test_a_task_that_cannot_be_loaded_ends_alone(model: str, tasks: Path) -> None:
     """With the exit code of a dry run; the others are scored."""
     code, text = run(model, tasks, "good", "bad", "lm_eval:no_split", "lm_eval:no_package")
@@ -123,6 +125,10 @@ def test_a_task_that_cannot_be_loaded_ends_alone(model: str, tasks: Path) -> Non
     assert len(failed) == 3
     assert "4 jobs: 3 to run, 1 refused" in text
     assert "1 of 4 scored" in text
+    reports = tasks.parent / "reports/tasks"
+    said, files = text.partition(", table in ")[2].splitlines()[:2]  # no figure of one average
+    assert said == f"{reports}:"
+    assert {reports / name for name in files.split()} == set(reports.iterdir())
 
 
 def test_files_that_passed_are_not_read_again(
@@ -148,3 +154,20 @@ def test_files_that_passed_are_not_read_again(
     rows(tasks / "good.jsonl", GOOD * 2)
     check_files(good)
     assert read == ["good", "bad", "bad", "good"]
+
+
+@pytest.mark.parametrize(
+    ("name", "package"), [("niah_single_1", "wonderwords"), ("20_newsgroups", "unitxt")]
+)
+def test_packages_of_lm_evals_own_tasks_are_named(
+    model: str, tasks: Path, name: str, package: str
+) -> None:
+    """RULER's loader fails at an import; the one of unitxt raises a bare ``Exception``."""
+    if find_spec(package):
+        pytest.skip(f"{package} is installed")
+    code, text = run(model, tasks, f"lm_eval:{name}", "good", dry_run=True)
+    assert code is ExitCode.DATA
+    assert "chat: 'fruit'" in text
+    [refused] = [line.strip() for line in text.splitlines() if "cannot be shown" in line]
+    assert refused.startswith(f"cannot be shown: lm_eval:{name} needs the package")
+    assert package in refused.partition("pip install ")[2].split()

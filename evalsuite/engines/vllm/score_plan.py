@@ -71,31 +71,36 @@ def plan_scores(requests: Sequence[ScoreRequest], block: int | None = None) -> S
             continue
         for context, tokens in mine.items():
             asked.setdefault(context, {}).update(tokens)
-    texts = _whole_texts(requests, whole, block)
+    texts = _whole_texts(requests, whole, asked, block)
     for text in texts:
         for context, token in islice(positions(requests[text.request]), text.apart):
             asked.setdefault(context, {})[token] = None
     return ScorePlan(
         {context: tuple(tokens) for context, tokens in asked.items()},
         tuple(text for text in texts if text.apart < len(requests[text.request].continuation_ids)),
-        _longer(asked),
+        _longer(asked, block),
     )
 
 
 def _whole_texts(
-    requests: Sequence[ScoreRequest], whole: Sequence[int], block: int | None
+    requests: Sequence[ScoreRequest],
+    whole: Sequence[int],
+    contexts: Collection[Tokens],
+    block: int | None,
 ) -> list[WholeText]:
     """How the requests are run that are run by themselves.
 
     A position that is read instead of computed has no log-probability. Continuations with one
-    context that begin alike may share a block that reaches into them: of the second one, vLLM would
-    compute only what follows it. Passes over positions answer the tokens up to there. Where they
-    would take longer than computing the whole text, it reads nothing.
+    context that begin alike may share a block that reaches into them, and so may a continuation and
+    another request's context: of the second one, vLLM would compute only what follows it. Passes
+    over positions answer the tokens up to there. Where they would take longer than computing the
+    whole text, it reads nothing.
     """
     if block is None:
         return [WholeText(index) for index in whole]
+    mine = [requests[index].context_ids + requests[index].continuation_ids for index in whole]
     texts = []
-    for index, read in zip(whole, _most_read([requests[i] for i in whole], block), strict=True):
+    for index, read in zip(whole, _most_read(mine, contexts, block), strict=True):
         context = len(requests[index].context_ids)
         apart = max(0, read - context + 1)
         reads = apart * block < 2 * context
@@ -103,16 +108,23 @@ def _whole_texts(
     return texts
 
 
-def _most_read(requests: Sequence[ScoreRequest], block: int) -> Iterator[int]:
-    """Of each request, the tokens that it would read if all others had been run before it."""
-    texts = [request.context_ids + request.continuation_ids for request in requests]
+def _most_read(texts: Sequence[Tokens], others: Collection[Tokens], block: int) -> list[int]:
+    """Of each text, the tokens that it would read if all others had been run before it."""
+    prompts = [*texts, *others]
     # The last token of a prompt is always computed.
-    for path in block_paths(texts, [len(text) - 1 for text in texts], block):
-        yield len(path) * block
+    paths = block_paths(prompts, [len(prompt) - 1 for prompt in prompts], block)
+    return [
+        min(len(path), (len(text) - 1) // block) * block
+        for text, path in zip(texts, paths, strict=False)
+    ]
 
 
-def _longer(contexts: Collection[Tokens]) -> dict[Tokens, Tokens]:
-    """Pairs of contexts, none of them in two pairs."""
+def _longer(contexts: Collection[Tokens], block: int | None) -> dict[Tokens, Tokens]:
+    """Pairs of contexts, none of them in two pairs.
+
+    The model may go on by another token than the longer context. No such token may end a block:
+    what other prompts read would depend on it, and on when they run.
+    """
     by_beginning: dict[Tokens, list[Tokens]] = {}
     for context in contexts:
         by_beginning.setdefault(context[:-1], []).append(context)
@@ -120,7 +132,8 @@ def _longer(contexts: Collection[Tokens]) -> dict[Tokens, Tokens]:
     second: set[Tokens] = set()
     for context in sorted(contexts, key=len):
         found = by_beginning.get(context, [])
-        if len(found) == 1 and context not in second:
+        ends_block = block is not None and (len(context) + 1) % block == 0
+        if len(found) == 1 and context not in second and not ends_block:
             pairs[context] = found[0]
             second.add(found[0])
     return pairs

@@ -61,14 +61,12 @@ class Scoring:
         return request.context_ids + request.continuation_ids
 
     def readable(self, index: int) -> int:
-        """How many of a pass's tokens may be read instead of computed.
+        """How many of a pass's tokens the engine reads instead of computing them, if it has them.
 
         What stands behind a token is computed with it.
         """
         one = self._passes[index]
-        if not isinstance(one, WholeText):
-            return len(one[0][0]) - 1
-        return len(self._asked[one.request].context_ids) + one.apart - 1 if one.reads else 0
+        return 0 if isinstance(one, WholeText) and not one.reads else len(self.prompt(index)) - 1
 
     def build(self, index: int) -> Pass:
         """A pass as vLLM takes it."""
@@ -102,9 +100,11 @@ class Scoring:
         """
         one = self._passes[index]
         if isinstance(one, WholeText):
-            if one.reads and (answer.num_cached_tokens or 0) > self.readable(index):
+            request = self._asked[one.request]
+            may_read = len(request.context_ids) + one.apart - 1
+            if one.reads and (answer.num_cached_tokens or 0) > may_read:
                 return self._more(replace(one, reads=False))
-            count = len(self._asked[one.request].continuation_ids) - one.apart
+            count = len(request.continuation_ids) - one.apart
             self._rest[one.request] = _last_logprobs(answer.prompt_logprobs, count)
             return range(0)
         output, here = answer.outputs[0], one[0][0]

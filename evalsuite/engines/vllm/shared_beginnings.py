@@ -49,7 +49,7 @@ def shared_beginnings(
     Args:
         prompt: Gives the token ids of a prompt by its index; thousands of prompts that share most
             of their tokens are not held side by side.
-        readable: Of each prompt, how many tokens it may read instead of computing them.
+        readable: Of each prompt, how many tokens it reads where earlier ones have left them.
         block: Tokens in a block.
 
     Returns:
@@ -74,21 +74,25 @@ def shared_beginnings(
 
 
 def block_paths(prompts: Iterable[Tokens], readable: Iterable[int], block: int) -> list[list[int]]:
-    """Of each prompt, the readable blocks that another prompt begins with too.
+    """Of each prompt, the blocks that another one leaves too and that one of them all reads.
+
+    A prompt leaves all its blocks, also where it may not read them.
 
     Returns:
         One number a block, which stands for it and all before it.
     """
     nodes: dict[tuple[int, Tokens], int] = {}
     paths: list[list[int]] = []
-    for prompt, most in zip(prompts, readable, strict=True):
+    read: set[int] = set()
+    for tokens, most in zip(prompts, readable, strict=True):
         path: list[int] = []
-        for start in range(0, most // block * block, block):
-            key = (path[-1] if path else -1, prompt[start : start + block])
+        for start in range(0, len(tokens) // block * block, block):
+            key = (path[-1] if path else -1, tokens[start : start + block])
             path.append(nodes.setdefault(key, len(nodes)))
+        read.update(path[: most // block])
         paths.append(path)
     uses = Counter(node for path in paths for node in path)
-    return [[node for node in path if uses[node] > 1] for path in paths]
+    return [[node for node in path if uses[node] > 1 and node in read] for path in paths]
 
 
 def _nodes_to_run(paths: Sequence[Sequence[int]]) -> set[int]:

@@ -7,7 +7,8 @@ from typing import Any, Final
 
 from evalsuite.kinds.lm_eval.configs import FunctionName, full_config
 from evalsuite.kinds.lm_eval.names import find
-from evalsuite.kinds.lm_eval.needs import members
+from evalsuite.kinds.lm_eval.needs import defined_in_place, members
+from evalsuite.kinds.lm_eval.sizes import rows_of
 from evalsuite.metrics import metric_named
 from evalsuite.schema import Direction
 
@@ -23,12 +24,15 @@ _METRICS: Final = {
 """Output type → lm-eval's metrics where a task names none."""
 
 
-def facts_of(name: str, folder: Path | None = None) -> dict[str, Any]:
-    """Data set, splits, subset, metrics with direction and unit of a task; of a group, its tasks.
+def facts_of(name: str, folder: Path | None = None, root: Path | None = None) -> dict[str, Any]:
+    """Data set, splits, subset, metrics with direction and unit, and size of a task.
+
+    Of a group, its tasks.
 
     Args:
         name: lm-eval's name for a task, group or tag.
         folder: A person's own folder of files in lm-eval's format.
+        root: Folder of local data sets; ``None``: those that were downloaded before.
 
     Raises:
         UsageError: If there is nothing by that name; names the nearest ones.
@@ -36,10 +40,29 @@ def facts_of(name: str, folder: Path | None = None) -> dict[str, Any]:
     entry = find(name, folder)
     if entry.kind in ("TAG", "GROUP"):
         inside = [member.name for member in members(name, folder)[1:]]
+        inside += defined_in_place(full_config(entry.path), folder) if entry.path else ()
         more = [f"… {len(inside)} in all"] if len(inside) > SHOWN else []
         return {"type": entry.kind.lower(), "tasks": inside[:SHOWN] + more}
     assert entry.path is not None
-    return _of_config(full_config(entry.path))
+    config = full_config(entry.path)
+    return _of_config(config) | _size(config, entry.path.parent, folder, root)
+
+
+def _size(
+    config: dict[str, Any], at: Path, folder: Path | None, root: Path | None
+) -> dict[str, Any]:
+    scored = _scored(config)
+    n = rows_of(config, scored, at=at, folder=folder, root=root) if scored else None
+    if n is None:
+        return {"samples": "not known: the data is not at hand, or made by the task's own code"}
+    if "process_docs" in config:
+        return {"rows": {scored: n}, "samples": "what the task's own code makes of these rows"}
+    return {"samples": {scored: n}}
+
+
+def _scored(config: dict[str, Any]) -> str | None:
+    """The split that lm-eval scores."""
+    return config.get("test_split") or config.get("validation_split")
 
 
 def _of_config(config: dict[str, Any]) -> dict[str, Any]:
@@ -52,13 +75,11 @@ def _of_config(config: dict[str, Any]) -> dict[str, Any]:
         found["dataset"] = f"{dataset} at {kwargs.get('revision', 'main')}"
     elif "custom_dataset" in config or "class" in config:
         found["dataset"] = "made by the task's own code"
-    scored = config.get("test_split") or config.get("validation_split")
-    found["splits"] = [scored] if scored else []
+    found["splits"] = [scored] if (scored := _scored(config)) else []
     found["subsets"] = [config.get("dataset_name") or "default"]
     if shots := config.get("fewshot_split"):
         found["examples"] = f"{config.get('num_fewshot', 0)} of {shots}"
     found["metrics"] = [_metric(one) for one in _metrics(config, output)]
-    found["samples"] = "lm-eval does not say"
     return found
 
 

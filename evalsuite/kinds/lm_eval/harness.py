@@ -12,8 +12,9 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from evalsuite.engines.protocols import Generator
-from evalsuite.errors import DataError, EngineError
+from evalsuite.errors import DataError, EngineError, EvalsuiteError
 from evalsuite.kinds.base import Context, Evaluation, Preview
+from evalsuite.kinds.lm_eval.packages import missing_package
 from evalsuite.kinds.lm_eval.task import LmEvalTask
 from evalsuite.kinds.shared.client import client_for
 from evalsuite.kinds.shared.examples import chat_example, kept
@@ -110,7 +111,7 @@ def _run(lm: EngineLM, loaded: LoadedTasks, context: Context, *, chat: bool) -> 
 
     random.seed(context.seed)
     np.random.seed(context.seed)  # noqa: NPY002 - tasks of lm-eval use the global state
-    with _task_errors(loaded.name):
+    with _task_errors(loaded):
         results: dict[str, Any] | None = evaluate(
             lm,
             loaded.tasks,
@@ -126,7 +127,7 @@ def _run(lm: EngineLM, loaded: LoadedTasks, context: Context, *, chat: bool) -> 
 
 def _build(prompter: Prompter, task: Any, loaded: LoadedTasks, limit: int) -> None:
     chat = prompter.chat is not None
-    with _task_errors(loaded.name):
+    with _task_errors(loaded):
         task.build_all_requests(
             limit=limit,
             apply_chat_template=chat,
@@ -150,16 +151,15 @@ def _silence() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _task_errors(name: str) -> Iterator[None]:
+def _task_errors(loaded: LoadedTasks) -> Iterator[None]:
     """Errors of a task's own templates and code, which meet the rows only here."""
     from jinja2 import TemplateError
 
-    from evalsuite.kinds.lm_eval.tasks import failed_import, lacking_package
-
+    name = loaded.name
     try:
         yield
-    except ImportError as error:
-        raise lacking_package(name, failed_import(error) or error) from error
+    except EvalsuiteError:
+        raise
     except TemplateError as error:
         raise DataError(
             f"task {name}: a template does not fit a row: {error.message}",
@@ -173,6 +173,10 @@ def _task_errors(name: str) -> Iterator[None]:
             f"task {name} needs a resource that is not installed: {_sentence(error)}",
             "install it beside evalsuite",
         ) from error
+    except Exception as error:
+        if lacking := missing_package(name, loaded.folder, error):
+            raise lacking from error
+        raise
 
 
 def _sentence(error: LookupError) -> str:

@@ -46,10 +46,10 @@ class LmEvalKind(Kind[LmEvalTask]):
 
             check_names(task.folder)
 
-    def facts(self, task: LmEvalTask) -> dict[str, Any]:
+    def facts(self, task: LmEvalTask, root: Path | None = None) -> dict[str, Any]:
         from evalsuite.kinds.lm_eval.facts import facts_of
 
-        return facts_of(task.source, task.folder) if task.source else {}
+        return facts_of(task.source, task.folder, root) if task.source else {}
 
     def lacking_packages(self, task: LmEvalTask) -> tuple[str, ...]:
         from evalsuite.kinds.lm_eval.packages import lacking_packages
@@ -65,15 +65,16 @@ class LmEvalKind(Kind[LmEvalTask]):
 
         return with_folder(task, folders)
 
-    def check_folder(self, folder: Path) -> int:
+    def check_folder(self, folder: Path) -> tuple[str, ...]:
         from evalsuite.kinds.lm_eval.names import folder_index
         from evalsuite.kinds.lm_eval.own_files import FOLDER, check_names
 
         home = folder / FOLDER
         if not home.is_dir():
-            return 0
+            return ()
         check_names(home)
-        return sum(entry.kind != "TAG" for entry in folder_index(home).values())
+        found = folder_index(home).values()
+        return tuple(f"{self.name}:{entry.name}" for entry in found if entry.kind != "TAG")
 
     def check_rows(self, task: LmEvalTask, tables: dict[str, list[dict[str, Any]]]) -> None:
         from evalsuite.kinds.lm_eval.own_items import read_items
@@ -96,7 +97,7 @@ class LmEvalKind(Kind[LmEvalTask]):
         return LmEvalHarness().preview(task, context)
 
 
-OWN_SCORING: Final = "own-data-2"
+OWN_SCORING: Final = "own-data-3"
 """How answers to own data are found and compared. Raised where that moves a score: those stored
 under an earlier version are not found again."""
 
@@ -105,7 +106,7 @@ def harness_version(task: LmEvalTask) -> str:
     """lm-eval and its version, and the version of what evalsuite adds to it.
 
     ``lm-eval 0.4.13`` for its own tasks; ``lm-eval 0.4.13+gsm8k-1a2b3c4d`` for a task file in
-    lm-eval's format that evalsuite ships; ``lm-eval 0.4.13+own-data-2`` for tasks on own data;
+    lm-eval's format that evalsuite ships; ``lm-eval 0.4.13+own-data-3`` for tasks on own data;
     ``lm-eval 0.4.13+own-1a2b3c4d`` for one's own files in lm-eval's format.
     """
     from evalsuite.kinds.lm_eval.names import shipped_version

@@ -171,6 +171,12 @@ def find(name: str, folder: Path | None = None) -> IndexEntry:
     return index[name]
 
 
+def is_known(name: str, folder: Path | None = None) -> bool:
+    """Whether :func:`find` finds a name."""
+    own = folder_index(folder) if folder else {}
+    return name in own or name in shipped_index() or name in load_index()
+
+
 def folder_index(folder: Path) -> dict[str, IndexEntry]:
     """The tasks, groups and tags of a person's own folder of files in lm-eval's format, by name.
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from evalsuite.kinds.lm_eval.configs import full_config
-from evalsuite.kinds.lm_eval.names import IndexEntry, find
+from evalsuite.kinds.lm_eval.names import IndexEntry, find, is_known
 
 
 def datasets_of_name(name: str, folder: Path | None = None) -> dict[str, str]:
@@ -40,27 +40,38 @@ def members(name: str, folder: Path | None = None) -> list[IndexEntry]:
         entry = find(open_.pop(0), folder)
         if entry.name not in found:
             found[entry.name] = entry
-            open_ += _named_by(entry)
+            open_ += _named_by(entry, folder)
     return list(found.values())
 
 
-def _named_by(entry: IndexEntry) -> Iterator[str]:
+def _named_by(entry: IndexEntry, folder: Path | None) -> Iterator[str]:
     """Names of the tasks that a group or tag refers to."""
     if entry.kind == "TAG":
         yield from entry.tags
     elif entry.kind == "GROUP" and entry.path is not None:
-        yield from _references(full_config(entry.path))
+        yield from _references(full_config(entry.path), folder)
 
 
-def _references(config: dict[str, Any]) -> Iterator[str]:
+def _references(config: dict[str, Any], folder: Path | None) -> Iterator[str]:
     listed = config.get("task")
     for member in listed if isinstance(listed, list) else ():
         if isinstance(member, str):
             yield member
         elif isinstance(member, dict):
-            yield from _references(member)
+            yield from _references(member, folder)
             defined_here = "dataset_path" in config or "dataset_path" in member
-            if isinstance(name := member.get("task"), str) and not defined_here:
+            name = member.get("task")
+            if isinstance(name, str) and not defined_here and is_known(name, folder):
+                yield name
+
+
+def defined_in_place(config: dict[str, Any], folder: Path | None = None) -> Iterator[str]:
+    """Names of the tasks that a group's file defines itself, beside those that it refers to."""
+    listed = config.get("task")
+    for member in listed if isinstance(listed, list) else ():
+        if isinstance(member, dict):
+            yield from defined_in_place(member, folder)
+            if isinstance(name := member.get("task"), str) and not is_known(name, folder):
                 yield name
 
 

@@ -20,23 +20,24 @@ _MARK: Final = "𐀀"
 
 
 def extract(text: str, how: str) -> str | None:
-    """Find the answer in a model's output.
+    """Find the answer in a model's output, outside its thinking.
 
     Args:
         text: The output.
         how: ``all`` (the text without surrounding space), ``first_line`` (the first that is not
-            empty), ``last_number``, ``code`` (the last fenced block outside thinking, else all),
-            or a regular expression with one group, of which the first match counts.
+            empty), ``last_number``, ``code`` (the last fenced block, else all), or a regular
+            expression with one group, of which the first match counts. One that holds the word
+            ``think`` looks for the tags itself, and is given the whole output.
 
     Returns:
         The answer; ``None`` where there is none.
     """
+    visible = text if "think" in how else without_thinking(text)
     if how == "last_number":
-        return last_number(text)
+        return last_number(visible)
     if how == "code":
-        visible = without_thinking(text)
         return last_block(visible) or visible.strip() or None
-    return answers.extract(text, how)
+    return answers.extract(visible, how)
 
 
 def exact_match(answer: str | None, right: Sequence[str]) -> float:

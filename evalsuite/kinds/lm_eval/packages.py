@@ -2,25 +2,15 @@
 
 from __future__ import annotations
 
-import ast
-import sys
 from collections.abc import Iterator
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final
 
+from evalsuite.errors import DataError, first_line
 from evalsuite.kinds.lm_eval.configs import FunctionName, full_config
-from evalsuite.kinds.lm_eval.names import tasks_root
+from evalsuite.kinds.lm_eval.names import is_known, tasks_root
 from evalsuite.kinds.lm_eval.needs import members
-
-_PACKAGES: Final = {
-    "PIL": "pillow",
-    "antlr4": "antlr4-python3-runtime",
-    "bs4": "beautifulsoup4",
-    "sklearn": "scikit-learn",
-    "yaml": "pyyaml",
-}
-"""Top-level module → the package that holds it, where the names differ."""
+from evalsuite.kinds.shared.packages import module_file, not_installed, package_of
 
 _OF_LM_EVAL: Final = "lm_eval.tasks."
 
@@ -39,12 +29,47 @@ def lacking_packages(name: str, folder: Path | None = None) -> tuple[str, ...]:
     for entry in members(name, folder):
         if entry.path is not None:
             modules |= set(_modules(full_config(entry.path), entry.path.parent))
-    return tuple(sorted(package_of(one) for one in _imported(modules) if not _there(one)))
+    return not_installed(modules, _nearby)
 
 
-def package_of(module: str) -> str:
-    """The name by which pip installs a top-level module."""
-    return _PACKAGES.get(module, module.replace("_", "-"))
+def missing_package(name: str, folder: Path | None, error: Exception) -> DataError | None:
+    """The error of a task whose code needs packages that are not installed.
+
+    Args:
+        name: lm-eval's name for it, or the name of a task on own data.
+        folder: A person's own folder of files in lm-eval's format.
+        error: What the code raised. Its authors may say it in words of their own.
+
+    Returns:
+        An error that names all such packages; ``None`` if the code failed for another reason.
+    """
+    failed = _failed_import(error)
+    imported = {package_of((failed.name or "").partition(".")[0])} if failed else set()
+    imported -= {"", "lm-eval"}
+    known = set(lacking_packages(name, folder)) if is_known(name, folder) else set()
+    if failed and not (imported | known):
+        reason = f"lm_eval:{name} needs a package that is not installed: {first_line(failed)}"
+        return DataError(reason, "install it beside evalsuite")
+    if not failed and not any(package in str(error) for package in known):
+        return None
+    needed = sorted(imported | known)
+    several = len(needed) > 1
+    what, are = ("packages", "are") if several else ("package", "is")
+    return DataError(
+        f"lm_eval:{name} needs the {what} {', '.join(needed)}, which {are} not installed",
+        f"install {'them' if several else 'it'} beside evalsuite: pip install {' '.join(needed)}",
+    )
+
+
+def _failed_import(error: BaseException) -> ImportError | None:
+    """The import that failed behind an error."""
+    found: ImportError | None = None
+    seen: BaseException | None = error
+    for _ in range(10):  # as long as any chain is
+        if isinstance(seen, ImportError) and (found is None or not found.name):
+            found = seen
+        seen = seen and (seen.__cause__ or seen.__context__)
+    return found
 
 
 def _modules(value: Any, home: Path) -> Iterator[Path]:
@@ -61,79 +86,8 @@ def _modules(value: Any, home: Path) -> Iterator[Path]:
             yield from _modules(item, home)
 
 
-def _imported(modules: set[Path]) -> set[str]:
-    """Top-level modules that files import, and that the task files which they import do."""
-    found: set[str] = set()
-    open_, seen = list(modules), set(modules)
-    while open_:
-        file = open_.pop()
-        for name in _names(ast.parse(file.read_bytes())):
-            nearby = _nearby(name, file.parent)
-            if nearby is None:
-                found.add(name.partition(".")[0])
-            elif nearby not in seen:
-                seen.add(nearby)
-                open_.append(nearby)
-    return found
-
-
 def _nearby(name: str, home: Path) -> Path | None:
     """The file of a module beside another one, or among lm-eval's tasks."""
-    root = tasks_root()
     inside = name.removeprefix(_OF_LM_EVAL).replace(".", "/")
-    places = [root / inside] if name.startswith(_OF_LM_EVAL) else [home / inside]
-    for place in places:
-        for file in (place.with_suffix(".py"), place / "__init__.py"):
-            if file.is_file():
-                return file.resolve()
-    return None
-
-
-def _names(tree: ast.AST) -> Iterator[str]:
-    """Modules that code imports, but for those that it can do without."""
-    for node in ast.iter_child_nodes(tree):
-        if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            yield from _from(node)
-        elif isinstance(node, ast.Try) and _can_do_without(node):
-            for part in (*node.handlers, *node.orelse, *node.finalbody):
-                yield from _names(part)
-        elif isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
-            for part in node.orelse:
-                yield from _names(ast.Module([part], []))
-        else:
-            yield from _names(node)
-
-
-def _from(node: ast.ImportFrom) -> Iterator[str]:
-    if node.level:
-        yield from ([node.module] if node.module else [alias.name for alias in node.names])
-    elif node.module:
-        yield node.module
-        if node.module.startswith(_OF_LM_EVAL.rstrip(".")):
-            yield from (f"{node.module}.{alias.name}" for alias in node.names)
-
-
-def _can_do_without(node: ast.Try) -> bool:
-    """Whether code goes on where an import fails."""
-    caught = [handler for handler in node.handlers if _catches_imports(handler)]
-    return bool(caught) and not any(
-        isinstance(inner, ast.Raise) for handler in caught for inner in ast.walk(handler)
-    )
-
-
-def _catches_imports(handler: ast.ExceptHandler) -> bool:
-    kinds = "" if handler.type is None else ast.unparse(handler.type)
-    return not kinds or any(
-        name in kinds for name in ("ImportError", "ModuleNotFoundError", "Exception")
-    )
-
-
-def _there(module: str) -> bool:
-    if module in sys.stdlib_module_names:
-        return True
-    try:
-        return find_spec(module) is not None
-    except (ImportError, ValueError):
-        return False
+    root = tasks_root() if name.startswith(_OF_LM_EVAL) else home
+    return module_file(root / inside)

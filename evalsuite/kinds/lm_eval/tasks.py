@@ -14,7 +14,7 @@ from lm_eval.tasks._factory import TaskFactory
 from lm_eval.tasks._index import Entry, Kind
 from lm_eval.tasks._yaml_loader import load_yaml
 
-from evalsuite.data import converted_folder, dataset_folder, hub_info, local_info, rows_hash
+from evalsuite.data import dataset_folder, hub_info, local_info, rows_hash
 from evalsuite.errors import DataError, EvalsuiteError, TaskSkipped, UsageError, first_line
 from evalsuite.kinds.lm_eval.names import (
     IndexEntry,
@@ -24,11 +24,9 @@ from evalsuite.kinds.lm_eval.names import (
     shipped_index,
 )
 from evalsuite.kinds.lm_eval.own_files import local_files
-from evalsuite.kinds.lm_eval.packages import package_of
+from evalsuite.kinds.lm_eval.packages import missing_package
+from evalsuite.kinds.lm_eval.sizes import mirrored
 from evalsuite.schema import DataInfo
-
-DROPPED_KWARGS = ("revision", "trust_remote_code", "token")
-"""Arguments of ``load_dataset`` that have a meaning for the hub only."""
 
 REVISION = re.compile(r"@([0-9a-f]{40})/")
 
@@ -45,6 +43,8 @@ class LoadedTasks:
     multiturn: bool
     """In a chat: few-shot examples as turns of their own (lm-eval's default), or all in one
     message (the GRIT paper's form)."""
+    folder: Path | None = None
+    """A person's own folder of files in lm-eval's format, if the task is one of them."""
     warnings: tuple[str, ...] = ()
 
     @property
@@ -91,11 +91,14 @@ def load_source(
     except EvalsuiteError:
         raise
     except Exception as error:  # loaders and functions of some hundred authors
-        if lacking := failed_import(error):
-            raise lacking_package(name, lacking) from error
+        if lacking := missing_package(name, folder, error):
+            raise lacking from error
+        unreachable = isinstance(error, ConnectionError)
         raise DataError(
             f"the data of lm_eval:{name} cannot be loaded: {_reason(error)}",
-            "compare it with the data set on the hub; evalsuite tasks show says which",
+            "check the network, or give a folder of local data with --data"
+            if unreachable
+            else "compare it with the data set on the hub; evalsuite tasks show says which",
         ) from error
     items = built if isinstance(built, list) else [built]
     loaded: Any = TaskManager(include_defaults=False).load(items)
@@ -108,29 +111,7 @@ def load_source(
         data=_data_info(factory, loaded["tasks"].values()),
         # The examples of the shipped ones are inside the one message.
         multiturn=not shipped,
-    )
-
-
-def failed_import(error: BaseException) -> ImportError | None:
-    """The import that failed behind an error: its authors may say it in other words."""
-    found: ImportError | None = None
-    seen: BaseException | None = error
-    for _ in range(10):  # as long as any chain is
-        if isinstance(seen, ImportError) and (found is None or not found.name):
-            found = seen
-        seen = seen and (seen.__cause__ or seen.__context__)
-    return found
-
-
-def lacking_package(name: str, error: ImportError) -> DataError:
-    """The error of a task whose code imports what is not installed."""
-    package = package_of((error.name or "").partition(".")[0])
-    if package in ("", "lm-eval"):
-        reason = f"lm_eval:{name} needs a package that is not installed: {first_line(error)}"
-        return DataError(reason, "install it beside evalsuite")
-    return DataError(
-        f"lm_eval:{name} needs the package {package}, which is not installed",
-        f"install it beside evalsuite: pip install {package}",
+        folder=folder,
     )
 
 
@@ -219,12 +200,12 @@ class _Factory(TaskFactory):  # type: ignore[misc]
                 f"dataset {path}{at}, needed by lm_eval:{self._asked}, is not in {self._root}",
                 f"put it there as {path}, in the layout of a Hugging Face dataset repository",
             )
-        for key in DROPPED_KWARGS:
-            kwargs.pop(key, None)
-        if "custom_dataset" not in config:
-            kwargs["cache_dir"] = str(converted_folder(folder))
-        elif self._shipped:  # these functions do not get 'dataset_path'
-            kwargs |= {"path": str(folder), "cache_dir": str(converted_folder(folder))}
+        kwargs = mirrored(kwargs, folder)
+        if "custom_dataset" in config:
+            if self._shipped:  # these functions do not get 'dataset_path'
+                kwargs["path"] = str(folder)
+            else:
+                del kwargs["cache_dir"]
         config["dataset_path"] = str(folder)
         config["dataset_kwargs"] = kwargs
         self.sources.local[path] = folder

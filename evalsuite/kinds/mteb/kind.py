@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from importlib.metadata import version
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from evalsuite.kinds.base import Context, Evaluation, Kind, Planned, Planning, Preview, Stage
@@ -63,7 +64,12 @@ class MtebKind(Kind[MtebTask]):
 
         return check_data(task) if task.data else 0
 
-    def facts(self, task: MtebTask) -> dict[str, Any]:
+    def lacking_packages(self, task: MtebTask) -> tuple[str, ...]:
+        from evalsuite.kinds.mteb.packages import lacking_packages
+
+        return lacking_packages(task.source) if task.source else ()
+
+    def facts(self, task: MtebTask, root: Path | None = None) -> dict[str, Any]:  # noqa: ARG002
         from evalsuite.kinds.mteb.facts import facts_of
 
         return facts_of(task.source).shown() if task.source else {}

@@ -25,6 +25,7 @@ from evalsuite.kinds.mteb.own_tables import own_groups
 from evalsuite.kinds.mteb.scope import Scope, scope_of
 from evalsuite.kinds.mteb.speed import with_fast_labels
 from evalsuite.kinds.mteb.task import OwnEmbeddingTask
+from evalsuite.kinds.shared.packages import package_of
 from evalsuite.schema import DataInfo
 
 T = TypeVar("T")
@@ -191,10 +192,10 @@ def _read(loaded: Any, message: str, hint: str) -> None:
         if isinstance(loaded, AbsTaskRetrieval):
             loaded.convert_v1_dataset_format_to_v2(num_proc=None)
     except ImportError as error:
-        package = error.name or "a package"
+        package = package_of(error.name.partition(".")[0]) if error.name else ""
         raise DataError(
-            f"{message}: mteb's loader needs {package}, which is not installed",
-            f"install it: pip install {error.name}" if error.name else "install what it needs",
+            f"{message}: mteb's loader needs {package or 'a package'}, which is not installed",
+            f"install it: pip install {package}" if package else "install what it needs",
         ) from error
     except Exception as error:
         raise DataError(f"{message}: {_reason(error)}", hint) from error

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from importlib.metadata import version
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from evalsuite.kinds.base import Context, Evaluation, Kind, Planned, Planning, Preview, Stage
@@ -67,7 +68,12 @@ class RerankKind(Kind[RerankTask]):
 
         return check_data(task) if task.data else 0
 
-    def facts(self, task: RerankTask) -> dict[str, Any]:
+    def lacking_packages(self, task: RerankTask) -> tuple[str, ...]:
+        from evalsuite.kinds.mteb.packages import lacking_packages
+
+        return lacking_packages(task.source) if task.source else ()
+
+    def facts(self, task: RerankTask, root: Path | None = None) -> dict[str, Any]:  # noqa: ARG002
         from evalsuite.kinds.mteb.facts import facts_of
 
         return facts_of(task.source).shown() if task.source else {}

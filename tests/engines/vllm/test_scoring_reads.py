@@ -8,7 +8,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from evalsuite.engines.call_scheduler import CallScheduler, OngoingCall, Pass
@@ -55,13 +55,16 @@ class BlockEngine:
         name = self._draw.choice(list(self._waiting))
         one = self._waiting.pop(name)
         cached = 0
-        ends = range(BLOCK, len(one.prompt) + 1, BLOCK)
         if not one.settings.get("skip_reading_prefix_cache"):
-            for end in ends:
-                if end > len(one.prompt) - 1 or (one.group, one.prompt[:end]) not in self._kept:
+            for end in range(BLOCK, len(one.prompt), BLOCK):
+                if (one.group, one.prompt[:end]) not in self._kept:
                     break
                 cached = end
-        self._kept |= {(one.group, one.prompt[:end]) for end in ends}
+        # The last token that is chosen is not computed with.
+        left = one.prompt
+        for _ in range(one.settings["max_tokens"] - 1):
+            left = (*left, best(left))
+        self._kept |= {(one.group, left[:end]) for end in range(BLOCK, len(left) + 1, BLOCK)}
         self.read.append((one.prompt, cached))
         return [(name, self._answer(one, cached))]
 
@@ -101,8 +104,8 @@ def run(requests: list[ScoreRequest], seed: int, engine: BlockEngine | None = No
 
     call.on_answer = on_answer
     readable = [scoring.readable(index) for index in range(len(scoring))]
-    root = shared_beginnings(lambda index: call.build(index).prompt, readable, BLOCK)
-    enter_behind(call, EntryOrder(root), {"max_tokens": 1})
+    order = EntryOrder(shared_beginnings(scoring.prompt, readable, BLOCK))
+    enter_behind(call, order, {"max_tokens": 1})
     scheduler.open(call)
     return scheduler.finish(call), sorted(engine.read)
 
@@ -111,7 +114,12 @@ TEXTS = st.lists(st.sampled_from(VOCABULARY), min_size=1, max_size=14).map(tuple
 BEGINNINGS = st.sampled_from([(), (0,) * 4, (0,) * 8, (0, 1, 2, 0, 1), (0,) * 8 + (1,) * 6])
 
 
-@settings(max_examples=150, deadline=None)
+PLACES = (0,) * 8 + (1,) * 7
+
+
+@example([(PLACES, (), (), (0,)), (PLACES, (), (0,) * 4, (0,)), (PLACES, (1,), (), (0, 0))])
+@example([((0,) * 5, (), (), (0,) * 5), ((0,) * 9, (), (), (0,))])
+@settings(max_examples=60, deadline=None)
 @given(st.lists(st.tuples(BEGINNINGS, TEXTS, BEGINNINGS, TEXTS), min_size=1, max_size=9))
 def test_scores_are_those_of_the_model_and_reads_do_not_depend_on_the_order(
     parts: list[tuple[Tokens, Tokens, Tokens, Tokens]],

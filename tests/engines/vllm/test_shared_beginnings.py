@@ -39,9 +39,14 @@ def test_a_beginning_that_another_goes_through_is_found_whatever_comes_first() -
     assert tree(shorter + longer, 2) == ({"aa": ({"aabb": [1, 2]}, ["aaZ"])}, [])
 
 
-def test_what_must_be_computed_is_never_part_of_a_beginning() -> None:
-    # The continuation "cdX" of both begins alike; the context "ab" may be read but for its last.
-    assert tree(["abcdX", "abcdY"], 1, [1, 1]) == ({"a": [0, 1]}, [])
+def test_what_no_prompt_reads_is_not_run_by_itself() -> None:
+    assert tree(["abcd", "abcd"], 2) == ({"ab": [0, 1]}, [])
+    assert tree(["abcdX", "abcdY"], 2, [0, 0]) == [0, 1]
+
+
+def test_a_prompt_that_ends_with_a_block_or_reads_nothing_leaves_blocks_to_others() -> None:
+    assert tree(["abcd", "abcdX"], 2) == ({"abcd": [0, 1]}, [])
+    assert tree(["abcdX", "abcdY"], 2, [0, 4]) == ({"abcd": [0, 1]}, [])
 
 
 @settings(max_examples=200, deadline=None)
@@ -49,7 +54,7 @@ def test_what_must_be_computed_is_never_part_of_a_beginning() -> None:
     st.lists(st.text("ab", min_size=1, max_size=9), min_size=1, max_size=12),
     st.integers(min_value=1, max_value=3),
 )
-def test_each_prompt_reads_all_whole_blocks_that_another_shares(
+def test_each_prompt_stands_behind_all_blocks_that_it_shares(
     prompts: list[str], block: int
 ) -> None:
     tokens = [tuple(map(ord, prompt)) for prompt in prompts]
@@ -70,12 +75,11 @@ def test_each_prompt_reads_all_whole_blocks_that_another_shares(
     walk(shared_beginnings(tokens.__getitem__, readable, block), ())
     assert set(found) == set(range(len(prompts)))
     for index, beginning in found.items():
-        # By definition: the longest run of whole blocks that another prompt may read as well.
+        # By definition: the longest run of whole blocks that it leaves, another leaves too, and
+        # one of all that leave it reads.
         best = 0
-        for other in range(len(prompts)):
-            if other == index:
-                continue
-            for end in range(0, min(readable[index], readable[other]) + 1, block):
-                if tokens[other][:end] == tokens[index][:end]:
-                    best = max(best, end)
+        for end in range(block, len(tokens[index]) + 1, block):
+            leave = [i for i, other in enumerate(tokens) if other[:end] == tokens[index][:end]]
+            if len(leave) > 1 and any(readable[i] >= end for i in leave):
+                best = end
         assert beginning == tokens[index][:best]

@@ -150,3 +150,29 @@ def test_other_ways_to_find_an_answer() -> None:
     assert extract("So (B).", r"\((.)\)") == "B"
     two = "```bash\npip install x\n```\n~~~\ny = 2\n~~~\n"
     assert extract(f"<think>```\nz\n```</think>{two}", "code") == "y = 2\n"
+
+
+THOUGHT = "<think>2 + 2 is 4.\nOr <answer>5</answer>? \\boxed{6}\n</think>\n"
+
+
+@pytest.mark.parametrize(
+    ("response", "how", "found"),
+    [
+        # The last number of the whole text would be 6, in the one that thinks after it answers.
+        ("The answer is 7." + THOUGHT, "last_number", "7"),
+        (THOUGHT + "The answer is 7.", "last_number", "7"),
+        (THOUGHT + "I cannot tell.", "last_number", None),
+        ("<think>It is 4, or 5, and", "last_number", None),  # never came to an answer
+        ("It is 4.\n</think>\n7", "last_number", "7"),  # the chat template opened the tag
+        ("<thinking>4</thinking>7<thinking>5</thinking>", "last_number", "7"),
+        (THOUGHT + "Paris\n", "all", "Paris"),
+        (THOUGHT + "\nParis\nis it", "first_line", "Paris"),
+        (THOUGHT + "<answer>7</answer>", r"<answer>(.*?)</answer>", "7"),
+        (THOUGHT + r"So \boxed{7}", r"\\boxed\{(\d+)\}", "7"),
+        ("<think>(A) or (B)?</think>(C)", r"\(([A-D])\)", "C"),
+        (THOUGHT + "7", r"</think>\s*(.*)", "7"),
+        (THOUGHT + "7", r"<think>(\d)", "2"),
+    ],
+)
+def test_an_answer_is_outside_thinking(response: str, how: str, found: str | None) -> None:
+    assert extract(response, how) == found

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from evalsuite.commands.tasks import show
+from evalsuite.commands.tasks import overview, show
 from evalsuite.errors import DataError, UsageError
 from evalsuite.kinds.lm_eval.harness import LmEvalHarness
 from evalsuite.kinds.lm_eval.kind import harness_version
@@ -84,10 +84,21 @@ def test_it_is_shown_without_its_place(folder: Path) -> None:
         assert str(folder) not in text.partition("\n")[2]
 
 
+def test_it_is_listed(folder: Path) -> None:
+    assert "own_copy" not in overview(Registry.load([]))
+    lines = overview(Registry.load([folder])).splitlines()
+    mine = [line.split()[0] for line in lines if str(folder) in line]
+    assert mine == ["lm_eval:own_copy", "lm_eval:own_group"]
+    (folder / "lm_eval" / "bad.yaml").write_text("task: [own\n")
+    with pytest.raises(UsageError, match=r"bad\.yaml:2: not valid YAML"):
+        overview(Registry.load([folder]))
+
+
 def test_what_it_says_is_shown(folder: Path) -> None:
     task = find(folder)
     facts = kind_of(task).facts(task)
     assert facts["splits"] == ["test"]
+    assert facts["samples"] == {"test": 2}
     assert facts["metrics"] == ["exact_match: higher is better, fraction"]
     assert kind_of(task).lacking_packages(task) == ()
     (folder / "lm_eval" / "helper.py").write_text("import no_such_package_here\n")

@@ -26,7 +26,7 @@ from evalsuite.run.workers.serving import Serving
 from evalsuite.run.workers.spec import WorkerSpec
 from evalsuite.store import Store
 from helpers.gpus import FAKE, pretend, survey
-from helpers.serving import Heard, keys
+from helpers.serving import Heard, end_of_children, keys
 from helpers.tiny_encoders import checkpoint, save_model
 
 
@@ -168,10 +168,22 @@ def test_the_engines_process_says_why_and_ends_at_once(
         assert not engine.closed, "freeing a model in a broken context fails or hangs"
         raise Ended
 
+    begun: list[Serving] = []
+
+    class Begun(Serving):
+        def __init__(self, runner: JobRunner, keys: Sequence[str]) -> None:
+            super().__init__(runner, keys)
+            begun.append(self)
+
     monkeypatch.setattr(worker, "load_engine", lambda _: engine)
+    monkeypatch.setattr(worker, "Serving", Begun)
     monkeypatch.setattr(worker.os, "_exit", end)
     with pytest.raises(Ended):
         worker.Worker(jobs.spec, heard).run()
+    # These end with the engine's process; here it goes on.
+    [serving] = begun
+    serving.abandon()
+    assert end_of_children()
     assert codes == [70]
     [failed] = [event for event in heard.events if isinstance(event, events.EngineFailed)]
     assert failed.reason == (
