@@ -1,6 +1,6 @@
 """The cases about checkpoints: F4 to F8 and F16.
 
-Kinds of the checkpoint zoo, through the command line: a small STS or retrieval task on made-up texts
+Kinds of the checkpoint zoo, through the command line: a small STS or retrieval task on made-up text
 is scored, and the right score follows from the vectors that the model's own library gives of each
 text alone.
 """

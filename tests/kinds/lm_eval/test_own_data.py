@@ -276,8 +276,7 @@ def test_code_runs_in_the_sandbox(chat: Checkpoint, base: Checkpoint, tmp_path: 
 FENCED = {
     "add": "```bash\npip install x\n```\n```python\ndef add(a, b):\n    return a + b\n```",
     "neg": (
-        "<think>\n```\ndef neg(a):\n    return a\n```</think>\n"
-        "~~~\ndef neg(a):\n    return -a\n~~~"
+        "<think>\n```\ndef neg(a):\n    return a\n```</think>\n~~~\ndef neg(a):\n    return -a\n~~~"
     ),
 }
 
