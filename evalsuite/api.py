@@ -87,6 +87,7 @@ class Options(TypedDict, total=False):
     dtype: DType
     """Precision."""
     gpu_memory: float | None
+    tensor_parallel: int
     """Share of the GPU's memory for vLLM; else what is free, 0.92 at most."""
     kind: CheckpointKind | None
     """What the checkpoint is, where detection errs."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Sequence
 
@@ -39,6 +40,16 @@ def listed(names: Sequence[str], most: int = 4) -> str:
     """Names with commas; those after the first few are counted."""
     shown = ", ".join(names[:most])
     return f"{shown}, +{len(names) - most}" if len(names) > most else shown
+
+
+def natural(name: str) -> tuple[tuple[bool, int, str], ...]:
+    """Sort key that puts ``step-200`` before ``step-1000``."""
+    pieces = re.split(r"(\d+)", name.casefold())
+    return tuple(
+        (not piece.isdigit(), int(piece) if piece.isdigit() else 0, piece)
+        for piece in pieces
+        if piece
+    )
 
 
 def width(text: str) -> int:

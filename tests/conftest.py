@@ -9,9 +9,11 @@ from pathlib import Path
 import hypothesis
 import pytest
 
-# A busy machine may take long over any example.
-hypothesis.settings.register_profile("any machine", deadline=None)
-hypothesis.settings.load_profile("any machine")
+# A busy machine may take long over any example. The same examples in each run: a change that fails
+# has itself to blame. ``--hypothesis-profile explore`` draws others.
+hypothesis.settings.register_profile("explore", deadline=None)
+hypothesis.settings.register_profile("same examples", deadline=None, derandomize=True)
+hypothesis.settings.load_profile("same examples")
 
 # Tests start hundreds of Python processes: each would compile the package anew.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)

@@ -92,7 +92,8 @@ def test_python_types_options_as_the_models_do() -> None:
 
 
 def test_a_run_is_of_a_suite_or_of_tasks(tmp_path: Path) -> None:
-    assert from_options(RunRequest, {"ckpt": ("x",)}).suite == "smoke"
+    neither = from_options(RunRequest, {"ckpt": ("x",)})
+    assert (neither.suite, neither.tasks) == (None, None)
     some = from_options(RunRequest, {"ckpt": ("x",), "tasks": "a, mteb:b"})
     assert (some.suite, some.tasks) == (None, ("a", "mteb:b"))
     with pytest.raises(UsageError, match="--suite and --tasks exclude each other"):

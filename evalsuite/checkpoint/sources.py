@@ -100,14 +100,19 @@ def demo_of(hub_id: str) -> str | None:
 
 
 def _located(path: Path, name: str, *more_names: str) -> Located:
-    step = _STEP.search(name)
     return Located(
         path=path,
         form=_form(path),
         name=_UNSAFE.sub("-", name).strip("-") or "checkpoint",
-        step=int(step[1]) if step else None,
+        step=step_of(name),
         names=(name, *more_names),
     )
+
+
+def step_of(name: str) -> int | None:
+    """The training step in the name of a folder such as ``checkpoint-1000``."""
+    found = _STEP.search(name)
+    return int(found[1]) if found else None
 
 
 def folder_name(path: PurePath) -> str:
@@ -163,7 +168,7 @@ def _inside(path: Path) -> str:
     below = _checkpoints_in(path)
     if below:
         shown = ", ".join(child.name for child in below[:5]) + (" …" if len(below) > 5 else "")
-        return f"it holds {shown}: pass one of them, for example {below[-1]}"
+        return f"it holds {shown}: name one of them, for example {below[-1]}"
     return "if it is still being written, wait until it is complete"
 
 
@@ -234,7 +239,7 @@ def _nearest(source: str) -> str:
 def _checkpoints_in(folder: Path) -> list[Path]:
     """What looks like a checkpoint in a folder; none where it cannot be read."""
     try:
-        return [child for child in sorted(folder.iterdir()) if _looks_like_checkpoint(child)]
+        return [child for child in sorted(folder.iterdir()) if looks_like_checkpoint(child)]
     except OSError:
         return []
 
@@ -246,7 +251,8 @@ def _exists(path: Path) -> bool:
         return False
 
 
-def _looks_like_checkpoint(path: Path) -> bool:
+def looks_like_checkpoint(path: Path) -> bool:
+    """Whether a path has what marks a checkpoint: a GGUF suffix, or a configuration."""
     if path.suffix == ".gguf":
         return True
     return (

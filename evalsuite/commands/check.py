@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from evalsuite.checkpoint.models import CheckpointOptions
+from evalsuite.checkpoint.several import may_be_adapter
 from evalsuite.commands.requests import CheckRequest, RunRequest
 from evalsuite.commands.run import evaluate_request
 from evalsuite.commands.stored import categories_of
@@ -91,6 +92,8 @@ def check(request: CheckRequest, console: Console) -> CheckResult:
         baselines=request.baselines,
         evaluate=partial(_evaluate, request, console),
     )
+    finder.refuse_unknown(request.baseline, baseline=True)
+    finder.refuse_unknown(request.candidate)
     baseline = finder.find(request.baseline, baseline=True)
     candidate = finder.find(request.candidate)
     if not finder.evaluated:
@@ -145,11 +148,10 @@ def _refuse_unused(given: CheckpointOptions) -> None:
 
 def _evaluate(request: CheckRequest, console: Console, checkpoint: str) -> Sequence[Record]:
     """Evaluate what is missing of a checkpoint; all its records of the policy's suite."""
-    run = RunRequest(
-        checkpoints=(checkpoint,),
-        suite=request.policy.suite,
-        **{name: getattr(request, name) for name in Request.model_fields},
-    )
+    given = {name: getattr(request, name) for name in Request.model_fields}
+    if not may_be_adapter(checkpoint):  # --base is for the other side
+        given["checkpoint_options"] = request.checkpoint_options.model_copy(update={"base": None})
+    run = RunRequest(checkpoints=(checkpoint,), suite=request.policy.suite, **given)
     try:
         return evaluate_request(run, console).records
     except KeyboardInterrupt:

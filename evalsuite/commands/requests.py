@@ -22,17 +22,20 @@ class RunRequest(Request):
     checkpoints: Annotated[
         tuple[str, ...],
         Option(
-            "Folder, adapter, GGUF file, hub id, demo:minilm or demo:smollm2. Repeatable.",
+            "Model folder, adapter, GGUF file, hub id, demo:minilm or demo:smollm2; a folder of "
+            "checkpoints or a quoted pattern ('runs/step-*') for all in it. Repeatable.",
             name="ckpt",
         ),
     ]
-    suite: Annotated[str | None, Option("Suite; the default is smoke.")] = None
-    """``None`` only where ``tasks`` are given."""
+    suite: Annotated[
+        str | None, Option("Suite; the default is what --tasks-dir holds, else smoke.")
+    ] = None
     tasks: Annotated[
-        tuple[str, ...],
+        tuple[str, ...] | None,
         BeforeValidator(names),
-        Option("Tasks instead of a suite: a,mteb:STSBenchmark,lm_eval:NAME.", typed=str),
-    ] = ()
+        Option("Tasks instead of a suite: a,'smoke-*',mteb:STSBenchmark,lm_eval:NAME.", typed=str),
+    ] = None
+    """``None`` with no suite either: what own folders hold, else the suite ``smoke``."""
 
     @model_validator(mode="before")
     @classmethod
@@ -40,7 +43,7 @@ class RunRequest(Request):
         suite, tasks = given.get("suite"), given.get("tasks")
         if suite is not None and tasks is not None:
             raise UsageError("--suite and --tasks exclude each other", "give one of them")
-        return {**given, "suite": "smoke"} if suite is None and tasks is None else given
+        return given
 
 
 class CheckRequest(Request):

@@ -15,6 +15,7 @@ from evalsuite.errors import ExitCode, Interrupted, UsageError
 from evalsuite.kinds.shared.instruction_sets import NO_SETS
 from evalsuite.kinds.table import kind_of, users_of
 from evalsuite.kinds.task import Task
+from evalsuite.registry.chosen import named_tasks, of_own_folders
 from evalsuite.registry.load import Registry
 from evalsuite.registry.suites import Suite
 from evalsuite.run.job import Job
@@ -40,6 +41,8 @@ class FoundRequest(Frozen):
     suite: Suite | None
     tasks: tuple[Task, ...]
     checkpoints: tuple[Checkpoint, ...]
+    left_out: tuple[str, ...] = ()
+    """What ``--ckpt`` also names and cannot be evaluated, a line each."""
 
 
 def prepare(request: RunRequest) -> FoundRequest:
@@ -48,14 +51,10 @@ def prepare(request: RunRequest) -> FoundRequest:
     Raises:
         EvalsuiteError: For what is not there or not valid; nothing has been written then.
     """
-    from evalsuite.checkpoint import resolve
+    from evalsuite.commands.checkpoints import find_checkpoints
 
     registry = Registry.load(request.tasks_dirs)
-    suite = registry.suite(request.suite) if request.suite else None
-    wanted = suite.tasks if suite else request.tasks
-    if not wanted:
-        raise UsageError("--tasks names no task", "see: evalsuite tasks list")
-    tasks = tuple(registry.task(name) for name in dict.fromkeys(wanted))
+    suite, tasks = _find_tasks(request, registry)
     _refuse_unused(request, tasks)
     if request.quick:
         tasks = tuple(task.quickened() for task in tasks)
@@ -65,13 +64,27 @@ def prepare(request: RunRequest) -> FoundRequest:
     instructions = request.checkpoint_options.instructions
     if instructions is not None and instructions not in NO_SETS:
         registry.instructions(instructions)  # a wrong name is said before what it would need
-    checkpoints: dict[str, Checkpoint] = {}
-    for source in request.checkpoints:
-        checkpoint = resolve(source, request.checkpoint_options)
-        checkpoints.setdefault(checkpoint.fingerprint, checkpoint)
+    found = find_checkpoints(request.checkpoints, request.checkpoint_options)
     return FoundRequest(
-        registry=registry, suite=suite, tasks=tasks, checkpoints=tuple(checkpoints.values())
+        registry=registry,
+        suite=suite,
+        tasks=tasks,
+        checkpoints=found.checkpoints,
+        left_out=found.left_out,
     )
+
+
+def _find_tasks(request: RunRequest, registry: Registry) -> tuple[Suite | None, tuple[Task, ...]]:
+    """The suite, if one is run, and the tasks."""
+    if request.suite:
+        chosen: Suite | tuple[str, ...] = registry.suite(request.suite)
+    elif request.tasks is not None:
+        chosen = named_tasks(registry, request.tasks)
+    else:
+        chosen = of_own_folders(registry)
+    suite = chosen if isinstance(chosen, Suite) else None
+    names = chosen.tasks if isinstance(chosen, Suite) else chosen
+    return suite, tuple(registry.task(name) for name in dict.fromkeys(names))
 
 
 def _refuse_unused(request: RunRequest, tasks: Sequence[Task]) -> None:
@@ -117,7 +130,7 @@ def run_command(
         from evalsuite.run import preview
 
         plan = _plan(prepared, request)
-        _say_notes(plan, console)
+        _say_notes(prepared, plan, console)
         shown = preview.dry_run(plan)
         say(console, shown.text)
         _warn_outside(plan, console)
@@ -129,19 +142,20 @@ def run_command(
             f"interrupted; what is finished is kept in {request.results}",
             "the same command goes on from there",
         ) from None
-    written = _report(result.records, prepared, request.suite, console, reports)
+    written = _report(result.records, prepared, console, reports)
     scored = sum(record.status == "scored" for record in result.records)
+    drawn = " and figure" if any(path.suffix == ".svg" for path in written) else ""
     say(
         console,
         f"\n{scored} of {len(result.records)} scored in {duration(time.monotonic() - started)}; "
-        f"records in {request.results}, table and figure in {written[0].parent}:",
+        f"records in {request.results}, table{drawn} in {written[0].parent}:",
     )
     say(console, "  " + "  ".join(path.name for path in written))
     for record in result.failed:
         line = f"failed: {record.checkpoint.name} {record.signature.task}: {record.reason}"
         say(console, line, "red")
     if result.missing:
-        say(console, _missing_data(result.missing, request), "yellow")
+        say(console, _missing_data(result.missing, prepared, request), "yellow")
     show_suspect(result.suspect, console)
     if any(not failed_by_data(record) for record in result.failed):
         return ExitCode.TASK_FAILED
@@ -150,12 +164,14 @@ def run_command(
     return ExitCode.SUSPECT if result.suspect else ExitCode.OK
 
 
-def _missing_data(jobs: Sequence[Job], request: RunRequest) -> str:
+def _missing_data(jobs: Sequence[Job], prepared: FoundRequest, request: RunRequest) -> str:
     lacking = sorted({name for job in jobs for name in job.missing})
     tasks = len({job.task.name for job in jobs})
     root = request.options.data_root
     line = f"no data for {tasks} tasks: {root} lacks {', '.join(lacking)}"
-    return f"{line}; get it: evalsuite data fetch {request.suite} {root}" if request.suite else line
+    if prepared.suite is None:
+        return line
+    return f"{line}; get it: evalsuite data fetch {prepared.suite.name} {root}"
 
 
 def evaluate_request(request: RunRequest, console: Console) -> RunResult:
@@ -173,7 +189,7 @@ def _evaluate(prepared: FoundRequest, request: RunRequest, console: Console) -> 
     plan = with_refusals(_plan(prepared, request))
     store.prepare()
     store_skips(plan, store)
-    _say_notes(plan, console)
+    _say_notes(prepared, plan, console)
     say(console, _summary(plan))
     _warn_outside(plan, console)
     with listener(console, plan) as display:
@@ -192,9 +208,9 @@ def _plan(prepared: FoundRequest, request: RunRequest) -> Plan:
     )
 
 
-def _say_notes(plan: Plan, console: Console) -> None:
-    """Say what was chosen otherwise than usual for this machine."""
-    for note in plan.options.notes:
+def _say_notes(prepared: FoundRequest, plan: Plan, console: Console) -> None:
+    """Say what is left out, and what was chosen otherwise than usual for this machine."""
+    for note in (*prepared.left_out, *plan.options.notes):
         say(console, note, "yellow")
 
 
@@ -226,7 +242,6 @@ def _summary(plan: Plan) -> str:
 def _report(
     records: Iterable[Record],
     prepared: FoundRequest,
-    suite: str | None,
     console: Console,
     reports: Path,
 ) -> list[Path]:
@@ -238,5 +253,5 @@ def _report(
     categories = categories_of(prepared.registry)
     console.print()
     console.print(to_terminal(build_table(found, prepared.suite, categories=categories)))
-    folder = reports / slug(suite or AD_HOC)
+    folder = reports / slug(prepared.suite.name if prepared.suite else AD_HOC)
     return write_all(found, prepared.suite, folder, categories=categories)

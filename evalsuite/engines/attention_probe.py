@@ -6,9 +6,10 @@ changes no hidden state before the last one, with bidirectional attention all of
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any, Final
 
-from evalsuite.engines.device import DTypeName
+from evalsuite.engines.device import DeviceName, DTypeName
 from evalsuite.errors import EngineError
 from evalsuite.schema import Attention
 
@@ -26,41 +27,59 @@ def probes(vocabulary: int) -> tuple[list[int], list[int]]:
     return one, [*one[:-1], (one[-1] + 1) % vocabulary]
 
 
-def shown_attention(
-    first: Any, second: Any, dtype: DTypeName, *, sinks: int = 0
-) -> Attention | None:
+SINKS: Final[dict[DeviceName, int]] = {"cpu": 0, "cuda": 1}
+"""Device → positions of a probe that may stay as they are though the attention is bidirectional:
+the first token of a large model hardly changes with the others."""
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """How a model attends, and by which figures that is known."""
+
+    attention: Attention | None
+    """``None`` where it is neither causal nor bidirectional."""
+    figures: str
+
+
+def observe(first: Any, second: Any, dtype: DTypeName, *, sinks: int = 0) -> Observed:
     """How a model attends, by the positions before the last token whose states it changed.
 
     Args:
         first: Hidden states of the one probe before its last token, shape ``(…, t, d)``, float32.
         second: Those of the other.
         dtype: Precision that they were computed in.
-        sinks: Positions of each probe that may stay as they are though the attention is
-            bidirectional: the first token of a large model hardly changes with the others.
+        sinks: Positions of each probe that may stay as they are; see :data:`SINKS`.
 
     Returns:
         ``causal`` where no position changed, ``bidirectional`` where all did, else ``None``.
     """
-    changed = (first - second).norm(dim=-1) / first.norm(dim=-1) > _CHANGE[dtype]
-    if (changed.sum(dim=-1) >= changed.shape[-1] - sinks).all():
-        return "bidirectional"
-    return None if changed.any() else "causal"
+    change = (first - second).norm(dim=-1) / first.norm(dim=-1)
+    counts = (change > _CHANGE[dtype]).sum(dim=-1)
+    figures = (
+        f"the last token changed {int(counts.min())} of {change.shape[-1]} earlier states by more "
+        f"than {_CHANGE[dtype]:g}; relative changes {float(change.min()):.1e} to "
+        f"{float(change.max()):.1e}"
+    )
+    if bool((counts >= change.shape[-1] - sinks).all()):
+        return Observed("bidirectional", figures)
+    return Observed(None if bool(counts.any()) else "causal", figures)
 
 
-def check(model: str, observed: Attention | None, wanted: Attention | None) -> None:
+def check(model: str, observed: Observed, wanted: Attention | None) -> None:
     """Refuse a model that attends otherwise than the protocol asks for.
 
     Args:
         model: Name of its class.
-        observed: How it attends; ``None`` where it is neither causal nor bidirectional.
+        observed: How it attends.
         wanted: What the protocol says.
 
     Raises:
         EngineError: Where the two differ.
     """
-    if observed != wanted:
+    shown = observed.attention
+    if shown != wanted:
         raise EngineError(
-            f"{model} attends {observed or 'partly bidirectional'}, but "
-            f"the protocol asks for {wanted} attention",
-            f"pass --attention {observed}" if observed else "its embeddings cannot be trusted",
+            f"{model} attends {shown or 'partly bidirectional'}, but "
+            f"the protocol asks for {wanted} attention ({observed.figures})",
+            f"pass --attention {shown}" if shown else "its embeddings cannot be trusted",
         )

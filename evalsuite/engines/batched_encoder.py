@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from evalsuite.engines.length_batches import LengthBatcher
+from evalsuite.engines.parallel_batches import Pending
 from evalsuite.engines.protocols import Progress, Rendered, Vectors
 from evalsuite.errors import EngineError
 from evalsuite.suspicions import refused
@@ -95,8 +96,7 @@ class BatchedEncoder(ABC):
         if not prepared.texts:
             return np.empty((0, self.dimension), dtype=np.float32)
 
-        def forward(batch: Sequence[int]) -> Vectors:
-            vectors = self._forward(prepared, batch)
+        def checked(batch: Sequence[int], vectors: Vectors) -> Vectors:
             bad = np.flatnonzero(~np.isfinite(vectors).all(axis=1))
             if bad.size:
                 raise refused(
@@ -105,6 +105,12 @@ class BatchedEncoder(ABC):
                     "try --dtype float32, and check the checkpoint's weights",
                 )
             return vectors
+
+        def forward(batch: Sequence[int]) -> Vectors | Pending:
+            found = self._forward(prepared, batch)
+            if isinstance(found, Pending):
+                return Pending(lambda: checked(batch, found.result()))
+            return checked(batch, found)
 
         def done(batch: Sequence[int]) -> None:
             if progress is not None:
@@ -117,5 +123,5 @@ class BatchedEncoder(ABC):
         """Tokens of each text, and what :meth:`_forward` needs."""
 
     @abstractmethod
-    def _forward(self, prepared: PreparedTexts, batch: Sequence[int]) -> Vectors:
+    def _forward(self, prepared: PreparedTexts, batch: Sequence[int]) -> Vectors | Pending:
         """Embed the texts at these indices; shape ``(len(batch), d)``."""

@@ -8,22 +8,21 @@ from typing import Final
 import numpy as np
 
 from evalsuite.engines.memory import free_after, is_out_of_memory
-from evalsuite.engines.parallel_batches import ParallelBatches
+from evalsuite.engines.parallel_batches import Forward, ParallelBatches
 from evalsuite.engines.protocols import Vectors
-from evalsuite.errors import EngineError
+from evalsuite.errors import EngineError, first_line
 
 ROWS: Final[dict[str, int]] = {"cpu": 256, "cuda": 2048}
 """Device → texts in one batch at most."""
 
-TOKENS: Final[dict[str, int]] = {"cpu": 1024, "cuda": 32768}
-"""Device → padded tokens in one batch. A CPU is fastest while the activations fit its caches."""
+TOKENS: Final[dict[str, int]] = {"cpu": 1024, "cuda": 16384}
+"""Device → padded tokens in one batch. A CPU is fastest while the activations fit its caches. On a
+GPU it is what sentence-transformers takes of texts of 512 tokens, 32 at a time: no more memory,
+and enough rows to keep matrix products of any model busy."""
 
 RESTORE_AFTER: Final[dict[str, int | None]] = {"cpu": None, "cuda": 64}
 """Device → batches in a row that must fit before a budget that was halved is doubled again: on a
 GPU that others use too, memory comes back. ``None``: never."""
-
-Forward = Callable[[Sequence[int]], Vectors]
-"""Embeds the texts at these indices; shape ``(len(indices), d)``, in their order."""
 
 
 def pack(
@@ -56,8 +55,12 @@ def pack(
     return batches
 
 
-def halved(lengths: Sequence[int]) -> int:
+def halved(lengths: Sequence[int], error: str) -> int:
     """A budget for half as much memory, after a batch of texts of these lengths did not fit.
+
+    Args:
+        lengths: Tokens of each text.
+        error: What the library said: how much it asked for, and how much was free.
 
     Raises:
         EngineError: If it was one text alone.
@@ -65,7 +68,7 @@ def halved(lengths: Sequence[int]) -> int:
     longest = max(lengths)
     if len(lengths) == 1:
         raise EngineError(
-            f"out of memory with a single text of {longest} tokens",
+            f"out of memory with a single text of {longest} tokens ({error})",
             "lower --max-length, or free memory on the device",
         )
     return max(longest, len(lengths) * longest // 2)
@@ -113,7 +116,7 @@ class HalvingBudget:
                     if not is_out_of_memory(error):
                         raise
                     free_after(error)
-                    self._tokens = halved([lengths[index] for index in batch])
+                    self._tokens = halved([lengths[index] for index in batch], first_line(error))
                     break
                 finished.update(batch)
             rest = [index for index in rest if index not in finished]
@@ -176,11 +179,11 @@ class LengthBatcher:
             batches = [[rest[place] for place in places] for places in packed]
             finished: set[int] = set()
             errors: dict[int, Exception] = {}
-            too_large: list[int] = []
+            too_large: dict[int, str] = {}
             for place, outcome in self.parallel.run(forward, batches):
                 if isinstance(outcome, Exception) and _lacks_memory(outcome):
                     free_after(outcome)
-                    too_large.append(place)
+                    too_large[place] = first_line(outcome)
                     continue
                 if isinstance(outcome, Exception):
                     errors[place] = outcome
@@ -195,19 +198,20 @@ class LengthBatcher:
             if errors:
                 raise errors[min(errors)]
             if too_large:
-                self._shrink([lengths[index] for index in batches[min(too_large)]])
+                first = min(too_large)
+                self._shrink([lengths[index] for index in batches[first]], too_large[first])
             rest = [index for index in rest if index not in finished]
         self._restore()
         assert vectors is not None
         return vectors
 
-    def _shrink(self, lengths: Sequence[int]) -> None:
+    def _shrink(self, lengths: Sequence[int], error: str) -> None:
         """Ask for half as much memory after a batch of texts of these lengths did not fit."""
         self._fitted = 0
         if self.parallel.count > 1:
             self.parallel.count //= 2
         else:
-            self.tokens = halved(lengths)
+            self.tokens = halved(lengths, error)
 
     def _restore(self) -> None:
         if self._restore_after is not None and self._fitted >= self._restore_after:

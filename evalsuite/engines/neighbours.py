@@ -8,6 +8,7 @@ from typing import Final
 import numpy as np
 
 from evalsuite.engines.batched_encoder import BatchedEncoder, PreparedTexts
+from evalsuite.engines.parallel_batches import Pending, arrived
 from evalsuite.engines.protocols import Vectors
 from evalsuite.errors import EngineError
 
@@ -19,7 +20,7 @@ _DISTANCE: Final = {"float32": 1e-3, "bfloat16": 0.1, "float16": 0.1}
 
 def check_neighbours(
     encoder: BatchedEncoder,
-    forward: Callable[[PreparedTexts, Sequence[int]], Vectors],
+    forward: Callable[[PreparedTexts, Sequence[int]], Vectors | Pending],
     name: str,
     dtype: str,
 ) -> None:
@@ -35,7 +36,7 @@ def check_neighbours(
         EngineError: If the two vectors of the text differ by more than rounding.
     """
     prepared = encoder.prepare([_SHORT, _LONG])
-    alone, beside = forward(prepared, [0])[0], forward(prepared, [0, 1])[0]
+    alone, beside = (arrived(forward(prepared, batch))[0] for batch in ([0], [0, 1]))
     distance = float(np.linalg.norm(alone - beside))
     if distance > _DISTANCE[dtype] * float(np.linalg.norm(alone)):
         raise EngineError(

@@ -1,18 +1,22 @@
-"""Batches side by side on a CPU: a core for each, rather than all cores for one after the other.
+"""Batches side by side on a CPU, and on a GPU each one begun before the one before has ended.
 
-Cores that share a batch wait for each other after each of its some hundred operators, and for
-Python in between. With a batch each they do not.
+On a CPU a core works at each, rather than all cores at one after the other: cores that share a
+batch wait for each other after each of its some hundred operators, and for Python in between.
+A GPU would wait for the next batch to be put together and copied: it is given that while it
+computes.
 
-Only for models whose forward pass changes nothing in the model: two passes at once must not see
-each other. ``test_parallel_batches.py`` checks this for the models of :data:`FAMILIES` (it
-reads their source).
+Side by side only for models whose forward pass changes nothing in the model: two passes at once
+must not see each other. ``test_parallel_batches.py`` checks this for the models of
+:data:`FAMILIES` (it reads their source).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from typing import Any, Final, TypeAlias
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Final, TypeAlias, TypeVar
 
 from evalsuite.engines.protocols import Vectors
 
@@ -39,7 +43,25 @@ _CHANGING_ROPE: Final = frozenset({"dynamic", "longrope"})
 """Kinds of rotary positions whose frequencies follow the longest text so far."""
 
 Batch = Sequence[int]
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """Vectors that a GPU computes while this process goes on."""
+
+    result: Callable[[], Vectors]
+    """Waits for them. An error of the GPU shows here."""
+
+
+def arrived(vectors: Vectors | Pending) -> Vectors:
+    """Vectors, waited for where they are still computed."""
+    return vectors.result() if isinstance(vectors, Pending) else vectors
+
+
+Forward: TypeAlias = "Callable[[Batch], Vectors | Pending]"
+"""Embeds the texts at these indices; shape ``(len(indices), d)``, in their order."""
 Outcome: TypeAlias = "Vectors | Exception"
+Result = TypeVar("Result")
 
 
 def can_run_side_by_side(model: Any) -> bool:
@@ -83,9 +105,7 @@ class ParallelBatches:
             torch.get_num_threads() if device == "cpu" and can_run_side_by_side(model) else 1
         )
 
-    def run(
-        self, forward: Callable[[Batch], Vectors], batches: Sequence[Batch]
-    ) -> Iterator[tuple[int, Outcome]]:
+    def run(self, forward: Forward, batches: Sequence[Batch]) -> Iterator[tuple[int, Outcome]]:
         """Run all batches until one fails.
 
         Args:
@@ -100,17 +120,39 @@ class ParallelBatches:
         if (used := min(self.count, len(batches))) > 1:
             yield from _side_by_side(forward, batches, used)
             return
-        for place, batch in enumerate(batches):
-            try:
-                outcome: Outcome = forward(batch)
-            except Exception as error:  # noqa: BLE001 - handed on
-                yield place, error
-                return
-            yield place, outcome
+        yield from _one_ahead(forward, batches)
+
+
+def _one_ahead(forward: Forward, batches: Sequence[Batch]) -> Iterator[tuple[int, Outcome]]:
+    """One batch after the other; what a GPU computes is waited for once it has the next batch."""
+    under_way: tuple[int, Pending] | None = None
+    failed = False
+    for place, batch in enumerate(batches):
+        begun = _outcome(partial(forward, batch))
+        if under_way is not None:
+            earlier, pending = under_way
+            ended = _outcome(pending.result)
+            failed = isinstance(ended, Exception)
+            yield earlier, ended
+        under_way = (place, begun) if isinstance(begun, Pending) else None
+        if not isinstance(begun, Pending):
+            failed = failed or isinstance(begun, Exception)
+            yield place, begun
+        if failed:
+            break
+    if under_way is not None:
+        yield under_way[0], _outcome(under_way[1].result)
+
+
+def _outcome(work: Callable[[], Result]) -> Result | Exception:
+    try:
+        return work()
+    except Exception as error:  # noqa: BLE001 - handed on
+        return error
 
 
 def _side_by_side(
-    forward: Callable[[Batch], Vectors], batches: Sequence[Batch], used: int
+    forward: Forward, batches: Sequence[Batch], used: int
 ) -> Iterator[tuple[int, Outcome]]:
     import torch
 
@@ -131,7 +173,7 @@ def _side_by_side(
                     waiting.cancel()
                 yield places[future], error
             else:
-                yield places[future], future.result()
+                yield places[future], arrived(future.result())
     finally:
         pool.shutdown(cancel_futures=True)
         torch.set_num_threads(threads)

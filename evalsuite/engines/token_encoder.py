@@ -13,7 +13,6 @@ from evalsuite.engines.text_tokens import TextTokenizer
 
 if TYPE_CHECKING:
     from evalsuite.checkpoint.models import EmbeddingProtocol
-    from evalsuite.schema import Attention
 
 
 class TokenEncoder(BatchedEncoder):
@@ -44,8 +43,8 @@ class TokenEncoder(BatchedEncoder):
         """Name of the model's class."""
 
     @abstractmethod
-    def _observed_attention(self) -> Attention | None:
-        """How the model attends; ``None`` where it is neither causal nor bidirectional."""
+    def _observed_attention(self) -> attention_probe.Observed:
+        """How the model attends."""
 
     def _tokenise(self, texts: Sequence[str], prefix: str) -> tuple[list[int], Any]:
         tokenised = self._tokens.tokenise(texts, prefix)

@@ -12,6 +12,7 @@ from evalsuite.kinds.table import harness_task, kind_named, kind_of
 from evalsuite.kinds.task import Task
 from evalsuite.paths import shipped_tasks
 from evalsuite.registry.data_paths import data_paths
+from evalsuite.registry.misplaced import refuse_misplaced
 from evalsuite.registry.suites import Suite
 from evalsuite.yaml_file import YamlFile
 
@@ -108,7 +109,11 @@ class Registry:
 
     def ships(self, task: Task) -> bool:
         """Whether a task is of evalsuite's own files: its tests have looked up what they name."""
-        file = self.files.get(f"task {task.name}")
+        return self.shipped("task", task.name)
+
+    def shipped(self, word: str, name: str) -> bool:
+        """Whether a ``task``, ``suite`` or set of ``instructions`` is of evalsuite's own files."""
+        file = self.files.get(f"{word} {name}")
         return file is not None and file.is_relative_to(shipped_tasks())
 
     def suite(self, name: str) -> Suite:
@@ -138,6 +143,7 @@ class Registry:
 
     def _add_tasks(self, file: YamlFile, folder: Path) -> None:
         raw = file.mapping("a task")
+        refuse_misplaced(file, raw, "task")
         if "tasks" not in raw:
             self._add_task(file, raw, (), folder)
             return
@@ -171,13 +177,17 @@ class Registry:
         self.tasks[task.name] = task
 
     def _add_suite(self, file: YamlFile) -> None:
-        suite = file.validate(Suite, file.mapping("a suite"))
+        raw = file.mapping("a suite")
+        refuse_misplaced(file, raw, "suite")
+        suite = file.validate(Suite, raw)
         self._claim(f"suite {suite.name}", file)
         self.suites[suite.name] = suite
         self._suite_files[suite.name] = file
 
     def _add_instructions(self, file: YamlFile) -> None:
-        instructions = file.validate(InstructionSet, file.mapping("an instruction set"))
+        raw = file.mapping("an instruction set")
+        refuse_misplaced(file, raw, "instruction set")
+        instructions = file.validate(InstructionSet, raw)
         self._claim(f"instructions {instructions.name}", file)
         self.instruction_sets[instructions.name] = instructions
 

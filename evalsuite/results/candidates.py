@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from evalsuite.errors import CheckpointError, StoreError, UsageError
+from evalsuite.errors import CheckpointError, StoreError, UsageError, did_you_mean
 from evalsuite.registry.suites import Suite
-from evalsuite.results.check.baselines import is_baseline, load_baseline
+from evalsuite.results.check.baselines import baselines, is_baseline, load_baseline
 from evalsuite.results.rows import RowPlan
 from evalsuite.results.scores import Scores, stored_samples
 from evalsuite.schema import Record
@@ -17,6 +17,9 @@ from evalsuite.store import Store
 
 if TYPE_CHECKING:
     from evalsuite.results.compare.suite import Side
+
+
+NOTHING_STORED: Final = "pass a checkpoint, or set one: evalsuite baseline set NAME CHECKPOINT"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,6 +77,29 @@ class Finder:
                     raise
                 message = f"{unknown.message}, nor is it a checkpoint"
                 raise UsageError(message, unknown.hint) from None
+
+    def refuse_unknown(self, text: str, *, baseline: bool = False) -> None:
+        """Refuse a name that nothing has, before anything is evaluated.
+
+        Args:
+            text: What was typed.
+            baseline: Whether it may be a named baseline.
+
+        Raises:
+            UsageError: If it is not a baseline, store, stored checkpoint or checkpoint.
+        """
+        if Path(text).exists() or ":" in text or "/" in text or is_baseline(self.baselines, text):
+            return
+        rows = self._stored(self.results).rows if self.results.is_dir() else []
+        if any(text in (row.name, row.fingerprint[: len(text)]) for row in rows):
+            return
+        names = [row.name for row in rows]
+        kinds = f"a checkpoint nor scores in {self.results}"
+        if baseline:
+            names += [one.name for one in baselines(self.baselines)]
+            kinds = f"a baseline in {self.baselines}, {kinds}"
+        hint = did_you_mean(text, names) if names else NOTHING_STORED
+        raise UsageError(f"{text!r} is neither {kinds}", hint)
 
     def _stored(self, folder: Path) -> Scores:
         if folder not in self._read:

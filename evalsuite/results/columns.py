@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
 from evalsuite.registry.suites import Column, Section, Suite
 from evalsuite.schema import Record, World
+from evalsuite.text import natural
 
 WORLDS: tuple[World, ...] = ("embedding", "generative")
 
@@ -76,16 +76,6 @@ class Layout:
         """All tasks whose records the table shows, means with a record of their own included."""
         named = [task for section in self.sections for task in section.tasks]
         return tuple(dict.fromkeys((*self.leaves(named), *(t for t in named if t in self.means))))
-
-
-def natural(name: str) -> tuple[tuple[bool, int, str], ...]:
-    """Sort key that puts ``step-200`` before ``step-1000``."""
-    pieces = re.split(r"(\d+)", name.casefold())
-    return tuple(
-        (not piece.isdigit(), int(piece) if piece.isdigit() else 0, piece)
-        for piece in pieces
-        if piece
-    )
 
 
 def plan_layout(

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass
 
-from evalsuite.results.columns import WORLDS, natural
+from evalsuite.results.columns import WORLDS
 from evalsuite.results.signatures import PER_TASK, Parts, differences, parts, without
 from evalsuite.schema import Record, World, digest
+from evalsuite.text import natural
 
 SHARED_KEYS = ("limit", "seed", "device", "code")
 """What a run decides for both worlds at once; embedding and generative scores that agree in it

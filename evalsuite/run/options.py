@@ -88,6 +88,9 @@ class RunOptions(Frozen):
         Field(gt=0, le=1),
         Option("Share of the GPU's memory for vLLM; else what is free, 0.92 at most."),
     ] = None
+    tensor_parallel: Annotated[
+        int, Field(ge=1), Option("GPUs that vLLM splits a model over, the first that are visible.")
+    ] = 1
 
 
 class Resolved(RunOptions):
@@ -111,9 +114,17 @@ class Resolved(RunOptions):
     """What was chosen otherwise than usual, in words for whoever started the run."""
 
     @property
+    def gpu_facts(self) -> dict[str, str]:
+        """What every record of the run keeps of the GPU; nothing on the CPU."""
+        return {} if self.gpu is None else self.gpu.facts
+
+    @property
     def hardware(self) -> str:
         """What computes: vectors of one GPU are not those of another, bit by bit."""
-        return self.device if self.gpu is None else f"{self.device} {self.gpu.name}"
+        if self.gpu is None:
+            return self.device
+        several = f" × {self.tensor_parallel}" if self.tensor_parallel > 1 else ""
+        return f"{self.device} {self.gpu.name}{several}"
 
 
 def resolve(options: RunOptions, *, judged: bool = False) -> Resolved:
@@ -131,10 +142,13 @@ def resolve(options: RunOptions, *, judged: bool = False) -> Resolved:
         return options
     generator = generator_engine(options.engine)
     judge = find_checkpoint(options.judge) if judged and options.judge else None
-    gpu = find_gpu(options.device)
+    gpu = find_gpu(options.device, options.tensor_parallel)
     device: DeviceName = "cpu" if gpu is None else "cuda"
-    if options.gpu_memory is not None and (gpu is None or options.engine == "transformers"):
-        raise UsageError("--gpu-memory is for vLLM on a GPU, and changes nothing", "leave it out")
+    for name in ("gpu_memory", "tensor_parallel"):
+        given = getattr(options, name) != RunOptions.model_fields[name].default
+        if given and (gpu is None or options.engine == "transformers"):
+            option = f"--{name.replace('_', '-')}"
+            raise UsageError(f"{option} is for vLLM on a GPU, and changes nothing", "leave it out")
     return Resolved(
         **dict(options)
         | {"device": device, "prefix_caching": options.prefix_caching and generator == "vllm"},

@@ -39,9 +39,9 @@ def store_skips(plan: Plan, store: Store) -> None:
     """Store the reasons of what cannot be measured: the table is made from the store alone."""
     for job in plan.jobs:
         if job.skip:
-            store.put(skipped_record(job.checkpoint, job.task, job.signature, job.skip))
+            store.put(_skip(job, job.skip, plan.options))
         if job.refused:
-            store.put(store.after_earlier(_refusal(job, job.refused)))
+            store.put(store.after_earlier(_refusal(job, job.refused, plan.options)))
 
 
 def execute(plan: Plan, store: Store, executor: Executor, listener: Listener) -> RunResult:
@@ -60,9 +60,9 @@ def _outcome(job: Job, options: Resolved, store: Store) -> Record:
     if job.record:
         return job.record
     if job.skip:
-        return skipped_record(job.checkpoint, job.task, job.signature, job.skip)
+        return _skip(job, job.skip, options)
     if job.refused:
-        return _refusal(job, job.refused)
+        return _refusal(job, job.refused, options)
     stored = score_of(job, options.data_root, store)
     if stored:
         return stored
@@ -70,8 +70,14 @@ def _outcome(job: Job, options: Resolved, store: Store) -> Record:
     if outcome:
         return outcome
     reason = "ended without a record; run again"
-    return failed_record(job.checkpoint, job.task, job.signature, reason)
+    of = job.checkpoint, job.task, job.signature
+    return failed_record(*of, reason, gpu=options.gpu_facts)
 
 
-def _refusal(job: Job, why: EvalsuiteError) -> Record:
-    return failed_record(job.checkpoint, job.task, job.signature, why.line, why.exit_code)
+def _skip(job: Job, reason: str, options: Resolved) -> Record:
+    return skipped_record(job.checkpoint, job.task, job.signature, reason, options.gpu_facts)
+
+
+def _refusal(job: Job, why: EvalsuiteError, options: Resolved) -> Record:
+    of = job.checkpoint, job.task, job.signature
+    return failed_record(*of, why.line, why.exit_code, options.gpu_facts)

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import signal
 import subprocess
 import time
@@ -20,6 +19,7 @@ from functools import cache
 from typing import BinaryIO, Literal
 
 from evalsuite.errors import TaskSkipped
+from evalsuite.sandbox.bubblewrap import MISSING, advice, programs
 from evalsuite.sandbox.inside.checker import BEGAN
 from evalsuite.sandbox.isolation import command, exposed, filter_handle, supported
 
@@ -51,7 +51,6 @@ LIMITS = {
     "RLIMIT_MEMLOCK": 0,
 }
 
-MISSING = "code is only run in a sandbox; install bubblewrap (apt-get install bubblewrap)"
 UNKNOWN_MACHINE = "code is only run in a sandbox, which there is for Linux on x86-64 and Arm only"
 
 
@@ -210,16 +209,27 @@ def probe() -> Sandbox | str:
     """
     if not supported():
         return UNKNOWN_MACHINE
-    if (bwrap := shutil.which("bwrap")) is None:
-        return MISSING
     if (reason := exposed()) is not None:
         return f"code is only run in a sandbox, and in it {reason}"
+    found: Sandbox | str = MISSING
+    for bwrap in programs():
+        found = _tried(bwrap)
+        if isinstance(found, Sandbox):
+            break
+    return found
+
+
+def _tried(bwrap: str) -> Sandbox | str:
+    """The sandbox of one ``bwrap`` program, or why it does not work."""
     trial = Sandbox(bwrap, seconds=6 * SECONDS)
     started = time.perf_counter()
     good = trial.run("def f(): return 1", "assert f() == 1", entry="f")
     took = time.perf_counter() - started
     if good.outcome != "passed":
-        return f"code is only run in a sandbox, and bubblewrap does not work here: {good.detail}"
+        return (
+            "code is only run in a sandbox, and bubblewrap does not work here: "
+            f"{good.detail}; {advice(good.detail)}"
+        )
     escape = trial.run(ESCAPE, "f()", entry="f")
     if escape.outcome != "failed":
         return (

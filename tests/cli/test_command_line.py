@@ -38,7 +38,7 @@ def test_help_names_all_commands(arguments: list[str]) -> None:
     commands = command(*arguments).stdout.partition("Commands:\n")[2].splitlines()
     assert [line.split()[0] for line in commands] == [
         *("run", "table", "plot", "compare", "check", "report"),
-        *("doctor", "claims", "tasks", "baseline", "data", "import"),
+        *("doctor", "claims", "tasks", "results", "baseline", "data", "import"),
     ]
 
 
@@ -61,6 +61,18 @@ def test_only_the_wanted_command_is_built(before: list[str]) -> None:
         (["run", "--ckpt", "x", "--tasks", "mteb:"], ExitCode.USAGE, "mteb:STSBenchmark"),
         (["run", "--ckpt", "x", "--tasks", ","], ExitCode.USAGE, "names no task"),
         (["run", "--ckpt", "x", "--tasks", "smoke"], ExitCode.USAGE, "--suite smoke"),
+        (["run", "--ckpt", "x", "--tasks", "smok-*"], ExitCode.USAGE, "did you mean smoke-"),
+        (["run", "--ckpt", "runs/*"], ExitCode.CHECKPOINT, "there is no folder runs"),
+        (
+            ["run", "--ckpt", "demo:minilm", "--base", "x", "--tasks", "smoke-sts"],
+            ExitCode.USAGE,
+            "--base changes nothing: demo:minilm is a full model",
+        ),
+        (
+            ["check", "--candidate", "demo:minilm", "--baseline", "no-such"],
+            ExitCode.USAGE,
+            "'no-such' is neither a baseline in baselines",
+        ),
         (["run", "--ckpt", "x", "--limit", "0"], ExitCode.USAGE, "--limit"),
         (["run", "--ckpt", "x", "--dtype", "fp8"], ExitCode.USAGE, "bfloat16"),
         (["run", "--ckpt", "x", "--suite", "smoke", "--tasks", "a"], ExitCode.USAGE, "exclude"),

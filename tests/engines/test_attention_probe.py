@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from evalsuite.engines.attention_probe import shown_attention
+from evalsuite.engines.attention_probe import Observed, check, observe
+from evalsuite.errors import EngineError
 
 
 def states(changed: int) -> tuple[torch.Tensor, torch.Tensor]:
@@ -32,10 +33,22 @@ def states(changed: int) -> tuple[torch.Tensor, torch.Tensor]:
 def test_a_first_token_that_stays_is_allowed_where_asked(
     changed: int, sinks: int, expected: str | None
 ) -> None:
-    assert shown_attention(*states(changed), "bfloat16", sinks=sinks) == expected
+    assert observe(*states(changed), "bfloat16", sinks=sinks).attention == expected
 
 
 def test_each_probe_counts_for_itself() -> None:
     first, second = states(7)
     second[0, :2] = first[0, :2]
-    assert shown_attention(first, second, "bfloat16", sinks=1) is None
+    assert observe(first, second, "bfloat16", sinks=1).attention is None
+
+
+def test_a_refusal_says_by_which_figures() -> None:
+    # Each state has the norm 2; a change of 0.1 in each of four numbers has 0.2.
+    with pytest.raises(
+        EngineError,
+        match=r"LlamaModel attends partly bidirectional, .* asks for bidirectional attention "
+        r"\(the last token changed 5 of 7 earlier states by more than 0.005; relative changes "
+        r"0.0e\+00 to 1.0e-01\); its embeddings cannot be trusted",
+    ):
+        check("LlamaModel", observe(*states(5), "bfloat16", sinks=1), "bidirectional")
+    check("LlamaModel", Observed("causal", ""), "causal")

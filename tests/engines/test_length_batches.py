@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
+import re
 import weakref
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pytest
@@ -13,6 +15,18 @@ from hypothesis import strategies as st
 from evalsuite.engines.length_batches import HalvingBudget, LengthBatcher, pack
 from evalsuite.engines.parallel_batches import ParallelBatches
 from evalsuite.errors import EngineError
+
+
+@pytest.fixture(autouse=True)
+def small_heap() -> Iterator[None]:
+    """After lack of memory all garbage is collected: what other tests have left is not looked at.
+
+    In a process that has imported all libraries one collection takes seconds.
+    """
+    gc.freeze()
+    yield
+    gc.unfreeze()
+
 
 lengths_of_texts = st.lists(st.integers(1, 60), min_size=1, max_size=80)
 
@@ -111,8 +125,18 @@ def test_a_real_torch_allocation_that_fails_is_recognised() -> None:
 
 def test_one_text_that_does_not_fit_is_an_error() -> None:
     memory = Memory([40], room=16, error=MemoryError())
-    with pytest.raises(EngineError, match="40 tokens"):
+    with pytest.raises(EngineError, match=r"a single text of 40 tokens \(MemoryError\(\)\); lower"):
         LengthBatcher(tokens=64).run([40], memory.forward, lambda _: None)
+
+
+def test_what_the_gpu_says_of_its_memory_is_handed_on() -> None:
+    said = "CUDA out of memory. Tried to allocate 2.00 GiB. GPU 0 has 80.00 GiB, 1.25 GiB are free."
+    memory = Memory([40], room=16, error=RuntimeError(f"{said}\nSee the documentation"))
+    expected = re.escape(f"a single text of 40 tokens ({said}); lower --max-length")
+    with pytest.raises(EngineError, match=expected):
+        LengthBatcher(tokens=64).run([40], memory.forward, lambda _: None)
+    with pytest.raises(EngineError, match=expected):
+        HalvingBudget(tokens=64).run([40], lambda _: memory.finished.extend(memory.forward([0])))
 
 
 def test_other_errors_of_the_model_are_not_taken_for_lack_of_memory() -> None:

@@ -17,7 +17,12 @@ from transformers import AutoConfig, AutoModel
 
 from evalsuite.engines.length_batches import LengthBatcher
 from evalsuite.engines.load import load_encoder
-from evalsuite.engines.parallel_batches import FAMILIES, ParallelBatches, can_run_side_by_side
+from evalsuite.engines.parallel_batches import (
+    FAMILIES,
+    ParallelBatches,
+    Pending,
+    can_run_side_by_side,
+)
 from evalsuite.errors import EngineError
 from helpers.tiny_encoders import checkpoint, save_model
 
@@ -94,6 +99,55 @@ def test_the_first_batch_that_fails_is_told_and_later_ones_are_not_begun(count: 
     assert len(begun) < 50
     with pytest.raises(ValueError, match="first"):
         LengthBatcher(1, parallel=ParallelBatches(count)).run([1] * 50, forward, lambda _: None)
+
+
+class Gpu:
+    """Computes behind the caller's back; remembers what it was given and what was waited for."""
+
+    def __init__(self, refuses: int | None = None, fails: int | None = None) -> None:
+        self.did: list[str] = []
+        self._refuses, self._fails = refuses, fails
+
+    def forward(self, batch: Sequence[int]) -> Pending:
+        (place,) = batch
+        self.did.append(f"given {place}")
+        if place == self._refuses:
+            raise RuntimeError(f"CUDA out of memory: {place}")
+
+        def result() -> np.ndarray:
+            self.did.append(f"waited {place}")
+            if place == self._fails:
+                raise ValueError(f"not finite: {place}")
+            return constant(batch)
+
+        return Pending(result)
+
+
+def test_a_gpu_has_the_next_batch_before_the_vectors_of_this_one_are_waited_for() -> None:
+    gpu = Gpu()
+    vectors = LengthBatcher(1).run([1] * 3, gpu.forward, lambda _: gpu.did.append("done"))
+    assert vectors.ravel().tolist() == [0, 1, 2]
+    assert gpu.did == [
+        *("given 0", "given 1", "waited 0", "done"),
+        *("given 2", "waited 1", "done", "waited 2", "done"),
+    ]
+
+
+def test_what_a_gpu_has_begun_is_waited_for_before_an_error_is_told() -> None:
+    batches = [[place] for place in range(9)]
+    lacking = Gpu(refuses=2)
+    found = dict(ParallelBatches().run(lacking.forward, batches))
+    assert [str(found.pop(2)), *found] == ["CUDA out of memory: 2", 0, 1]
+    assert lacking.did[-2:] == ["given 2", "waited 1"]
+
+    failing = Gpu(fails=1)
+    found = dict(ParallelBatches().run(failing.forward, batches))
+    assert [str(found.pop(1)), *found] == ["not finite: 1", 0, 2]
+    assert failing.did[-3:] == ["given 2", "waited 1", "waited 2"]
+
+    last = dict(ParallelBatches().run(Gpu(fails=8).forward, batches))
+    assert str(last.pop(8)) == "not finite: 8"
+    assert list(last) == list(range(8))
 
 
 def test_an_interrupt_ends_the_batches_that_run() -> None:

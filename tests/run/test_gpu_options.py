@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
+
 import pytest
 
 from evalsuite.engines.cuda import survey as gpu_survey
 from evalsuite.engines.cuda.gpu import Survey
 from evalsuite.engines.protocols import Device
-from evalsuite.errors import UsageError
+from evalsuite.errors import DataError, UsageError
+from evalsuite.registry.load import Registry
 from evalsuite.run.options import Resolved, RunOptions, resolve
+from evalsuite.run.plan import make_plan
+from evalsuite.run.run import execute, store_skips
+from evalsuite.run.workers.executor import LocalExecutor
+from evalsuite.store import Store
 from helpers.gpus import FAKE, pretend, survey
+from helpers.planned import CHECKPOINT
 
 T4 = FAKE.model_copy(update={"name": "Tesla T4", "capability": (7, 5)})
 OLD = survey(driver="470.82.01", gpu=None, problem="driver too old")
@@ -82,3 +91,46 @@ def test_a_share_of_memory_is_for_vllm_on_a_gpu(monkeypatch: pytest.MonkeyPatch)
     ):
         with pytest.raises(UsageError, match=r"--gpu-memory is for vLLM on a GPU.*; leave it"):
             resolve(options)
+
+
+def test_a_model_is_split_over_gpus_that_are_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    other = FAKE.model_copy(update={"free": FAKE.free // 2})
+    pretend(monkeypatch, survey(beside=(other,)))
+    found = resolve(RunOptions(tensor_parallel=2))
+    assert found.gpu == other.model_copy(update={"count": 2})
+    assert found.hardware == "cuda NVIDIA H200 × 2"
+    with pytest.raises(UsageError, match="--tensor-parallel 4 needs 4 GPUs, and 2 are visible"):
+        resolve(RunOptions(tensor_parallel=4))
+    for options in (
+        RunOptions(tensor_parallel=2, engine="transformers"),
+        RunOptions(tensor_parallel=2, device="cpu"),
+    ):
+        with pytest.raises(UsageError, match=r"--tensor-parallel is for vLLM on a GPU.*; leave"):
+            resolve(options)
+
+
+def test_what_ends_while_planning_names_the_gpu(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pretend(monkeypatch, survey())
+    registry, store = Registry.load(), Store(tmp_path)
+    tasks = [registry.task(name) for name in ("AlpacaEval", "smoke-sts")]
+    plan = make_plan([CHECKPOINT], tasks, RunOptions(engine="transformers"), registry, store)
+    skipped, other = plan.jobs
+    assert skipped.skip is not None, "there is no judge"
+    plan = replace(plan, jobs=(skipped, replace(other, refused=DataError("row 3"))))
+    store.prepare()
+    store_skips(plan, store)
+    records = [*store.records(), *execute(plan, store, LocalExecutor(), _Silent()).records]
+    assert [record.status for record in records].count("failed") == 2
+    assert {record.environment["gpu"] for record in records} == {"NVIDIA H200"}
+
+
+class _Silent:
+    """Nothing is run."""
+
+    def group_started(self, group: object) -> None:
+        raise AssertionError
+
+    def on_event(self, group: object, event: object) -> None:
+        raise AssertionError

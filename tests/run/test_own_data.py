@@ -85,7 +85,7 @@ def run(model: str, folder: Path, *names: str, dry_run: bool = False) -> tuple[E
 
 
 def test_bad_rows_alone_are_refused_before_anything_is_written(model: str, tasks: Path) -> None:
-    with pytest.raises(DataError, match=r"bad\.jsonl:2: the target 'C' is no letter"):
+    with pytest.raises(DataError, match=r"bad\.jsonl:2: the target 'C' is not a letter"):
         run(model, tasks, "bad")
     assert not (tasks.parent / "results").exists()
 
@@ -108,6 +108,7 @@ def test_a_dry_run_shows_the_others(model: str, tasks: Path) -> None:
         assert words in line
 
 
+@pytest.mark.e2e
 def test_a_task_that_cannot_be_loaded_ends_alone(model: str, tasks: Path) -> None:
     """With the exit code of a dry run; the others are scored."""
     code, text = run(model, tasks, "good", "bad", "lm_eval:no_split", "lm_eval:no_package")
@@ -124,6 +125,10 @@ def test_a_task_that_cannot_be_loaded_ends_alone(model: str, tasks: Path) -> Non
     assert len(failed) == 3
     assert "4 jobs: 3 to run, 1 refused" in text
     assert "1 of 4 scored" in text
+    reports = tasks.parent / "reports/tasks"
+    said, files = text.partition(", table in ")[2].splitlines()[:2]  # no figure of one average
+    assert said == f"{reports}:"
+    assert {reports / name for name in files.split()} == set(reports.iterdir())
 
 
 def test_files_that_passed_are_not_read_again(

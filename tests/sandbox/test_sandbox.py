@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from evalsuite.errors import TaskSkipped
-from evalsuite.sandbox import isolation
+from evalsuite.sandbox import isolation, sandbox
 from evalsuite.sandbox.inside.wire import NotPlainError, decode, encode
 from evalsuite.sandbox.sandbox import RunResult, Sandbox, probe, require_sandbox, why_unavailable
 
@@ -30,9 +30,9 @@ def box() -> Sandbox:
 
 
 def test_without_bubblewrap_the_reason_says_what_to_install(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(sandbox, "programs", list)
     probe.cache_clear()
     try:
         assert "apt-get install bubblewrap" in (why_unavailable() or "")
@@ -71,7 +71,7 @@ def test_a_bubblewrap_that_does_not_work_gives_its_own_reason(
     broken = tmp_path / "bwrap"
     broken.write_text(script)
     broken.chmod(0o755)
-    monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
+    monkeypatch.setattr(sandbox, "programs", lambda: [str(broken)])
     probe.cache_clear()
     try:
         assert reason in (why_unavailable() or "")
@@ -92,7 +92,6 @@ def test_a_python_whose_folder_holds_the_home_has_no_sandbox(
     home = Path.home().resolve()
     python = Path(place.format(home=home)).resolve() / "bin" / "python3"
     monkeypatch.setattr(isolation, "python", lambda: str(python))
-    monkeypatch.setattr("shutil.which", lambda _: "/usr/bin/bwrap")
     probe.cache_clear()
     try:
         reason = why_unavailable() or ""

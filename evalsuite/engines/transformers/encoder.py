@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 from evalsuite.engines import attention_probe
 from evalsuite.engines.batched_encoder import PreparedTexts
-from evalsuite.engines.cuda.placing import straight_to, to_device
+from evalsuite.engines.cuda.placing import from_device, straight_to, to_device
 from evalsuite.engines.device import DeviceName, DTypeName, engine_version
 from evalsuite.engines.length_batches import LengthBatcher
 from evalsuite.engines.load_errors import loading
 from evalsuite.engines.neighbours import check_neighbours
-from evalsuite.engines.parallel_batches import ParallelBatches
+from evalsuite.engines.parallel_batches import ParallelBatches, Pending
 from evalsuite.engines.protocols import Vectors
 from evalsuite.engines.text_tokens import TextTokenizer, TokenisedTexts
 from evalsuite.engines.token_encoder import TokenEncoder
@@ -26,7 +26,6 @@ from evalsuite.errors import CheckpointError
 
 if TYPE_CHECKING:
     from evalsuite.checkpoint.models import Checkpoint, EmbeddingProtocol
-    from evalsuite.schema import Attention
 
 NO_WINDOW: Final = 2**30
 """A sliding window longer than any text, in place of the model's own: GRIT was run without windows
@@ -35,10 +34,6 @@ kinds of layers still load."""
 
 _DISTANCE: Final = {"float32": 1e-3, "bfloat16": 0.1, "float16": 0.1}
 """Relative distance of hidden states that different kernels for one attention may have."""
-
-
-SINKS: Final = {"cpu": 0, "cuda": 1}
-"""Device → see :func:`~evalsuite.engines.attention_probe.shown_attention`."""
 
 
 class TransformersEncoder(TokenEncoder):
@@ -138,12 +133,12 @@ class TransformersEncoder(TokenEncoder):
         wanted = self._protocol.attention
         if wanted is None:
             return
-        if wanted == "bidirectional" and self._observed_attention() != wanted:
+        if wanted == "bidirectional" and self._observed_attention().attention != wanted:
             self._explicit_mask = True
         self.verify_attention()
 
-    def _observed_attention(self) -> Attention | None:
-        """How the model attends; ``None`` where it is neither causal nor bidirectional.
+    def _observed_attention(self) -> attention_probe.Observed:
+        """How the model attends.
 
         The probes alone do not show it if only some layers are causal or see through a window. So
         the hidden states are also compared with those under an explicit bidirectional mask. All is
@@ -151,20 +146,23 @@ class TransformersEncoder(TokenEncoder):
         """
         hidden = self._probe()
         before = hidden[:, : attention_probe.TOKENS - 1]
-        sinks = SINKS[self._device]
-        shown = attention_probe.shown_attention(before[::2], before[1::2], self._dtype, sinks=sinks)
-        if shown != "bidirectional":
-            return shown
+        sinks = attention_probe.SINKS[self._device]
+        observed = attention_probe.observe(before[::2], before[1::2], self._dtype, sinks=sinks)
+        if observed.attention != "bidirectional":
+            return observed
         chosen, self._explicit_mask = self._explicit_mask, True
         try:
             full = self._probe()
         except (ValueError, RuntimeError, TypeError, IndexError):
             # Some families (OPT) take no such mask; then the changes have to suffice.
-            return "bidirectional"
+            return observed
         finally:
             self._explicit_mask = chosen
         distance = _distance(hidden, full, self._device)
-        return "bidirectional" if distance <= _DISTANCE[self._dtype] else None
+        if distance <= _DISTANCE[self._dtype]:
+            return observed
+        figures = f"{distance:.1e} from the states under a full mask, at most "
+        return attention_probe.Observed(None, f"{figures}{_DISTANCE[self._dtype]:g} is rounding")
 
     def _probe(self) -> Any:
         """Hidden states ``(4, t, d)`` of two like sequences, without and with padding."""
@@ -177,7 +175,7 @@ class TransformersEncoder(TokenEncoder):
             padded, _ = self._hidden([one, other, [*one, *one]])
             return torch.cat([plain, padded[:2, : attention_probe.TOKENS]]).float()
 
-    def _forward(self, prepared: PreparedTexts, batch: Sequence[int]) -> Vectors:
+    def _forward(self, prepared: PreparedTexts, batch: Sequence[int]) -> Vectors | Pending:
         import torch
 
         from evalsuite.engines.pooling import pool
@@ -192,8 +190,7 @@ class TransformersEncoder(TokenEncoder):
             pooling = self._protocol.pooling
             assert pooling != "model"
             vectors = pool(hidden, mask, pooling, normalize=self._protocol.normalize)
-            result: Vectors = vectors.cpu().numpy()
-        return result
+            return from_device(vectors)
 
     def _hidden(self, rows: Sequence[Sequence[int]]) -> tuple[Any, Any]:
         """Last hidden states ``(b, t, d)`` and padding mask ``(b, t)`` of padded rows."""

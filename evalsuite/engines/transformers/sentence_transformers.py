@@ -10,12 +10,12 @@ from evalsuite.checkpoint.folder import read_json, read_object
 from evalsuite.checkpoint.models import split_route
 from evalsuite.checkpoint.special_tokens import append_eos
 from evalsuite.engines.batched_encoder import BatchedEncoder, PreparedTexts
-from evalsuite.engines.cuda.placing import to_device
+from evalsuite.engines.cuda.placing import from_device, to_device
 from evalsuite.engines.device import DeviceName, DTypeName, engine_version
 from evalsuite.engines.length_batches import LengthBatcher
 from evalsuite.engines.load_errors import loading
 from evalsuite.engines.neighbours import check_neighbours
-from evalsuite.engines.parallel_batches import ParallelBatches
+from evalsuite.engines.parallel_batches import ParallelBatches, Pending
 from evalsuite.engines.protocols import Rendered, Vectors
 from evalsuite.engines.text_tokens import NO_LIMIT, load_tokenizer
 from evalsuite.errors import UsageError
@@ -180,7 +180,7 @@ class SentenceTransformersEncoder(BatchedEncoder):
         features = self._preprocess(list(texts), prefix, route)
         return features["attention_mask"].sum(dim=1).tolist(), (route, features)
 
-    def _forward(self, prepared: PreparedTexts, batch: Sequence[int]) -> Vectors:
+    def _forward(self, prepared: PreparedTexts, batch: Sequence[int]) -> Vectors | Pending:
         import numpy as np
         import torch
 
@@ -204,7 +204,7 @@ class SentenceTransformersEncoder(BatchedEncoder):
             vectors = vectors[:, : self._model.truncate_dim]
             if self._protocol.normalize:
                 vectors = torch.nn.functional.normalize(vectors, dim=1)
-            return vectors.float().cpu().numpy()  # type: ignore[no-any-return]
+            return from_device(vectors.float())
 
     def _tokenised(self, texts: Sequence[str]) -> list[list[int]]:
         rows: list[list[int]] = self._tokenizer(

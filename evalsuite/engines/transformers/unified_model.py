@@ -325,5 +325,6 @@ class UnifiedModel:
         with torch.inference_mode():
             hidden, _ = self._embedding_pass(attention_probe.probes(vocabulary), use_cache=False)
         one, other = hidden[:, before].float()
-        shown = attention_probe.shown_attention(one, other, self.dtype)
-        attention_probe.check(type(self._model).__name__, shown, self._protocol.attention)
+        sinks = attention_probe.SINKS[self.device]
+        observed = attention_probe.observe(one, other, self.dtype, sinks=sinks)
+        attention_probe.check(type(self._model).__name__, observed, self._protocol.attention)

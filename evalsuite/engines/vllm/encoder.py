@@ -28,7 +28,7 @@ from evalsuite.errors import EngineError
 
 if TYPE_CHECKING:
     from evalsuite.checkpoint.models import Checkpoint, EmbeddingProtocol
-    from evalsuite.schema import Attention, Pooling
+    from evalsuite.schema import Pooling
 
 TEXTS: Final[dict[str, int]] = {"cpu": 256, "cuda": 1024}
 """Device → texts handed to vLLM at a time, which makes its own batches of them. On a GPU these
@@ -69,7 +69,7 @@ class VllmEncoder(TokenEncoder):
             device: DeviceName = "cpu" if gpu is None else "cuda"
             self._batcher = LengthBatcher(TEXTS[device] * self._tokens.max_length, TEXTS[device])
             self._dtype = dtype
-            self._sinks = 0 if gpu is None else 1
+            self._sinks = attention_probe.SINKS[device]
             self._model = self._load(checkpoint, gpu, device, gpu_memory)
             self._scheduler = CallScheduler(self._model, TEXTS[device])
             self.verify_attention()
@@ -121,7 +121,7 @@ class VllmEncoder(TokenEncoder):
             max_num_seqs=TEXTS[device],
         )
 
-    def _observed_attention(self) -> Attention | None:
+    def _observed_attention(self) -> attention_probe.Observed:
         """See :class:`TokenEncoder`.
 
         A window longer than the probes does not show in what the model does; for bidirectional
@@ -135,12 +135,11 @@ class VllmEncoder(TokenEncoder):
             torch.from_numpy(self._pooled([probe] * len(positions), "cls", positions))
             for probe in attention_probe.probes(vocabulary)
         )
-        shown = attention_probe.shown_attention(one, other, self._dtype, sinks=self._sinks)
-        if shown == "bidirectional" and any(
-            layer.sliding_window is not None for layer in self._model.attention_layers
-        ):
-            return None
-        return shown
+        observed = attention_probe.observe(one, other, self._dtype, sinks=self._sinks)
+        windows = sum(layer.window is not None for layer in self._model.attention())
+        if observed.attention == "bidirectional" and windows:
+            return attention_probe.Observed(None, f"{windows} layers were built with a window")
+        return observed
 
     def _forward(self, prepared: PreparedTexts, batch: Sequence[int]) -> Vectors:
         import torch

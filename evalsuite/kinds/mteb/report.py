@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from evalsuite.results.columns import natural
 from evalsuite.results.rows import RowPlan, plan_rows
 from evalsuite.results.tables.model import Note
 from evalsuite.schema import Record
+from evalsuite.text import natural
 
 
 def example_rows(

@@ -125,7 +125,7 @@ class LocalExecutor:
                     continue
             # The worker ended early: the job it was at has failed; without one, all have.
             for key in [at] if at is not None else list(left):
-                job, gpu = left.pop(key), options.gpu.facts if options.gpu else None
+                job, gpu = left.pop(key), options.gpu_facts
                 self._store_failure(group, job, outcome.reason(log), store, listener, gpu)
         return frozenset(passed)
 

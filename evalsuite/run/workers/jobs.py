@@ -123,10 +123,8 @@ class JobRunner:
 
     def _hardware(self, engine: Engine | None) -> dict[str, str]:
         """What records keep of the GPU, and of how an engine that finished a job uses it."""
-        gpu = self.spec.options.gpu
-        if gpu is None:
-            return {}
-        return gpu.facts | (engine.details() if isinstance(engine, Detailed) else {})
+        facts = self.spec.options.gpu_facts
+        return facts | engine.details() if facts and isinstance(engine, Detailed) else facts
 
     def _finished_meanwhile(self, job: JobSpec) -> bool:
         options = self.spec.options

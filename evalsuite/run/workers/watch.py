@@ -61,8 +61,8 @@ class Watch:
         self._silent += 1
         done = self.work(self.pid)
         if done is not None:
-            used, runnable = done
-            if runnable:
+            used, busy = done
+            if busy:
                 self._used.clear()
             self._used.append(used)
             full = len(self._used) > LOOKS
@@ -78,8 +78,9 @@ def processor_work(leader: int) -> tuple[float, bool] | None:
     """Processor time of a process and of all that it started, ended ones included.
 
     Returns:
-        Processor seconds, and whether one of their threads is ready to run: on a busy machine it
-        may wait long for its turn. ``None`` where there is no ``/proc``.
+        Processor seconds, and whether one of their threads is ready to run or waits for storage: on
+        a busy machine it may wait long for its turn, and weights may come slowly over a network.
+        ``None`` where there is no ``/proc``.
     """
     parents: dict[int, int] = {}
     ticks: dict[int, int] = {}
@@ -95,8 +96,8 @@ def processor_work(leader: int) -> tuple[float, bool] | None:
     while fresh := {pid for pid, parent in parents.items() if parent in fresh} - below:
         below = below | fresh
     threads = (stat for pid in below for stat in Path(f"/proc/{pid}/task").glob("*/stat"))
-    runnable = any(_fields(stat)[:1] == ["R"] for stat in threads)
-    return sum(ticks[pid] for pid in below) / os.sysconf("SC_CLK_TCK"), runnable
+    busy = any(_fields(stat)[:1] in (["R"], ["D"]) for stat in threads)  # proc(5)
+    return sum(ticks[pid] for pid in below) / os.sysconf("SC_CLK_TCK"), busy
 
 
 def _fields(stat: Path) -> list[str]:

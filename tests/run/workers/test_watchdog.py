@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import platform
 import signal
 import subprocess
 import sys
@@ -133,6 +134,31 @@ def test_a_process_that_sleeps_uses_nothing(family: list[subprocess.Popen[bytes]
         time.sleep(0.01)
     time.sleep(0.1)
     assert processor_work(child.pid) == before
+
+
+@pytest.mark.skipif(platform.machine() != "x86_64", reason="the number of a system call")
+def test_a_process_that_waits_for_storage_is_at_work(family: list[subprocess.Popen[bytes]]) -> None:
+    """In state D, as while weights are read from a slow disk; here a child that shares its memory
+    holds it there (vfork(2))."""
+    child = start(
+        """
+        import ctypes
+        libc = ctypes.CDLL(None)
+        stack = ctypes.create_string_buffer(1 << 16)
+        vfork, share_memory = 0x4000, 0x100
+        libc.clone(libc.pause, ctypes.byref(stack, 1 << 15), vfork | share_memory | 17, None)
+        """,
+        family,
+    )
+    stat = Path(f"/proc/{child.pid}/stat")
+    while stat.read_text().rpartition(")")[2].split()[0] != "D":
+        time.sleep(0.01)
+        assert child.poll() is None
+    before = processor_work(child.pid)
+    time.sleep(0.1)
+    assert processor_work(child.pid) == before
+    assert before is not None
+    assert before[1], "it uses no processor, and is at work"
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,66 @@
+"""Which checkpoints ``evalsuite run`` was asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from evalsuite.checkpoint import CheckpointOptions, resolve
+from evalsuite.checkpoint.models import Checkpoint
+from evalsuite.checkpoint.several import may_be_adapter, members
+from evalsuite.errors import CheckpointError, UsageError
+
+
+@dataclass(frozen=True, slots=True)
+class FoundCheckpoints:
+    """The checkpoints that were named."""
+
+    checkpoints: tuple[Checkpoint, ...]
+    """Each once, whatever it was called."""
+    left_out: tuple[str, ...]
+    """What folders and patterns also name and cannot be evaluated, a line each with the reason."""
+
+
+def find_checkpoints(texts: Sequence[str], options: CheckpointOptions) -> FoundCheckpoints:
+    """Resolve what was typed after ``--ckpt``.
+
+    A folder that holds checkpoints, and a pattern, stand for all complete checkpoints among them.
+
+    Args:
+        texts: Checkpoints, folders that hold checkpoints, and patterns.
+        options: What overrides detection.
+
+    Raises:
+        CheckpointError: For a checkpoint that cannot be evaluated, or a folder or pattern without
+            one that can.
+        UsageError: If an option contradicts a checkpoint, or changes nothing.
+    """
+    named = [(text, members(text)) for text in texts]
+    _refuse_unused_base([one for text, inside in named for one in inside or (text,)], options)
+    found: dict[str, Checkpoint] = {}
+    left_out: list[str] = []
+    for text, inside in named:
+        refused: list[CheckpointError] = []
+        for source in inside or (text,):
+            try:
+                checkpoint = resolve(source, options)
+            except CheckpointError as error:
+                if not inside:
+                    raise
+                refused.append(error)
+            else:
+                found.setdefault(checkpoint.fingerprint, checkpoint)
+        if inside and len(refused) == len(inside):
+            what = f"none of the {len(inside)} checkpoints of {text!r} is complete"
+            raise CheckpointError(f"{what}: {refused[0].message}", refused[0].hint)
+        left_out += [f"left out: {error.line}" for error in refused]
+    return FoundCheckpoints(tuple(found.values()), tuple(left_out))
+
+
+def _refuse_unused_base(sources: Sequence[str], options: CheckpointOptions) -> None:
+    if options.base is not None and not any(map(may_be_adapter, sources)):
+        what = "is a full model" if len(sources) == 1 else "are full models"
+        raise UsageError(
+            f"--base changes nothing: {', '.join(sources[:3])} {what}, not an adapter",
+            "leave it out, or pass the adapter's folder (with adapter_config.json) as --ckpt",
+        )
