@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from evalsuite.checkpoint.models import Checkpoint, CheckpointOptions, GeneratorEngine
-from evalsuite.engines.choice import EngineChoice, generator_engine
+from evalsuite.engines.choice import EngineChoice, generator_engine, why_not_shared
 from evalsuite.engines.cuda.gpu import Gpu
 from evalsuite.engines.cuda.survey import find_gpu, why_passed_over
 from evalsuite.engines.device import DeviceName, resolve_dtype
@@ -70,12 +70,13 @@ class RunOptions(Frozen):
     prefix_caching: Annotated[
         bool,
         Option(
-            "vLLM computes what prompts begin with in common once.",
+            "Compute what prompts begin with in common once.",
             flags=("--prefix-caching/--no-prefix-caching",),
         ),
     ] = True
-    """Whether vLLM computes what prompts begin with in common only once. The answers are the same
-    but for rounding: what follows such a beginning is computed in other pieces."""
+    """Whether what prompts begin with in common is computed only once, where the engine can do that
+    with the model. The answers are the same but for rounding: what follows such a beginning is
+    computed in other pieces."""
     judge: Judge | None = None
     """The model that compares the answers of judged tasks."""
     device: Annotated[Device, Option("Device.")] = "auto"
@@ -126,6 +127,10 @@ class Resolved(RunOptions):
         several = f" × {self.tensor_parallel}" if self.tensor_parallel > 1 else ""
         return f"{self.device} {self.gpu.name}{several}"
 
+    def shares_beginnings(self, checkpoint: Checkpoint) -> bool:
+        """Whether what prompts begin with in common is computed once."""
+        return self.prefix_caching and why_not_shared(checkpoint, self.generator) is None
+
 
 def resolve(options: RunOptions, *, judged: bool = False) -> Resolved:
     """Choose what was left to evalsuite: device, precision, engine, the judge's checkpoint.
@@ -150,8 +155,7 @@ def resolve(options: RunOptions, *, judged: bool = False) -> Resolved:
             option = f"--{name.replace('_', '-')}"
             raise UsageError(f"{option} is for vLLM on a GPU, and changes nothing", "leave it out")
     return Resolved(
-        **dict(options)
-        | {"device": device, "prefix_caching": options.prefix_caching and generator == "vllm"},
+        **dict(options) | {"device": device},
         gpu=gpu,
         embedding_dtype=resolve_dtype(options.dtype, device, "embedding", gpu),
         generative_dtype=resolve_dtype(options.dtype, device, "generative", gpu),

@@ -138,7 +138,7 @@ def generative_signature(
         chat_template=checkpoint.chat.template_hash if checkpoint.chat else "none",
         shots=shots,
         sampling="task",
-        prefix_caching=options.prefix_caching,
+        prefix_caching=options.shares_beginnings(checkpoint),
         **checkpoint.traits,
     )
 
