@@ -90,6 +90,8 @@ class Signature(Frozen):
     sampling: str | None = None
     """``task`` for the settings in the task's definition (covered by ``task_hash``)."""
     prefix_caching: bool | None = None
+    batch_invariant: bool | None = None
+    """Whether vLLM computes a row the same in any batch (``--deterministic``); ``None`` for no."""
     judge: str | None = None
     """The judge of a judged task: its name, prompt, temperature and order of the answers."""
 
@@ -171,6 +173,7 @@ class Signature(Frozen):
             ("dtype", self.dtype),
             ("engine", self.engine.replace(" ", "-")),
             ("prefix-cache", _yes_no(self.prefix_caching)),
+            ("batch-invariant", self.batch_invariant and "yes"),
             ("judge", self.judge),
             ("retriever", self.retriever and self.retriever + own_text),
             ("dev", self.device),
@@ -197,7 +200,7 @@ class Signature(Frozen):
 LATER_FIELDS = (
     "retriever", "outside_set", "bare", "pool_instruction", "splits", "subsets", "libraries",
     "similarity", "default_prompt", "routed", "pad_right", "append_eos", "tokenizer",
-    "quantization", "conversion", "definition", "settings",
+    "quantization", "conversion", "definition", "settings", "batch_invariant",
 )  # fmt: skip
 """Fields that were added later. Where such a field is ``None`` it does not enter the key, so that
 records stored before it existed keep theirs."""
