@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,6 +10,7 @@ from evalsuite.commands.stored import categories_of, show_table, stored_records
 from evalsuite.errors import ExitCode, UsageError
 from evalsuite.registry.load import Registry
 from evalsuite.registry.suites import Suite
+from evalsuite.results.selection import of_checkpoints, of_tasks
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -42,25 +44,50 @@ def table_view(
     return name, View(layout=layout, convention=convention, published=published)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shown:
+    """Which of the stored scores a table shows, and how."""
+
+    view: View
+    checkpoints: tuple[str, ...] = ()
+    """Names and patterns; all without any."""
+    tasks: tuple[str, ...] = ()
+    """The same of tasks."""
+    sort: str | None = None
+    """Column by which rows are sorted; ``None``: by name."""
+    decimals: int = 1
+    stderr: bool = False
+
+
 def table_command(
     results: Path,
     registry: Registry,
     suite: Suite | None,
     form: str,
     console: Console,
-    *,
-    stderr: bool,
-    decimals: int,
-    view: View,
+    shown: Shown,
 ) -> ExitCode:
-    """``evalsuite table``: all stored scores, in one of five forms."""
-    from evalsuite.results.tables.build import build_table
+    """``evalsuite table``: stored scores, in one of five forms.
 
-    records = stored_records(results, registry, needed=view.published is None)
+    Raises:
+        UsageError: If a checkpoint, a task or a column that was named is not there.
+        StoreError: If nothing is stored.
+    """
+    from evalsuite.results.tables.build import build_table
+    from evalsuite.results.tables.sorting import sorted_by
+
+    records = stored_records(results, registry, needed=shown.view.published is None)
+    records = of_tasks(of_checkpoints(records, shown.checkpoints), shown.tasks)
     table = build_table(
-        records, suite, categories=categories_of(registry), decimals=decimals, view=view
+        records,
+        suite,
+        categories=categories_of(registry),
+        decimals=shown.decimals,
+        view=shown.view,
     )
-    show_table(table, form, console, stderr=stderr)
+    if shown.sort is not None:
+        table = sorted_by(table, shown.sort)
+    show_table(table, form, console, stderr=shown.stderr)
     return ExitCode.SUSPECT if table.suspect else ExitCode.OK
 
 
