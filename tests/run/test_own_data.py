@@ -108,6 +108,7 @@ def test_a_dry_run_shows_the_others(model: str, tasks: Path) -> None:
         assert words in line
 
 
+@pytest.mark.e2e
 def test_a_task_that_cannot_be_loaded_ends_alone(model: str, tasks: Path) -> None:
     """With the exit code of a dry run; the others are scored."""
     code, text = run(model, tasks, "good", "bad", "lm_eval:no_split", "lm_eval:no_package")
