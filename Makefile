@@ -61,7 +61,7 @@ torture: $(READY)  ## kills, faults, hostile programs and inputs: about two hour
 	$(BIN)/python tests/torture/summary.py
 	$(BIN)/pytest -q --torture -m torture
 
-lock: $(READY)  ## resolve the CPU environment anew
+lock: $(READY)  ## resolve the environments anew
 	$(BIN)/python requirements/lock.py
 
 clean:  ## remove the environment

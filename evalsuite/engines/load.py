@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from evalsuite.checkpoint.models import GeneratorEngine
-from evalsuite.engines.choice import context_length
+from evalsuite.engines.choice import context_length, why_not_shared
 from evalsuite.engines.cuda.gpu import Gpu, check_room
 from evalsuite.engines.cuda.settings import settle_torch, weight_bytes
 from evalsuite.engines.cuda.survey import gpu_here
@@ -111,7 +111,8 @@ def load_generator(
         device: Where to run.
         dtype: Precision; for ``auto`` see :func:`~evalsuite.engines.device.resolve_dtype`.
         max_length: Context length in tokens; at most the model's own.
-        prefix_caching: Whether vLLM keeps what it computed for the beginnings of prompts.
+        prefix_caching: Whether what prompts begin with in common is computed once, where it can be
+            (:func:`~evalsuite.engines.choice.why_not_shared`).
         gpu_memory: Share of the GPU's memory for vLLM; ``None`` for what is free.
         tensor_parallel: GPUs that vLLM splits the model over.
         eager: Whether vLLM compiles nothing first: soon ready, and slower.
@@ -141,7 +142,13 @@ def load_generator(
             )
         from evalsuite.engines.transformers.generator import TransformersGenerator
 
-        return TransformersGenerator(checkpoint, device=where, dtype=precision, max_length=length)
+        return TransformersGenerator(
+            checkpoint,
+            device=where,
+            dtype=precision,
+            max_length=length,
+            prefix_caching=prefix_caching and not why_not_shared(checkpoint, engine),
+        )
 
 
 def load_unified(

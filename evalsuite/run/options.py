@@ -9,8 +9,8 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from evalsuite.checkpoint.models import Checkpoint, CheckpointOptions, GeneratorEngine
-from evalsuite.engines.choice import EngineChoice, generator_engine
-from evalsuite.engines.cuda.gpu import Gpu
+from evalsuite.engines.choice import EngineChoice, generator_engine, why_not_shared
+from evalsuite.engines.cuda.gpu import Gpu, check_batch_invariant
 from evalsuite.engines.cuda.survey import find_gpu, why_passed_over
 from evalsuite.engines.device import DeviceName, resolve_dtype
 from evalsuite.engines.protocols import Device, DType
@@ -70,12 +70,13 @@ class RunOptions(Frozen):
     prefix_caching: Annotated[
         bool,
         Option(
-            "vLLM computes what prompts begin with in common once.",
+            "Compute what prompts begin with in common once.",
             flags=("--prefix-caching/--no-prefix-caching",),
         ),
     ] = True
-    """Whether vLLM computes what prompts begin with in common only once. The answers are the same
-    but for rounding: what follows such a beginning is computed in other pieces."""
+    """Whether what prompts begin with in common is computed only once, where the engine can do that
+    with the model. The answers are the same but for rounding: what follows such a beginning is
+    computed in other pieces."""
     judge: Judge | None = None
     """The model that compares the answers of judged tasks."""
     device: Annotated[Device, Option("Device.")] = "auto"
@@ -91,6 +92,11 @@ class RunOptions(Frozen):
     tensor_parallel: Annotated[
         int, Field(ge=1), Option("GPUs that vLLM splits a model over, the first that are visible.")
     ] = 1
+    deterministic: Annotated[
+        bool, Option("On a GPU, vLLM computes a text the same whatever runs beside it; slower.")
+    ] = False
+    """With vLLM's batch-invariant kernels: the same bits for any batch, and so in every run on such
+    a GPU."""
 
 
 class Resolved(RunOptions):
@@ -126,6 +132,10 @@ class Resolved(RunOptions):
         several = f" × {self.tensor_parallel}" if self.tensor_parallel > 1 else ""
         return f"{self.device} {self.gpu.name}{several}"
 
+    def shares_beginnings(self, checkpoint: Checkpoint) -> bool:
+        """Whether what prompts begin with in common is computed once."""
+        return self.prefix_caching and why_not_shared(checkpoint, self.generator) is None
+
 
 def resolve(options: RunOptions, *, judged: bool = False) -> Resolved:
     """Choose what was left to evalsuite: device, precision, engine, the judge's checkpoint.
@@ -144,14 +154,15 @@ def resolve(options: RunOptions, *, judged: bool = False) -> Resolved:
     judge = find_checkpoint(options.judge) if judged and options.judge else None
     gpu = find_gpu(options.device, options.tensor_parallel)
     device: DeviceName = "cpu" if gpu is None else "cuda"
-    for name in ("gpu_memory", "tensor_parallel"):
+    for name in ("gpu_memory", "tensor_parallel", "deterministic"):
         given = getattr(options, name) != RunOptions.model_fields[name].default
         if given and (gpu is None or options.engine == "transformers"):
             option = f"--{name.replace('_', '-')}"
             raise UsageError(f"{option} is for vLLM on a GPU, and changes nothing", "leave it out")
+    if options.deterministic and gpu is not None:
+        check_batch_invariant(gpu)
     return Resolved(
-        **dict(options)
-        | {"device": device, "prefix_caching": options.prefix_caching and generator == "vllm"},
+        **dict(options) | {"device": device},
         gpu=gpu,
         embedding_dtype=resolve_dtype(options.dtype, device, "embedding", gpu),
         generative_dtype=resolve_dtype(options.dtype, device, "generative", gpu),
