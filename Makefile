@@ -46,6 +46,9 @@ fidelity: $(READY)  ## published scores, pooling formulas, lm-eval's own model, 
 	$(BIN)/python bench/pooling.py $(DATA)
 	$(BIN)/python bench/published_scores.py $(DATA)
 	$(BIN)/python bench/lm_eval_agreement.py --data $(DATA)/hub
+	$(BIN)/python bench/lm_eval_directions.py
+	$(BIN)/python bench/checkpoint_zoo.py
+	$(BIN)/python bench/cases.py
 	$(BIN)/python bench/mteb_tasks.py
 
 # Each report is written whatever became of the one before; the summary fails if one is not good.
@@ -58,7 +61,7 @@ torture: $(READY)  ## kills, faults, hostile programs and inputs: about two hour
 	$(BIN)/python tests/torture/summary.py
 	$(BIN)/pytest -q --torture -m torture
 
-lock: $(READY)  ## resolve the CPU environment anew
+lock: $(READY)  ## resolve the environments anew
 	$(BIN)/python requirements/lock.py
 
 clean:  ## remove the environment

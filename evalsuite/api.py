@@ -88,6 +88,10 @@ class Options(TypedDict, total=False):
     """Precision."""
     gpu_memory: float | None
     """Share of the GPU's memory for vLLM; else what is free, 0.92 at most."""
+    tensor_parallel: int
+    """GPUs that vLLM splits the model over."""
+    deterministic: bool
+    """On a GPU: whether vLLM computes a text the same whatever runs beside it."""
     kind: CheckpointKind | None
     """What the checkpoint is, where detection errs."""
     base: str | None

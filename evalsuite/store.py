@@ -67,15 +67,20 @@ class Store:
         self.problems = []
         found: dict[tuple[str, str], list[Record]] = {}
         with _uncollected():
-            for path in sorted(self.root.glob("[!.]*/*.json")):
-                if record := self._read(path):
-                    key = (record.checkpoint.fingerprint, record.signature.plan_key)
-                    found.setdefault(key, []).append(record)
+            for _, record in self.files():
+                key = (record.checkpoint.fingerprint, record.signature.plan_key)
+                found.setdefault(key, []).append(record)
         kept: list[Record] = []
         for group in found.values():
             scored = [record for record in group if record.status == "scored"]
             kept.extend(scored or group[-1:])
         return sorted(kept, key=lambda record: record.created)
+
+    def files(self) -> Iterator[tuple[Path, Record]]:
+        """All record files that can be read, with what they hold."""
+        for path in sorted(self.root.glob("[!.]*/*.json")):
+            if record := self._read(path):
+                yield path, record
 
     def find(self, fingerprint: str, plan_key: str) -> list[Record]:
         """The scored records of one job, newest first."""
@@ -109,10 +114,10 @@ class Store:
         Raises:
             StoreError: If the folder cannot be written or the disk is full.
         """
-        folder = self._folder(record.checkpoint)
+        folder = self.folder_of(record.checkpoint)
         stem = f"{slug(record.signature.task)}.{record.signature.plan_key[:8]}"
         outcome = folder / f"{stem}.outcome.json"
-        with self._writing(folder):
+        with self.writing(folder):
             folder.mkdir(parents=True, exist_ok=True)
             if samples:
                 record = record.model_copy(
@@ -137,7 +142,7 @@ class Store:
         pattern = f"[!.]*-{record.checkpoint.fingerprint[:8]}/{stem}.*.json"
         found = {path: self._read(path) for path in self.root.glob(pattern)}
         others = {other.samples for other in found.values() if other and other != record}
-        with self._writing(self.root):
+        with self.writing(self.root):
             for path, stored in found.items():
                 if stored == record:
                     path.unlink(missing_ok=True)
@@ -163,7 +168,7 @@ class Store:
         """Path of a record's samples, if it has some."""
         if record.samples is None:
             return None
-        beside = self._folder(record.checkpoint) / record.samples.file
+        beside = self.folder_of(record.checkpoint) / record.samples.file
         if beside.is_file():
             return beside
         # Stored when the checkpoint had another name.
@@ -173,7 +178,7 @@ class Store:
     def job_folder(self, checkpoint: CheckpointRef, plan_key: str) -> Path:
         """Folder for what an unfinished job must find again after a kill; created."""
         folder = self._work / _job_id(checkpoint, plan_key)
-        with self._writing(folder):
+        with self.writing(folder):
             folder.mkdir(parents=True, exist_ok=True)
         return folder
 
@@ -206,7 +211,7 @@ class Store:
         """Lock that keeps two runs from doing the same job; freed by the system on a kill."""
         from filelock import FileLock
 
-        with self._writing(self._work):
+        with self.writing(self._work):
             self._work.mkdir(parents=True, exist_ok=True)
         return FileLock(self._lock_path(checkpoint, plan_key))
 
@@ -216,7 +221,7 @@ class Store:
         Raises:
             StoreError: If it cannot, or if the disk is nearly full.
         """
-        with self._writing(self.root):
+        with self.writing(self.root):
             self.root.mkdir(parents=True, exist_ok=True)
             with temporary(self.root / "probe") as probe:
                 probe.write_bytes(b"")
@@ -230,7 +235,8 @@ class Store:
             if is_left_over(path):
                 path.unlink(missing_ok=True)
 
-    def _folder(self, checkpoint: CheckpointRef) -> Path:
+    def folder_of(self, checkpoint: CheckpointRef) -> Path:
+        """Where the records of a checkpoint are written."""
         return self.root / f"{slug(checkpoint.name)}-{checkpoint.fingerprint[:8]}"
 
     @property
@@ -253,7 +259,8 @@ class Store:
         return None
 
     @contextmanager
-    def _writing(self, folder: Path) -> Iterator[None]:
+    def writing(self, folder: Path) -> Iterator[None]:
+        """Inside it, what the system refuses becomes a :class:`StoreError`."""
         try:
             yield
         except OSError as error:

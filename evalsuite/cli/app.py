@@ -33,6 +33,7 @@ COMMANDS: Final = {
     "doctor": ("doctor", "doctor"),
     "claims": ("claims", "claims"),
     "tasks": ("tasks", "tasks_app"),
+    "results": ("results", "results_app"),
     "baseline": ("check", "baseline_app"),
     "data": ("data", "data_app"),
     "import": ("imports", "import_app"),

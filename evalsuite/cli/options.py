@@ -110,6 +110,20 @@ Results = Annotated[Path, typed_option(RESULTS)]
 TasksDir = Annotated[list[Path] | None, typed_option(TASKS_DIRS)]
 SuiteName = Annotated[str | None, typer.Option("--suite", help="Suite; the default is smoke.")]
 
+Checkpoints = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--ckpt",
+        metavar="NAME",
+        help="Checkpoint by its name in the table, a pattern ('run-*') or the first digits of its "
+        "fingerprint. May be repeated; the default is all.",
+    ),
+]
+Tasks = Annotated[
+    str | None,
+    typer.Option("--tasks", metavar="NAMES", help="Stored tasks: a,'smoke-*'; the default is all."),
+]
+
 
 def registry(folders: list[Path] | None) -> Registry:
     """The shipped tasks and those of further folders."""

@@ -8,9 +8,11 @@ from typing import Annotated
 
 import typer
 
-from evalsuite.cli.options import Results, SuiteName, TasksDir, console
+from evalsuite.cli.options import Checkpoints, Results, SuiteName, Tasks, TasksDir, console
 from evalsuite.cli.options import registry as load_registry
-from evalsuite.layouts import Convention, LayoutName
+from evalsuite.errors import UsageError
+from evalsuite.layouts import Convention, FigureKind, LayoutName
+from evalsuite.options import names
 
 
 class Format(StrEnum):
@@ -42,14 +44,26 @@ def table(
     format_: Annotated[Format, typer.Option("--format", help="Form of the table.")] = (
         Format.TERMINAL
     ),
+    ckpt: Checkpoints = None,
+    tasks: Tasks = None,
+    sort: Annotated[
+        str | None,
+        typer.Option(
+            metavar="COLUMN",
+            help="Sort by a column, best first: Avg, or Embedding/Avg where there are two.",
+        ),
+    ] = None,
     stderr: Annotated[bool, typer.Option("--stderr", help="Show standard errors.")] = False,
     decimals: Annotated[int, typer.Option(min=0, max=6, help="Decimals of scores.")] = 1,
     out: Results = Path("results"),
     tasks_dir: TasksDir = None,
 ) -> None:
-    """Print the table of all stored scores."""
-    from evalsuite.commands.show import table_command, table_view
+    """Print the table of stored scores."""
+    from evalsuite.commands.show import Shown, table_command, table_view
 
+    chosen = names(tasks) or ()
+    if chosen and (suite or layout):
+        raise UsageError("--tasks is instead of a suite or layout", "leave one of them out")
     registry = load_registry(tasks_dir)
     name, view = table_view(
         suite,
@@ -57,28 +71,61 @@ def table(
         convention,
         with_published=with_published,
     )
-    code = table_command(
-        out,
-        registry,
-        registry.suite(name) if name else None,
-        format_.value,
-        console(),
-        stderr=stderr,
-        decimals=decimals,
+    shown = Shown(
         view=view,
+        checkpoints=tuple(ckpt or ()),
+        tasks=chosen,
+        sort=sort,
+        decimals=decimals,
+        stderr=stderr,
+    )
+    code = table_command(
+        out, registry, registry.suite(name) if name else None, format_.value, console(), shown
     )
     raise typer.Exit(int(code))
 
 
 def plot(
-    figure: Annotated[Path, typer.Argument(help="File to write: .svg, .pdf or .png.")],
+    figure: Annotated[
+        Path, typer.Argument(metavar="FILE", help="File to write: .svg, .pdf or .png.")
+    ],
+    kind: Annotated[
+        FigureKind | None,
+        typer.Option(
+            help="scatter: embedding against generative average; bars: each column with its "
+            "interval; heat: checkpoint by column; steps: over training steps; forest: "
+            "differences from a baseline. Default: scatter where both averages are there, else "
+            "bars.",
+            show_default=False,
+        ),
+    ] = None,
     suite: SuiteName = None,
+    ckpt: Checkpoints = None,
+    tasks: Tasks = None,
+    baseline: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME", help="Of a forest plot; the default is the first row of the table."
+        ),
+    ] = None,
     out: Results = Path("results"),
     tasks_dir: TasksDir = None,
 ) -> None:
-    """Draw generative against embedding average, as in the GRIT paper's Figure 1."""
+    """Draw stored scores: averages, bars, heat map, training steps or differences."""
     from evalsuite.commands.show import plot_command
 
+    chosen = names(tasks) or ()
+    if chosen and suite:
+        raise UsageError("--tasks is instead of a suite", "leave one of them out")
     registry = load_registry(tasks_dir)
-    plot_command(out, registry, registry.suite(suite or "smoke"), figure)
-    typer.echo(f"wrote {figure}")
+    drawn = plot_command(
+        out,
+        registry,
+        None if chosen else registry.suite(suite or "smoke"),
+        figure,
+        kind=kind,
+        baseline=baseline,
+        checkpoints=ckpt or (),
+        tasks=chosen,
+    )
+    typer.echo(f"wrote {figure} ({drawn})")

@@ -47,6 +47,7 @@ def compare_command(
         UsageError: For fewer than two checkpoints, or one that is not there.
         StoreError: If nothing is stored.
     """
+    from evalsuite.report.comparison_csv import comparison_csv
     from evalsuite.results.tables.comparison import comparison_table
     from evalsuite.results.tables.notes import suspect_notes
 
@@ -61,7 +62,10 @@ def compare_command(
     title = f"{suite.name}, compared" if suite else "All tasks, compared"
     table = comparison_table(comparisons, title, decimals=decimals)
     suspect = suspect_notes(chosen)
-    show_table(replace(table, notes=(*suspect, *table.notes)), form, console)
+    if form == "csv":
+        console.file.write(comparison_csv(comparisons))
+    else:
+        show_table(replace(table, notes=(*suspect, *table.notes)), form, console)
     if figure is not None:
         from evalsuite.report.forest import forest
 

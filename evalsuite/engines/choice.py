@@ -10,6 +10,7 @@ from typing import Literal
 from evalsuite.checkpoint.folder import read_object
 from evalsuite.checkpoint.models import Checkpoint, GeneratorEngine
 from evalsuite.engines.device import DeviceName, vllm_is_for_gpus
+from evalsuite.engines.transformers import sharing
 from evalsuite.engines.vllm.plugin import ARCHITECTURES
 from evalsuite.errors import EngineError, UsageError
 
@@ -85,6 +86,17 @@ def why_not_unified(checkpoint: Checkpoint) -> str | None:
     if protocol is None or protocol.engine == "sentence-transformers" or protocol.attention is None:
         return "caching needs a decoder's weights alone (--as grit or causal)"
     return None
+
+
+def why_not_shared(checkpoint: Checkpoint, engine: GeneratorEngine) -> str | None:
+    """Why an engine computes each prompt by itself, whatever it begins with; ``None`` if not so.
+
+    vLLM either shares what a model's prompts begin with or refuses the model.
+    """
+    if engine == "vllm":
+        return None
+    config = read_object(checkpoint.path / "config.json")
+    return sharing.why_not_shared(config, own_code=checkpoint.trust_remote_code)
 
 
 def context_length(positions: int | None, wanted: int | None) -> int:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from evalsuite.checkpoint.models import GeneratorEngine
-from evalsuite.engines.choice import context_length
+from evalsuite.engines.choice import context_length, why_not_shared
 from evalsuite.engines.cuda.gpu import Gpu, check_room
 from evalsuite.engines.cuda.settings import settle_torch, weight_bytes
 from evalsuite.engines.cuda.survey import gpu_here
@@ -33,6 +33,7 @@ def load_encoder(
     dtype: DType = "auto",
     weights: bool = True,
     gpu_memory: float | None = None,
+    tensor_parallel: int = 1,
 ) -> Encoder:
     """Load the encoder that the checkpoint's embedding protocol names.
 
@@ -46,6 +47,7 @@ def load_encoder(
         weights: Whether to load the model. Without it only the tokenizer is loaded and only
             ``render`` works: enough for a dry run.
         gpu_memory: Share of the GPU's memory for vLLM; ``None`` for what is free.
+        tensor_parallel: GPUs that vLLM splits the model over.
 
     Raises:
         CheckpointError: If the checkpoint cannot embed, or cannot be loaded.
@@ -67,7 +69,7 @@ def load_encoder(
             f"pass --max-length {positions} or less",
         )
     vllm = protocol.engine == "vllm" and weights
-    gpu = _prepare_vllm(device) if vllm else gpu_here(device) if weights else None
+    gpu = _prepare_vllm(device, tensor_parallel) if vllm else gpu_here(device) if weights else None
     where, precision = _settle(gpu, dtype, "embedding", checkpoint)
     if protocol.engine == "sentence-transformers":
         from evalsuite.engines.transformers.sentence_transformers import SentenceTransformersEncoder
@@ -95,6 +97,7 @@ def load_generator(
     max_length: int | None = None,
     prefix_caching: bool = False,
     gpu_memory: float | None = None,
+    tensor_parallel: int = 1,
     eager: bool = False,
 ) -> Generator:
     """Load a checkpoint for generation.
@@ -108,8 +111,10 @@ def load_generator(
         device: Where to run.
         dtype: Precision; for ``auto`` see :func:`~evalsuite.engines.device.resolve_dtype`.
         max_length: Context length in tokens; at most the model's own.
-        prefix_caching: Whether vLLM keeps what it computed for the beginnings of prompts.
+        prefix_caching: Whether what prompts begin with in common is computed once, where it can be
+            (:func:`~evalsuite.engines.choice.why_not_shared`).
         gpu_memory: Share of the GPU's memory for vLLM; ``None`` for what is free.
+        tensor_parallel: GPUs that vLLM splits the model over.
         eager: Whether vLLM compiles nothing first: soon ready, and slower.
 
     Raises:
@@ -121,7 +126,7 @@ def load_generator(
         raise EngineError(f"{checkpoint.name} cannot generate: {reason}")
     length = context_length(checkpoint.max_positions, max_length)
     with loading(checkpoint, "model"):
-        gpu = _prepare_vllm(device) if engine == "vllm" else gpu_here(device)
+        gpu = _prepare_vllm(device, tensor_parallel) if engine == "vllm" else gpu_here(device)
         where, precision = _settle(gpu, dtype, "generative", checkpoint)
         if engine == "vllm":
             from evalsuite.engines.vllm.generator import VllmGenerator
@@ -137,7 +142,13 @@ def load_generator(
             )
         from evalsuite.engines.transformers.generator import TransformersGenerator
 
-        return TransformersGenerator(checkpoint, device=where, dtype=precision, max_length=length)
+        return TransformersGenerator(
+            checkpoint,
+            device=where,
+            dtype=precision,
+            max_length=length,
+            prefix_caching=prefix_caching and not why_not_shared(checkpoint, engine),
+        )
 
 
 def load_unified(
@@ -177,10 +188,10 @@ def wave_of(engine: GeneratorEngine, device: DeviceName) -> int:
     return generator.WAVE[device]
 
 
-def _prepare_vllm(device: Device) -> Gpu | None:
+def _prepare_vllm(device: Device, tensor_parallel: int) -> Gpu | None:
     from evalsuite.engines.vllm.environment import prepare
 
-    return prepare(device)
+    return prepare(device, tensor_parallel)
 
 
 def _settle(

@@ -1,4 +1,4 @@
-"""Which model a result file is about: what tells one row of a table from another."""
+"""Which model a result file is about: what distinguishes the rows of a table."""
 
 from __future__ import annotations
 

@@ -32,7 +32,7 @@ def read_lm_eval(
 
     Each task that is not a part of a group with a score of its own becomes a record; the parts'
     metrics and samples are kept with the group's, however deep they are. A task is taken for the
-    registry's task of the same lm-eval name. Whose main metric is not finite has failed.
+    registry's task of the same lm-eval name. A score that is not finite is a failed one.
 
     Args:
         path: The file ``results_….json``.

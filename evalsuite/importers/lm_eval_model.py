@@ -53,7 +53,7 @@ def stated_model(
         config: ``config`` of the file.
         shown: ``model_name`` of the file.
         path: The file, whose folder names the model where nothing in it does.
-        name: What to call the model instead; then nothing else tells it apart.
+        name: What to call the model instead; then nothing else distinguishes it.
         given: Its revision, where the file states none.
     """
     stated = arguments(config.get("model_args"))

@@ -195,7 +195,7 @@ def _source(folder: Path, given: str | None) -> ImportedModel:
 
 
 def _named(source: ImportedModel, name: str) -> ImportedModel:
-    """The model under the name that a user gave it, which then tells it apart."""
+    """The model under the name that a user gave it, which then alone distinguishes it."""
     return ImportedModel(
         model=name,
         revision=source.revision,

@@ -20,6 +20,7 @@ def load_judge(
     dtype: DType,
     weights: bool = True,
     gpu_memory: float | None = None,
+    tensor_parallel: int = 1,
 ) -> JudgeEngine:
     """Make a judge ready.
 
@@ -31,6 +32,7 @@ def load_judge(
         dtype: Its precision.
         weights: Without them it can only show prompts.
         gpu_memory: Share of the GPU's memory for vLLM; ``None`` for what is free.
+        tensor_parallel: GPUs that vLLM splits the model over.
 
     Raises:
         EngineError: If the model cannot be loaded.
@@ -50,7 +52,12 @@ def load_judge(
     from evalsuite.engines.load import load_generator
 
     generator = load_generator(
-        checkpoint, engine=engine, device=device, dtype=dtype, gpu_memory=gpu_memory
+        checkpoint,
+        engine=engine,
+        device=device,
+        dtype=dtype,
+        gpu_memory=gpu_memory,
+        tensor_parallel=tensor_parallel,
     )
     return LocalJudge(generator, checkpoint, prompt)
 

@@ -154,8 +154,8 @@ def _notes(result: CheckResult) -> list[str]:
     level = result.policy.significance
     tests = sum(line.drop_p is not None for line in result.tasks)
     notes = [
-        f"At worst: the lowest Δ that the data does not rule out (one-sided, p < {level:g})",
-        f"regression: below what is tolerated, and p < {level:g} over all {tests} tasks (Holm)",
+        f"At worst: the worst Δ that the data does not rule out (one-sided, p < {level:g})",
+        f"regression: worse than is tolerated, and p < {level:g} over all {tests} tasks (Holm)",
     ]
     notes += [
         f"{line.task}: {line.verdict}: {line.reason}"

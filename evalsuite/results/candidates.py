@@ -86,7 +86,7 @@ class Finder:
             baseline: Whether it may be a named baseline.
 
         Raises:
-            UsageError: If it is no baseline, store, stored checkpoint or checkpoint.
+            UsageError: If it is not a baseline, store, stored checkpoint or checkpoint.
         """
         if Path(text).exists() or ":" in text or "/" in text or is_baseline(self.baselines, text):
             return

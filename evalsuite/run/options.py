@@ -9,8 +9,8 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from evalsuite.checkpoint.models import Checkpoint, CheckpointOptions, GeneratorEngine
-from evalsuite.engines.choice import EngineChoice, generator_engine
-from evalsuite.engines.cuda.gpu import Gpu
+from evalsuite.engines.choice import EngineChoice, generator_engine, why_not_shared
+from evalsuite.engines.cuda.gpu import Gpu, check_batch_invariant
 from evalsuite.engines.cuda.survey import find_gpu, why_passed_over
 from evalsuite.engines.device import DeviceName, resolve_dtype
 from evalsuite.engines.protocols import Device, DType
@@ -70,12 +70,13 @@ class RunOptions(Frozen):
     prefix_caching: Annotated[
         bool,
         Option(
-            "vLLM computes what prompts begin with in common once.",
+            "Compute what prompts begin with in common once.",
             flags=("--prefix-caching/--no-prefix-caching",),
         ),
     ] = True
-    """Whether vLLM computes what prompts begin with in common only once. The answers are the same
-    but for rounding: what follows such a beginning is computed in other pieces."""
+    """Whether what prompts begin with in common is computed only once, where the engine can do that
+    with the model. The answers are the same but for rounding: what follows such a beginning is
+    computed in other pieces."""
     judge: Judge | None = None
     """The model that compares the answers of judged tasks."""
     device: Annotated[Device, Option("Device.")] = "auto"
@@ -88,6 +89,14 @@ class RunOptions(Frozen):
         Field(gt=0, le=1),
         Option("Share of the GPU's memory for vLLM; else what is free, 0.92 at most."),
     ] = None
+    tensor_parallel: Annotated[
+        int, Field(ge=1), Option("GPUs that vLLM splits a model over, the first that are visible.")
+    ] = 1
+    deterministic: Annotated[
+        bool, Option("On a GPU, vLLM computes a text the same whatever runs beside it; slower.")
+    ] = False
+    """With vLLM's batch-invariant kernels: the same bits for any batch, and so in every run on such
+    a GPU."""
 
 
 class Resolved(RunOptions):
@@ -118,7 +127,14 @@ class Resolved(RunOptions):
     @property
     def hardware(self) -> str:
         """What computes: vectors of one GPU are not those of another, bit by bit."""
-        return self.device if self.gpu is None else f"{self.device} {self.gpu.name}"
+        if self.gpu is None:
+            return self.device
+        several = f" × {self.tensor_parallel}" if self.tensor_parallel > 1 else ""
+        return f"{self.device} {self.gpu.name}{several}"
+
+    def shares_beginnings(self, checkpoint: Checkpoint) -> bool:
+        """Whether what prompts begin with in common is computed once."""
+        return self.prefix_caching and why_not_shared(checkpoint, self.generator) is None
 
 
 def resolve(options: RunOptions, *, judged: bool = False) -> Resolved:
@@ -136,13 +152,17 @@ def resolve(options: RunOptions, *, judged: bool = False) -> Resolved:
         return options
     generator = generator_engine(options.engine)
     judge = find_checkpoint(options.judge) if judged and options.judge else None
-    gpu = find_gpu(options.device)
+    gpu = find_gpu(options.device, options.tensor_parallel)
     device: DeviceName = "cpu" if gpu is None else "cuda"
-    if options.gpu_memory is not None and (gpu is None or options.engine == "transformers"):
-        raise UsageError("--gpu-memory is for vLLM on a GPU, and changes nothing", "leave it out")
+    for name in ("gpu_memory", "tensor_parallel", "deterministic"):
+        given = getattr(options, name) != RunOptions.model_fields[name].default
+        if given and (gpu is None or options.engine == "transformers"):
+            option = f"--{name.replace('_', '-')}"
+            raise UsageError(f"{option} is for vLLM on a GPU, and changes nothing", "leave it out")
+    if options.deterministic and gpu is not None:
+        check_batch_invariant(gpu)
     return Resolved(
-        **dict(options)
-        | {"device": device, "prefix_caching": options.prefix_caching and generator == "vllm"},
+        **dict(options) | {"device": device},
         gpu=gpu,
         embedding_dtype=resolve_dtype(options.dtype, device, "embedding", gpu),
         generative_dtype=resolve_dtype(options.dtype, device, "generative", gpu),

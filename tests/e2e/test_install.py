@@ -14,6 +14,10 @@ import yaml
 ROOT = Path(__file__).parents[2]
 
 
+ONLY_RESOLVE = 'pip() { command pip "$@" --dry-run; }'
+"""A build needs its tools all the same, so this is no setting of pip's."""
+
+
 @pytest.fixture(scope="module")
 def empty(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A virtual environment with pip alone."""
@@ -25,10 +29,8 @@ def empty(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def would_install(script: str, empty: Path, **variables: str) -> set[str]:
     """Names of the packages that pip would install, with all that they ask for."""
     done = subprocess.run(
-        ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", script],
-        env=os.environ
-        | variables
-        | {"PATH": f"{empty / 'bin'}:{os.environ['PATH']}", "PIP_DRY_RUN": "1"},
+        ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", f"{ONLY_RESOLVE}\n{script}"],
+        env=os.environ | variables | {"PATH": f"{empty / 'bin'}:{os.environ['PATH']}"},
         capture_output=True,
         text=True,
         check=False,

@@ -24,7 +24,9 @@ class Scripted:
         answers = []
         for index, request in enumerate(requests):
             self.prompts.append(self.tokenizer.decode(request.prompt_ids))
-            answers.append(Completion(self.answer(self.prompts[-1], request.seed or 0), 1, "stop"))
+            whole = self.answer(self.prompts[-1], request.seed or 0)
+            ends = [at for stop in request.stop if (at := whole.find(stop)) >= 0]
+            answers.append(Completion(whole[: min(ends, default=None)], 1, "stop"))
             if ended:
                 ended(index, answers[-1])
         return answers

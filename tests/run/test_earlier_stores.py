@@ -53,7 +53,9 @@ def test_stored_scores_are_found_again(tmp_path: Path) -> None:
     root = shutil.copytree(HERE / "earlier_store", tmp_path / "results")
     checkpoints = [resolve("demo:minilm"), resolve("demo:smollm2")]
     tasks = [REGISTRY.task(name) for name in TASKS]
-    options = RunOptions(device="cpu", dtype="float32", engine="transformers", limit=4)
+    options = RunOptions(
+        device="cpu", dtype="float32", engine="transformers", limit=4, **EARLIER_DEFAULTS
+    )
     plan = make_plan(checkpoints, tasks, options, REGISTRY, Store(root))
     found = {(job.checkpoint.name, job.task.name) for job in plan.jobs if job.record}
     alone = {("minilm", "smoke-sts"), ("minilm", "smoke-retrieval")}
@@ -133,7 +135,12 @@ OPTIONS = {
     "plain": RunOptions(device="cpu", dtype="bfloat16", **EARLIER_DEFAULTS),
     "plain quick": RunOptions(device="cpu", dtype="bfloat16", **EARLIER_DEFAULTS),
     "transformers limit": RunOptions(
-        device="cpu", dtype="float32", engine="transformers", limit=5, seed=7
+        device="cpu",
+        dtype="float32",
+        engine="transformers",
+        limit=5,
+        seed=7,
+        **EARLIER_DEFAULTS,
     ),
     "shots": RunOptions(device="cpu", dtype="float32", shots=1, **EARLIER_DEFAULTS),
     "judge": RunOptions(device="cpu", dtype="bfloat16", judge=JUDGE, **EARLIER_DEFAULTS),

@@ -13,6 +13,7 @@ from rich.console import Console
 
 from evalsuite.commands.requests import RunRequest
 from evalsuite.commands.run import run_command
+from evalsuite.commands.tasks import show
 from evalsuite.errors import DataError, ExitCode
 from evalsuite.registry.load import Registry
 from evalsuite.run.options import RunOptions
@@ -85,7 +86,7 @@ def run(model: str, folder: Path, *names: str, dry_run: bool = False) -> tuple[E
 
 
 def test_bad_rows_alone_are_refused_before_anything_is_written(model: str, tasks: Path) -> None:
-    with pytest.raises(DataError, match=r"bad\.jsonl:2: the target 'C' is no letter"):
+    with pytest.raises(DataError, match=r"bad\.jsonl:2: the target 'C' is not a letter"):
         run(model, tasks, "bad")
     assert not (tasks.parent / "results").exists()
 
@@ -108,6 +109,7 @@ def test_a_dry_run_shows_the_others(model: str, tasks: Path) -> None:
         assert words in line
 
 
+@pytest.mark.e2e
 def test_a_task_that_cannot_be_loaded_ends_alone(model: str, tasks: Path) -> None:
     """With the exit code of a dry run; the others are scored."""
     code, text = run(model, tasks, "good", "bad", "lm_eval:no_split", "lm_eval:no_package")
@@ -170,3 +172,11 @@ def test_packages_of_lm_evals_own_tasks_are_named(
     [refused] = [line.strip() for line in text.splitlines() if "cannot be shown" in line]
     assert refused.startswith(f"cannot be shown: lm_eval:{name} needs the package")
     assert package in refused.partition("pip install ")[2].split()
+
+
+def test_a_task_on_own_data_is_shown_with_the_rows_of_its_files(tasks: Path) -> None:
+    registry = Registry.load([tasks])
+    assert show(registry, "bad").endswith("# what its files hold:\n# rows:\n#   test: 2")
+    (tasks / "bad.jsonl").unlink()
+    with pytest.raises(DataError, match=r"bad\.jsonl: no such file"):
+        show(registry, "bad")

@@ -326,6 +326,27 @@ def test_prefix_caching_is_recorded_either_way(registry: Registry, store: Store)
     assert plan_one(registry, store, "mine", options=vllm).signature.prefix_caching is None
 
 
-def test_no_prefix_caching_without_vllm(registry: Registry, store: Store) -> None:
+@pytest.mark.parametrize(
+    ("config", "asked", "said"),
+    [
+        ({"model_type": "llama"}, True, True),
+        ({"model_type": "llama"}, False, False),
+        ({"model_type": "mamba"}, True, False),
+        ({"model_type": "llama", "rope_scaling": {"rope_type": "dynamic"}}, True, False),
+    ],
+    ids=str,
+)
+def test_prefix_caching_of_transformers_depends_on_the_model(
+    registry: Registry,
+    store: Store,
+    tmp_path: Path,
+    config: dict[str, object],
+    asked: bool,
+    said: bool,
+) -> None:
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    checkpoint = CHECKPOINT.model_copy(update={"path": tmp_path})
     assert OPTIONS.engine == "transformers"
-    assert plan_one(registry, store, "talk").signature.prefix_caching is False
+    options = OPTIONS.model_copy(update={"prefix_caching": asked})
+    signature = plan_one(registry, store, "talk", checkpoint, options).signature
+    assert signature.prefix_caching is said

@@ -7,6 +7,7 @@ that tests decide for GPUs that are not there. The survey itself is made by
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
 from evalsuite.errors import EngineError, UsageError
@@ -24,6 +25,10 @@ on the compatibility of minor versions)."""
 
 BFLOAT16_FROM: Final = (8, 0)
 """First compute capability with instructions for bfloat16 (Ampere)."""
+
+BATCH_INVARIANT_FROM: Final = (8, 0)
+"""First compute capability for which vLLM has kernels that compute a row the same in any batch
+(vLLM 0.32's documentation, "Batch Invariance")."""
 
 SHARE: Final = 0.92
 """Of the whole memory, what vLLM takes at most: its own default."""
@@ -49,6 +54,8 @@ class Gpu(Frozen):
     """Bytes that were free when this was asked."""
     cores: int = 1
     """Streaming multiprocessors."""
+    count: int = 1
+    """GPUs that a model is split over; the figures are those of the least of them."""
 
     @property
     def has_bfloat16(self) -> bool:
@@ -79,6 +86,8 @@ class Survey(Frozen):
     """What torch was compiled for: ``sm_75``, ``sm_90``, ``compute_120`` …"""
     gpu: Gpu | None = None
     """The first GPU that torch sees."""
+    beside: tuple[Gpu, ...] = ()
+    """The other GPUs that it sees, where they were asked for."""
     problem: str | None = None
     """Why torch cannot use a GPU, in its own words."""
 
@@ -101,6 +110,20 @@ def why_unusable(survey: Survey) -> tuple[str, str] | None:
             "unset it, or pass --device cpu",
         )
     return _driver_too_old(survey) or _not_there(survey) or _card_too_old(survey)
+
+
+def check_batch_invariant(gpu: Gpu) -> None:
+    """Refuse a GPU for which vLLM has no kernels that compute a row the same in any batch.
+
+    Raises:
+        UsageError: If it is too old.
+    """
+    if gpu.capability < BATCH_INVARIANT_FROM:
+        raise UsageError(
+            f"--deterministic needs compute capability {_dotted(BATCH_INVARIANT_FROM)} or later; "
+            f"{gpu.name} has {_dotted(gpu.capability)}",
+            "leave it out, or use a newer GPU",
+        )
 
 
 def _driver_too_old(survey: Survey) -> tuple[str, str] | None:
@@ -145,20 +168,43 @@ def _card_too_old(survey: Survey) -> tuple[str, str] | None:
     return wrong, "use another GPU, or pass --device cpu"
 
 
-def choose(device: Device, survey: Survey) -> Gpu | None:
+def choose(device: Device, survey: Survey, count: int = 1) -> Gpu | None:
     """The GPU to run on; ``None`` for the CPU. ``auto`` is the GPU where one can be used.
 
+    Args:
+        device: What a person asked for.
+        survey: What the machine says.
+        count: GPUs that a model is split over.
+
     Raises:
-        UsageError: For ``cuda`` where none can be used.
+        UsageError: For ``cuda`` where none can be used, or where there are fewer than ``count``.
     """
     if device == "cpu":
         return None
     wrong = why_unusable(survey)
     if wrong is None:
-        return survey.gpu
+        assert survey.gpu is not None
+        return _together([survey.gpu, *survey.beside], count)
     if device == "cuda":
         raise UsageError(f"--device cuda: {wrong[0]}", wrong[1])
     return None
+
+
+def _together(gpus: Sequence[Gpu], count: int) -> Gpu:
+    """The first GPUs as one: what each of them can do, and the memory that each has free."""
+    if count > len(gpus):
+        there = "1 is" if len(gpus) == 1 else f"{len(gpus)} are"
+        raise UsageError(
+            f"--tensor-parallel {count} needs {count} GPUs, and {there} visible",
+            "see nvidia-smi -L and CUDA_VISIBLE_DEVICES, or pass a smaller number",
+        )
+    used = gpus[:count]
+    least = {
+        "capability": min(one.capability for one in used),
+        "total": min(one.total for one in used),
+        "free": min(one.free for one in used),
+    }
+    return used[0].model_copy(update={**least, "count": count})
 
 
 def vllm_share(gpu: Gpu, wanted: float | None = None) -> float:
@@ -189,19 +235,21 @@ def check_room(gpu: Gpu, room: int, weights: int, name: str) -> None:
     Args:
         gpu: Where they go.
         room: Bytes that the engine may take of it.
-        weights: Bytes of the weights.
+        weights: Bytes of all weights; each of several GPUs holds its part.
         name: The checkpoint's.
 
     Raises:
         EngineError: If they do not fit.
     """
-    need = weights + ACTIVATIONS
+    need = weights // gpu.count + ACTIVATIONS
     if need > room:
+        each = f" on each of {gpu.count} GPUs" if gpu.count > 1 else ""
         raise EngineError(
-            f"{name} needs at least {gibibytes(need)} of GPU memory, and {gibibytes(room)} of the "
-            f"{gibibytes(gpu.total)} of {gpu.name} can be used ({gibibytes(gpu.free)} are free)",
-            "see nvidia-smi for what else uses it; wait, or choose another GPU with "
-            "CUDA_VISIBLE_DEVICES",
+            f"{name} needs at least {gibibytes(need)} of GPU memory{each}, and {gibibytes(room)} "
+            f"of the {gibibytes(gpu.total)} of {gpu.name} can be used ({gibibytes(gpu.free)} are "
+            "free)",
+            "see nvidia-smi for what else uses it; wait, choose another GPU with "
+            "CUDA_VISIBLE_DEVICES, or have vLLM split it over several with --tensor-parallel",
         )
 
 

@@ -31,22 +31,25 @@ MOST_SECONDS: Final = 120.0
 """For importing torch and starting CUDA."""
 
 
-def find_gpu(device: Device) -> Gpu | None:
+def find_gpu(device: Device, count: int = 1) -> Gpu | None:
     """The GPU that a run is to use; ``None`` for the CPU. Leaves nothing on the GPU.
 
+    Args:
+        device: What a person asked for.
+        count: GPUs that a model is split over.
+
     Raises:
-        UsageError: For ``cuda`` where none can be used.
+        UsageError: For ``cuda`` where none can be used, or where there are fewer than ``count``.
     """
-    return _chosen(device, survey_apart)
+    return _chosen(device, survey_apart, count)
 
 
-def gpu_here(device: Device) -> Gpu | None:
+def gpu_here(device: Device, count: int = 1) -> Gpu | None:
     """As :func:`find_gpu`, for the process that runs the engine: its free memory is that of now.
 
-    Raises:
-        UsageError: For ``cuda`` where none can be used.
+    Where a model is split, other processes hold its parts, and this one holds nothing of a GPU.
     """
-    return _chosen(device, look)
+    return _chosen(device, look if count == 1 else survey_apart, count)
 
 
 def why_passed_over(device: Device) -> str | None:
@@ -58,10 +61,10 @@ def why_passed_over(device: Device) -> str | None:
     return f"--device auto is the CPU: {wrong[0]}" if wrong else None
 
 
-def _chosen(device: Device, ask: Callable[[], Survey]) -> Gpu | None:
+def _chosen(device: Device, ask: Callable[[], Survey], count: int) -> Gpu | None:
     if device == "cpu":
         return None
-    return choose(device, ask() if has_driver() else Survey(node=False))
+    return choose(device, ask() if has_driver() else Survey(node=False), count)
 
 
 def has_driver() -> bool:
@@ -88,8 +91,12 @@ def survey_apart() -> Survey:
     return Survey(problem=problem, **_driver())
 
 
-def look() -> Survey:
-    """Ask in this process; torch is imported, and the GPU gets a CUDA context."""
+def look(*, every: bool = False) -> Survey:
+    """Ask in this process; torch is imported, and the GPU gets a CUDA context.
+
+    Args:
+        every: Whether all visible GPUs are asked, each of which gets a context, or the first.
+    """
     try:
         import torch
     except (ImportError, OSError) as error:
@@ -99,19 +106,27 @@ def look() -> Survey:
         return Survey(**facts)
     try:
         torch.cuda.init()
-        seen = torch.cuda.get_device_properties(0)
-        free, total = torch.cuda.mem_get_info(0)
+        count = torch.cuda.device_count() if every else 1
+        gpu, *beside = [_gpu(index, facts["driver"]) for index in range(count)]
     except (RuntimeError, AssertionError) as error:
         return Survey(problem=first_line(error), **facts)
-    gpu = Gpu(
+    built_for = tuple(torch.cuda.get_arch_list())
+    return Survey(gpu=gpu, beside=tuple(beside), architectures=built_for, **facts)
+
+
+def _gpu(index: int, driver: str | None) -> Gpu:
+    import torch
+
+    seen = torch.cuda.get_device_properties(index)
+    free, total = torch.cuda.mem_get_info(index)
+    return Gpu(
         name=seen.name,
         capability=(seen.major, seen.minor),
-        driver=facts["driver"],
+        driver=driver,
         total=total,
         free=free,
         cores=seen.multi_processor_count,
     )
-    return Survey(gpu=gpu, architectures=tuple(torch.cuda.get_arch_list()), **facts)
 
 
 def _driver() -> dict[str, Any]:
@@ -133,7 +148,7 @@ def main() -> None:
     """Write the survey to standard output; what libraries print goes to standard error."""
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
-    answers.write(look().model_dump_json())
+    answers.write(look(every=True).model_dump_json())
     answers.close()
     os._exit(0)
 

@@ -1,9 +1,15 @@
-"""Generation and scoring with transformers alone: simple code, to check the vLLM engine against."""
+"""Generation and scoring with transformers alone.
+
+Without prefix caching it is simple code, to check all else against. With it, what texts begin with
+in common is computed once.
+"""
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from evalsuite.engines.cuda.placing import straight_to
@@ -17,6 +23,14 @@ from evalsuite.engines.protocols import (
     Score,
     ScoreRequest,
 )
+from evalsuite.engines.transformers.key_values import KeyValues
+from evalsuite.engines.transformers.shared_prompts import (
+    common_beginning,
+    key_values_of,
+    left_padded,
+)
+from evalsuite.engines.transformers.shared_scoring import ROW_TOKENS, SharedScoring
+from evalsuite.engines.transformers.sharing import check_sharing
 from evalsuite.errors import EngineError, first_line
 
 if TYPE_CHECKING:
@@ -42,13 +56,21 @@ class TransformersGenerator:
         device: Where to run.
         dtype: Precision.
         max_length: Context length in tokens.
+        prefix_caching: Whether beginnings that several texts of a call share are computed once.
+            :func:`~evalsuite.engines.transformers.sharing.why_not_shared` has nothing against it.
 
     Raises:
-        EngineError: If the model cannot be loaded.
+        EngineError: If the model cannot be loaded, or scores otherwise with shared beginnings.
     """
 
     def __init__(
-        self, checkpoint: Checkpoint, *, device: DeviceName, dtype: DTypeName, max_length: int
+        self,
+        checkpoint: Checkpoint,
+        *,
+        device: DeviceName,
+        dtype: DTypeName,
+        max_length: int,
+        prefix_caching: bool = False,
     ) -> None:
         import torch
         from transformers import AutoModelForCausalLM, AutoTokenizer
@@ -75,6 +97,10 @@ class TransformersGenerator:
         self._max_length = max_length
         self._end_ids = _end_ids(model, self._tokenizer)
         self._pad_id = next(iter(sorted(self._end_ids)), 0)
+        self._shared: SharedScoring | None = None
+        if prefix_caching:
+            self._shared = SharedScoring(model, device, ROW_TOKENS[device])
+            self._check_sharing(dtype)
 
     @property
     def version(self) -> str:
@@ -94,8 +120,8 @@ class TransformersGenerator:
         check_ids(requests, self._rows, self._name)
         completions: dict[int, Completion] = {}
 
-        def answer(batch: list[int]) -> None:
-            answers = self._generate_batch([requests[index] for index in batch])
+        def answer(states: KeyValues | None, batch: list[int]) -> None:
+            answers = self._generate_batch([requests[index] for index in batch], states)
             for index, completion in zip(batch, answers, strict=True):
                 completions[index] = completion
                 if ended:
@@ -103,11 +129,27 @@ class TransformersGenerator:
 
         for members in _alike(requests):
             lengths = [len(requests[i].prompt_ids) + requests[i].max_tokens for i in members]
-            self._budget.run(lengths, answer, members)
+            states = self._common_states([requests[i].prompt_ids for i in members])
+            self._budget.run(lengths, partial(answer, states), members)
         return [completions[index] for index in range(len(requests))]
 
-    def _generate_batch(self, requests: Sequence[GenerationRequest]) -> list[Completion]:
-        """Continue prompts that share all settings but the prompt."""
+    def _common_states(self, prompts: Sequence[tuple[int, ...]]) -> KeyValues | None:
+        """What the model keeps of the beginning that prompts have in common, if that is worth it.
+
+        A call has prompts enough for several batches; all read the same.
+        """
+        beginning = common_beginning(prompts) if self._shared else ()
+        return key_values_of(self._model, beginning, self._device) if beginning else None
+
+    def _generate_batch(
+        self, requests: Sequence[GenerationRequest], states: KeyValues | None
+    ) -> list[Completion]:
+        """Continue prompts that share all settings but the prompt.
+
+        Args:
+            requests: The prompts.
+            states: Of a beginning that all of them have.
+        """
         import torch
         from transformers import GenerationConfig, LogitsProcessorList, StoppingCriteriaList
 
@@ -127,6 +169,7 @@ class TransformersGenerator:
             output = self._model.generate(
                 ids,
                 attention_mask=mask,
+                past_key_values=states and left_padded(states, (mask == 0).sum(1).tolist()),
                 generation_config=settings,
                 stopping_criteria=stopping if first.stop else None,
                 logits_processor=LogitsProcessorList([_check_finite]),
@@ -148,6 +191,10 @@ class TransformersGenerator:
 
     def score(self, requests: Sequence[ScoreRequest]) -> list[Score]:
         check_ids(requests, self._rows, self._name)
+        return self._shared.score(requests) if self._shared else self._score_apart(requests)
+
+    def _score_apart(self, requests: Sequence[ScoreRequest]) -> list[Score]:
+        """Score continuations; each text is computed by itself."""
         scores: dict[int, Score] = {}
         lengths = [len(r.context_ids) + len(r.continuation_ids) for r in requests]
 
@@ -191,7 +238,15 @@ class TransformersGenerator:
             torch.tensor(mask, dtype=torch.long, device=self._device),
         )
 
+    def _check_sharing(self, dtype: DTypeName) -> None:
+        shared = SharedScoring(self._model, self._device, most=24, worth=8)
+        found = check_sharing(self._score_apart, shared.score, self._rows, dtype, self._name)
+        logging.getLogger(__name__).info(
+            "prefix caching: log-probabilities of a few made-up texts differ by %.1g", found
+        )
+
     def close(self) -> None:
+        self._shared = None
         del self._model
 
 

@@ -136,7 +136,7 @@ class VllmEncoder(TokenEncoder):
             for probe in attention_probe.probes(vocabulary)
         )
         observed = attention_probe.observe(one, other, self._dtype, sinks=self._sinks)
-        windows = sum(layer.sliding_window is not None for layer in self._model.attention_layers)
+        windows = sum(layer.window is not None for layer in self._model.attention())
         if observed.attention == "bidirectional" and windows:
             return attention_probe.Observed(None, f"{windows} layers were built with a window")
         return observed

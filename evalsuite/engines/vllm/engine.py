@@ -7,7 +7,7 @@ living process is not reliable: use it only in a process of its own that exits a
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from evalsuite.engines.call_scheduler import Pass
 from evalsuite.engines.cuda.gpu import Gpu, check_room, vllm_share
@@ -42,6 +42,15 @@ _KNOWN: Final = (
     ImportError,
     MemoryError,
 )
+
+
+class AttentionLayer(NamedTuple):
+    """What was chosen for a layer."""
+
+    backend: str
+    """vLLM's name for the kernels."""
+    window: int | None
+    """Tokens that each token sees at most."""
 
 
 class VllmEngine:
@@ -125,11 +134,10 @@ class VllmEngine:
         """Tokens in a block of keys and values: what prompts read is whole blocks."""
         return int(self._llm.llm_engine.vllm_config.cache_config.block_size)
 
-    @property
-    def attention_layers(self) -> list[Any]:
-        """The model's attention layers, as they were built in this process."""
-        config = self._llm.llm_engine.vllm_config.compilation_config
-        return list(config.static_forward_context.values())
+    def attention(self) -> list[AttentionLayer]:
+        """The attention layers, as the process that runs the model has built them."""
+        layers: list[AttentionLayer] = self._llm.llm_engine.collective_rpc(_attention_layers)[0]
+        return layers
 
     def add(self, name: str, one: Pass) -> None:
         """Take a request: token ids, and sampling or pooling parameters.
@@ -177,12 +185,11 @@ class VllmEngine:
     def details(self) -> dict[str, str]:
         """See :class:`~evalsuite.engines.protocols.Detailed`."""
         config = self._llm.llm_engine.vllm_config
-        layers = [one for one in self.attention_layers if hasattr(one, "get_attn_backend")]
-        backends = {layer.get_attn_backend().get_name() for layer in layers}
+        split = config.parallel_config.tensor_parallel_size
         return {
             "vllm_model_runner": "V2" if config.use_v2_model_runner else "V1",
-            "vllm_attention": ", ".join(sorted(backends)),
-        }
+            "vllm_attention": ", ".join(sorted({layer.backend for layer in self.attention()})),
+        } | ({"vllm_tensor_parallel": str(split)} if split > 1 else {})
 
     def close(self) -> None:
         """Free the model."""
@@ -206,7 +213,17 @@ def _memory(
     share = vllm_share(gpu, gpu_memory)
     weights = weight_bytes(checkpoint.path, dtype)
     check_room(gpu, int(share * gpu.total), weights, checkpoint.name)
-    return {"gpu_memory_utilization": share}
+    return {"gpu_memory_utilization": share, "tensor_parallel_size": gpu.count}
+
+
+def _attention_layers(worker: Any) -> list[AttentionLayer]:
+    """What a vLLM worker knows of its layers; runs in the process of the worker."""
+    layers = worker.vllm_config.compilation_config.static_forward_context.values()
+    return [
+        AttentionLayer(layer.get_attn_backend().get_name(), getattr(layer, "sliding_window", None))
+        for layer in layers
+        if hasattr(layer, "get_attn_backend")
+    ]
 
 
 def cache_bytes(share: float) -> int:
@@ -223,6 +240,8 @@ def _hint(error: Exception) -> str:
         return "free memory on the device, lower --max-length, or try --engine transformers"
     if "bfloat16" in message or "dtype" in message:
         return "try --dtype float16 or float32, or --engine transformers"
+    if "tensor parallel" in message:
+        return "pass a --tensor-parallel that divides the attention heads, or leave it out"
     if any(sign in message for sign in _DRIVER):
         return "evalsuite doctor says what is wrong with driver and GPU"
     return "try --engine transformers, or --max-length with fewer tokens"

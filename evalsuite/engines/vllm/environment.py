@@ -26,19 +26,23 @@ idle machine, and three to five times slower where another process wanted the sa
 """
 
 
-def prepare(device: Device) -> Gpu | None:
+def prepare(device: Device, tensor_parallel: int = 1) -> Gpu | None:
     """Set the environment and import vLLM.
 
     The variables are set first: OpenMP, which torch loads, reads its own only once.
+
+    Args:
+        device: What was asked for.
+        tensor_parallel: GPUs that the model is split over.
 
     Returns:
         The GPU to run on; ``None`` for a CPU. The installed vLLM was built for it.
 
     Raises:
         EngineError: If vLLM is not installed, or was built for another device.
-        UsageError: For ``cuda`` on a machine without a usable GPU.
+        UsageError: For ``cuda`` on a machine without a usable GPU, or with too few.
     """
-    # One process, no children: killing the worker frees everything.
+    # One process, and no children but those of several GPUs: killing its group frees everything.
     os.environ["VLLM_ENABLE_V1_MULTIPROCESSING"] = "0"
     for name, value in ENVIRONMENT.items():
         os.environ.setdefault(name, value)
@@ -50,7 +54,7 @@ def prepare(device: Device) -> Gpu | None:
             f"pass --engine transformers, or on a GPU {CUDA}, else {CPU}",
         ) from error
     built_for: DeviceName = "cpu" if current_platform.is_cpu() else "cuda"
-    gpu = gpu_here(device)
+    gpu = gpu_here(device, tensor_parallel)
     wanted: DeviceName = "cpu" if gpu is None else "cuda"
     if wanted != built_for:
         raise EngineError(

@@ -32,7 +32,7 @@ def read_choices(texts: Sequence[str], *, one_list: bool) -> tuple[str, ...]:
         one_list: Whether that is one text which holds a list, as Python or JSON writes it.
 
     Raises:
-        BadItem: If it is no list of at least two different texts or numbers.
+        BadItem: If it is not a list of at least two different texts or numbers.
     """
     listed = _list_in(texts[0]) if one_list else list(texts)
     if listed is None:
@@ -101,13 +101,13 @@ def _right_choice(text: str, choices: Sequence[str]) -> int:
                 "give letters, of indices: target: \"{{ 'ABCDEFGHIJ'[column | int] }}\"",
             )
         if named is None and not within:
-            raise BadItem(f"the target {text} is no index from 0 to {len(choices) - 1}")
+            raise BadItem(f"the target {text} is not an index from 0 to {len(choices) - 1}")
         return index if named is None else named
     if named is not None:
         return named
     letter = _LETTER.fullmatch(text)
     if letter is None:
-        raise BadItem(f"the target {_short(text)} is no choice: {_some(choices)}")
+        raise BadItem(f"the target {_short(text)} is not a choice: {_some(choices)}")
     index = ord(letter[1].upper()) - ord("A")
     alike = [place for place, choice in enumerate(choices) if choice.casefold() == text.casefold()]
     if alike and alike != [index]:
@@ -117,7 +117,7 @@ def _right_choice(text: str, choices: Sequence[str]) -> int:
         )
     if index >= len(choices):
         last = chr(ord("A") + len(choices) - 1)
-        raise BadItem(f"the target {text!r} is no letter from A to {last}, nor a choice")
+        raise BadItem(f"the target {text!r} is not a letter from A to {last}, nor a choice")
     return index
 
 

@@ -90,6 +90,11 @@ def _metrics(config: dict[str, Any], output: str) -> list[dict[str, Any]]:
     return [{"metric": name} for name in _METRICS.get(output, ())]
 
 
+def main_metric(config: dict[str, Any]) -> dict[str, Any] | None:
+    """What a task's file says of its first metric; ``None`` if the task's own code makes them."""
+    return next(iter(_metrics(config, config.get("output_type", "generate_until"))), None)
+
+
 def _metric(stated: dict[str, Any]) -> str:
     name = stated["metric"]
     if isinstance(name, FunctionName):

@@ -175,7 +175,12 @@ def _generate(task: LmEvalTask, items: OwnItems) -> dict[str, Any]:
 
 
 def _code(task: LmEvalTask, chat: bool, items: OwnItems) -> dict[str, Any]:
-    """A chat model is asked, and made to begin with the header; a base model goes on from it."""
+    """A chat model is asked, and made to begin with the header; a base model goes on from it.
+
+    A base model is stopped behind the function. A chat model says itself when it has ended: its
+    answer may hold blocks of code, and the function may be in any of them.
+    """
+    stop = () if chat else answers.CODE_STOP
     asked = {"doc_to_text": task.prompt or _Instruction(items), "gen_prefix": HEADER}
     form = asked if chat else {"doc_to_text": _Column(items, "prompt")}
     return {
@@ -184,7 +189,7 @@ def _code(task: LmEvalTask, chat: bool, items: OwnItems) -> dict[str, Any]:
         "doc_to_target": _Column(items, "tests", strip=False),
         "target_delimiter": "",
         "process_results": CodeScorer(require_sandbox(), items),
-        **_decoding(task, (*answers.CODE_STOP, *task.generation.stop)),
+        **_decoding(task, (*stop, *task.generation.stop)),
     }
 
 

@@ -40,7 +40,7 @@ def client_for(generator: Generator, context: Context, unit: str) -> Iterator[Cl
             seed=context.seed,
             progress=report,
             device=context.options.device,
-            shared=context.options.prefix_caching,
+            shared=context.options.shares_beginnings(context.checkpoint),
         )
 
 

@@ -19,6 +19,7 @@ from evalsuite.errors import StoreError, UsageError, did_you_mean
 from evalsuite.files import sha256
 from evalsuite.schema import Frozen, Record, digest
 from evalsuite.store import Store
+from evalsuite.store_changes import adopt
 
 MANIFEST = "baseline.json"
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
@@ -72,7 +73,7 @@ def set_baseline(
         copied = Store(temp)
         copied.prepare()
         for record in scored:
-            _copy(record, store, copied)
+            adopt(copied, record, store.samples_path(record))
         first = scored[0].checkpoint
         made = Baseline(
             name=name,
@@ -127,14 +128,6 @@ def load_baseline(folder: Path, name: str) -> tuple[Baseline, Store, list[Record
             raise StoreError(f"baseline {name}: {path / file} {state}", hint)
     store = Store(path)
     return manifest, store, store.records()
-
-
-def _copy(record: Record, source: Store, target: Store) -> None:
-    """Copy a record with its samples; the store gives it a place."""
-    samples = source.samples_path(record)
-    path = target.put(record)
-    if samples is not None:
-        shutil.copyfile(samples, path.parent / samples.name)
 
 
 def _hashes(folder: Path) -> dict[str, str]:

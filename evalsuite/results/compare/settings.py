@@ -48,7 +48,7 @@ def _settings(record: Record) -> Mapping[str, str]:
         if key in LISTS:
             found.update(_pair(item) for item in value.split(", "))
         else:
-            # A version of a task file that evalsuite ships is no setting of the harness.
+            # A version of a task file that evalsuite ships is not a setting of the harness.
             found[key] = value.partition("+")[0] if key == "harness" else value
     return found
 

@@ -14,6 +14,7 @@ from evalsuite.results.published import PublishedTable
 from evalsuite.results.rows import RowPlan
 from evalsuite.results.scores import Scores
 from evalsuite.results.signatures import stated_versions
+from evalsuite.results.tables.empty_sections import without_empty_sections
 from evalsuite.results.tables.layouts import LAYOUTS
 from evalsuite.results.tables.model import Cell, Head, Note, Row, Table, TableSection
 from evalsuite.results.tables.notes import (
@@ -73,12 +74,16 @@ def build_table(
     stored = scores.settled(arrangement.columns if arrangement else None)
     convention = view.convention_for(suite)
     plans, notes = _rows(stored.under(convention), name)
+    layout = stored.layout
+    if view.published is None:
+        layout, empty = without_empty_sections(layout, plans)
+        notes = [*notes, *empty]
     if view.published:
         plans = sorted(plans, key=lambda plan: not plan.imported)
     title = suite.name if suite else "All tasks"
     table = _table(
         plain(f"{title}, {arrangement.title}" if arrangement else title),
-        stored.layout,
+        layout,
         plans,
         [*notes, *convention_note(stored.records, convention, always=view.published is not None)],
         decimals,
@@ -86,7 +91,7 @@ def build_table(
         view.published,
     )
     if arrangement and arrangement.row_per_dataset:
-        return transposed(table, stored.layout)
+        return transposed(table, layout)
     return table
 
 

@@ -55,15 +55,20 @@ def processors() -> int:
     return os.cpu_count() or 1
 
 
-def set_library_environment(*, offline: bool, parallel_tokenizers: bool = False) -> None:
+def set_library_environment(
+    *, offline: bool, parallel_tokenizers: bool = False, batch_invariant: bool = False
+) -> None:
     """Set what libraries read from the environment; before any of them is imported.
 
     Args:
         offline: Whether no library may use the network.
         parallel_tokenizers: Whether tokenizers use all processors. They are for the engine's
             process beside a GPU, which would wait for one thread; a CPU has other work to do.
+        batch_invariant: Whether vLLM computes a row the same in any batch. Signatures say so:
+            what a person has set in the environment does not decide it.
     """
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "true" if parallel_tokenizers else "false")
+    os.environ["VLLM_BATCH_INVARIANT"] = "1" if batch_invariant else "0"
     os.environ["HF_HUB_DISABLE_PROGRESS_BARS"] = "1"
     os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
     if offline:

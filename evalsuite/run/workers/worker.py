@@ -108,6 +108,7 @@ def load_engine(spec: WorkerSpec) -> Engine:
                 device=options.device,
                 dtype=options.generative_dtype,
                 gpu_memory=options.gpu_memory,
+                tensor_parallel=options.tensor_parallel,
             )
         case "unified":
             from evalsuite.engines.load import load_unified
@@ -126,6 +127,7 @@ def load_engine(spec: WorkerSpec) -> Engine:
                 device=options.device,
                 dtype=options.embedding_dtype,
                 gpu_memory=options.gpu_memory,
+                tensor_parallel=options.tensor_parallel,
             )
         case "generator":
             from evalsuite.engines.load import load_generator
@@ -138,6 +140,7 @@ def load_engine(spec: WorkerSpec) -> Engine:
                 max_length=spec.jobs[0].signature.max_length,
                 prefix_caching=options.prefix_caching,
                 gpu_memory=options.gpu_memory,
+                tensor_parallel=options.tensor_parallel,
             )
 
 
@@ -151,6 +154,7 @@ def main() -> int:
     set_library_environment(
         offline=spec.options.data_root is not None,
         parallel_tokenizers=spec.options.device == "cuda",
+        batch_invariant=spec.options.deterministic,
     )
     emitting = threading.Lock()
 

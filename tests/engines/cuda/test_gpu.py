@@ -89,6 +89,29 @@ def test_a_card_needs_code_for_itself_or_an_older_one(
     assert (why_unusable(found) is None) is fits
 
 
+def test_several_gpus_are_as_good_as_the_least_of_them() -> None:
+    other = FAKE.model_copy(update={"total": 80 * GIB, "free": 20 * GIB, "capability": (8, 0)})
+    last = FAKE.model_copy(update={"free": GIB})
+    found = choose("cuda", survey(beside=(other, last)), 2)
+    assert found is not None
+    assert (found.name, found.count, found.capability) == ("NVIDIA H200", 2, (8, 0))
+    assert (found.total, found.free) == (80 * GIB, 20 * GIB)
+    assert choose("auto", survey(beside=(other, last))) == FAKE
+    for visible, says in ((survey(), "1 is visible"), (survey(beside=(other,)), "2 are visible")):
+        with pytest.raises(UsageError, match=f"--tensor-parallel 3 needs 3 GPUs, and {says}; see"):
+            choose("cuda", visible, 3)
+    assert choose("cpu", Survey(node=False), 3) is None
+
+
+def test_each_of_several_gpus_holds_its_part_of_the_weights() -> None:
+    two = gpu(80, 79).model_copy(update={"count": 2})
+    check_room(two, 73 * GIB, 87 * GIB, "GritLM-8x7B")
+    with pytest.raises(
+        EngineError, match=r"at least 101.0 GiB of GPU memory on each of 2 GPUs, and 73.0 GiB of"
+    ):
+        check_room(two, 73 * GIB, 200 * GIB, "large")
+
+
 def gpu(total: float, free: float) -> Gpu:
     return FAKE.model_copy(update={"total": int(total * GIB), "free": int(free * GIB)})
 

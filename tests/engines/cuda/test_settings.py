@@ -24,6 +24,7 @@ from evalsuite.engines.cuda.settings import (
 )
 from evalsuite.engines.load import load_encoder, load_generator, load_unified
 from evalsuite.errors import EngineError, UsageError
+from evalsuite.run.workers.process import set_library_environment
 from helpers.gpus import FAKE, pretend, survey
 from helpers.tiny_encoders import checkpoint, save_model
 
@@ -114,6 +115,17 @@ def test_tokenizers_use_all_cores_beside_a_gpu_alone() -> None:
             check=True,
         )
         assert done.stdout.strip() == str(parallel).lower()
+
+
+@pytest.mark.parametrize("invariant", [True, False])
+def test_signatures_decide_what_vllm_reads_from_the_environment(
+    invariant: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("VLLM_BATCH_INVARIANT", str(int(not invariant)))
+    for name in ("HF_HUB_DISABLE_PROGRESS_BARS", "HF_HUB_DISABLE_TELEMETRY"):
+        monkeypatch.setenv(name, "1")
+    set_library_environment(offline=False, batch_invariant=invariant)
+    assert os.environ["VLLM_BATCH_INVARIANT"] == str(int(invariant))
 
 
 @pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="no processor affinity here")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,9 +11,11 @@ import pytest
 from evalsuite.checkpoint.models import Checkpoint
 from evalsuite.engines.choice import context_length
 from evalsuite.engines.generation import cut_at_stop
+from evalsuite.engines.length_batches import HalvingBudget
 from evalsuite.engines.load import load_generator
 from evalsuite.engines.protocols import GenerationRequest, Generator, ScoreRequest
 from evalsuite.errors import EngineError
+from helpers.tiny_families import make_tiny_model
 from helpers.tiny_lm import make_tiny_lm
 
 CONTEXTS = ["The cat", "A much longer context than the others, to make padding matter", "x"]
@@ -23,9 +26,15 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Checkpoint:
     return make_tiny_lm(tmp_path_factory.mktemp("tiny"))
 
 
-@pytest.fixture(scope="module")
-def generator(checkpoint: Checkpoint) -> Generator:
-    return load_generator(checkpoint, engine="transformers", device="cpu", dtype="float32")
+@pytest.fixture(scope="module", params=[False, True], ids=["apart", "shared"])
+def generator(checkpoint: Checkpoint, request: pytest.FixtureRequest) -> Generator:
+    return load_generator(
+        checkpoint,
+        engine="transformers",
+        device="cpu",
+        dtype="float32",
+        prefix_caching=request.param,
+    )
 
 
 @pytest.fixture(scope="module")
@@ -85,6 +94,27 @@ def test_the_greedy_continuation_is_greedy(generator: Generator, reference: Any)
     assert all(score.greedy for score in generator.score(asked))
 
 
+def test_a_model_with_a_recurrent_state_scores_each_text_by_itself(
+    checkpoint: Checkpoint, tmp_path: Path
+) -> None:
+    """What it keeps of a text is no keys and values that others could read."""
+    import torch
+
+    model = make_tiny_model("mamba")
+    model.save_pretrained(tmp_path)
+    recurrent = checkpoint.model_copy(
+        update={"path": tmp_path, "tokenizer": checkpoint.tokenizer_path}
+    )
+    engine = load_generator(
+        recurrent, engine="transformers", device="cpu", dtype="float32", prefix_caching=True
+    )
+    asked = [ScoreRequest((3, 4, 5, 6), (7,)), ScoreRequest((3, 4, 5, 6), (8,))]
+    with torch.inference_mode():
+        table = torch.log_softmax(model(torch.tensor([[3, 4, 5, 6]])).logits[0, -1], -1)
+    found = [score.logprob for score in engine.score(asked)]
+    assert found == pytest.approx([float(table[7]), float(table[8])], abs=1e-5)
+
+
 def test_empty_continuation_is_certain(generator: Generator) -> None:
     assert generator.score([ScoreRequest((0, 5), ())])[0].logprob == 0.0
 
@@ -99,6 +129,21 @@ def test_greedy_generation_equals_decoding_by_hand(generator: Generator, referen
         assert answer.text == tokenizer.decode(kept)
         assert answer.tokens == len(kept)
         assert answer.finish == ("stop" if ended else "length")
+
+
+def test_prompts_that_begin_alike_are_continued_as_by_hand(
+    generator: Generator, reference: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In batches of several lengths: padding takes the place of what is shared."""
+    tokenizer, model = reference
+    examples = "Q: What is that? A: It is a cat. Q: And that? A: A dog. "
+    texts = ["Q: a", "", "Q: What is that? A: It", "x" * 70, examples * 2, "Q: b"]
+    prompts = [encode(tokenizer, examples + text) for text in texts]
+    monkeypatch.setattr(generator, "_budget", HalvingBudget(500))
+    answers = generator.generate([GenerationRequest(prompt, max_tokens=8) for prompt in prompts])
+    for prompt, answer in zip(prompts, answers, strict=True):
+        by_hand = greedy_by_hand(model, prompt, 8)
+        assert answer.text == tokenizer.decode([token for token in by_hand if token != 1])
 
 
 def test_a_stop_string_does_not_begin_in_the_prompt(generator: Generator, reference: Any) -> None:

@@ -17,6 +17,18 @@ from evalsuite.errors import EngineError
 from helpers.gpus import FAKE
 from helpers.tiny_encoders import checkpoint, save_model
 
+LAYER = SimpleNamespace(
+    get_attn_backend=lambda: SimpleNamespace(get_name=lambda: "FA"), sliding_window=None
+)
+WORKER = SimpleNamespace(
+    vllm_config=SimpleNamespace(
+        compilation_config=SimpleNamespace(
+            static_forward_context={"0": LAYER, "experts": SimpleNamespace()}
+        )
+    )
+)
+"""One of vLLM's processes. It alone knows the layers, where a model is split."""
+
 
 class Recorder:
     """In the place of ``vllm.LLM``; steps answer what ``batches`` holds."""
@@ -29,17 +41,15 @@ class Recorder:
         if self.fails is not None:
             raise self.fails
         self.batches: deque[Exception | None] = deque()
-        layers = {
-            "0": SimpleNamespace(get_attn_backend=lambda: SimpleNamespace(get_name=lambda: "FA")),
-            "experts": SimpleNamespace(),
-        }
         self.llm_engine = SimpleNamespace(
             vllm_config=SimpleNamespace(
                 cache_config=SimpleNamespace(enable_prefix_caching=given["enable_prefix_caching"]),
                 model_config=SimpleNamespace(max_model_len=given["max_model_len"]),
-                compilation_config=SimpleNamespace(static_forward_context=layers),
+                compilation_config=SimpleNamespace(static_forward_context={}),
+                parallel_config=SimpleNamespace(tensor_parallel_size=given["tensor_parallel_size"]),
                 use_v2_model_runner=True,
             ),
+            collective_rpc=lambda work: [work(WORKER)] * given["tensor_parallel_size"],
             engine_core=SimpleNamespace(engine_core=SimpleNamespace(batch_queue=self.batches)),
             step=self.step,
         )
@@ -92,6 +102,16 @@ def test_a_gpu_that_is_taken_is_said_before_vllm_begins(
 
 def test_what_a_record_keeps_of_the_engine(recorder: type[Recorder], tiny: Checkpoint) -> None:
     assert load(tiny).details() == {"vllm_model_runner": "V2", "vllm_attention": "FA"}
+    assert recorder.given["tensor_parallel_size"] == 1
+
+
+def test_a_model_is_split_over_the_gpus_that_were_chosen(
+    recorder: type[Recorder], tiny: Checkpoint
+) -> None:
+    engine = load(tiny, FAKE.model_copy(update={"count": 4}))
+    assert recorder.given["tensor_parallel_size"] == 4
+    assert engine.details()["vllm_tensor_parallel"] == "4"
+    assert [tuple(layer) for layer in engine.attention()] == [("FA", None)]
 
 
 def test_batches_of_forgotten_requests_end_and_their_errors_with_them(
@@ -113,6 +133,7 @@ def test_batches_of_forgotten_requests_end_and_their_errors_with_them(
         ("Bfloat16 is only supported on GPUs with compute capability", "try --dtype float16"),
         ("The NVIDIA driver on your system is too old", "evalsuite doctor says what is wrong"),
         ("Free memory on device (3/80 GiB) on startup is less", "free memory on the device"),
+        ("heads (9) must be divisible by tensor parallel size", "a --tensor-parallel that divides"),
         ("max_model_len is too long", "--max-length with fewer tokens"),
     ],
 )

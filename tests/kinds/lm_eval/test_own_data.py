@@ -273,6 +273,26 @@ def test_code_runs_in_the_sandbox(chat: Checkpoint, base: Checkpoint, tmp_path: 
         assert (asked if checkpoint is chat else f"<s>{header}") in prompts
 
 
+FENCED = {
+    "add": "```bash\npip install x\n```\n```python\ndef add(a, b):\n    return a + b\n```",
+    "neg": (
+        "<think>\n```\ndef neg(a):\n    return a\n```</think>\n~~~\ndef neg(a):\n    return -a\n~~~"
+    ),
+}
+
+
+@pytest.mark.skipif(bool(why_unavailable()), reason=str(why_unavailable()))
+def test_a_chat_models_code_may_stand_in_any_block(chat: Checkpoint, tmp_path: Path) -> None:
+    """No stop string of a base model (``\\ndef``) cuts the answer before the function."""
+    evaluation, _ = run(
+        code(tmp_path),
+        chat,
+        tmp_path,
+        lambda prompt, _: FENCED["add" if "add" in prompt else "neg"],
+    )
+    assert [row["score"] for row in evaluation.samples] == [1.0, 1.0]
+
+
 def test_code_is_skipped_without_a_sandbox(
     chat: Checkpoint, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

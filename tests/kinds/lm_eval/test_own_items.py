@@ -77,10 +77,10 @@ def test_choices_by_index_letter_or_text(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("bad", "words"),
     [
-        ({"t": 2}, "the target 2 is no index from 0 to 1"),
-        ({"t": -1}, "the target -1 is no index from 0 to 1"),
-        ({"t": None}, "the target 'None' is no choice: 'hammer', 'apple'"),
-        ({"t": "C"}, "the target 'C' is no letter from A to B"),
+        ({"t": 2}, "the target 2 is not an index from 0 to 1"),
+        ({"t": -1}, "the target -1 is not an index from 0 to 1"),
+        ({"t": None}, "the target 'None' is not a choice: 'hammer', 'apple'"),
+        ({"t": "C"}, "the target 'C' is not a letter from A to B"),
         ({"o": ["same", "same"]}, "the choice 'same' occurs twice"),
         ({"o": ["0", "7", "1"]}, "is the text of choice 2 and the index of '7'"),
         ({"q": " "}, "the prompt is empty"),

@@ -139,7 +139,7 @@ def test_memory_does_not_grow_with_the_corpus(
             tracemalloc.stop()
 
     peak(2_000)  # what libraries load at their first use
-    assert (peak(22_000) - peak(2_000)) / 20_000 < 100
+    assert (peak(10_000) - peak(2_000)) / 8_000 < 100
 
 
 class Mortal(BagOfWords):

@@ -88,7 +88,7 @@ def test_the_github_action_ends_with_the_error_of_a_check_that_could_not_run(fol
         GITHUB_OUTPUT=str(folder / "output"),
     )
     assert done.returncode == 2
-    assert "neither a checkpoint" in done.stderr
+    assert "is neither a checkpoint nor scores" in done.stderr
     assert not (folder / "hacked").exists()
 
 

@@ -76,12 +76,18 @@ def test_marks_are_in_every_form(store: Path, form: str, part: str) -> None:
     assert part in compare(store, "old", "new", "--format", form).stdout
 
 
-def test_csv_has_the_numbers_in_full(store: Path) -> None:
-    text = compare(store, "old", "new", "--format", "csv").stdout
-    [first, *_] = list(csv.DictReader(io.StringIO(text)))
-    head = "new against old/"
-    assert float(first[f"{head}Δ"]) == pytest.approx(100 * (BETTER - BASE).mean())
-    assert float(first[f"{head}Won"]) == (BETTER > BASE).sum()
+def test_csv_is_tidy_and_has_the_numbers_in_full(store: Path) -> None:
+    text = compare(store, "old", "new", "part", "--format", "csv").stdout
+    rows = {(row["candidate"], row["task"]): row for row in csv.DictReader(io.StringIO(text))}
+    assert len(rows) == 4, "one row a task and pair"
+    assert {row["baseline"] for row in rows.values()} == {"old"}
+    better = rows["new", "smoke-ret-alike"]
+    assert float(better["delta"]) == pytest.approx(100 * (BETTER - BASE).mean())
+    assert float(better["low"]) < float(better["delta"]) < float(better["high"])
+    assert int(better["won"]) == (BETTER > BASE).sum()
+    assert (better["level"], better["metric"], better["samples"]) == ("task", "accuracy", "60")
+    lacking = rows["part", "smoke-sts-like"]
+    assert (lacking["delta"], lacking["note"]) == ("", "not compared: part has no score")
 
 
 def test_several_candidates_stand_side_by_side_and_gaps_are_named(store: Path) -> None:
