@@ -69,7 +69,7 @@ clean:  ## remove the environment
 
 # torch comes first and with what it depends on; the rest of the lock is complete by itself.
 $(READY): requirements/cpu.lock pyproject.toml
-	$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] < (3, 11) and "evalsuite needs Python 3.11 or newer")'
+	$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14) and "evalsuite needs Python 3.11 to 3.13: make PYTHON=python3.12")'
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --constraint requirements/cpu.lock torch
 	$(BIN)/pip install --quiet --no-deps --requirement requirements/cpu.lock
