@@ -99,10 +99,7 @@ def load_generator(
     tensor_parallel: int = 1,
     eager: bool = False,
 ) -> Generator:
-    """Load a checkpoint for generation.
-
-    The vLLM engine runs inside the calling process and changes its environment: call it in a
-    process that exits when the engine is no longer needed.
+    """Load a checkpoint for generation; vLLM wants a process of its own (:func:`load_encoder`).
 
     Args:
         checkpoint: A checkpoint that can generate.
