@@ -24,8 +24,7 @@ from evalsuite.engines.cuda.settings import (
 )
 from evalsuite.engines.load import load_encoder, load_generator, load_unified
 from evalsuite.errors import EngineError, UsageError
-from evalsuite.run.workers.process import processors
-from evalsuite.run.workers.process import set_library_environment
+from evalsuite.run.workers.process import processors, set_library_environment
 from helpers.gpus import FAKE, pretend, survey
 from helpers.tiny_encoders import checkpoint, save_model
 
