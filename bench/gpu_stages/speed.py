@@ -19,7 +19,7 @@ from evalsuite.checkpoint import resolve
 from evalsuite.engines.cuda.settings import settle_torch
 from evalsuite.engines.load import load_encoder
 from evalsuite.engines.protocols import Encoder
-from evalsuite.engines.transformers.encoder import TransformersEncoder
+from evalsuite.engines.transformers.encoder import NO_WINDOW, TransformersEncoder
 from gpu_stages import models
 from gpu_stages.lengths import REAL
 from gpu_stages.stage import Check, Numbers, Place, require
@@ -71,6 +71,7 @@ class MadeEncoder(TransformersEncoder):
     def _load(self, checkpoint: Any) -> Any:  # noqa: ARG002 - of the base class
         model = models.made("mistral", self.shape, self._device, "bfloat16", head=False)
         model.config.is_causal = model.config.use_cache = False
+        model.config.sliding_window = NO_WINDOW
         return model
 
 

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
 from evalsuite.errors import EngineError, UsageError
+from evalsuite.installing import CUDA
 from evalsuite.schema import Frozen
 
 if TYPE_CHECKING:
@@ -101,7 +102,7 @@ def why_unusable(survey: Survey) -> tuple[str, str] | None:
     if survey.built is None:
         return (
             survey.problem or "the installed torch was built without CUDA",
-            "pass --device cpu, or install the build for GPUs: pip install 'evalsuite[cuda]'",
+            f"pass --device cpu, or install the build for GPUs: {CUDA}",
         )
     if survey.visible is not None and survey.visible.strip() in ("", "-1"):
         return (
