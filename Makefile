@@ -55,6 +55,9 @@ fidelity: $(READY)  ## published scores, pooling formulas, lm-eval's own model, 
 	$(BIN)/python bench/pooling.py $(DATA)
 	$(BIN)/python bench/published_scores.py $(DATA)
 	$(BIN)/python bench/lm_eval_agreement.py --data $(DATA)/hub
+	$(BIN)/python bench/lm_eval_directions.py
+	$(BIN)/python bench/checkpoint_zoo.py
+	$(BIN)/python bench/cases.py
 	$(BIN)/python bench/mteb_tasks.py
 
 # Each report is written whatever became of the one before; the summary fails if one is not good.
@@ -67,7 +70,7 @@ torture: $(READY)  ## kills, faults, hostile programs and inputs: about two hour
 	$(BIN)/python tests/torture/summary.py
 	$(BIN)/pytest -q --torture -m torture
 
-lock: $(READY)  ## resolve the CPU environment anew
+lock: $(READY)  ## resolve the environments anew
 	$(BIN)/python requirements/lock.py
 
 clean:  ## remove the environment
@@ -75,7 +78,7 @@ clean:  ## remove the environment
 
 # torch comes first and with what it depends on; the rest of the lock is complete by itself.
 $(READY): requirements/cpu.lock pyproject.toml
-	$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] < (3, 11) and "evalsuite needs Python 3.11 or newer")'
+	$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14) and "evalsuite needs Python 3.11 to 3.13: make PYTHON=python3.12")'
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --constraint requirements/cpu.lock torch
 	$(BIN)/pip install --quiet --no-deps --requirement requirements/cpu.lock

@@ -43,6 +43,7 @@ LIMITS: Final = {
     "sticky": 80,
     "speed": 150,
     "vllm": 120,
+    "vllm_embed": 120,
 }
 """Stage → seconds that it may take."""
 WHOLE: Final = 360

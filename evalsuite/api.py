@@ -87,8 +87,11 @@ class Options(TypedDict, total=False):
     dtype: DType
     """Precision."""
     gpu_memory: float | None
-    tensor_parallel: int
     """Share of the GPU's memory for vLLM; else what is free, 0.92 at most."""
+    tensor_parallel: int
+    """GPUs that vLLM splits the model over."""
+    deterministic: bool
+    """On a GPU: whether vLLM computes a text the same whatever runs beside it."""
     kind: CheckpointKind | None
     """What the checkpoint is, where detection errs."""
     base: str | None

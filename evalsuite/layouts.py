@@ -1,4 +1,4 @@
-"""The words by which a table is asked for: its layout, and which metric of a task counts."""
+"""The words by which tables and figures are asked for."""
 
 from __future__ import annotations
 
@@ -13,3 +13,10 @@ data set, one column for each checkpoint."""
 Convention = Literal["paper", "leaderboard"]
 """Which main metric a table shows where two are in use: the one of the task file, which is the GRIT
 paper's, or the one of the MTEB leaderboard."""
+
+TableFigure = Literal["scatter", "bars", "heat", "steps"]
+"""``scatter``: embedding against generative average; ``bars``: each column with its interval;
+``heat``: checkpoint by column; ``steps``: over training steps."""
+
+FigureKind = Literal["scatter", "bars", "heat", "steps", "forest"]
+"""A :data:`TableFigure`, or ``forest``: differences from a baseline with their intervals."""

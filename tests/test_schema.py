@@ -47,6 +47,7 @@ FULL: dict[str, Any] = {
     "shots": 0,
     "sampling": "task",
     "prefix_caching": False,
+    "batch_invariant": True,
     "judge": "gpt-4@api.example.com/alpaca_eval_gpt4#1a2b3c4d/t0/random",
     "retriever": "transformers-5.19.0/float32/bidirectional/mean/len512/e5#1a2b3c",
     "definition": "version 2, hash 1a2b3c4d",
@@ -84,7 +85,7 @@ def test_short_is_one_readable_line() -> None:
         "norm:yes(mean>Dense(8)>Normalize)|sim:dot|default-prompt:query|routes:query/document|"
         "pad:right|eos:yes|tok:file|quant:gptq-4bit|conv:rope-yarn+bos|chat:none|shots:0|"
         "len:512|"
-        "dtype:float32|engine:transformers-5.19.0|prefix-cache:no|"
+        "dtype:float32|engine:transformers-5.19.0|prefix-cache:no|batch-invariant:yes|"
         "judge:gpt-4@api.example.com/alpaca_eval_gpt4#1a2b3c4d/t0/random|"
         "retriever:transformers-5.19.0/float32/bidirectional/mean/len512/e5#1a2b3c(task)|"
         "dev:cpu|harness:mteb-2.26.24|"

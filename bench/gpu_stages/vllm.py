@@ -13,6 +13,8 @@ from gpu_stages.stage import Check, Numbers, Place, SkippedError, require
 
 SHAPE = models.Shape(256, 2, 4, 2, 512)
 """Heads of 64, which all kernels take."""
+SHARE = 0.2
+"""Of the GPU's memory."""
 CLOSE = 2e-2
 """Difference of two log-likelihoods of three tokens that other kernels may make in float32."""
 
@@ -22,14 +24,19 @@ def checks(place: Place) -> Iterator[Check]:
     yield "float32", partial(agrees, place)
 
 
-def agrees(place: Place) -> Numbers:
-    """Answers and scores by both engines."""
+def need_vllm(place: Place) -> None:
+    """Skip where vLLM cannot run, and where all is to be small: it takes long to load."""
     if find_spec("vllm") is None:
         raise SkippedError("vLLM is not installed")
-    if place.device == "cpu":
-        raise SkippedError("on a CPU the tests of evalsuite run it")
-    if not vllm_is_for_gpus():
-        raise SkippedError("the installed vLLM is for CPUs")
+    if vllm_is_for_gpus() != (place.device == "cuda"):
+        raise SkippedError("the installed vLLM is for another device")
+    if place.tiny:
+        raise SkippedError("--tiny leaves it out")
+
+
+def agrees(place: Place) -> Numbers:
+    """Answers and scores by both engines."""
+    need_vllm(place)
     from evalsuite.checkpoint import resolve
     from evalsuite.engines.load import load_generator
 
@@ -48,7 +55,7 @@ def agrees(place: Place) -> Numbers:
             dtype="float32",
             max_length=256,
             eager=True,
-            gpu_memory=0.2 if name == "vllm" else None,
+            gpu_memory=SHARE if name == "vllm" and place.device == "cuda" else None,
         )
         details |= engine.details() if isinstance(engine, Detailed) else {}
         found.append((engine.score(scored), engine.generate(asked)))

@@ -10,7 +10,8 @@ import typer
 
 from evalsuite.cli.options import Checkpoints, Results, SuiteName, Tasks, TasksDir, console
 from evalsuite.cli.options import registry as load_registry
-from evalsuite.layouts import Convention, LayoutName
+from evalsuite.errors import UsageError
+from evalsuite.layouts import Convention, FigureKind, LayoutName
 from evalsuite.options import names
 
 
@@ -52,6 +53,12 @@ def table(
             help="Sort by a column, best first: Avg, or Embedding/Avg where there are two.",
         ),
     ] = None,
+    no_notes: Annotated[
+        bool,
+        typer.Option(
+            "--no-notes", help="Leave out the notes, but for those on scores that are suspect."
+        ),
+    ] = False,
     stderr: Annotated[bool, typer.Option("--stderr", help="Show standard errors.")] = False,
     decimals: Annotated[int, typer.Option(min=0, max=6, help="Decimals of scores.")] = 1,
     out: Results = Path("results"),
@@ -59,7 +66,6 @@ def table(
 ) -> None:
     """Print the table of stored scores."""
     from evalsuite.commands.show import Shown, table_command, table_view
-    from evalsuite.errors import UsageError
 
     chosen = names(tasks) or ()
     if chosen and (suite or layout):
@@ -78,6 +84,7 @@ def table(
         sort=sort,
         decimals=decimals,
         stderr=stderr,
+        notes=not no_notes,
     )
     code = table_command(
         out, registry, registry.suite(name) if name else None, format_.value, console(), shown
@@ -86,14 +93,46 @@ def table(
 
 
 def plot(
-    figure: Annotated[Path, typer.Argument(help="File to write: .svg, .pdf or .png.")],
+    figure: Annotated[
+        Path, typer.Argument(metavar="FILE", help="File to write: .svg, .pdf or .png.")
+    ],
+    kind: Annotated[
+        FigureKind | None,
+        typer.Option(
+            help="scatter: embedding against generative average; bars: each column with its "
+            "interval; heat: checkpoint by column; steps: over training steps; forest: "
+            "differences from a baseline. Default: scatter where both averages are there, else "
+            "bars.",
+            show_default=False,
+        ),
+    ] = None,
     suite: SuiteName = None,
+    ckpt: Checkpoints = None,
+    tasks: Tasks = None,
+    baseline: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME", help="Of a forest plot; the default is the first row of the table."
+        ),
+    ] = None,
     out: Results = Path("results"),
     tasks_dir: TasksDir = None,
 ) -> None:
-    """Draw generative against embedding average, as in the GRIT paper's Figure 1."""
+    """Draw stored scores: averages, bars, heat map, training steps or differences."""
     from evalsuite.commands.show import plot_command
 
+    chosen = names(tasks) or ()
+    if chosen and suite:
+        raise UsageError("--tasks is instead of a suite", "leave one of them out")
     registry = load_registry(tasks_dir)
-    plot_command(out, registry, registry.suite(suite or "smoke"), figure)
-    typer.echo(f"wrote {figure}")
+    drawn = plot_command(
+        out,
+        registry,
+        None if chosen else registry.suite(suite or "smoke"),
+        figure,
+        kind=kind,
+        baseline=baseline,
+        checkpoints=ckpt or (),
+        tasks=chosen,
+    )
+    typer.echo(f"wrote {figure} ({drawn})")

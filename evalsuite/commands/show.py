@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,12 +11,14 @@ from evalsuite.commands.stored import categories_of, show_table, stored_records
 from evalsuite.errors import ExitCode, UsageError
 from evalsuite.registry.load import Registry
 from evalsuite.registry.suites import Suite
+from evalsuite.results.scores import Scores, stored_samples
 from evalsuite.results.selection import of_checkpoints, of_tasks
+from evalsuite.store import Store
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from evalsuite.layouts import Convention, LayoutName
+    from evalsuite.layouts import Convention, FigureKind, LayoutName
     from evalsuite.results.view import View
 
 
@@ -57,6 +60,7 @@ class Shown:
     """Column by which rows are sorted; ``None``: by name."""
     decimals: int = 1
     stderr: bool = False
+    notes: bool = True
 
 
 def table_command(
@@ -75,6 +79,7 @@ def table_command(
     """
     from evalsuite.results.tables.build import build_table
     from evalsuite.results.tables.sorting import sorted_by
+    from evalsuite.results.tables.without_notes import without_notes
 
     records = stored_records(results, registry, needed=shown.view.published is None)
     records = of_tasks(of_checkpoints(records, shown.checkpoints), shown.tasks)
@@ -87,14 +92,70 @@ def table_command(
     )
     if shown.sort is not None:
         table = sorted_by(table, shown.sort)
+    if not shown.notes:
+        table = without_notes(table)
     show_table(table, form, console, stderr=shown.stderr)
     return ExitCode.SUSPECT if table.suspect else ExitCode.OK
 
 
-def plot_command(results: Path, registry: Registry, suite: Suite, figure: Path) -> None:
-    """``evalsuite plot``: draw the stored scores of a suite into one file."""
-    from evalsuite.report.figures import scatter
+def plot_command(
+    results: Path,
+    registry: Registry,
+    suite: Suite | None,
+    figure: Path,
+    *,
+    kind: FigureKind | None = None,
+    baseline: str | None = None,
+    checkpoints: Sequence[str] = (),
+    tasks: Sequence[str] = (),
+) -> FigureKind:
+    """``evalsuite plot``: draw stored scores into one file.
+
+    Args:
+        results: The store.
+        registry: For categories.
+        suite: Its columns and averages; without one, one column a task.
+        figure: The file.
+        kind: Which figure; ``None``: ``scatter`` where there are averages in both worlds, else
+            ``bars``.
+        baseline: Of ``forest``: the name of the checkpoint that the others are compared with;
+            ``None``: the first row.
+        checkpoints: Names and patterns; all without any.
+        tasks: The same of tasks.
+
+    Returns:
+        The kind that was drawn.
+
+    Raises:
+        UsageError: If a name is not there, or the scores do not suffice for the figure.
+        StoreError: If nothing is stored, or the file cannot be written.
+    """
+    from evalsuite.report.plots import draw, usual_kind
     from evalsuite.results.tables.build import build_table
 
-    table = build_table(stored_records(results), suite, categories=categories_of(registry))
-    scatter(table, figure)
+    records = of_tasks(stored_records(results), tasks)
+    if kind == "forest":
+        wanted = [*checkpoints, baseline] if baseline and checkpoints else checkpoints
+        shown = of_checkpoints(records, wanted)
+        scores = Scores.of(shown, suite, categories_of(registry), stored_samples(Store(results)))
+        _draw_forest(scores, baseline, figure)
+        return kind
+    if baseline is not None:
+        raise UsageError("--baseline is for --kind forest", "leave it out")
+    records = of_checkpoints(records, checkpoints)
+    table = build_table(records, suite, categories=categories_of(registry))
+    kind = kind or usual_kind(table)
+    steps = {record.checkpoint.fingerprint: record.checkpoint.step for record in records}
+    draw(kind, table, steps, figure)
+    return kind
+
+
+def _draw_forest(scores: Scores, baseline: str | None, figure: Path) -> None:
+    from evalsuite.report.forest import forest
+
+    rows = scores.rows
+    if len(rows) < 2:
+        raise UsageError("a forest plot needs a baseline and a candidate", "evaluate another one")
+    first = scores.choose(baseline) if baseline else rows[0]
+    one = scores.side(first)
+    forest([scores.compare(one, scores.side(row)) for row in rows if row is not first], figure)

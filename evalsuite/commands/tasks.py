@@ -7,6 +7,7 @@ from typing import Any
 
 import yaml
 
+from evalsuite.data import read_rows
 from evalsuite.errors import UsageError, did_you_mean
 from evalsuite.kinds.table import KINDS, kind_of
 from evalsuite.kinds.task import Task
@@ -62,6 +63,7 @@ def show(registry: Registry, name: str, data: Path | None = None) -> str:
 
     Raises:
         UsageError: If neither the registry nor the harness has that name.
+        DataError: If a file of a task on own data cannot be read.
     """
     for word, known in (
         ("task", registry.tasks),
@@ -81,12 +83,16 @@ def show(registry: Registry, name: str, data: Path | None = None) -> str:
 
 
 def _facts(task: Task, data: Path | None) -> str:
-    """What the harness says of a task, as comments below its YAML."""
-    facts = kind_of(task).facts(task, data) if task.source else {}
+    """What the harness says of a task, or what its own files hold, as comments below its YAML."""
+    if task.source:
+        facts, about = kind_of(task).facts(task, data), f"what the harness says of {task.source}:"
+    else:
+        files = (task.data or {}).items()
+        facts = {"rows": {role: len(read_rows(path)) for role, path in files}}
+        about = "what its files hold:"
     if not facts:
         return ""
-    lines = [f"what the harness says of {task.source}:", *_yaml(facts).splitlines()]
-    return "".join(f"\n# {line}" for line in lines)
+    return "".join(f"\n# {line}" for line in (about, *_yaml(facts).splitlines()))
 
 
 def _yaml(plain: dict[str, Any]) -> str:

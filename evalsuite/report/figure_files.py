@@ -27,6 +27,9 @@ BLUE, ORANGE, GREEN, PINK, SKY = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#5
 SERIES = ((BLUE, "o"), (ORANGE, "s"), (GREEN, "^"), (PINK, "D"), (SKY, "v"))
 """Colour and marker of each series of a figure; further series begin again."""
 
+MOST_CHARACTERS = 110
+"""Of a line of a legend."""
+
 METADATA: dict[str, dict[str, None]] = {
     ".svg": {"Date": None},
     ".pdf": {"CreationDate": None},
@@ -40,6 +43,18 @@ def style() -> AbstractContextManager[None]:
     import matplotlib as mpl
 
     return mpl.rc_context(STYLE)
+
+
+def legend_above(figure: Any) -> None:
+    """Put the series of a figure's first ``Axes`` above it; names are text, not mathematics."""
+    handles, labels = figure.axes[0].get_legend_handles_labels()
+    longest = max(map(len, labels))
+    columns = max(1, min(len(labels), MOST_CHARACTERS // (longest + 6)))
+    legend = figure.legend(
+        handles, labels, loc="outside upper center", ncols=columns, frameon=False, fontsize=7
+    )
+    for text in legend.get_texts():
+        text.set_parse_math(False)
 
 
 def save(draw: Callable[[], Any], paths: Sequence[Path], identifier: str | None = None) -> None:

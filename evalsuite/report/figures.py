@@ -17,6 +17,7 @@ from evalsuite.report.figure_files import BLUE, GREEN, ORANGE, save, style
 from evalsuite.report.label_places import Anchor, Box, place
 from evalsuite.results.tables.model import Cell, Table
 from evalsuite.schema import World, digest
+from evalsuite.text import plain
 
 Group = Literal["both", "embedding only", "generative only"]
 GROUPS: dict[Group, tuple[str, str]] = {
@@ -29,6 +30,8 @@ _BAND = 0.17
 """Width of a margin band as a share of the range beside it."""
 _HEAD = 4096
 """Characters of an SVG that are sure to hold its metadata."""
+LONGEST = 32
+"""Characters of a name that are shown."""
 _FEW = 12
 """Up to this many points fit a figure as wide as one column of a paper."""
 
@@ -143,7 +146,7 @@ def scatter_figure(found: Sequence[Point]) -> Any:
         width, height = (3.5, 3.1) if len(found) <= _FEW else (7.0, 5.0)
         figure = Figure(figsize=(width, height), dpi=200)
         FigureCanvasAgg(figure)
-        axes = figure.add_axes((0.5 / width, 0.42 / height, 1 - 0.55 / width, 1 - 0.47 / height))
+        axes = figure.add_axes((0.5 / width, 0.42 / height, 1 - 0.64 / width, 1 - 0.52 / height))
         drawing = _Drawing(axes, found)
         drawing.frame()
         drawing.markers()
@@ -230,7 +233,9 @@ class _Drawing:
         renderer = figure.canvas.get_renderer()
         unit = figure.dpi / 72  # pixels in a point
         texts = [
-            self.axes.text(0, 0, point.name, fontsize=6.5, parse_math=False, zorder=4)
+            self.axes.text(
+                0, 0, plain(point.name, LONGEST), fontsize=6.5, parse_math=False, zorder=4
+            )
             for point in self.points
         ]
         anchors, obstacles = [], [self._box(text, renderer) for text in self.fixed_text]

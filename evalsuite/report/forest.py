@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from evalsuite.errors import UsageError
-from evalsuite.report.figure_files import SERIES, save
+from evalsuite.report.figure_files import SERIES, legend_above, save
 from evalsuite.results.compare.suite import SuiteComparison
 from evalsuite.text import plain
 
@@ -98,7 +98,7 @@ def forest_figure(comparisons: Sequence[SuiteComparison], drawn: Sequence[Differ
                 -100 * comparison.margin, 100 * comparison.margin, color="#eeeeee", zorder=0
             )
     axes.axvline(0, color="#444444", linewidth=0.8)
-    axes.set_yticks(range(len(drawn)), [line.label for line in drawn])
+    axes.set_yticks(range(len(drawn)), [line.label for line in drawn], parse_math=False)
     for text, line in zip(axes.get_yticklabels(), drawn, strict=True):
         text.set_fontweight("bold" if line.average else "normal")
     axes.set_ylim(len(drawn) - 0.5, -0.5)
@@ -106,7 +106,8 @@ def forest_figure(comparisons: Sequence[SuiteComparison], drawn: Sequence[Differ
     axes.set_axisbelow(True)
     axes.tick_params(axis="y", length=0)
     axes.spines[["top", "right", "left"]].set_visible(False)
-    axes.set_xlabel(f"Δ against {plain(comparisons[0].first, 40)}, 95 % interval")
+    base = plain(comparisons[0].first, 40)
+    axes.set_xlabel(f"Δ against {base}, 95 % interval", parse_math=False)
     if len(comparisons) > 1:
-        axes.legend(frameon=False, loc="upper left", bbox_to_anchor=(1, 1))
+        legend_above(figure)
     return figure

@@ -51,7 +51,10 @@ def write_all(
     of_kinds = [path for write in figure_writers() for path in write(kept, folder)]
     figures = [folder / name for name in FIGURES]
     if not drawable(found) and not of_kinds:
-        note = Note(text="no figure: it needs an embedding and a generative average")
+        note = Note(
+            text="no figure: it needs an embedding and a generative average (evalsuite plot draws "
+            "bars)"
+        )
         table = replace(table, notes=(*table.notes, note))
     texts = {
         "table.md": to_markdown(table),

@@ -10,7 +10,7 @@ from pydantic import AfterValidator, BeforeValidator, Field
 
 from evalsuite.checkpoint.models import Checkpoint, CheckpointOptions, GeneratorEngine
 from evalsuite.engines.choice import EngineChoice, generator_engine, why_not_shared
-from evalsuite.engines.cuda.gpu import Gpu
+from evalsuite.engines.cuda.gpu import Gpu, check_batch_invariant
 from evalsuite.engines.cuda.survey import find_gpu, why_passed_over
 from evalsuite.engines.device import DeviceName, resolve_dtype
 from evalsuite.engines.protocols import Device, DType
@@ -92,6 +92,11 @@ class RunOptions(Frozen):
     tensor_parallel: Annotated[
         int, Field(ge=1), Option("GPUs that vLLM splits a model over, the first that are visible.")
     ] = 1
+    deterministic: Annotated[
+        bool, Option("On a GPU, vLLM computes a text the same whatever runs beside it; slower.")
+    ] = False
+    """With vLLM's batch-invariant kernels: the same bits for any batch, and so in every run on such
+    a GPU."""
 
 
 class Resolved(RunOptions):
@@ -149,11 +154,13 @@ def resolve(options: RunOptions, *, judged: bool = False) -> Resolved:
     judge = find_checkpoint(options.judge) if judged and options.judge else None
     gpu = find_gpu(options.device, options.tensor_parallel)
     device: DeviceName = "cpu" if gpu is None else "cuda"
-    for name in ("gpu_memory", "tensor_parallel"):
+    for name in ("gpu_memory", "tensor_parallel", "deterministic"):
         given = getattr(options, name) != RunOptions.model_fields[name].default
         if given and (gpu is None or options.engine == "transformers"):
             option = f"--{name.replace('_', '-')}"
             raise UsageError(f"{option} is for vLLM on a GPU, and changes nothing", "leave it out")
+    if options.deterministic and gpu is not None:
+        check_batch_invariant(gpu)
     return Resolved(
         **dict(options) | {"device": device},
         gpu=gpu,

@@ -10,9 +10,11 @@ from pathlib import Path
 import pytest
 
 SCRIPT = Path(__file__).parents[2] / "bench" / "gpu_check.py"
-STAGES = {"environment", "encode", "oom", "shapes", "generate", "run", "sticky", "speed", "vllm"}
-WITHOUT = {"environment/gpu", "encode/llama-1b", "run/float32", "run/killed", "vllm/float32"}
+STAGES = {"environment", "encode", "oom", "shapes", "generate", "run", "sticky", "speed"}
+STAGES |= {"vllm", "vllm_embed"}
+WITHOUT = {"environment/gpu", "encode/llama-1b", "run/float32", "run/killed"}
 """What needs a GPU."""
+WITHOUT |= {"vllm/float32", "vllm_embed/bidirectional", "vllm_embed/causal"}
 MOST_SECONDS = 90
 """Of a machine with two cores that has nothing else to do; what is looked at is processor time."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,9 +17,11 @@ from evalsuite.run.options import Resolved, RunOptions, resolve
 from evalsuite.run.plan import make_plan
 from evalsuite.run.run import execute, store_skips
 from evalsuite.run.workers.executor import LocalExecutor
+from evalsuite.schema import Signature
 from evalsuite.store import Store
 from helpers.gpus import FAKE, pretend, survey
 from helpers.planned import CHECKPOINT
+from helpers.tiny_lm import make_tiny_lm
 
 T4 = FAKE.model_copy(update={"name": "Tesla T4", "capability": (7, 5)})
 OLD = survey(driver="470.82.01", gpu=None, problem="driver too old")
@@ -107,6 +110,40 @@ def test_a_model_is_split_over_gpus_that_are_there(monkeypatch: pytest.MonkeyPat
     ):
         with pytest.raises(UsageError, match=r"--tensor-parallel is for vLLM on a GPU.*; leave"):
             resolve(options)
+
+
+def test_the_same_bits_in_any_batch_are_asked_of_a_gpu_that_has_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    pretend(monkeypatch, survey())
+    assert resolve(RunOptions(deterministic=True)).deterministic
+    for options in (
+        RunOptions(deterministic=True, engine="transformers"),
+        RunOptions(deterministic=True, device="cpu"),
+    ):
+        with pytest.raises(UsageError, match=r"--deterministic is for vLLM on a GPU.*; leave"):
+            resolve(options)
+    pretend(monkeypatch, survey(gpu=T4))
+    with pytest.raises(UsageError, match=r"capability 8\.0 or later; Tesla T4 has 7\.5"):
+        resolve(RunOptions(deterministic=True))
+
+
+def test_a_score_says_that_it_does_not_depend_on_the_batch(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pretend(monkeypatch, survey())
+    registry, store = Registry.load(), Store(tmp_path)
+    checkpoint = make_tiny_lm(tmp_path / "model")
+    tasks = [registry.task("smoke-arithmetic")]
+
+    def signature(**options: Any) -> Signature:
+        plan = make_plan((checkpoint,), tasks, RunOptions(**options), registry, store)
+        return plan.jobs[0].signature
+
+    same, other = signature(deterministic=True), signature()
+    assert "batch-invariant:yes" in same.short()
+    assert "batch-invariant" not in other.short()
+    assert same.plan_key != other.plan_key
 
 
 def test_what_ends_while_planning_names_the_gpu(

@@ -13,6 +13,7 @@ from rich.console import Console
 
 from evalsuite.commands.requests import RunRequest
 from evalsuite.commands.run import run_command
+from evalsuite.commands.tasks import show
 from evalsuite.errors import DataError, ExitCode
 from evalsuite.registry.load import Registry
 from evalsuite.run.options import RunOptions
@@ -171,3 +172,11 @@ def test_packages_of_lm_evals_own_tasks_are_named(
     [refused] = [line.strip() for line in text.splitlines() if "cannot be shown" in line]
     assert refused.startswith(f"cannot be shown: lm_eval:{name} needs the package")
     assert package in refused.partition("pip install ")[2].split()
+
+
+def test_a_task_on_own_data_is_shown_with_the_rows_of_its_files(tasks: Path) -> None:
+    registry = Registry.load([tasks])
+    assert show(registry, "bad").endswith("# what its files hold:\n# rows:\n#   test: 2")
+    (tasks / "bad.jsonl").unlink()
+    with pytest.raises(DataError, match=r"bad\.jsonl: no such file"):
+        show(registry, "bad")

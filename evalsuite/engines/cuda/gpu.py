@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
 from evalsuite.errors import EngineError, UsageError
+from evalsuite.installing import CUDA
 from evalsuite.schema import Frozen
 
 if TYPE_CHECKING:
@@ -24,6 +25,10 @@ on the compatibility of minor versions)."""
 
 BFLOAT16_FROM: Final = (8, 0)
 """First compute capability with instructions for bfloat16 (Ampere)."""
+
+BATCH_INVARIANT_FROM: Final = (8, 0)
+"""First compute capability for which vLLM has kernels that compute a row the same in any batch
+(vLLM 0.32's documentation, "Batch Invariance")."""
 
 SHARE: Final = 0.92
 """Of the whole memory, what vLLM takes at most: its own default."""
@@ -97,7 +102,7 @@ def why_unusable(survey: Survey) -> tuple[str, str] | None:
     if survey.built is None:
         return (
             survey.problem or "the installed torch was built without CUDA",
-            "pass --device cpu, or install the build for GPUs: pip install 'evalsuite[cuda]'",
+            f"pass --device cpu, or install the build for GPUs: {CUDA}",
         )
     if survey.visible is not None and survey.visible.strip() in ("", "-1"):
         return (
@@ -105,6 +110,20 @@ def why_unusable(survey: Survey) -> tuple[str, str] | None:
             "unset it, or pass --device cpu",
         )
     return _driver_too_old(survey) or _not_there(survey) or _card_too_old(survey)
+
+
+def check_batch_invariant(gpu: Gpu) -> None:
+    """Refuse a GPU for which vLLM has no kernels that compute a row the same in any batch.
+
+    Raises:
+        UsageError: If it is too old.
+    """
+    if gpu.capability < BATCH_INVARIANT_FROM:
+        raise UsageError(
+            f"--deterministic needs compute capability {_dotted(BATCH_INVARIANT_FROM)} or later; "
+            f"{gpu.name} has {_dotted(gpu.capability)}",
+            "leave it out, or use a newer GPU",
+        )
 
 
 def _driver_too_old(survey: Survey) -> tuple[str, str] | None:

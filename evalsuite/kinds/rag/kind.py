@@ -68,6 +68,7 @@ def _parts(planning: Planning) -> dict[str, Any]:
         "pool_instruction": protocol.pool_instruction or None,
         "normalize": True,
         "prefix_caching": False,
+        "batch_invariant": None,
     }
     if other := options.retriever:
         assert other.embedding is not None

@@ -88,6 +88,7 @@ def embedding_signature(
         pool_instruction=protocol.pool_instruction or None,
         normalize=protocol.normalize,
         libraries=with_versions((*libraries, *ENGINE_LIBRARIES[protocol.engine])),
+        batch_invariant=(options.deterministic and protocol.engine == "vllm") or None,
         **protocol.traits,
         **planning.checkpoint.traits,
     )
@@ -139,6 +140,7 @@ def generative_signature(
         shots=shots,
         sampling="task",
         prefix_caching=options.shares_beginnings(checkpoint),
+        batch_invariant=(options.deterministic and options.generator == "vllm") or None,
         **checkpoint.traits,
     )
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -11,19 +10,12 @@ from typing import Any, Final
 from evalsuite.report.figure_files import SERIES, style
 from evalsuite.report.page.collect import PageData
 from evalsuite.report.page.inline_svg import inline_svg
+from evalsuite.report.training_runs import Series, training_runs
 
 SHAPES: Final = {"o": "●", "s": "■", "^": "▲", "D": "◆", "v": "▼"}
 """Marker of a series → the same as a letter, for the legend."""
 _SIZE = (2.7, 1.5)
 """Inches of one panel."""
-
-
-@dataclass(frozen=True, slots=True)
-class Series:
-    """One training run: ``(step, index of its row)``, by step."""
-
-    name: str
-    places: tuple[tuple[int, int], ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,15 +45,9 @@ class StepsFigure:
 
 def series(data: PageData) -> list[Series]:
     """The runs with at least two steps: checkpoints whose names differ in the step alone."""
-    found: dict[str, list[tuple[int, int]]] = {}
-    for index, row in enumerate(data.rows):
-        step = row.checkpoint.step
-        if step is not None:
-            apart = row.plan.difference
-            stem = re.sub(rf"[\W_]*(?:checkpoint|step)?[\W_]*{step}(?!\d)", "", row.plan.name)
-            name = " / ".join(part for part in (stem, apart) if part)
-            found.setdefault(name or "run", []).append((step, index))
-    return [Series(name, tuple(sorted(at))) for name, at in found.items() if len(at) > 1]
+    return training_runs(
+        (row.plan.name, row.plan.difference, row.checkpoint.step) for row in data.rows
+    )
 
 
 def steps_figure(data: PageData) -> StepsFigure | None:

@@ -154,6 +154,7 @@ def main() -> int:
     set_library_environment(
         offline=spec.options.data_root is not None,
         parallel_tokenizers=spec.options.device == "cuda",
+        batch_invariant=spec.options.deterministic,
     )
     emitting = threading.Lock()
 

@@ -13,8 +13,10 @@ from evalsuite.kinds.lm_eval.harness import LmEvalHarness
 from evalsuite.kinds.lm_eval.kind import harness_version
 from evalsuite.kinds.lm_eval.task import LmEvalTask
 from evalsuite.kinds.table import kind_of
+from evalsuite.prompting.prompter import Prompter
 from evalsuite.registry.load import Registry
 from helpers.contexts import make_context
+from helpers.scripted import Scripted
 from helpers.tiny_lm import make_tiny_lm
 
 BASE = "dataset_path: json\ndataset_kwargs: {data_files: {test: d.jsonl}}\ntest_split: test\n"
@@ -58,6 +60,32 @@ def test_it_runs_by_name_and_by_a_task_file(folder: Path, tmp_path: Path, name: 
     context = make_context(checkpoint=make_tiny_lm(tmp_path / "lm"), workdir=tmp_path)
     [shown] = LmEvalHarness().preview(task, context)
     assert shown.text == "Copy: one"
+
+
+@pytest.mark.parametrize(("metric", "scored"), [("exact_match", True), ("acc", False)])
+def test_a_tag_of_different_metrics_has_no_score(
+    folder: Path, tmp_path: Path, metric: str, scored: bool
+) -> None:
+    """A mean over accuracies and BLEU, say, would be no number of anything."""
+    home = folder / "lm_eval"
+    (home / "copy.yaml").write_text(TASK + "tag: mixed\n")
+    rated = f"metric_list: [{{metric: {metric}, aggregation: mean, higher_is_better: true}}]\n"
+    (home / "helper.py").write_text(
+        "def asked(doc):\n    return 'Copy: ' + doc['q']\n"
+        f"def rated(doc, results):\n    return {{'{metric}': float(results[0] == doc['a'])}}\n"
+    )
+    rate = "process_results: !function helper.rated\n"
+    plain = TASK.replace("own_copy", "own_rated").partition("metric_list")[0]
+    (home / "rated.yaml").write_text(f"{plain}{rate}{rated}tag: mixed\n")
+    checkpoint = make_tiny_lm(tmp_path / "lm")
+    engine = Scripted(Prompter(checkpoint).tokenizer, lambda prompt, _: prompt.split()[-1])
+    task = find(folder, "lm_eval:mixed")
+    context = make_context(checkpoint=checkpoint, workdir=tmp_path)
+    if scored:
+        assert LmEvalHarness().evaluate(task, engine, context).score == 1.0
+        return
+    with pytest.raises(UsageError, match=r"different main metrics \(acc, exact_match\)"):
+        LmEvalHarness().evaluate(task, engine, context)
 
 
 @pytest.mark.parametrize("file", ["copy.yaml", "_base.yaml", "helper.py", "d.jsonl"])

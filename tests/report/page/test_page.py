@@ -21,9 +21,10 @@ from evalsuite.report.latex import to_latex
 from evalsuite.report.page.collect import PageData
 from evalsuite.report.page.document import page
 from evalsuite.report.page.figures import averages_figure, differences_figure
-from evalsuite.report.page.steps import PanelDrawing, Series, series, steps_figure
+from evalsuite.report.page.steps import PanelDrawing, series, steps_figure
 from evalsuite.report.page.summary import Counts, counts
 from evalsuite.report.page.text import cut, embedded, packed, visible
+from evalsuite.report.training_runs import Series
 from evalsuite.results.tables.model import Cell, Head, Row, Table, TableSection
 from evalsuite.schema import digest
 from evalsuite.store import Store
