@@ -208,7 +208,7 @@ def ours(folder: Path, checkpoint: Path, row: Row, tasks: list[str], own: Path, 
     done = timed(command, environment(folder), ROOT)
     assert set(records(store)) == {f"lm_eval:{task}" for task in tasks}
     logprobs = {
-        sample["sample"]: [float(one) for one in sample["logprobs"]]
+        sample["sample"]: json.loads(sample["logprobs"])
         for path in store.rglob("*.samples.parquet")
         for sample in read_table(path).to_pylist()
     }

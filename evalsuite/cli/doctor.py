@@ -17,11 +17,21 @@ def doctor(
     ] = None,
     out: Results = Path("results"),
     suite: Annotated[str, typer.Option("--suite", help="Suite to check for.")] = "smoke",
+    prefix: Annotated[
+        str | None,
+        typer.Option(
+            "--prefix",
+            metavar="CKPT",
+            help="Check only how far a checkpoint's scores depend on prefix caching and batches.",
+        ),
+    ] = None,
 ) -> None:
     """Check versions, engines, sandbox, data and disk; each line says what to do.
 
     Ends with a code other than 0 if a line says fail.
     """
-    from evalsuite.commands.doctor import doctor_command
+    from evalsuite.commands.doctor import doctor_command, prefix_command
 
+    if prefix is not None:
+        raise typer.Exit(int(prefix_command(prefix, typer.echo)))
     raise typer.Exit(int(doctor_command(registry(None), suite, data, out, typer.echo)))

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from itertools import chain
 from pathlib import Path
 
+from evalsuite.checkpoint import resolve
 from evalsuite.commands.data import needed
-from evalsuite.doctor import engines, installed, machine
+from evalsuite.doctor import engines, installed, machine, prefix
 from evalsuite.doctor.finding import Finding
-from evalsuite.errors import ExitCode
+from evalsuite.errors import CheckpointError, ExitCode
 from evalsuite.kinds.table import kind_of
 from evalsuite.registry.load import Registry
 
@@ -25,8 +27,29 @@ def doctor_command(
         UsageError: If there is no such suite.
     """
     tasks = len(registry.suite(suite).tasks)
+    return _told(_findings(registry, suite, tasks, data, out), say)
+
+
+def prefix_command(checkpoint: str, say: Callable[[str], None]) -> ExitCode:
+    """Check what prefix caching and batches do to a checkpoint's scores, with each engine.
+
+    Returns:
+        ``ENGINE`` if anything failed, else ``OK``.
+
+    Raises:
+        CheckpointError: If there is no such checkpoint, or it cannot generate.
+    """
+    found = resolve(checkpoint)
+    if reason := found.cannot.get("generative"):
+        raise CheckpointError(f"{found.name} cannot generate: {reason}")
+    names = ["transformers", *(["vllm"] if installed.vllm_version().state == "ok" else [])]
+    return _told(chain.from_iterable(prefix.findings(checkpoint, name) for name in names), say)
+
+
+def _told(findings: Iterable[Finding], say: Callable[[str], None]) -> ExitCode:
+    """Say each line as soon as it is known, and then how many failed."""
     failed = warned = 0
-    for finding in _findings(registry, suite, tasks, data, out):
+    for finding in findings:
         say(finding.line)
         failed += finding.state == "fail"
         warned += finding.state == "warn"

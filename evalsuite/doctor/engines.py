@@ -111,12 +111,18 @@ def leave_vllm() -> str:
     return f"run with --engine transformers, or reinstall vLLM: {again}"
 
 
-def probe(name: str) -> dict[str, Any]:
-    """The answer of :mod:`evalsuite.doctor.probe`; it has ``error`` where the probe gave none."""
-    seconds = MOST_SECONDS_GPU if has_driver() else MOST_SECONDS
+def probe(name: str, *arguments: str, seconds: float | None = None) -> dict[str, Any]:
+    """The answer of :mod:`evalsuite.doctor.probe`; it has ``error`` where the probe gave none.
+
+    Args:
+        name: Of the probe.
+        arguments: Of the probe.
+        seconds: That it may take; ``None`` for what a demo checkpoint may take.
+    """
+    seconds = seconds or (MOST_SECONDS_GPU if has_driver() else MOST_SECONDS)
     environment = {**os.environ, "HF_HUB_OFFLINE": "1", "VLLM_CPU_KVCACHE_SPACE": "1"}
     process = subprocess.Popen(
-        [sys.executable, "-m", "evalsuite.doctor.probe", name],
+        [sys.executable, "-m", "evalsuite.doctor.probe", name, *arguments],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         env=environment,

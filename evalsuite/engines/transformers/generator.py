@@ -242,7 +242,7 @@ class TransformersGenerator:
         shared = SharedScoring(self._model, self._device, most=24, worth=8)
         found = check_sharing(self._score_apart, shared.score, self._rows, dtype, self._name)
         logging.getLogger(__name__).info(
-            "prefix caching: log-probabilities of a few made-up texts differ by %.1g", found
+            "prefix caching: log-probabilities of made-up texts differ by %.1g %%", 100 * found
         )
 
     def close(self) -> None:
