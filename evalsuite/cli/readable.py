@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, get_args
-
-if TYPE_CHECKING:
-    from typer.core import TyperCommand, TyperGroup
+from typing import Any, Final, get_args
 
 _WORDS: Final = {int: "N", float: "NUMBER", Path: "PATH"}
 
 
-def with_plain_help(command: TyperCommand | TyperGroup) -> None:
-    """Let a command and those below it show what an option takes in words.
+def with_plain_help(command: Any) -> None:
+    """Let a command of typer, and those below it, show what an option takes in words.
 
     ``--limit N``, ``--out PATH``, ``--suite SUITE``: a number, a path, or the option's own name.
     Without this typer shows ``<int range>``, ``<path>`` and ``<str>``.
@@ -35,7 +32,7 @@ def _takes_a_value(parameter: Any) -> bool:
 def _word(parameter: Any) -> str:
     annotation = parameter.type_descriptor.annotation
     inside = (get_args(annotation) or (annotation,))[0]
-    return _WORDS.get(inside, parameter.name.upper().replace("_", "-"))
+    return _WORDS.get(inside) or str(parameter.name).upper().replace("_", "-")
 
 
 def _no_type(ctx: Any) -> None:
