@@ -5,11 +5,22 @@ READY := $(VENV)/.ready
 
 DATA ?= ../shared/data
 
+# Parts of `make bench`, each a program in bench/ and a target bench-NAME.
+PARTS := startup report_page rag_latency encoder_flops retrieval_scale mteb_peer \
+	embedding_profile gritlm_peer decode_profile vllm_overhead lm_eval_peer few_shot_peer
+# What a part reads.
+BENCH_DATA_mteb_peer := $(DATA)/hub
+BENCH_DATA_embedding_profile := $(DATA)/hub
+BENCH_DATA_gritlm_peer := $(DATA)/hub --gritlm .gritlm
+BENCH_DATA_vllm_overhead := $(DATA)/hub
+BENCH_DATA_lm_eval_peer := $(DATA)/hub
+BENCH_DATA_few_shot_peer := $(wildcard $(DATA)/hub)
+
 # Tests in two processes, each file in one of them; an engine takes some GiB.
 JOBS ?= 2
 SIDE_BY_SIDE := -n $(JOBS) --dist loadfile --no-loadscope-reorder
 
-.PHONY: help demo test check bench fidelity torture lock clean
+.PHONY: help demo test check bench $(PARTS:%=bench-%) fidelity torture lock clean
 
 help:  ## this list
 	@sed -n 's/^\([a-z]*\):.*  ## \(.*\)/  make \1	\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -27,20 +38,18 @@ check: $(READY)  ## linter, type check, fast tests
 	$(BIN)/pytest -q $(SIDE_BY_SIDE) -m "not e2e"
 
 # Each page is written whatever became of the one before; a missed goal stands in the summary.
-bench: $(READY)  ## speed beside peers and limits: about seven hours on an idle machine, with DATA=
-	-$(BIN)/python bench/startup.py
-	-$(BIN)/python bench/report_page.py
-	-$(BIN)/python bench/rag_latency.py
-	-$(BIN)/python bench/encoder_flops.py
-	-$(BIN)/python bench/retrieval_scale.py
-	-$(BIN)/python bench/mteb_peer.py $(DATA)/hub
-	-$(BIN)/python bench/embedding_profile.py $(DATA)/hub
-	$(BIN)/pip install --quiet --no-deps --upgrade --target .gritlm gritlm==1.0.2
-	-$(BIN)/python bench/gritlm_peer.py $(DATA)/hub --gritlm .gritlm
-	-$(BIN)/python bench/decode_profile.py
-	-$(BIN)/python bench/vllm_overhead.py $(DATA)/hub
-	-$(BIN)/python bench/lm_eval_peer.py $(DATA)/hub
+bench: $(READY)  ## speed beside peers and limits: about nine hours on an idle machine, with DATA=
+	-for part in $(PARTS); do $(MAKE) --no-print-directory bench-$$part; done
 	$(BIN)/python bench/summary.py
+
+# One part of it, for example: make bench-few_shot_peer ARGS=--quick
+$(PARTS:%=bench-%): bench-%: $(READY)
+	$(BIN)/python bench/$*.py $(BENCH_DATA_$*) $(ARGS)
+
+bench-gritlm_peer: .gritlm
+
+.gritlm: $(READY)
+	$(BIN)/pip install --quiet --no-deps --upgrade --target .gritlm gritlm==1.0.2
 
 fidelity: $(READY)  ## published scores, pooling formulas, lm-eval's own model, mteb's tasks: two hours, with DATA=
 	$(BIN)/python bench/pooling.py $(DATA)
@@ -69,7 +78,7 @@ clean:  ## remove the environment
 
 # torch comes first and with what it depends on; the rest of the lock is complete by itself.
 $(READY): requirements/cpu.lock pyproject.toml
-	$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] < (3, 11) and "evalsuite needs Python 3.11 or newer")'
+	$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14) and "evalsuite needs Python 3.11 to 3.13: make PYTHON=python3.12")'
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --constraint requirements/cpu.lock torch
 	$(BIN)/pip install --quiet --no-deps --requirement requirements/cpu.lock

@@ -6,7 +6,6 @@ import argparse
 import json
 import os
 import platform
-import resource
 import shutil
 import statistics
 import subprocess
@@ -146,6 +145,9 @@ class Done:
     """Seconds of all its threads and children together: what other work on the machine hardly
     changes."""
     output: str
+    peak: float
+    """The most memory that the process, or one that it has started and waited for, has held at a
+    time, in GiB."""
 
 
 def in_turn(
@@ -203,23 +205,19 @@ def timed(
         SystemExit: If it ends with another exit status than ``ok``.
     """
     with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as output:
-        started, used = time.perf_counter(), _processor_seconds()
-        done = subprocess.run(
-            command, env=env, cwd=cwd, stdout=output, stderr=subprocess.STDOUT, check=False
+        started = time.perf_counter()
+        process = subprocess.Popen(
+            command, env=env, cwd=cwd, stdout=output, stderr=subprocess.STDOUT
         )
-        seconds, processor = time.perf_counter() - started, _processor_seconds() - used
+        _, ended, used = os.wait4(process.pid, 0)
+        seconds = time.perf_counter() - started
+        process.returncode = os.waitstatus_to_exitcode(ended)
         output.seek(0)
         text = output.read()
-    if done.returncode != ok:
+    if process.returncode != ok:
         last = "\n".join(text.strip().splitlines()[-LAST:])
-        raise SystemExit(f"{Path(command[0]).name} ended with {done.returncode}:\n{last}")
-    return Done(seconds, processor, text)
-
-
-def _processor_seconds() -> float:
-    """Of all children that have ended."""
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return used.ru_utime + used.ru_stime
+        raise SystemExit(f"{Path(command[0]).name} ended with {process.returncode}:\n{last}")
+    return Done(seconds, used.ru_utime + used.ru_stime, text, used.ru_maxrss / 2**20)
 
 
 def records(store: Path) -> dict[str, dict[str, Any]]:

@@ -71,7 +71,11 @@ def main() -> int:
     parser.add_argument("--repetitions", type=int, default=12)
     parser.add_argument("--dtype", default="auto", choices=["auto", "float32", "bfloat16"])
     parser.add_argument("--note", default="", help="Said in the report, such as what else ran.")
+    parser.add_argument("--quick", action="store_true", help="short texts: not for quoting")
     options = parser.parse_args()
+    if options.quick:
+        options.length, options.repetitions = 500, 2
+        options.note = f"{options.note} A quick try, no figure to quote.".strip()
     load = os.getloadavg()[0]
     checkpoint = resolve(options.ckpt)
     about: dict[str, Any] = {

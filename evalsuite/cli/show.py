@@ -53,6 +53,12 @@ def table(
             help="Sort by a column, best first: Avg, or Embedding/Avg where there are two.",
         ),
     ] = None,
+    no_notes: Annotated[
+        bool,
+        typer.Option(
+            "--no-notes", help="Leave out the notes, but for those on scores that are suspect."
+        ),
+    ] = False,
     stderr: Annotated[bool, typer.Option("--stderr", help="Show standard errors.")] = False,
     decimals: Annotated[int, typer.Option(min=0, max=6, help="Decimals of scores.")] = 1,
     out: Results = Path("results"),
@@ -78,6 +84,7 @@ def table(
         sort=sort,
         decimals=decimals,
         stderr=stderr,
+        notes=not no_notes,
     )
     code = table_command(
         out, registry, registry.suite(name) if name else None, format_.value, console(), shown
@@ -87,7 +94,7 @@ def table(
 
 def plot(
     figure: Annotated[
-        Path, typer.Argument(metavar="FILE", help="File to write: .svg, .pdf or .png.")
+        Path, typer.Argument(metavar="FIGURE", help="File to write: .svg, .pdf or .png.")
     ],
     kind: Annotated[
         FigureKind | None,

@@ -60,6 +60,7 @@ class Shown:
     """Column by which rows are sorted; ``None``: by name."""
     decimals: int = 1
     stderr: bool = False
+    notes: bool = True
 
 
 def table_command(
@@ -78,6 +79,7 @@ def table_command(
     """
     from evalsuite.results.tables.build import build_table
     from evalsuite.results.tables.sorting import sorted_by
+    from evalsuite.results.tables.without_notes import without_notes
 
     records = stored_records(results, registry, needed=shown.view.published is None)
     records = of_tasks(of_checkpoints(records, shown.checkpoints), shown.tasks)
@@ -90,6 +92,8 @@ def table_command(
     )
     if shown.sort is not None:
         table = sorted_by(table, shown.sort)
+    if not shown.notes:
+        table = without_notes(table)
     show_table(table, form, console, stderr=shown.stderr)
     return ExitCode.SUSPECT if table.suspect else ExitCode.OK
 

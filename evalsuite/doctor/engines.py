@@ -16,6 +16,7 @@ from evalsuite.doctor.finding import Finding
 from evalsuite.engines.cuda.gpu import GIB, Survey, why_unusable
 from evalsuite.engines.cuda.survey import has_driver
 from evalsuite.engines.device import vllm_is_for_gpus
+from evalsuite.installing import CPU, CUDA
 from evalsuite.redact import shown
 
 MOST_SECONDS = 100.0
@@ -87,7 +88,7 @@ def of_survey(survey: Survey) -> Finding:
             check="gpu",
             state="warn",
             text=f"{seen} (torch built {built}): engines run on the CPU, which is slow",
-            fix="on a GPU machine: nvidia-smi, then pip install 'evalsuite[cuda]'",
+            fix=f"on a GPU machine: nvidia-smi, then {CUDA}",
         )
     if wrong is not None:
         return Finding(check="gpu", state="fail", text=wrong[0], fix=wrong[1])
@@ -96,7 +97,7 @@ def of_survey(survey: Survey) -> Finding:
     facts += [f"driver {gpu.driver}"] if gpu.driver else []
     facts += [] if gpu.has_bfloat16 else ["no bfloat16"]
     facts += ["a part of a GPU (MIG)"] if "MIG" in gpu.name else []
-    facts += [f"the first of {1 + len(survey.beside)} GPUs"] if survey.beside else []
+    facts += [f"the first of {survey.seen} GPUs"] if survey.seen > 1 else []
     text = f"{gpu.name} ({', '.join(facts)}), {gpu.free / GIB:.0f} of {gpu.total / GIB:.0f} GiB"
     if gpu.free < LITTLE_MEMORY:
         fix = "see nvidia-smi for what uses it, or choose another with CUDA_VISIBLE_DEVICES"
@@ -106,9 +107,8 @@ def of_survey(survey: Survey) -> Finding:
 
 def leave_vllm() -> str:
     """What to do where vLLM does not work."""
-    extra = "cuda" if vllm_is_for_gpus() else "cpu"
-    again = f"reinstall vLLM: pip install 'evalsuite[{extra}]'"
-    return f"run with --engine transformers, or {again}"
+    again = CUDA if vllm_is_for_gpus() else CPU
+    return f"run with --engine transformers, or reinstall vLLM: {again}"
 
 
 def probe(name: str) -> dict[str, Any]:

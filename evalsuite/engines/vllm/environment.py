@@ -10,6 +10,7 @@ from evalsuite.engines.cuda.survey import gpu_here
 from evalsuite.engines.device import DeviceName
 from evalsuite.engines.protocols import Device
 from evalsuite.errors import EngineError
+from evalsuite.installing import CPU, CUDA
 
 ENVIRONMENT: Final = {
     "VLLM_LOGGING_LEVEL": "WARNING",
@@ -50,7 +51,7 @@ def prepare(device: Device, tensor_parallel: int = 1) -> Gpu | None:
     except ImportError as error:
         raise EngineError(
             f"vLLM cannot be imported ({error})",
-            "install evalsuite[cuda] or evalsuite[cpu], or use --engine transformers",
+            f"pass --engine transformers, or on a GPU {CUDA}, else {CPU}",
         ) from error
     built_for: DeviceName = "cpu" if current_platform.is_cpu() else "cuda"
     gpu = gpu_here(device, tensor_parallel)

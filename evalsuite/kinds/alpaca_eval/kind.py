@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from evalsuite.installing import GENERATIVE, installed
 from evalsuite.kinds.alpaca_eval.task import AlpacaEvalTask
 from evalsuite.kinds.base import Context, Evaluation, Kind, Planned, Planning, Preview, Stage
 from evalsuite.schema import CODE_VERSION
@@ -36,7 +37,11 @@ class AlpacaEvalKind(Kind[AlpacaEvalTask]):
             return reason
         if checkpoint.chat is None or checkpoint.chat.template is None:
             return f"{task.category or task.name} needs a chat template"
-        return None if options.judge else NEEDED
+        if options.judge is None:
+            return NEEDED
+        if options.judge_checkpoint is None and not installed("openai"):
+            return f"a judge at an address needs the package openai; {GENERATIVE}"
+        return None
 
     def plan(self, task: AlpacaEvalTask, planning: Planning) -> Planned:
         from evalsuite.judging.load import describe

@@ -7,6 +7,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from evalsuite.installing import GENERATIVE, installed
 from evalsuite.kinds.base import Context, Evaluation, Kind, Planned, Planning, Preview, Stage
 from evalsuite.kinds.lm_eval.task import LmEvalTask
 
@@ -30,6 +31,8 @@ class LmEvalKind(Kind[LmEvalTask]):
         return Planned(signature=generative_signature(task, planning, harness, shots=task.shots))
 
     def blocker(self, task: LmEvalTask) -> str | None:
+        if not installed("lm_eval"):
+            return f"lm-eval is not installed; {GENERATIVE}"
         if task.type != "code" and not task.runs_code:
             return None
         from evalsuite.sandbox.sandbox import why_unavailable
@@ -112,6 +115,8 @@ def harness_version(task: LmEvalTask) -> str:
     from evalsuite.kinds.lm_eval.names import shipped_version
     from evalsuite.kinds.lm_eval.own_files import folder_version
 
+    if not installed("lm_eval"):
+        return "lm-eval"  # of a task that is skipped for it
     library = f"lm-eval {version('lm-eval')}"
     if task.folder:
         added: str | None = folder_version(task.folder)

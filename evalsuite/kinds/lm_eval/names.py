@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from evalsuite.errors import UsageError, did_you_mean
+from evalsuite.installing import GENERATIVE
 from evalsuite.kinds.lm_eval.configs import full_config, read_config
 from evalsuite.kinds.shared.name_cache import remembered
 from evalsuite.paths import shipped_tasks
@@ -50,8 +51,15 @@ class IndexEntry:
 
 
 def version() -> str:
-    """Version of the installed lm-eval."""
-    return metadata.version("lm-eval")
+    """Version of the installed lm-eval.
+
+    Raises:
+        UsageError: If it is not installed.
+    """
+    try:
+        return metadata.version("lm-eval")
+    except metadata.PackageNotFoundError:
+        raise UsageError("lm-eval is not installed", GENERATIVE) from None
 
 
 @cache
@@ -223,7 +231,7 @@ def tasks_root() -> Path:
 
     spec = find_spec("lm_eval")
     if spec is None or not spec.submodule_search_locations:
-        raise UsageError("lm-eval is not installed", "pip install evalsuite")
+        raise UsageError("lm-eval is not installed", GENERATIVE)
     return Path(spec.submodule_search_locations[0]) / "tasks"
 
 

@@ -7,8 +7,12 @@ import os
 import select
 import sys
 from pathlib import Path
+from typing import Final
 
 from evalsuite.redact import RedactingFormatter, hide_secrets_in_tracebacks
+
+CPU_QUOTA: Final = Path("/sys/fs/cgroup/cpu.max")
+"""Microseconds of processor time in each period of so many (cgroup v2); ``max`` for no limit."""
 
 
 def redirect_output(log: Path) -> None:
@@ -48,11 +52,20 @@ def die_with_parent(channel: int) -> None:
         os._exit(1)
 
 
-def processors() -> int:
-    """Processors that this process may use: a batch system often gives a job a part of them."""
-    if hasattr(os, "sched_getaffinity"):  # on Linux
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+def processors(quota: Path = CPU_QUOTA) -> int:
+    """Processors that this process may use: a batch system often gives a job a part of them.
+
+    Args:
+        quota: Where Linux says how much of their time a container may use.
+    """
+    if not hasattr(os, "sched_getaffinity"):
+        return os.cpu_count() or 1
+    allowed = len(os.sched_getaffinity(0))
+    try:
+        time, period = quota.read_text(encoding="ascii").split()
+        return min(allowed, max(1, round(int(time) / int(period))))
+    except (OSError, ValueError):  # no container, or "max": no limit
+        return allowed
 
 
 def set_library_environment(

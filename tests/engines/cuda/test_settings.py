@@ -24,7 +24,7 @@ from evalsuite.engines.cuda.settings import (
 )
 from evalsuite.engines.load import load_encoder, load_generator, load_unified
 from evalsuite.errors import EngineError, UsageError
-from evalsuite.run.workers.process import set_library_environment
+from evalsuite.run.workers.process import processors, set_library_environment
 from helpers.gpus import FAKE, pretend, survey
 from helpers.tiny_encoders import checkpoint, save_model
 
@@ -138,3 +138,19 @@ def test_the_processors_are_those_that_the_process_may_use() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "1"
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="no processor affinity here")
+def test_a_container_that_may_use_part_of_the_time_has_fewer_processors(tmp_path: Path) -> None:
+    quota = tmp_path / "cpu.max"
+    every = processors(quota)
+    assert every == len(os.sched_getaffinity(0)), "there is no such file"
+    for said, expected in (
+        ("max 100000", every),
+        ("100000 100000", 1),
+        ("20000 100000", 1),
+        ("900000000 100000", every),
+        ("not a number", every),
+    ):
+        quota.write_text(f"{said}\n")
+        assert processors(quota) == expected, said

@@ -36,10 +36,13 @@ class BlockEngine:
 
     Args:
         seed: Of the order in which prompts are run.
+        all_rows: Whether tokens that were read have rows of log-probabilities too, as with vLLM's
+            first model runner; the second leaves them out.
     """
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, *, all_rows: bool = True) -> None:
         self._draw = random.Random(seed)
+        self._all_rows = all_rows
         self._waiting: dict[str, Pass] = {}
         self._kept: set[tuple[str | None, Tokens]] = set()
         self.read: list[tuple[Tokens, int]] = []
@@ -72,6 +75,8 @@ class BlockEngine:
         if "prompt_logprobs" in one.settings:
             flat = SimpleNamespace(start_indices=[0], logprobs=[])
             for place in range(1, len(one.prompt)):
+                if place <= cached and not self._all_rows:
+                    continue
                 before, token = one.prompt[:place], one.prompt[place]
                 flat.start_indices.append(len(flat.logprobs))
                 # The row of what was read is memory that was never written.
@@ -133,6 +138,7 @@ def test_scores_are_those_of_the_model_and_reads_do_not_depend_on_the_order(
         assert score.logprob == pytest.approx(sum(logprob(text[:p], text[p]) for p in places))
         assert score.greedy == all(text[p] == best(text[:p]) for p in places)
     assert run(requests, seed=2) == (scores, read)
+    assert run(requests, 0, BlockEngine(1, all_rows=False)) == (scores, read)
 
 
 def test_a_beginning_is_computed_once_however_many_share_it() -> None:
