@@ -97,7 +97,7 @@ def of_survey(survey: Survey) -> Finding:
     facts += [f"driver {gpu.driver}"] if gpu.driver else []
     facts += [] if gpu.has_bfloat16 else ["no bfloat16"]
     facts += ["a part of a GPU (MIG)"] if "MIG" in gpu.name else []
-    facts += [f"the first of {1 + len(survey.beside)} GPUs"] if survey.beside else []
+    facts += [f"the first of {survey.seen} GPUs"] if survey.seen > 1 else []
     text = f"{gpu.name} ({', '.join(facts)}), {gpu.free / GIB:.0f} of {gpu.total / GIB:.0f} GiB"
     if gpu.free < LITTLE_MEMORY:
         fix = "see nvidia-smi for what uses it, or choose another with CUDA_VISIBLE_DEVICES"

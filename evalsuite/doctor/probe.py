@@ -105,7 +105,7 @@ def device() -> dict[str, Any]:
     """What machine and torch say of a GPU: a :class:`~evalsuite.engines.cuda.gpu.Survey`."""
     import torch  # noqa: F401 - one that cannot be imported is a line of its own
 
-    return look(every=True).model_copy(update={"node": has_driver()}).model_dump(mode="json")
+    return look().model_copy(update={"node": has_driver()}).model_dump(mode="json")
 
 
 def _share() -> float | None:

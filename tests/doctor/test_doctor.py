@@ -216,7 +216,7 @@ def test_a_gpu_is_described_and_what_is_wrong_with_it_is_said() -> None:
     assert engines.of_survey(survey()).line == (
         "ok    gpu: NVIDIA H200 (compute capability 9.0, driver 580.95.05), 139 of 140 GiB free"
     )
-    two = engines.of_survey(survey(beside=(FAKE,))).line
+    two = engines.of_survey(survey(seen=2)).line
     assert "driver 580.95.05, the first of 2 GPUs), 139 of 140 GiB free" in two
     old = engines.of_survey(survey(driver="535.1", gpu=None, problem="too old")).line
     assert old.startswith("fail  gpu: the NVIDIA driver 535.1 is too old for torch built for CUDA")

@@ -28,11 +28,11 @@ def survey(**changes: Any) -> Survey:
         architectures=("sm_75", "sm_80", "sm_90", "compute_120"),
         gpu=FAKE,
     )
-    return usual.model_copy(update=changes)
+    return usual.model_copy(update={"seen": 1 + len(changes.get("beside", ()))} | changes)
 
 
 def pretend(monkeypatch: pytest.MonkeyPatch, found: Survey) -> None:
     """Have this process take the machine for one that says this."""
     monkeypatch.setattr(gpu_survey, "has_driver", lambda: found.node)
     for ask in ("survey_apart", "look"):
-        monkeypatch.setattr(gpu_survey, ask, lambda: found)
+        monkeypatch.setattr(gpu_survey, ask, lambda _=1: found)

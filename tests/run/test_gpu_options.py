@@ -43,7 +43,7 @@ def test_all_is_chosen_once_and_survives_the_way_to_the_worker(
 def test_without_a_driver_nothing_is_asked_and_nothing_said(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    def never() -> Survey:
+    def never(_: int) -> Survey:
         raise AssertionError("torch was asked")
 
     pretend(monkeypatch, Survey(node=False))

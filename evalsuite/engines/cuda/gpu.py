@@ -7,7 +7,6 @@ that tests decide for GPUs that are not there. The survey itself is made by
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
 from evalsuite.errors import EngineError, UsageError
@@ -87,7 +86,9 @@ class Survey(Frozen):
     gpu: Gpu | None = None
     """The first GPU that torch sees."""
     beside: tuple[Gpu, ...] = ()
-    """The other GPUs that it sees, where they were asked for."""
+    """The next ones, where they were asked for: asking takes memory of each."""
+    seen: int = 1
+    """GPUs that torch sees."""
     problem: str | None = None
     """Why torch cannot use a GPU, in its own words."""
 
@@ -184,27 +185,27 @@ def choose(device: Device, survey: Survey, count: int = 1) -> Gpu | None:
     wrong = why_unusable(survey)
     if wrong is None:
         assert survey.gpu is not None
-        return _together([survey.gpu, *survey.beside], count)
+        return _together(survey, survey.gpu, count)
     if device == "cuda":
         raise UsageError(f"--device cuda: {wrong[0]}", wrong[1])
     return None
 
 
-def _together(gpus: Sequence[Gpu], count: int) -> Gpu:
+def _together(survey: Survey, first: Gpu, count: int) -> Gpu:
     """The first GPUs as one: what each of them can do, and the memory that each has free."""
-    if count > len(gpus):
-        there = "1 is" if len(gpus) == 1 else f"{len(gpus)} are"
+    used = [first, *survey.beside][:count]
+    if len(used) < count:
+        there = "1 is" if survey.seen == 1 else f"{survey.seen} are"
         raise UsageError(
             f"--tensor-parallel {count} needs {count} GPUs, and {there} visible",
             "see nvidia-smi -L and CUDA_VISIBLE_DEVICES, or pass a smaller number",
         )
-    used = gpus[:count]
     least = {
         "capability": min(one.capability for one in used),
         "total": min(one.total for one in used),
         "free": min(one.free for one in used),
     }
-    return used[0].model_copy(update={**least, "count": count})
+    return first.model_copy(update={**least, "count": count})
 
 
 def vllm_share(gpu: Gpu, wanted: float | None = None) -> float:

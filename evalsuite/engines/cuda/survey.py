@@ -1,7 +1,7 @@
 """Asks driver and torch for the GPU: in this process, or in one that ends at once.
 
 Asking torch makes a CUDA context, which holds some hundred MiB of the GPU for as long as the
-process lives. So a run asks through ``python -m evalsuite.engines.cuda.survey``, which writes a
+process lives. So a run asks through ``python -m evalsuite.engines.cuda.survey 1``, which writes a
 :class:`~evalsuite.engines.cuda.gpu.Survey` as JSON to standard output; a process that is to run an
 engine asks for itself.
 """
@@ -56,15 +56,15 @@ def why_passed_over(device: Device) -> str | None:
     """Why ``auto`` is the CPU on a machine with an NVIDIA driver and a torch for GPUs."""
     if device != "auto" or not has_driver():
         return None
-    survey = survey_apart()
+    survey = survey_apart(1)
     wrong = why_unusable(survey) if survey.built is not None else None
     return f"--device auto is the CPU: {wrong[0]}" if wrong else None
 
 
-def _chosen(device: Device, ask: Callable[[], Survey], count: int) -> Gpu | None:
+def _chosen(device: Device, ask: Callable[[int], Survey], count: int) -> Gpu | None:
     if device == "cpu":
         return None
-    return choose(device, ask() if has_driver() else Survey(node=False), count)
+    return choose(device, ask(count) if has_driver() else Survey(node=False), count)
 
 
 def has_driver() -> bool:
@@ -73,11 +73,11 @@ def has_driver() -> bool:
 
 
 @cache
-def survey_apart() -> Survey:
+def survey_apart(count: int) -> Survey:
     """What :func:`look` finds in a process of its own."""
     try:
         done = subprocess.run(
-            [sys.executable, "-m", __name__],
+            [sys.executable, "-m", __name__, str(count)],
             capture_output=True,
             text=True,
             check=False,
@@ -91,11 +91,11 @@ def survey_apart() -> Survey:
     return Survey(problem=problem, **_driver())
 
 
-def look(*, every: bool = False) -> Survey:
+def look(count: int = 1) -> Survey:
     """Ask in this process; torch is imported, and the GPU gets a CUDA context.
 
     Args:
-        every: Whether all visible GPUs are asked, each of which gets a context, or the first.
+        count: GPUs to ask, the first ones; each gets a context.
     """
     try:
         import torch
@@ -106,12 +106,12 @@ def look(*, every: bool = False) -> Survey:
         return Survey(**facts)
     try:
         torch.cuda.init()
-        count = torch.cuda.device_count() if every else 1
-        gpu, *beside = [_gpu(index, facts["driver"]) for index in range(count)]
+        seen = torch.cuda.device_count()
+        gpu, *beside = [_gpu(index, facts["driver"]) for index in range(min(count, seen))]
     except (RuntimeError, AssertionError) as error:
         return Survey(problem=first_line(error), **facts)
     built_for = tuple(torch.cuda.get_arch_list())
-    return Survey(gpu=gpu, beside=tuple(beside), architectures=built_for, **facts)
+    return Survey(gpu=gpu, beside=tuple(beside), seen=seen, architectures=built_for, **facts)
 
 
 def _gpu(index: int, driver: str | None) -> Gpu:
@@ -145,10 +145,10 @@ def _driver() -> dict[str, Any]:
 
 
 def main() -> None:
-    """Write the survey to standard output; what libraries print goes to standard error."""
+    """Write a survey to standard output; what libraries print goes to standard error."""
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
-    answers.write(look(every=True).model_dump_json())
+    answers.write(look(int(sys.argv[1])).model_dump_json())
     answers.close()
     os._exit(0)
 

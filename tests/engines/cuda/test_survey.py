@@ -46,7 +46,7 @@ def test_what_the_driver_says_is_read_without_torch(
     package(tmp_path / "broken", "import os; os.abort()")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path / "broken"))
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "1")
-    found = gpu_survey.survey_apart()
+    found = gpu_survey.survey_apart(1)
     assert (found.driver, found.cards, found.visible) == ("580.95.05", 2, "1")
     assert found.gpu is None
     assert found.problem
@@ -57,13 +57,13 @@ def test_a_torch_that_cannot_be_imported_is_said(
 ) -> None:
     package(tmp_path / "broken", "raise ImportError('libcudart.so.13: no such file')")
     monkeypatch.setenv("PYTHONPATH", f"{tmp_path / 'broken'}:{Path(__file__).parents[2]}")
-    found = gpu_survey.survey_apart()
+    found = gpu_survey.survey_apart(1)
     assert found.problem == "torch cannot be imported: libcudart.so.13: no such file"
 
 
 def test_the_installed_torch_answers_in_a_process_of_its_own() -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "evalsuite.engines.cuda.survey"],
+        [sys.executable, "-m", "evalsuite.engines.cuda.survey", "1"],
         capture_output=True,
         text=True,
         check=True,
