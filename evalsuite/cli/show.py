@@ -94,7 +94,7 @@ def table(
 
 def plot(
     figure: Annotated[
-        Path, typer.Argument(metavar="FILE", help="File to write: .svg, .pdf or .png.")
+        Path, typer.Argument(metavar="FIGURE", help="File to write: .svg, .pdf or .png.")
     ],
     kind: Annotated[
         FigureKind | None,

@@ -43,3 +43,18 @@ def tasks_validate(
     from evalsuite.commands.tasks import validate
 
     typer.echo(validate(folder))
+
+
+@tasks_app.command("new")
+def tasks_new(
+    type_: Annotated[
+        str, typer.Argument(metavar="TYPE", help="Such as retrieval, beir, sts, generate, lm_eval.")
+    ],
+    folder: Annotated[Path, typer.Argument(help="The tasks folder to write to.")] = Path(
+        "my-tasks"
+    ),
+) -> None:
+    """Write a task of your own that runs as it is, with its data."""
+    from evalsuite.commands.tasks_new import new_task
+
+    typer.echo(new_task(type_, folder))

@@ -3,6 +3,7 @@
 Nothing here but :mod:`evalsuite.data.fetch` touches the network, and nothing a model.
 """
 
+from evalsuite.data.delimited import place, with_values
 from evalsuite.data.hashes import hash_file, hash_folder
 from evalsuite.data.info import files_info, hub_info, local_info, rows_hash, still_matches
 from evalsuite.data.mirror import content_link, converted_folder, dataset_folder
@@ -28,10 +29,12 @@ __all__ = [
     "hub_info",
     "is_id",
     "local_info",
+    "place",
     "read_rows",
     "require_columns",
     "require_in_row",
     "rows_hash",
     "still_matches",
     "stream_rows",
+    "with_values",
 ]

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
+from evalsuite.data.delimited import DELIMITERS, place, stream_delimited
 from evalsuite.errors import DataError, first_line
 
 _PARQUET_ROWS: Final = 1024
@@ -18,7 +19,8 @@ def read_rows(path: Path) -> list[dict[str, Any]]:
     """Read a table of a task's own data.
 
     Args:
-        path: A ``.jsonl`` file (one JSON object a line) or a ``.parquet`` file.
+        path: A ``.jsonl`` file (one JSON object a line), a ``.parquet`` file, or a ``.csv`` or
+            ``.tsv`` file, whose cells are texts.
 
     Returns:
         The rows; row ``i`` (from 0) of a JSONL file is its line ``i + 1``.
@@ -34,9 +36,11 @@ def stream_rows(path: Path) -> Iterator[dict[str, Any]]:
     if not path.is_file():
         raise DataError(f"{path}: no such file", "check the path under 'data' in the task file")
     readers = {".jsonl": _stream_jsonl, ".parquet": _stream_parquet}
+    readers |= dict.fromkeys(DELIMITERS, stream_delimited)
     if path.suffix not in readers:
         raise DataError(
-            f"{path}: cannot read files ending in {path.suffix!r}", "use .jsonl or .parquet"
+            f"{path}: cannot read files ending in {path.suffix!r}",
+            "use .jsonl, .parquet, .csv or .tsv",
         )
     empty = True
     for row in readers[path.suffix](path):
@@ -145,7 +149,7 @@ def require_in_row(
             if name not in row:
                 hint = f"map it in the task file with 'columns: {{{column}: NAME}}'"
             raise DataError(
-                f"{path}:{number}: column {name!r} {state} (columns there: {there})", hint
+                f"{place(path, number)}: column {name!r} {state} (columns there: {there})", hint
             )
 
 

@@ -9,7 +9,9 @@ from dataclasses import dataclass, field
 
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, Progress, TaskID, TextColumn
+from rich.progress import BarColumn, Progress, ProgressColumn, TaskID, TextColumn
+from rich.progress import Task as Bar
+from rich.text import Text
 
 from evalsuite.run.job import Group
 from evalsuite.run.plan import Plan
@@ -126,6 +128,14 @@ class Lines(Listener):
         self.console.print(text, highlight=False, soft_wrap=True)
 
 
+class MeterColumn(ProgressColumn):
+    """A job's meter; where there is none yet, as while an engine loads, the time since it began."""
+
+    def render(self, task: Bar) -> Text:
+        """The text of one bar."""
+        return Text(task.fields["meter"] or duration(task.elapsed or 0.0))
+
+
 @dataclass(slots=True)
 class Live(Lines):
     """Keeps the lines, and shows each job that is under way in a bar below them."""
@@ -133,8 +143,15 @@ class Live(Lines):
     bar: Progress | None = None
     _tasks: dict[str, TaskID] = field(default_factory=dict)
 
+    def group_started(self, group: Group) -> None:
+        Lines.group_started(self, group)
+        assert self.bar is not None
+        text = f"{escape(group.checkpoint.name)}: loading"
+        self._tasks[_loading(group)] = self.bar.add_task(text, total=None, meter="")
+
     def on_event(self, group: Group, event: events.Event) -> None:
         assert self.bar is not None
+        self._remove(_loading(group))  # whatever is reported, loading is over
         match event:
             case events.JobStarted():
                 self._remove(event.job)  # a job may begin again
@@ -169,7 +186,7 @@ def listener(console: Console, plan: Plan) -> Iterator[Listener]:
     if not console.is_terminal:
         yield Lines(console, total)
         return
-    columns = (TextColumn("{task.description}"), BarColumn(30), TextColumn("{task.fields[meter]}"))
+    columns = (TextColumn("{task.description}"), BarColumn(30), MeterColumn())
     with Progress(*columns, console=console, transient=True) as bar:
         yield Live(console, total, bar=bar)
 
@@ -177,6 +194,11 @@ def listener(console: Console, plan: Plan) -> Iterator[Listener]:
 def _job(group: Group, key: str) -> str:
     """Checkpoint and task as rich markup: a folder's name may have brackets."""
     return escape(f"{group.checkpoint.name} {group.job(key).task.name}")
+
+
+def _loading(group: Group) -> str:
+    """Key of the bar that shows that a group's engine loads; no job has it."""
+    return f"loading {group.checkpoint.fingerprint} {group.needs}"
 
 
 def _tasks(group: Group) -> str:

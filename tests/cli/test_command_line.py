@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+import typer
 
 import evalsuite
 from evalsuite.cli.app import COMMANDS, application
@@ -40,6 +44,41 @@ def test_help_names_all_commands(arguments: list[str]) -> None:
         *("run", "table", "plot", "compare", "check", "report"),
         *("doctor", "claims", "tasks", "results", "baseline", "data", "import"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ([], "evalsuite run --ckpt demo:minilm"),
+        (["tasks"], "List suites and tasks."),
+        (["results"], "Remove stored scores with their samples"),
+    ],
+)
+def test_a_command_alone_prints_help_that_can_be_read(arguments: list[str], words: str) -> None:
+    done = command(*arguments)
+    assert (done.returncode, done.stderr) == (ExitCode.USAGE, "")
+    assert words in done.stdout
+    assert len(done.stdout.splitlines()) > 6
+
+
+def words_of(command_: Any, before: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    """The command line as typed of a command and of all below it."""
+    yield before
+    for name, inner in getattr(command_, "commands", {}).items():
+        yield from words_of(inner, (*before, name))
+
+
+ALL_COMMANDS = list(words_of(typer.main.get_command(application())))
+
+
+@pytest.mark.parametrize("words", ALL_COMMANDS, ids=" ".join)
+def test_every_help_is_there_and_shows_no_type_of_python(words: tuple[str, ...]) -> None:
+    short, long = command(*words, "-h"), command(*words, "--help")
+    assert (short.returncode, short.stdout) == (0, long.stdout)
+    found = re.findall(
+        r"<(?:list\[|str|int|float|path|bool|tuple|file|directory)[^>]*>", long.stdout
+    )
+    assert found == []
 
 
 @pytest.mark.parametrize("before", [[], ["--debug"]])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import time
 from collections.abc import Callable
 
@@ -172,6 +173,21 @@ def test_a_terminal_gets_the_same_lines_and_a_bar() -> None:
         )
     assert "[1/2] tiny[v2] a done in" in output.getvalue()
     assert "[2/2] tiny[v2] b failed: lost" in output.getvalue()
+
+
+def test_a_terminal_shows_that_an_engine_loads_and_for_how_long() -> None:
+    output = io.StringIO()
+    console = Console(file=output, force_terminal=True, width=80, color_system=None)
+    one = group("a")
+    with listener(console, Plan(one.jobs, Resolved())) as hear:
+        hear.group_started(one)
+        time.sleep(0.3)
+        loading = output.getvalue()
+        hear.on_event(one, events.EngineReady(engine="vllm", seconds=1.0))
+        output.truncate(0)
+        time.sleep(0.3)
+    assert re.search(r": loading .*0\.[123] s", loading)
+    assert "loading" not in output.getvalue()
 
 
 def test_without_a_terminal_there_are_lines_alone() -> None:

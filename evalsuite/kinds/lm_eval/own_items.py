@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from evalsuite.data import groups_of
+from evalsuite.data import groups_of, place
 from evalsuite.errors import DataError
 from evalsuite.kinds.lm_eval.choices import (
     BadItem,
@@ -113,7 +113,7 @@ def _items(
             hint = bad.hint
             if task.type == "multiple_choice" and _from_one(task, texts):
                 hint = "indices count from 0, the column from 1: target: '{{ column | int - 1 }}'"
-            raise DataError(f"{path}:{number + 1}: {bad}", hint) from None
+            raise DataError(f"{place(path, number + 1)}: {bad}", hint) from None
         group = groups[number] if groups else None
         yield OwnItem(f"{role}/{number}", row, found, group, choices, right)
 

@@ -17,7 +17,7 @@ from typing import Any, Final
 import numpy as np
 from datasets import Dataset
 
-from evalsuite.data import hash_file, is_id, require_in_row, stream_rows
+from evalsuite.data import hash_file, is_id, place, require_in_row, stream_rows
 from evalsuite.engines.vectors.vector_files import trim
 from evalsuite.errors import DataError
 from evalsuite.files import replacing
@@ -40,7 +40,7 @@ def read_corpus(path: Path, mapping: Mapping[str, str]) -> Dataset:
     """Read the documents of a retrieval task.
 
     Args:
-        path: Its corpus: JSONL or Parquet with ``id``, ``text`` and perhaps ``title``.
+        path: Its corpus: a file of rows with ``id``, ``text`` and perhaps ``title``.
         mapping: Standard name → name in the file, where they differ.
 
     Returns:
@@ -109,12 +109,12 @@ def _documents(path: Path, mapping: Mapping[str, str]) -> Iterator[tuple[str, st
         for column, value in (("text", row["text"]), ("title", title)):
             if not isinstance(value, str):
                 kind = type(value).__name__
-                raise DataError(f"{path}:{number}: {column!r} is {kind}, not text")
+                raise DataError(f"{place(path, number)}: {column!r} is {kind}, not text")
         if not is_id(row["id"]):
             kind = type(row["id"]).__name__
-            raise DataError(f"{path}:{number}: 'id' is {kind}, not a text or a number")
+            raise DataError(f"{place(path, number)}: 'id' is {kind}, not a text or a number")
         if not (title.strip() or row["text"].strip()):
-            raise DataError(f"{path}:{number}: 'text' is empty", "take the document away")
+            raise DataError(f"{place(path, number)}: 'text' is empty", "take the document away")
         yield str(row["id"]), title, row["text"]
 
 
@@ -127,5 +127,5 @@ def _check_ids(target: Path, hashes: np.ndarray[Any, np.dtype[np.int64]], path: 
     for row in suspects.tolist():  # without repetitions none, but for a clash of hashes
         name = names[row]["id"]
         if name in seen:
-            raise DataError(f"{path}:{row + 1}: 'id' {name!r} occurs twice")
+            raise DataError(f"{place(path, row + 1)}: 'id' {name!r} occurs twice")
         seen.add(name)

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from evalsuite.data import groups_of, is_id, read_rows, require_columns
+from evalsuite.data import groups_of, is_id, place, read_rows, require_columns, with_values
 from evalsuite.errors import DataError
-from evalsuite.kinds.mteb.task import COLUMNS, OwnEmbeddingTask
+from evalsuite.kinds.mteb.task import COLUMNS, VALUES, OwnEmbeddingTask
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -32,7 +32,7 @@ class OwnTable:
 
     def error(self, index: int, message: str) -> DataError:
         """An error about row ``index`` (from 0)."""
-        return DataError(f"{self.path}:{index + 1}: {message}")
+        return DataError(f"{place(self.path, index + 1)}: {message}")
 
     def texts(self, column: str) -> list[str]:
         """A column of texts, none of them empty."""
@@ -155,7 +155,7 @@ def _tables(task: OwnEmbeddingTask) -> dict[str, OwnTable]:
     assert task.data is not None
     columns = COLUMNS[task.type]
     return {
-        role: _read_table(path, columns[role], task.columns)
+        role: _read_table(path, columns[role], task.columns, VALUES[task.type])
         for role, path in task.data.items()
         if role != "corpus"  # may be too large for this
     }
@@ -180,11 +180,14 @@ def own_groups(task: OwnEmbeddingTask) -> dict[str, str]:
     return dict(zip(names, groups, strict=True))
 
 
-def _read_table(path: Path, columns: Sequence[str], mapping: dict[str, str]) -> OwnTable:
+def _read_table(
+    path: Path, columns: Sequence[str], mapping: dict[str, str], values: frozenset[str]
+) -> OwnTable:
     rows = read_rows(path)
     require_columns(rows, columns, mapping, path)
     names = {given: standard for standard, given in mapping.items()}
-    return OwnTable(path, [{names.get(key, key): row[key] for key in row} for row in rows])
+    standard = [{names.get(key, key): row[key] for key in row} for row in rows]
+    return OwnTable(path, with_values(path, standard, values))
 
 
 def _classification(_: OwnEmbeddingTask, tables: dict[str, OwnTable]) -> dict[str, Columns]:

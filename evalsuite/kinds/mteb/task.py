@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final, Literal, Self
+from typing import Any, Final, Literal, Self
 
 from pydantic import model_validator
 
@@ -33,6 +33,17 @@ COLUMNS: Final[dict[EmbeddingType, dict[str, tuple[str, ...]]]] = {
 }
 """Type of a task on one's own files → role of each file it needs → columns of that file."""
 
+VALUES: Final[dict[EmbeddingType, frozenset[str]]] = {
+    "classification": frozenset(),
+    "clustering": frozenset({"texts", "labels"}),
+    "pair_classification": frozenset({"label"}),
+    "reranking": frozenset({"positive", "negative"}),
+    "retrieval": frozenset({"score"}),
+    "sts": frozenset({"score"}),
+    "summarization": frozenset({"human_summaries", "machine_summaries", "relevance"}),
+}
+"""Type → columns that hold numbers or lists, and no texts."""
+
 MAIN_METRIC: Final[dict[EmbeddingType, str]] = {
     "classification": "accuracy",
     "clustering": "v_measure",
@@ -59,6 +70,22 @@ class OwnEmbeddingTask(EmbeddedTask):
     @property
     def about(self) -> str:
         return self.type or str(self.source)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _data_from_folder(cls, raw: Any) -> Any:
+        """``data: FOLDER`` of a retrieval task is a folder as BEIR has them."""
+        if not isinstance(raw, dict) or raw.get("type") != "retrieval":
+            return raw
+        if not isinstance(folder := raw.get("data"), str):
+            return raw
+        rest = {key: value for key, value in raw.items() if key != "split"}
+        qrels = f"{folder}/qrels/{raw.get('split', 'test')}.tsv"
+        files = {"corpus": f"{folder}/corpus.jsonl", "queries": f"{folder}/queries.jsonl"}
+        return rest | {
+            "data": files | {"qrels": qrels},
+            "columns": {"id": "_id"} | raw.get("columns", {}),
+        }
 
     @model_validator(mode="after")
     def _has_source_or_files(self) -> Self:
