@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from evalsuite.cli.options import Results, registry
+from evalsuite.cli.options import Results, TasksDir, registry
 
 
 def doctor(
@@ -17,11 +17,12 @@ def doctor(
     ] = None,
     out: Results = Path("results"),
     suite: Annotated[str, typer.Option("--suite", help="Suite to check for.")] = "smoke",
+    tasks_dir: TasksDir = None,
 ) -> None:
-    """Check versions, engines, sandbox, data and disk; each line says what to do.
+    """Check versions, packages, engines, sandbox, data and disk; each line says what to do.
 
     Ends with a code other than 0 if a line says fail.
     """
     from evalsuite.commands.doctor import doctor_command
 
-    raise typer.Exit(int(doctor_command(registry(None), suite, data, out, typer.echo)))
+    raise typer.Exit(int(doctor_command(registry(tasks_dir), suite, data, out, typer.echo)))
