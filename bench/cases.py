@@ -92,7 +92,7 @@ def page(rows: list[dict[str, Any]]) -> str:
         lines += ["", f"## {name}: {about}", "", f"Test: [{test}](../../{test})", ""]
         lines += ["| asked | outcome | seen |", "|---|---|---|"]
         lines += [
-            f"| {row['asked']} | {row['outcome']} | {row['seen'].replace('|', '¦')} |"
+            f"| {row['asked']} | {row['outcome']} | {row['seen'][:300].replace('|', '¦')} |"
             for row in mine
         ]
     return "\n".join(lines) + "\n"
