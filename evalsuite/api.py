@@ -66,7 +66,7 @@ def evaluate(
     request = _run_request(ckpt, options)
     prepared = prepare(request)
     found = evaluate_prepared(prepared, request, Console(quiet=quiet))
-    return Result(found.records, found.missing, prepared.suite)
+    return Result(found.records, found.missing, prepared.suite, prepared.left_out)
 
 
 def _run_request(ckpt: str | Path | Sequence[str | Path], options: Options) -> RunRequest:

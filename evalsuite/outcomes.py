@@ -25,6 +25,8 @@ class Result(RunResult):
 
     suite: Suite | None = None
     """The suite that was run; ``None`` for tasks by name."""
+    left_out: tuple[str, ...] = ()
+    """What ``ckpt`` also names and could not be evaluated, a line each with the reason."""
 
     def frame(self) -> pd.DataFrame:
         """The records as a data frame, as :func:`evalsuite.load_records` gives them."""

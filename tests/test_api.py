@@ -90,7 +90,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[RunRequest]:
 
     def take(request: RunRequest) -> Any:
         requests.append(request)
-        return SimpleNamespace(suite=None)
+        return SimpleNamespace(suite=None, left_out=("left out: x",))
 
     monkeypatch.setattr("evalsuite.api.prepare", take)
     monkeypatch.setattr("evalsuite.api.evaluate_prepared", lambda *_: RunResult(()))
@@ -99,7 +99,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[RunRequest]:
 
 @pytest.mark.parametrize("seed", [{}, {"seed": 7}])
 def test_the_seed_reaches_the_run(asked: list[RunRequest], seed: dict[str, int]) -> None:
-    evalsuite.evaluate("x", **seed)
+    assert evalsuite.evaluate("x", **seed).left_out == ("left out: x",)
     assert [request.options.seed for request in asked] == [seed.get("seed", 42)]
 
 

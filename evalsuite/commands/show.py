@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from evalsuite.commands.stored import categories_of, show_table, stored_records
+from evalsuite.commands.stored import categories_of, require_suite, show_table, stored_records
 from evalsuite.errors import ExitCode, UsageError, did_you_mean
 from evalsuite.registry.load import Registry
 from evalsuite.registry.suites import Suite
@@ -85,6 +85,8 @@ def table_command(
 
     records = stored_records(results, registry, needed=shown.view.published is None)
     records = of_tasks(of_checkpoints(records, shown.checkpoints), shown.tasks)
+    if suite is not None and shown.view.published is None:
+        require_suite(records, suite, results)
     table = build_table(
         records,
         suite,
