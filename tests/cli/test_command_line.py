@@ -101,6 +101,7 @@ def test_only_the_wanted_command_is_built(before: list[str]) -> None:
         (["run", "--ckpt", "x", "--tasks", ","], ExitCode.USAGE, "names no task"),
         (["run", "--ckpt", "x", "--tasks", "smoke"], ExitCode.USAGE, "--suite smoke"),
         (["run", "--ckpt", "x", "--tasks", "smok-*"], ExitCode.USAGE, "did you mean smoke-"),
+        (["run", "--ckpt", "runs/a", "runs/b"], ExitCode.USAGE, "quote a pattern: --ckpt 'runs/*'"),
         (["run", "--ckpt", "runs/*"], ExitCode.CHECKPOINT, "there is no folder runs"),
         (
             ["run", "--ckpt", "demo:minilm", "--base", "x", "--tasks", "smoke-sts"],
