@@ -5,13 +5,15 @@ files), runs ``evalsuite`` in a process of its own, and compares with the right 
 worked out apart: by definition, by the model's own library, by mteb. Writes
 ``reports/bench/cases.{md,json}``::
 
-    python bench/cases.py [F4 F17 …]
+    python bench/cases.py
+    python bench/cases.py F4 F17  # these again; the report's others stay
 
 Ends with 1 if one is wrong.
 """
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import sys
@@ -90,10 +92,17 @@ def page(rows: list[dict[str, Any]]) -> str:
         lines += ["", f"## {name}: {about}", "", f"Test: [{test}](../../{test})", ""]
         lines += ["| asked | outcome | seen |", "|---|---|---|"]
         lines += [
-            f"| {row['asked']} | {row['outcome']} | {row['seen'].replace('|', '¦')} |"
+            f"| {row['asked']} | {row['outcome']} | {row['seen'][:300].replace('|', '¦')} |"
             for row in mine
         ]
     return "\n".join(lines) + "\n"
+
+
+def kept(without: set[str]) -> list[dict[str, Any]]:
+    """The rows of the last report, but for some groups."""
+    file = REPORTS / "cases.json"
+    rows = json.loads(file.read_text("utf-8"))["rows"] if file.is_file() else []
+    return [row for row in rows if row["group"] not in without]
 
 
 def main() -> int:
@@ -116,9 +125,9 @@ def main() -> int:
             print(f"{name:<4} {time.monotonic() - started:.0f} s", flush=True)
     wrong = sum(row["outcome"] == "WRONG" for row in rows)
     print(f"{len(rows)} asked, {wrong} wrong")
-    if not only:
-        write_json(REPORTS / "cases.json", {"rows": rows})
-        (REPORTS / "cases.md").write_text(page(rows), encoding="utf-8")
+    rows += kept(without={row["group"] for row in rows})
+    write_json(REPORTS / "cases.json", {"rows": rows})
+    (REPORTS / "cases.md").write_text(page(rows), encoding="utf-8")
     return int(wrong > 0)
 
 

@@ -1,4 +1,4 @@
-"""evalsuite from Python: evaluate, load, show.
+"""evalsuite from Python: evaluate, load, show, compare, check, report.
 
 Three calls cover the command line's main road::
 
@@ -13,22 +13,24 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypedDict, Unpack
+from typing import TYPE_CHECKING, Any, Literal, Unpack, get_args
 
-from evalsuite.checkpoint.models import Checkpoint, CheckpointKind
-from evalsuite.commands.requests import RunRequest
-from evalsuite.commands.run import evaluate_request
+from evalsuite.commands.requests import CheckRequest, RunRequest
+from evalsuite.commands.run import evaluate_prepared, prepare
 from evalsuite.commands.show import table_view
 from evalsuite.commands.stored import stored_records
-from evalsuite.engines.choice import EngineChoice
-from evalsuite.engines.protocols import Device, DType
+from evalsuite.errors import StoreError, UsageError, did_you_mean
 from evalsuite.judging.judge import Judge
-from evalsuite.layouts import Convention, LayoutName
+from evalsuite.keywords import Options
+from evalsuite.layouts import Convention, LayoutName, TableFigure
 from evalsuite.options import from_options
+from evalsuite.outcomes import Checked, Result
 from evalsuite.registry.load import Registry
+from evalsuite.results.check.policy import Policy
+from evalsuite.results.frame import RECORD
 from evalsuite.results.view import View
-from evalsuite.run.run import RunResult
-from evalsuite.schema import Attention, Pooling, Record
+from evalsuite.schema import Record
+from evalsuite.store import Store
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -37,105 +39,23 @@ if TYPE_CHECKING:
 
 Form = Literal["markdown", "latex", "html", "csv"]
 
-RECORD = "record"
-"""Column of a frame from :func:`load_records` that holds the record itself."""
-
-
-class Options(TypedDict, total=False):
-    """Options of :func:`evaluate`: those of ``evalsuite run``, by the same names.
-
-    ``results`` is ``--out``, ``tasks_dirs`` is ``--tasks-dir``, and ``kind`` is ``--as``.
-    """
-
-    suite: str
-    """Suite to run; ``smoke`` unless ``tasks`` are given."""
-    tasks: Sequence[str]
-    """Task names instead of a suite."""
-    tasks_dirs: Sequence[str | Path]
-    """Folders with further task files."""
-    quick: bool
-    """Run tasks as their files say under ``quick``."""
-    results: str | Path
-    """Folder of the store; ``results`` unless given."""
-    data: str | Path | None
-    """Folder of data sets in Hugging Face layout; no network is used then."""
-    limit: int | None
-    """Test items of each task."""
-    seed: int
-    """Of all that is drawn at random while running; 42 unless given."""
-    embed_length: int | None
-    """Kind ``rag``: tokens after which a text to embed is cut."""
-    retriever: str | Checkpoint | None
-    """Kind ``rag``: checkpoint that finds the documents, if it is another one."""
-    shots: int
-    """Examples in the instruction of embedding tasks: 0 or 1."""
-    fresh: bool
-    """Evaluate again what is stored."""
-    engine: EngineChoice
-    """``auto``: vLLM to generate, and to embed on a GPU where it can."""
-    prefix_caching: bool
-    """Let vLLM reuse common beginnings of prompts; may change answers."""
-    judge: str | Judge | None
-    """Who compares the answers of AlpacaEval: a model at ``judge_url``, a checkpoint, or an
-    :class:`evalsuite.Judge`, which holds all three."""
-    judge_url: str | None
-    """OpenAI-compatible endpoint of the judge."""
-    judge_order: Literal["random", "both"] | None
-    """Order in which the judge sees two answers; ``random`` unless given."""
-    device: Device
-    """Where to run."""
-    dtype: DType
-    """Precision."""
-    gpu_memory: float | None
-    """Share of the GPU's memory for vLLM; else what is free, 0.92 at most."""
-    tensor_parallel: int
-    """GPUs that vLLM splits the model over."""
-    deterministic: bool
-    """On a GPU: whether vLLM computes a text the same whatever runs beside it."""
-    kind: CheckpointKind | None
-    """What the checkpoint is, where detection errs."""
-    base: str | None
-    """Base of an adapter, if not its own."""
-    protocol: Literal["grit", "raw-llm", "sentence-transformers"] | None
-    """Preset for the options below."""
-    instructions: str | None
-    """Instruction set, ``task``, ``none`` or a YAML file."""
-    wrapper: str | None
-    """Name of a wrapper, or a template with ``{instruction}``."""
-    bare_wrapper: str | None
-    """What the wrapper puts before texts without an instruction."""
-    attention: Attention | None
-    """Attention when embedding."""
-    pooling: Pooling | None
-    """Pooling of token vectors."""
-    pool_instruction: bool | None
-    """Let wrapper and instruction enter the mean."""
-    normalize: bool | None
-    """L2-normalise embeddings."""
-    max_length: int | None
-    """Tokens after which a text to embed is cut."""
-    chat_template: str | None
-    """Jinja file, or ``none`` for base-model prompts."""
-    allow_pickle: bool
-    """Load pickle weights: they can run code."""
-    trust_remote_code: bool
-    """Run code that the checkpoint brings."""
-
 
 def evaluate(
     ckpt: str | Path | Sequence[str | Path], *, quiet: bool = True, **options: Unpack[Options]
-) -> RunResult:
+) -> Result:
     """Evaluate checkpoints; what the store already holds is not evaluated again.
 
     Engines run in processes of their own, so that a notebook keeps its memory.
 
     Args:
-        ckpt: One or more checkpoints, as after ``--ckpt``.
+        ckpt: One or more checkpoints, as after ``--ckpt``: a folder that holds checkpoints, or a
+            pattern, stands for all complete ones in it.
         quiet: Show no progress.
         **options: See :class:`Options`.
 
     Returns:
-        The records, one a checkpoint and task; failed and skipped ones carry a reason.
+        The records, one a checkpoint and task; failed and skipped ones carry a reason. In a
+        notebook they show as a table.
 
     Raises:
         EvalsuiteError: If something named does not exist or cannot be written, or an option is
@@ -143,13 +63,28 @@ def evaluate(
     """
     from rich.console import Console
 
-    sources = [ckpt] if isinstance(ckpt, str | Path) else list(ckpt)
-    given: dict[str, Any] = {**options, "ckpt": tuple(map(str, sources))}
-    judge = options.get("judge")
+    request = _run_request(ckpt, options)
+    prepared = prepare(request)
+    found = evaluate_prepared(prepared, request, Console(quiet=quiet))
+    return Result(found.records, found.missing, prepared.suite, prepared.left_out)
+
+
+def _run_request(ckpt: str | Path | Sequence[str | Path], options: Options) -> RunRequest:
+    given: dict[str, Any] = {**options, "ckpt": tuple(map(str, _several(ckpt)))}
+    return from_options(RunRequest, _in_parts(given))
+
+
+def _in_parts(given: dict[str, Any]) -> dict[str, Any]:
+    """Options as the request's model takes them: a judge in its parts, one folder in a tuple."""
+    judge, folders = given.get("judge"), given.get("tasks_dirs")
     if isinstance(judge, Judge):
         whole = {"judge": judge.model, "judge_url": judge.url, "judge_order": judge.order}
         given = whole | {name: value for name, value in given.items() if name != "judge"}
-    return evaluate_request(from_options(RunRequest, given), Console(quiet=quiet))
+    return given if folders is None else {**given, "tasks_dirs": tuple(_several(folders))}
+
+
+def _several(one_or_more: str | Path | Sequence[str | Path]) -> list[str | Path]:
+    return [one_or_more] if isinstance(one_or_more, str | Path) else list(one_or_more)
 
 
 def load_records(results: str | Path = "results") -> pd.DataFrame:
@@ -166,12 +101,37 @@ def load_records(results: str | Path = "results") -> pd.DataFrame:
     Raises:
         StoreError: If there is no record, or a file is not a record.
     """
+    from evalsuite.results.frame import records_frame
+
+    return records_frame(stored_records(Path(results), Registry.load()))
+
+
+def samples(record: Record, results: str | Path = "results") -> pd.DataFrame:
+    """Load the samples of a record: what was asked, what was answered, how it was scored.
+
+    Args:
+        record: Of a :class:`Result`, or from the column ``record`` of :func:`load_records`.
+        results: Folder of the store that holds it.
+
+    Returns:
+        One row a sample; ``score`` is its score where the metric has one for each sample. Empty
+        where the record has no samples.
+
+    Raises:
+        StoreError: If the file of its samples is not there.
+        DataError: If that file cannot be read.
+    """
     import pandas as pd
 
-    from evalsuite.results.frame import to_frame
+    from evalsuite.data import SampleTable
 
-    records = stored_records(Path(results), Registry.load())
-    return to_frame(records).assign(**{RECORD: pd.Series(records, dtype=object)})
+    if record.samples is None:
+        return pd.DataFrame()
+    path = Store(Path(results)).samples_path(record)
+    if path is None:
+        raise StoreError(f"{results} does not hold {record.samples.file}", "name its store")
+    found = SampleTable.read(path)
+    return pd.DataFrame(found.rows(range(len(found))))
 
 
 def table(
@@ -202,6 +162,8 @@ def table(
     """
     from evalsuite.report import render
 
+    if form not in get_args(Form):
+        raise UsageError(f"a table has no form {form!r}", did_you_mean(form, get_args(Form)))
     name, view = table_view(suite, layout, convention, with_published=with_published)
     built = _table(frame, name, view)
     if form == "csv":
@@ -210,28 +172,160 @@ def table(
     return renderers[form](built, stderr=stderr)
 
 
-def plot(frame: pd.DataFrame, path: str | Path, suite: str = "smoke") -> Path:
-    """Draw generative against embedding average (the GRIT paper's Figure 1).
+def plot(
+    frame: pd.DataFrame,
+    path: str | Path,
+    suite: str | None = "smoke",
+    *,
+    kind: TableFigure | None = None,
+) -> Path:
+    """Draw scores; the kinds are those of ``evalsuite plot``, without ``forest``.
 
     Args:
         frame: The frame of :func:`load_records`, or some of its rows.
         path: File to write; ``.svg``, ``.pdf`` or ``.png``.
-        suite: Suite that says how scores are averaged.
+        suite: Suite that gives columns and averages; ``None``: one column a task.
+        kind: ``scatter``, ``bars``, ``heat`` or ``steps``; ``None``: ``scatter`` where there are
+            averages in both worlds, else ``bars``.
 
     Returns:
         ``path``.
-    """
-    from evalsuite.report.figures import scatter
 
-    scatter(_table(frame, suite, View()), Path(path))
+    Raises:
+        UsageError: For another suffix, or if the scores do not suffice for the figure.
+    """
+    from evalsuite.report.plots import draw, usual_kind
+
+    built = _table(frame, suite, View())
+    steps = {one.checkpoint.fingerprint: one.checkpoint.step for one in _records(frame)}
+    draw(kind or usual_kind(built), built, steps, Path(path))
     return Path(path)
+
+
+def compare(
+    baseline: str,
+    *candidates: str,
+    suite: str | None = None,
+    margin: float | None = None,
+    results: str | Path = "results",
+) -> pd.DataFrame:
+    """Compare stored checkpoints with a baseline, sample by sample.
+
+    Args:
+        baseline: Name as in the table, or the first digits of the fingerprint.
+        *candidates: The same, one or more.
+        suite: Tasks and averages; ``None``: all tasks that are stored.
+        margin: Points within which a candidate counts as equivalent.
+        results: Folder of the store.
+
+    Returns:
+        One row for each task or mean and each candidate, with the columns of
+        ``evalsuite compare --format csv``: both scores, ``delta`` with its 95 % interval ``low``
+        and ``high`` (in points), ``p``, ``p_adjusted``, ``won``, ``lost`` …
+
+    Raises:
+        UsageError: If a checkpoint is not stored, or none is compared.
+        StoreError: If nothing is stored.
+    """
+    import pandas as pd
+
+    from evalsuite.commands.compare import compare as compare_stored
+    from evalsuite.report.comparison_csv import COLUMNS, comparison_rows
+
+    registry = Registry.load()
+    chosen = registry.suite(suite) if suite else None
+    names = [baseline, *candidates]
+    _, found = compare_stored(Path(results), registry, chosen, names, margin=margin)
+    return pd.DataFrame(comparison_rows(found), columns=list(COLUMNS))
+
+
+def check(
+    candidate: str | Path,
+    baseline: str | Path,
+    *,
+    policy: str | Path | Policy | None = None,
+    baselines: str | Path = "baselines",
+    quiet: bool = True,
+    **options: Unpack[Options],
+) -> Checked:
+    """Say whether a checkpoint regressed against a baseline; evaluates what is not stored.
+
+    Args:
+        candidate: A checkpoint, a store, or a name in ``results``.
+        baseline: Name of a baseline, or as ``candidate``.
+        policy: A shipped policy, a YAML file, or a policy; ``None`` for the defaults.
+        baselines: Folder of the baselines.
+        quiet: Show no progress.
+        **options: See :class:`Options`; ``suite`` goes before the policy's, ``tasks`` is not taken.
+
+    Raises:
+        EvalsuiteError: If something named does not exist, or an option is unknown or not valid.
+    """
+    from rich.console import Console
+
+    from evalsuite.commands.check import check as check_candidate
+
+    given = {
+        **options,
+        "candidate": str(candidate),
+        "baseline": str(baseline),
+        "policy": str(policy) if isinstance(policy, Path) else policy,
+        "baselines": Path(baselines),
+    }
+    request = from_options(CheckRequest, _in_parts(given))
+    return Checked(check_candidate(request, Console(quiet=quiet)))
+
+
+def write_report(
+    results: str | Path = "results",
+    file: str | Path | None = None,
+    *,
+    suite: str | None = None,
+    compare: Sequence[str] = (),
+    samples: int = 20,
+) -> Path:
+    """Write the HTML page of a store: tables, figures, samples and signatures.
+
+    Args:
+        results: Folder of the store.
+        file: Where to; ``None``: ``reports/SUITE/report.html``.
+        suite: Tasks, columns and averages; ``None``: all tasks that are stored.
+        compare: The baseline, then its candidates, by name; without any, the first row and the
+            others, up to six.
+        samples: Samples of each task in the page.
+
+    Returns:
+        The file.
+
+    Raises:
+        UsageError: If a checkpoint to be compared is not there.
+        StoreError: If nothing is stored, or the file cannot be written.
+    """
+    from evalsuite.commands.report import report_command
+
+    registry = Registry.load()
+    return report_command(
+        Path(results),
+        registry,
+        registry.suite(suite) if suite else None,
+        file=None if file is None else Path(file),
+        samples=samples,
+        compare=compare,
+    )
+
+
+def _records(frame: pd.DataFrame) -> list[Record]:
+    if RECORD not in frame:
+        what = f"the frame has no column {RECORD!r}"
+        raise UsageError(what, "take rows of evalsuite.load_records(), or frame() of a result")
+    return list(frame[RECORD])
 
 
 def _table(frame: pd.DataFrame, suite: str | None, view: View) -> Table:
     from evalsuite.results.tables.build import build_table
 
     registry = Registry.load()
-    records: list[Record] = list(frame[RECORD])
+    records = _records(frame)
     categories: dict[str, Any] = {name: task.category for name, task in registry.tasks.items()}
     chosen = registry.suite(suite) if suite else None
     return build_table(records, chosen, categories=categories, view=view)

@@ -124,6 +124,9 @@ def call() -> NoReturn:
             typer.echo(said)
             sys.exit(int(ExitCode.USAGE))
         words = " ".join(said.split()).replace("Value error, ", "").rstrip(".")
+        if words.startswith("Got unexpected extra argument") and "--ckpt" in sys.argv:
+            # The shell has put names in the place of a pattern.
+            _fail(f"{words}; quote a pattern: --ckpt 'runs/*'", ExitCode.USAGE)
         _fail(f"{words}; see: evalsuite --help, evalsuite COMMAND --help", ExitCode.USAGE)
     except EvalsuiteError as error:
         if debug:

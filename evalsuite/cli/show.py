@@ -25,6 +25,21 @@ class Format(StrEnum):
     CSV = "csv"
 
 
+Sort = Annotated[
+    str | None,
+    typer.Option(
+        metavar="COLUMN",
+        help="Sort by a column, best first: Avg, or Embedding/Avg where there are two.",
+    ),
+]
+NoNotes = Annotated[
+    bool,
+    typer.Option(
+        "--no-notes", help="Leave out the notes, but for those on scores that are suspect."
+    ),
+]
+
+
 def table(
     suite: SuiteName = None,
     layout: Annotated[
@@ -46,19 +61,8 @@ def table(
     ),
     ckpt: Checkpoints = None,
     tasks: Tasks = None,
-    sort: Annotated[
-        str | None,
-        typer.Option(
-            metavar="COLUMN",
-            help="Sort by a column, best first: Avg, or Embedding/Avg where there are two.",
-        ),
-    ] = None,
-    no_notes: Annotated[
-        bool,
-        typer.Option(
-            "--no-notes", help="Leave out the notes, but for those on scores that are suspect."
-        ),
-    ] = False,
+    sort: Sort = None,
+    no_notes: NoNotes = False,
     stderr: Annotated[bool, typer.Option("--stderr", help="Show standard errors.")] = False,
     decimals: Annotated[int, typer.Option(min=0, max=6, help="Decimals of scores.")] = 1,
     out: Results = Path("results"),

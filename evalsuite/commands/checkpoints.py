@@ -49,7 +49,9 @@ def find_checkpoints(texts: Sequence[str], options: CheckpointOptions) -> FoundC
                     raise
                 refused.append(error)
             else:
-                found.setdefault(checkpoint.fingerprint, checkpoint)
+                first = found.setdefault(checkpoint.fingerprint, checkpoint)
+                if first.path != checkpoint.path:
+                    left_out.append(f"left out: {source} has the same bytes as {first.source}")
         if inside and len(refused) == len(inside):
             what = f"none of the {len(inside)} checkpoints of {text!r} is complete"
             raise CheckpointError(f"{what}: {refused[0].message}", refused[0].hint)

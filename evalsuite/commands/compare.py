@@ -17,6 +17,9 @@ from evalsuite.store import Store
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from evalsuite.results.compare.suite import SuiteComparison
+    from evalsuite.results.rows import RowPlan
+
 
 def compare_command(
     results: Path,
@@ -51,14 +54,7 @@ def compare_command(
     from evalsuite.results.tables.comparison import comparison_table
     from evalsuite.results.tables.notes import suspect_notes
 
-    if len(names) < 2:
-        raise UsageError("compare needs a baseline and a candidate", "evalsuite compare A B")
-    records = stored_records(results, registry)
-    scores = Scores.of(records, suite, categories_of(registry), stored_samples(Store(results)))
-    chosen = [scores.choose(name) for name in names]
-    baseline, *candidates = map(scores.side, chosen)
-    points = None if margin is None else margin / 100
-    comparisons = [scores.compare(baseline, one, margin=points) for one in candidates]
+    chosen, comparisons = compare(results, registry, suite, names, margin=margin)
     title = f"{suite.name}, compared" if suite else "All tasks, compared"
     table = comparison_table(comparisons, title, decimals=decimals)
     suspect = suspect_notes(chosen)
@@ -71,3 +67,30 @@ def compare_command(
 
         forest(comparisons, figure)
     return ExitCode.SUSPECT if suspect else ExitCode.OK
+
+
+def compare(
+    results: Path,
+    registry: Registry,
+    suite: Suite | None,
+    names: Sequence[str],
+    *,
+    margin: float | None,
+) -> tuple[list[RowPlan], list[SuiteComparison]]:
+    """Compare candidates with a baseline; arguments as :func:`compare_command`.
+
+    Returns:
+        The rows that were named, and a comparison for each candidate.
+
+    Raises:
+        UsageError: For fewer than two checkpoints, or one that is not there.
+        StoreError: If nothing is stored.
+    """
+    if len(names) < 2:
+        raise UsageError("compare needs a baseline and a candidate", "evalsuite compare A B")
+    records = stored_records(results, registry)
+    scores = Scores.of(records, suite, categories_of(registry), stored_samples(Store(results)))
+    chosen = [scores.choose(name) for name in names]
+    baseline, *candidates = map(scores.side, chosen)
+    points = None if margin is None else margin / 100
+    return chosen, [scores.compare(baseline, one, margin=points) for one in candidates]

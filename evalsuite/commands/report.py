@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from evalsuite.commands.stored import categories_of, stored_records
-from evalsuite.errors import StoreError
+from evalsuite.commands.stored import categories_of, require_suite, stored_records
 from evalsuite.registry.load import Registry
 from evalsuite.registry.suites import Suite
 from evalsuite.schema import Record
@@ -54,9 +53,8 @@ def report_command(
         return None if path is None else SampleTable.read(path)
 
     records = stored_records(results, registry)
-    if suite is not None and not any(r.signature.task in suite.members for r in records):
-        hint = f"run: evalsuite run --ckpt CHECKPOINT --suite {suite.name}"
-        raise StoreError(f"no scores of the suite {suite.name} are stored in {results}", hint)
+    if suite is not None:
+        require_suite(records, suite, results)
     found = collect(records, suite, categories_of(registry), load, compare=compare, most=samples)
     name = slug(suite.name) if suite else ALL_TASKS
     target = file or Path("reports") / name / "report.html"

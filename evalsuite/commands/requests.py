@@ -53,9 +53,12 @@ class CheckRequest(Request):
         str, Option("Checkpoint, as after run --ckpt; a store; or a name in --out.")
     ]
     baseline: Annotated[str, Option("Name of a baseline; or as --candidate.")]
-    policy: Annotated[Policy, Option("YAML file, or a shipped policy: smoke.", typed=str)] = (
-        Policy()
-    )
+    policy: Annotated[
+        Policy,
+        Option(
+            "YAML file, or a shipped policy: smoke, smoke-embedding, smoke-generative.", typed=str
+        ),
+    ] = Policy()
     suite: Annotated[str | None, Option("Suite, instead of the policy's.")] = None
     baselines: Annotated[Path, BASELINES] = Path("baselines")
     reports: Annotated[Path, Option("Folder for check/check.json, check.md and check.xml.")] = Path(

@@ -136,7 +136,7 @@ def run_command(
         _warn_outside(plan, console)
         return shown.exit_code
     try:
-        result = _evaluate(prepared, request, console)
+        result = evaluate_prepared(prepared, request, console)
     except KeyboardInterrupt:
         raise Interrupted(
             f"interrupted; what is finished is kept in {request.results}",
@@ -175,11 +175,12 @@ def _missing_data(jobs: Sequence[Job], prepared: FoundRequest, request: RunReque
 
 
 def evaluate_request(request: RunRequest, console: Console) -> RunResult:
-    """Evaluate what is not stored yet; the Python API's way in."""
-    return _evaluate(prepare(request), request, console)
+    """Find what was asked for, and evaluate what is not stored yet."""
+    return evaluate_prepared(prepare(request), request, console)
 
 
-def _evaluate(prepared: FoundRequest, request: RunRequest, console: Console) -> RunResult:
+def evaluate_prepared(prepared: FoundRequest, request: RunRequest, console: Console) -> RunResult:
+    """Evaluate what is not stored yet of a request whose names have been found."""
     from evalsuite.run.own_data import with_refusals
     from evalsuite.run.progress import listener
     from evalsuite.run.run import execute, store_skips

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from evalsuite.commands.stored import categories_of, show_table, stored_records
-from evalsuite.errors import ExitCode, UsageError
+from evalsuite.commands.stored import categories_of, require_suite, show_table, stored_records
+from evalsuite.errors import ExitCode, UsageError, did_you_mean
 from evalsuite.registry.load import Registry
 from evalsuite.registry.suites import Suite
 from evalsuite.results.scores import Scores, stored_samples
@@ -42,6 +42,8 @@ def table_view(
         if with_published:
             raise UsageError("published rows need a layout", "add: --layout table1")
         return suite, View(convention=convention)
+    if layout not in LAYOUTS:
+        raise UsageError(f"no layout is called {layout!r}", did_you_mean(layout, LAYOUTS))
     name = suite or LAYOUTS[layout].suite
     published = published_for(layout, name) if with_published else None
     return name, View(layout=layout, convention=convention, published=published)
@@ -83,6 +85,8 @@ def table_command(
 
     records = stored_records(results, registry, needed=shown.view.published is None)
     records = of_tasks(of_checkpoints(records, shown.checkpoints), shown.tasks)
+    if suite is not None and shown.view.published is None:
+        require_suite(records, suite, results)
     table = build_table(
         records,
         suite,

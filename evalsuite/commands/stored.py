@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from evalsuite.console import say
 from evalsuite.errors import StoreError
 from evalsuite.registry.load import Registry
+from evalsuite.registry.suites import Suite
 from evalsuite.results.stale import with_stale
 from evalsuite.schema import Record
 from evalsuite.store import Store
@@ -42,6 +43,17 @@ def stored_records(
         hint = "run: evalsuite run --ckpt demo:minilm"
         raise StoreError(f"no scores are stored in {results}", hint)
     return with_stale(records, registry.tasks) if registry else records
+
+
+def require_suite(records: Iterable[Record], suite: Suite, results: Path) -> None:
+    """Refuse a suite none of whose tasks is stored.
+
+    Raises:
+        StoreError: If that is so.
+    """
+    if not any(record.signature.task in suite.members for record in records):
+        hint = f"run: evalsuite run --ckpt CHECKPOINT --suite {suite.name}"
+        raise StoreError(f"no scores of the suite {suite.name} are stored in {results}", hint)
 
 
 def categories_of(registry: Registry) -> dict[str, str | None]:

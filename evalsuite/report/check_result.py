@@ -70,10 +70,15 @@ def to_json(result: CheckResult, exit_code: int) -> str:
         "baseline": result.baseline,
         "policy": result.policy.model_dump(mode="json"),
         "seed": SEED,
-        "tasks": [_task(line, result) for line in result.tasks],
+        "tasks": task_rows(result),
         "notes": list(result.notes),
     }
     return json.dumps(document, indent=1, ensure_ascii=False) + "\n"
+
+
+def task_rows(result: CheckResult) -> list[dict[str, Any]]:
+    """A row for each task: verdict, scores, difference with its interval, test; in points."""
+    return [_task(line, result) for line in result.tasks]
 
 
 def to_summary(result: CheckResult) -> str:

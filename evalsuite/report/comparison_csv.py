@@ -33,10 +33,17 @@ def comparison_csv(comparisons: Sequence[SuiteComparison]) -> str:
     out = io.StringIO()
     writer = csv.DictWriter(out, COLUMNS, lineterminator="\n")
     writer.writeheader()
-    for comparison in comparisons:
-        pair = {"baseline": comparison.first, "candidate": comparison.second}
-        writer.writerows(pair | line for line in _lines(comparison))
+    writer.writerows(comparison_rows(comparisons))
     return out.getvalue()
+
+
+def comparison_rows(comparisons: Sequence[SuiteComparison]) -> list[dict[str, Any]]:
+    """The lines of :func:`comparison_csv`; what is not known is not in a line."""
+    return [
+        {"baseline": one.first, "candidate": one.second, **line}
+        for one in comparisons
+        for line in _lines(one)
+    ]
 
 
 def _lines(comparison: SuiteComparison) -> Iterator[dict[str, Any]]:

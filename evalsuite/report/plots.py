@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
+from typing import get_args
 
+from evalsuite.errors import UsageError, did_you_mean
 from evalsuite.layouts import TableFigure
 from evalsuite.report.figure_files import save
 from evalsuite.report.figures import drawable, points, scatter
@@ -30,6 +32,9 @@ def draw(kind: TableFigure, table: Table, steps: Mapping[str, int | None], *path
         UsageError: For another suffix, or if the scores do not suffice for the figure.
         StoreError: If a file cannot be written.
     """
+    if kind not in get_args(TableFigure):
+        hint = did_you_mean(kind, get_args(TableFigure))
+        raise UsageError(f"a table has no figure of the kind {kind!r}", hint)
     if kind == "scatter":
         scatter(table, *paths)
         return

@@ -58,6 +58,18 @@ def to_frame(records: Iterable[Record]) -> pd.DataFrame:
     return pd.DataFrame([_row(record) for record in found], columns=[*COLUMNS, *fields, *metrics])
 
 
+RECORD = "record"
+"""Column of :func:`records_frame` that holds the record itself."""
+
+
+def records_frame(records: Iterable[Record]) -> pd.DataFrame:
+    """A frame like :func:`to_frame`, with each record itself in the column ``record``."""
+    import pandas as pd
+
+    found = list(records)
+    return to_frame(found).assign(**{RECORD: pd.Series(found, dtype=object)})
+
+
 def _row(record: Record) -> dict[str, Any]:
     from evalsuite.metrics import metric_of
     from evalsuite.results.uncertainty import score_interval

@@ -149,7 +149,8 @@ def choose(rows: Sequence[RowPlan], name: str) -> RowPlan:
         ]
     if not found:
         known = dict.fromkeys(row.name for row in rows)
-        raise UsageError(f"no scores of {name!r} are stored here", did_you_mean(name, known))
+        hint = did_you_mean(name, known) if known else f"run: evalsuite run --ckpt {name}"
+        raise UsageError(f"no scores of {name!r} are stored here", hint)
     if len(found) > 1:
         apart = " or ".join(f"{wanted}/{row.difference.split(', ')[0]}" for row in found)
         raise UsageError(

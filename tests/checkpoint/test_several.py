@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -85,6 +86,15 @@ def test_a_folder_of_incomplete_ones_is_refused_with_the_first_reason(runs: Path
 def test_the_same_checkpoint_counts_once(runs: Path) -> None:
     found = find_checkpoints([str(runs / "step-200"), str(runs / "step-2*")], CheckpointOptions())
     assert len(found.checkpoints) == 1
+    assert found.left_out == ()
+
+
+def test_copies_are_named_and_left_out(runs: Path) -> None:
+    shutil.copytree(runs / "step-200", runs / "copy")
+    found = find_checkpoints([str(runs / "step-200"), str(runs / "copy")], CheckpointOptions())
+    assert [one.name for one in found.checkpoints] == ["runs-step-200"]
+    [said] = found.left_out
+    assert said == f"left out: {runs / 'copy'} has the same bytes as {runs / 'step-200'}"
 
 
 def test_a_base_without_an_adapter_is_refused_before_anything_is_read(runs: Path) -> None:

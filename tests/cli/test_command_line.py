@@ -101,6 +101,7 @@ def test_only_the_wanted_command_is_built(before: list[str]) -> None:
         (["run", "--ckpt", "x", "--tasks", ","], ExitCode.USAGE, "names no task"),
         (["run", "--ckpt", "x", "--tasks", "smoke"], ExitCode.USAGE, "--suite smoke"),
         (["run", "--ckpt", "x", "--tasks", "smok-*"], ExitCode.USAGE, "did you mean smoke-"),
+        (["run", "--ckpt", "runs/a", "runs/b"], ExitCode.USAGE, "quote a pattern: --ckpt 'runs/*'"),
         (["run", "--ckpt", "runs/*"], ExitCode.CHECKPOINT, "there is no folder runs"),
         (
             ["run", "--ckpt", "demo:minilm", "--base", "x", "--tasks", "smoke-sts"],
@@ -184,3 +185,21 @@ def test_built_in_tasks_and_their_data_are_valid() -> None:
     assert done.returncode == 0, done.stderr
     registry = Registry.load()
     assert f"{len(registry.tasks)} tasks, {len(registry.suites)} suites" in done.stdout
+
+
+@pytest.mark.parametrize("layout", ["table1", "table2", "table3", "table7", "per-dataset"])
+def test_a_layout_without_scores_says_what_to_run(results: Path, layout: str) -> None:
+    done = command("table", "--layout", layout, "--out", results)
+    assert (done.returncode, done.stdout) == (ExitCode.STORE, "")
+    assert "no scores of the suite grit" in done.stderr
+    assert "run: evalsuite run --ckpt CHECKPOINT --suite grit" in done.stderr
+
+
+def test_a_table_of_some_checkpoints_best_first_without_notes(results: Path) -> None:
+    some = ("--suite", "smoke", "--sort", "Embedding/Avg", "--no-notes", "--format", "markdown")
+    shown = command("table", *some, "--out", results).stdout
+    assert shown.index("| left") < shown.index("| right")
+    assert "signature" not in shown
+    assert "right" not in command("table", *some, "--ckpt", "l*", "--out", results).stdout
+    refused = command("table", "--tasks", "smoke-*", "--suite", "smoke", "--out", results)
+    assert "--tasks is instead of a suite or layout" in refused.stderr

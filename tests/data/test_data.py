@@ -175,7 +175,7 @@ def test_read_rows_reads_both_kinds_alike(tmp_path: Path) -> None:
         ("a.jsonl", b"[1]\n", r"a\.jsonl:1: not a JSON object but list"),
         ("a.jsonl", b"\xff\xfe", r"a\.jsonl: not UTF-8 text"),
         ("a.jsonl", b"\n", r"a\.jsonl: the file has no rows"),
-        ("a.csv", b"a,b\n", r"a\.csv: cannot read files ending in '\.csv'; use"),
+        ("a.xlsx", b"a,b\n", r"a\.xlsx: cannot read files ending in '\.xlsx'; use"),
         ("a.parquet", b"PAR0", r"a\.parquet: not a readable Parquet file"),
         ("missing.jsonl", None, r"missing\.jsonl: no such file"),
     ],

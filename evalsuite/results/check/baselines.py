@@ -117,7 +117,8 @@ def load_baseline(folder: Path, name: str) -> tuple[Baseline, Store, list[Record
     """
     if not is_baseline(folder, name):
         known = [path.parent.name for path in folder.glob(f"[!.]*/{MANIFEST}")]
-        raise UsageError(f"no baseline is called {name!r}", did_you_mean(name, known))
+        hint = did_you_mean(name, known) if known else "evalsuite baseline set NAME CHECKPOINT"
+        raise UsageError(f"no baseline is called {name!r}", hint)
     path = folder / name
     manifest = _manifest(path)
     found = _hashes(path)
