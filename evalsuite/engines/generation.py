@@ -46,6 +46,11 @@ def not_finite() -> EngineError:
     )
 
 
+def is_not_finite(error: EngineError) -> bool:
+    """Whether this is the error of :func:`not_finite`."""
+    return error.message == not_finite().message
+
+
 def cut_at_stop(text: str, stop: Sequence[str]) -> tuple[str, bool]:
     """Cut a text before the first of some stop strings.
 

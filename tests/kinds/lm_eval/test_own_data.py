@@ -296,9 +296,10 @@ def test_a_chat_models_code_may_stand_in_any_block(chat: Checkpoint, tmp_path: P
 def test_code_is_skipped_without_a_sandbox(
     chat: Checkpoint, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    from evalsuite.sandbox import sandbox
     from evalsuite.sandbox.sandbox import probe
 
-    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(sandbox, "programs", list)
     probe.cache_clear()
     try:
         with pytest.raises(TaskSkipped, match="only run in a sandbox"):
