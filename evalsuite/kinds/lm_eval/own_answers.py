@@ -12,8 +12,9 @@ from fractions import Fraction
 from typing import Final
 
 from evalsuite.kinds.lm_eval.numbers import last_number, replace_numbers
-from evalsuite.kinds.lm_eval.programs import last_block, without_thinking
+from evalsuite.kinds.lm_eval.programs import last_block
 from evalsuite.kinds.shared import answers
+from evalsuite.kinds.shared.thinking import without_thinking
 
 _MARK: Final = "𐀀"
 """Stands around a number in a compared text: a letter that answers do not hold."""

@@ -8,22 +8,12 @@ from collections.abc import Iterator
 from typing import Final
 
 from evalsuite.kinds.shared.answers import cut_code
+from evalsuite.kinds.shared.thinking import without_thinking
 
-_THINKING: Final = re.compile(r"<think(?:ing)?>.*?(?:</think(?:ing)?>|\Z)", re.DOTALL)
-_END: Final = re.compile(r"\A.*</think(?:ing)?>", re.DOTALL)
 _BLOCK: Final = re.compile(
     r"(?P<fence>`{3,}|~{3,})[^\n`~]*\n(?P<body>.*?)(?:^[ \t]*(?P=fence)|\Z)",
     re.DOTALL | re.MULTILINE,
 )
-
-
-def without_thinking(response: str) -> str:
-    """A response without what stands between think tags.
-
-    Where the first tag is missing, the chat template has opened it: all before the last end is
-    thinking. Where the end is missing, the model never came to it.
-    """
-    return _END.sub("", _THINKING.sub("", response))
 
 
 def last_block(text: str) -> str | None:

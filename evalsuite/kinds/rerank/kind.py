@@ -40,10 +40,14 @@ class RerankKind(Kind[RerankTask]):
             instructed,
             with_versions,
         )
+        from evalsuite.kinds.shared.thinking import thinks
 
         protocol, instruction, outside = instructed(task, planning)
         # mteb loads the data.
         harness = f"evalsuite {CODE_VERSION}+mteb-{version('mteb')}"
+        if task.rerank.method == "listwise" and thinks(planning.checkpoint):
+            # Earlier versions read the numbers in a model's thinking too.
+            harness += "+outside-thinking"
         signature = generative_signature(task, planning, harness, split=task.split)
         further = {
             "retriever": _retriever(protocol, planning.options),

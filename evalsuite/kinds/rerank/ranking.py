@@ -10,6 +10,7 @@ from evalsuite.engines.generation import not_finite
 from evalsuite.kinds.rerank.permutation import parse_permutation
 from evalsuite.kinds.rerank.prompts import PromptWriter
 from evalsuite.kinds.rerank.task import Rerank
+from evalsuite.kinds.shared.thinking import without_thinking
 from evalsuite.prompting.client import Client
 from evalsuite.prompting.decoding import Decoding
 from evalsuite.text import storable
@@ -49,7 +50,7 @@ def listwise(
     """Have the model write permutations, in windows from the last documents to the first.
 
     All queries move to their next window together, so that the engine has many prompts at a time.
-    A window keeps its order if the reply states none.
+    A window keeps its order if the reply states none outside the model's thinking.
     """
     ranked = [Ranked(order=list(range(len(documents)))) for _, documents in asked]
     spans = [list(windows(len(documents), settings)) for _, documents in asked]
@@ -77,7 +78,7 @@ def listwise(
 
 
 def _reorder(ranked: Ranked, start: int, count: int, reply: str) -> None:
-    found = parse_permutation(reply, count)
+    found = parse_permutation(without_thinking(reply), count)
     window = ranked.order[start : start + count]
     ranked.order[start : start + count] = [window[index] for index in found.order]
     ranked.replies.append(storable(reply))

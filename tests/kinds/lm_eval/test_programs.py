@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from evalsuite.kinds.lm_eval.programs import program, without_thinking
+from evalsuite.kinds.lm_eval.programs import program
+from evalsuite.kinds.shared.thinking import without_thinking
 
 HEADER = 'def double(n):\n    """Return twice n."""'
 GOOD = "def double(n):\n    return 2 * n\n"

@@ -22,9 +22,11 @@ from evalsuite.kinds.rerank.harness import RerankHarness
 from evalsuite.kinds.table import make_task
 from evalsuite.kinds.task import Task
 from evalsuite.registry.load import Registry
+from evalsuite.store import Store
 from helpers.bag_of_words import BagOfWords, embed
 from helpers.bag_of_words import checkpoint as bag
 from helpers.contexts import make_context, with_options
+from helpers.planned import CHECKPOINT, plan_one
 from helpers.scripted import Scripted
 from helpers.tiny_lm import TEMPLATE, make_tiny_lm
 
@@ -148,7 +150,8 @@ def test_after_by_hand(context: Context, tmp_path: Path) -> None:
             return "I would rather not."
         shown = passages(prompt)
         assert len(shown) == 3
-        return " > ".join(f"[{shown.index(text)}]" for text in wished)
+        order = " > ".join(f"[{shown.index(text)}]" for text in wished)
+        return f"<think>[1] is short, [0] > [2] then?</think>{order}"
 
     found = evaluate(own(tmp_path), context, answer)
     ideal = 2 + 1 / math.log2(3)
@@ -175,6 +178,16 @@ def test_after_by_hand(context: Context, tmp_path: Path) -> None:
             " example 'I would rather not.'"
         ),
     )
+
+
+def test_a_score_of_a_model_that_thinks_says_what_was_read(tmp_path: Path) -> None:
+    def harness(template: str | None) -> str:
+        chat = ChatProtocol(template=template, template_hash="none")
+        there = CHECKPOINT.model_copy(update={"chat": chat})
+        return plan_one(REGISTRY, Store(tmp_path), "smoke-rerank", there).signature.harness
+
+    assert harness("{{ '<think>' }}") == harness(None) + "+outside-thinking"
+    assert harness("{{ messages }}") == harness(None)
 
 
 def test_only_the_first_k_move_and_windows_carry_the_best_forward(
