@@ -10,6 +10,8 @@ import time
 
 import pytest
 
+pytestmark = pytest.mark.e2e
+
 LINE = "evalsuite: interrupted; what is finished is kept; the same command goes on from there\n"
 START = """
 import signal, sys, time

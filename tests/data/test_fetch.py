@@ -20,6 +20,8 @@ from evalsuite.errors import DataError
 from helpers.command_line import command
 from helpers.fake_hub import Hub, serving
 
+pytestmark = pytest.mark.e2e
+
 FIRST, SECOND = "a" * 40, "b" * 40
 STS = "acme/sts"
 OTHER = "acme/other"

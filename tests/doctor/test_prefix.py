@@ -62,6 +62,7 @@ def test_the_questions_share_their_examples() -> None:
     assert len({one.context_ids for one in asked}) == prefix.QUESTIONS
 
 
+@pytest.mark.e2e
 def test_a_tiny_model_is_checked_with_the_real_engine(tmp_path: Path) -> None:
     make_tiny_lm(tmp_path)
     found = list(prefix.findings(str(tmp_path), "transformers"))
