@@ -12,6 +12,9 @@ from typing import Final
 
 from evalsuite.schema import Direction, Frozen, Record, Unit
 
+CORRELATIONS: Final = ("spearman", "pearson", "kendall")
+"""Ends of the names of metrics between -1 and 1."""
+
 
 class Metric(Frozen):
     """One metric of a harness."""
@@ -20,6 +23,13 @@ class Metric(Frozen):
     direction: Direction | None = None
     """Which values are better; ``None`` where it is not known: then nothing is called better."""
     unit: Unit = "other"
+
+    @property
+    def range(self) -> tuple[float, float] | None:
+        """The least and the largest value, in the metric's own unit; ``None`` if not bounded."""
+        if self.name.endswith(CORRELATIONS):
+            return (-1.0, 1.0)
+        return {"fraction": (0.0, 1.0), "percent": (0.0, 100.0), "other": None}[self.unit]
 
     @property
     def factor(self) -> float:

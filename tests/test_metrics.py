@@ -102,3 +102,17 @@ def test_units_follow_from_the_definition(name: str, unit: str) -> None:
 def test_directions_of_mtebs_metrics(metric: str, higher: bool | None) -> None:
     words = {True: "higher", False: "lower", None: None}
     assert metric_named(metric).direction == words[higher]
+
+
+@pytest.mark.parametrize(
+    ("name", "bounds"),
+    [
+        ("acc_norm,none", (0, 1)),
+        ("cosine_spearman", (-1, 1)),
+        ("bleu,none", (0, 100)),
+        ("word_perplexity,none", None),
+        ("named_by_nobody", None),
+    ],
+)
+def test_ranges_follow_from_the_definition(name: str, bounds: tuple[float, float] | None) -> None:
+    assert metric_named(name).range == bounds

@@ -6,9 +6,6 @@ from evalsuite.metrics import metric_of
 from evalsuite.schema import Record
 from evalsuite.stats import Interval, correlation_interval, fraction_interval, interval
 
-CORRELATIONS = ("spearman", "pearson", "kendall")
-"""Ends of the names of metrics between -1 and 1."""
-
 
 def score_interval(record: Record, level: float = 0.95) -> Interval | None:
     """Confidence interval of a record's score, in the score's own unit.
@@ -27,8 +24,9 @@ def score_interval(record: Record, level: float = 0.95) -> Interval | None:
     units = record.groups or record.n or 0
     if score is None or stderr is None or units < 2:
         return None
-    if (record.main_metric or "").endswith(CORRELATIONS):
+    bounds = metric_of(record).range
+    if bounds == (-1.0, 1.0):
         return correlation_interval(score, stderr, units, level)
-    if metric_of(record).unit == "fraction" and 0 <= score <= 1:
+    if bounds == (0.0, 1.0) and 0 <= score <= 1:
         return fraction_interval(score, stderr, units, level)
     return interval(score, stderr, units, level)
