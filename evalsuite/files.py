@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import socket
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -91,7 +90,7 @@ def is_left_over(path: Path) -> bool:
 
 
 def _suffix(pid: int) -> str:
-    return f".{socket.gethostname()}.{pid}.tmp"
+    return f".{os.uname().nodename}.{pid}.tmp"
 
 
 def read_cache(path: Path) -> dict[str, Any]:

@@ -26,7 +26,7 @@ Unit = Literal["fraction", "percent", "other"]
 class Frozen(BaseModel):
     """Immutable model that refuses unknown keys."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
 
 def digest(value: object) -> str:
