@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import yaml
 
 from evalsuite.data import read_rows
 from evalsuite.errors import UsageError, did_you_mean
+from evalsuite.kinds.mteb.benchmarks import text_benchmarks
 from evalsuite.kinds.table import KINDS, kind_of
 from evalsuite.kinds.task import Task
 from evalsuite.paths import shipped_tasks
@@ -40,6 +42,9 @@ def overview(registry: Registry) -> str:
     ]
     lines += [
         "",
+        "Benchmarks of mteb (--suite 'mteb:NAME')",
+        *_wrapped(text_benchmarks()),
+        "",
         "Instruction sets",
         f"  {', '.join(registry.instruction_sets)}",
         "",
@@ -47,6 +52,13 @@ def overview(registry: Registry) -> str:
         "mteb:NFCorpus or lm_eval:arc_easy.",
     ]
     return "\n".join(lines)
+
+
+def _wrapped(names: list[str]) -> list[str]:
+    """Names in lines, none of them broken."""
+    whole = "; ".join(name.replace(" ", "\xa0") for name in names)
+    lines = textwrap.wrap(whole, 96, break_long_words=False, break_on_hyphens=False)
+    return [f"  {line}".replace("\xa0", " ") for line in lines]
 
 
 def show(registry: Registry, name: str, data: Path | None = None) -> str:
@@ -74,6 +86,9 @@ def show(registry: Registry, name: str, data: Path | None = None) -> str:
             plain = known[name].model_dump(mode="json", exclude_defaults=True)
             text = f"# {word} in {registry.files[f'{word} {name}']}\n{_yaml(plain)}"
             return text + (_facts(registry.task(name), data) if word == "task" else "")
+    if ":" in name and registry.is_suite(name):
+        plain = registry.suite(name).model_dump(mode="json", exclude_defaults=True)
+        return f"# benchmark of mteb as a suite\n{_yaml(plain)}"
     if ":" in name:
         task = registry.task(name)
         text = _yaml(task.model_dump(mode="json", exclude_defaults=True, exclude={"folder"}))

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, TypeVar
 
 from evalsuite.kinds.task import Instruction, Task
+from evalsuite.kinds.task_name import Settings
 from evalsuite.metrics import Metric
 from evalsuite.schema import DataInfo, Estimator, Signature, Suspicion, World
 
@@ -184,6 +185,8 @@ class Kind(Protocol[AnyTask_contra]):
     so here."""
     example: ClassVar[str | None] = None
     """A task of the harness, where ``NAME:TASK`` reaches those without a task file."""
+    settings: ClassVar[tuple[str, ...]] = ()
+    """What may be set in such a name: ``NAME:TASK?setting=value``."""
 
     @abstractmethod
     def plan(self, task: AnyTask_contra, planning: Planning) -> Planned:
@@ -227,6 +230,19 @@ class Kind(Protocol[AnyTask_contra]):
         """Why this machine cannot evaluate a task, found without loading anything heavy."""
         del task
         return None
+
+    def set_in_name(self, source: str, settings: Settings) -> dict[str, Any]:
+        """Keys of a task file that say the same as the settings in a name.
+
+        Args:
+            source: The harness's name of the task.
+            settings: Setting → its values; all of :attr:`settings`.
+
+        Raises:
+            UsageError: For a value that is not valid.
+        """
+        del source, settings
+        return {}
 
     def check_source(self, task: AnyTask_contra) -> None:
         """Check that the harness has what ``source`` names, without importing the harness.

@@ -87,7 +87,7 @@ class Registry:
                 for c, column in enumerate(section.columns):
                     line = file.line(("sections", s, "columns", c, "tasks"))
                     where = f"{file.path}:{line}: column {column.label!r}"
-                    _check_inside(where, column.tasks, inside)
+                    _check_inside(where, column.named, inside)
 
     def task(self, name: str) -> Task:
         """Find a task by name, or make one for ``mteb:NAME`` and ``lm_eval:NAME``.
@@ -117,17 +117,35 @@ class Registry:
         return file is not None and file.is_relative_to(shipped_tasks())
 
     def suite(self, name: str) -> Suite:
-        """Find a suite by name.
+        """Find a suite by name; ``mteb:NAME`` is a benchmark of mteb.
 
         Raises:
             UsageError: If there is none; names the nearest ones.
         """
         if name in self.suites:
             return self.suites[name]
+        if name.startswith("mteb:"):
+            return self._benchmark(name.removeprefix("mteb:"))
         hint = did_you_mean(name, self.suites)
+        if name.startswith("lm_eval:"):
+            hint = f"groups of lm-eval are tasks: use --tasks {name}"
         if name in self.tasks:
             hint = f"it is a task: use --tasks {name}"
         raise UsageError(f"no suite is called {name!r}", hint)
+
+    def _benchmark(self, name: str) -> Suite:
+        from evalsuite.kinds.mteb.benchmarks import benchmark_named
+        from evalsuite.registry.benchmarks import benchmark_suite
+
+        own = [task for task in self.tasks.values() if self.ships(task)]
+        return benchmark_suite(benchmark_named(name), own)
+
+    def is_suite(self, name: str) -> bool:
+        """Whether :meth:`suite` finds a name, rather than :meth:`task`."""
+        from evalsuite.kinds.mteb.benchmarks import own_name
+
+        prefix, _, benchmark = name.partition(":")
+        return name in self.suites or (prefix == "mteb" and own_name(benchmark) is not None)
 
     def suite_tasks(self, suite: Suite) -> list[Task]:
         """The tasks of a suite, in its order."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from evalsuite.kinds.base import Context, Evaluation, Kind, Planned, Planning, Preview, Stage
 from evalsuite.kinds.mteb.task import MtebTask
+from evalsuite.kinds.task_name import Settings, one_value
 
 if TYPE_CHECKING:
     from evalsuite.engines.protocols import Encoder
@@ -23,6 +24,7 @@ class MtebKind(Kind[MtebTask]):
     stages = (Stage(name="evaluate", needs="encoder", apart=True),)
     options = frozenset({"shots"})
     example = "STSBenchmark"
+    settings = ("splits", "subsets", "metric")
 
     def plan(self, task: MtebTask, planning: Planning) -> Planned:
         from evalsuite.kinds.mteb.libraries import scoring_libraries
@@ -52,6 +54,16 @@ class MtebKind(Kind[MtebTask]):
         from evalsuite.kinds.mteb.scope import signed_splits
 
         return None if signature.splits == signed_splits(task) else "the splits that are scored"
+
+    def set_in_name(self, source: str, settings: Settings) -> dict[str, Any]:
+        from evalsuite.kinds.mteb.benchmarks import chosen_subsets
+
+        keys = {
+            "splits": settings.get("splits"),
+            "subsets": chosen_subsets(source, settings.get("subsets", ())),
+            "main_metric": one_value(settings, "metric"),
+        }
+        return {key: value for key, value in keys.items() if value}
 
     def check_source(self, task: MtebTask) -> None:
         from evalsuite.kinds.mteb.scope import scope_of
