@@ -45,6 +45,7 @@ FULL: dict[str, Any] = {
     "conversion": "rope-yarn+bos",
     "chat_template": "none",
     "shots": 0,
+    "fewshot_seed": 1234,
     "sampling": "task",
     "prefix_caching": False,
     "batch_invariant": True,

@@ -103,7 +103,10 @@ def harness_task(name: str) -> Task | None:
     try:
         return make_task(name=parts.text, kind=kind, source=source, **keys)
     except ValidationError as error:
-        _, why = first_invalid(error)
+        where, why = first_invalid(error)
+        setting = where.rpartition(".")[2]
+        if setting in parts.settings:
+            raise UsageError(f"{name!r}: {setting}: {why}", "correct the setting") from None
         raise UsageError(
             f"{name!r} is not a valid task name: {why}", "check its spelling"
         ) from None

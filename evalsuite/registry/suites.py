@@ -41,7 +41,7 @@ class Column(Frozen):
     def _one_source(self) -> Column:
         sources = (self.tasks, self.category, self.groups, self.parts, self.ranks)
         if sum(map(bool, sources)) != 1:
-            raise ValueError("needs one of 'tasks', 'category', 'groups', 'parts', 'ranks'")
+            raise ValueError("needs either 'tasks' or 'category' (or groups, parts, ranks)")
         return self
 
     @property

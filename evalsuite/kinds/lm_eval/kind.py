@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from evalsuite.installing import GENERATIVE, installed
 from evalsuite.kinds.base import Context, Evaluation, Kind, Planned, Planning, Preview, Stage
-from evalsuite.kinds.lm_eval.task import LmEvalTask
+from evalsuite.kinds.lm_eval.task import SETTINGS, LmEvalTask
+from evalsuite.kinds.task_name import Settings
 
 if TYPE_CHECKING:
     from evalsuite.engines.protocols import Generator
@@ -23,12 +24,25 @@ class LmEvalKind(Kind[LmEvalTask]):
     world = "generative"
     stages = (Stage(name="evaluate", needs="generator", apart=True),)
     example = "gsm8k_cot"
+    settings = SETTINGS
 
     def plan(self, task: LmEvalTask, planning: Planning) -> Planned:
         from evalsuite.kinds.shared.signatures import generative_signature
 
-        harness = harness_version(task)
-        return Planned(signature=generative_signature(task, planning, harness, shots=task.shots))
+        signature = generative_signature(
+            task, planning, harness_version(task), split=task.split, shots=task.shots
+        )
+        if task.source and installed("lm_eval"):
+            from evalsuite.kinds.lm_eval.drawing import signed_seed
+
+            drawn = signed_seed(task, planning.options.seed)
+            signature = signature.model_copy(update={"fewshot_seed": drawn})
+        return Planned(signature=signature)
+
+    def set_in_name(self, source: str, settings: Settings) -> dict[str, Any]:  # noqa: ARG002
+        from evalsuite.kinds.lm_eval.changes import keys_of
+
+        return keys_of(settings)
 
     def blocker(self, task: LmEvalTask) -> str | None:
         if not installed("lm_eval"):
@@ -44,6 +58,10 @@ class LmEvalKind(Kind[LmEvalTask]):
 
         for name in filter(None, (task.source, task.base_source)):
             find(name, task.folder)
+        if task.source:
+            from evalsuite.kinds.lm_eval.changes import check_changes
+
+            check_changes(task)
         if task.folder:
             from evalsuite.kinds.lm_eval.own_files import check_names
 

@@ -229,7 +229,7 @@ def _column_mark(
             found[marks.mark("rows differ in limit, split or subsets", task)] = None
         elif published and any(limit is not None for limit, *_ in limits):
             found[marks.mark("rows differ in limit: published ones have none", task)] = None
-        if len({(s.task_hash, s.shots) for s in own}) > 1:
+        if len({(s.task_hash, s.shots, s.fewshot_seed) for s in own}) > 1:
             found[marks.mark("rows differ in the task's definition or shots", task)] = None
         if len({v for r in records if r.origin for v in stated_versions(r.signature)}) > 1:
             found[marks.mark("rows differ in the version of the task", task)] = None
