@@ -181,11 +181,17 @@ def _model(
     """What mteb evaluates: for retrieval and reranking something that searches."""
     from mteb.abstasks.retrieval import AbsTaskRetrieval
 
-    from evalsuite.kinds.mteb.encoder import MtebEncoder
+    from evalsuite.engines.vectors.forms import CutEncoder
+    from evalsuite.kinds.mteb.encoder import MtebEncoder, protocol_of
     from evalsuite.kinds.mteb.retrieval import MtebSearch
 
+    form = context.form
+    if form.dims:
+        normalize = protocol_of(context.checkpoint).normalize
+        encoder = CutEncoder(encoder, form.dims, normalize=normalize)
     kind = MtebSearch if isinstance(prepared.task, AbsTaskRetrieval) else MtebEncoder
-    return kind(encoder, context.checkpoint, _prompts(prepared, context), report)
+    prompts = _prompts(prepared, context)
+    return kind(encoder, context.checkpoint, prompts, report, form.rounding)
 
 
 def _run(

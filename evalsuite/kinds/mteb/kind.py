@@ -21,16 +21,21 @@ class MtebKind(Kind[MtebTask]):
     task_model = MtebTask
     world = "embedding"
     stages = (Stage(name="evaluate", needs="encoder", apart=True),)
-    options = frozenset({"shots"})
+    options = frozenset({"shots", "dims", "vectors"})
     example = "STSBenchmark"
 
     def plan(self, task: MtebTask, planning: Planning) -> Planned:
+        from evalsuite.checkpoint.vector_size import vector_size
+        from evalsuite.engines.vectors.forms import check_dims
         from evalsuite.kinds.mteb.libraries import scoring_libraries
         from evalsuite.kinds.mteb.scope import signed_splits
         from evalsuite.kinds.shared.instructions import no_example, with_example
         from evalsuite.kinds.shared.signatures import embedding_signature, instructed, protocol_of
 
         protocol, instruction, outside = instructed(task, planning)
+        size = vector_size(planning.checkpoint)
+        if planning.form.dims and size:
+            check_dims(planning.form.dims, size)
         skip = None
         if planning.options.shots:
             stated = protocol_of(planning)

@@ -11,6 +11,7 @@ from mteb.types import PromptType
 
 from evalsuite.checkpoint.models import Checkpoint
 from evalsuite.engines.protocols import Encoder, Vectors
+from evalsuite.engines.vectors.forms import Ranges, Rounding, rounded
 from evalsuite.errors import DataError
 from evalsuite.kinds.mteb.encoder import (
     LOADER_BATCH,
@@ -20,7 +21,7 @@ from evalsuite.kinds.mteb.encoder import (
     protocol_of,
 )
 from evalsuite.search.corpus import Corpus
-from evalsuite.search.exact import rank, search
+from evalsuite.search.exact import DOCUMENT_BLOCK, rank, search
 from evalsuite.search.topk import Rows
 
 
@@ -37,6 +38,7 @@ class MtebSearch:
         checkpoint: Its checkpoint.
         prompt: What precedes the texts of each side.
         report: Called with the number of texts done, and of all.
+        rounding: What vectors are rounded to.
     """
 
     def __init__(
@@ -45,12 +47,14 @@ class MtebSearch:
         checkpoint: Checkpoint,
         prompt: Callable[[PromptType | None], Prompt],
         report: Callable[[int, int], None],
+        rounding: Rounding | None = None,
     ) -> None:
         self.mteb_model_meta = model_meta(checkpoint)
         self._similarity = protocol_of(checkpoint).similarity
         self._encoder = encoder
         self._prompt = prompt
         self._report = report
+        self._rounding = rounding
         self._corpus: Corpus | None = None
         self._done = 0
         self._total = 0
@@ -87,8 +91,8 @@ class MtebSearch:
         assert corpus is not None, "mteb calls index first"
         names, texts = list(queries["id"]), query_texts(queries, task_metadata)
         self._total += len(texts) + len(corpus)
-        vectors = self._embed(PromptType.query)(texts)
-        embed = self._embed(PromptType.document)
+        vectors = rounded(self._embed(PromptType.query)(texts), self._rounding)
+        embed = self._rounded_documents(corpus)
         if top_ranked is None:
             hits = search(corpus, vectors, embed, top_k, similarity=self._similarity)
         else:
@@ -98,6 +102,19 @@ class MtebSearch:
             name: dict(zip(corpus.names(found.rows), found.scores.tolist(), strict=True))
             for name, found in zip(names, hits, strict=True)
         }
+
+    def _rounded_documents(self, corpus: Corpus) -> Callable[[list[str]], Vectors]:
+        """Embeds documents, and rounds them by the ranges of all of them."""
+        embed, rounding = self._embed(PromptType.document), self._rounding
+        if rounding is None:
+            return embed
+        ranges = None
+        if rounding == "int8":
+            # Twice through the corpus: the second time its vectors are read from the cache.
+            self._total += len(corpus)
+            starts = range(0, len(corpus), DOCUMENT_BLOCK)
+            ranges = Ranges.of(embed(corpus.texts(at, at + DOCUMENT_BLOCK)) for at in starts)
+        return lambda texts: rounded(embed(texts), rounding, ranges)
 
     def _embed(self, side: PromptType) -> Callable[[list[str]], Vectors]:
         prefix = self._prompt(side).prefix
