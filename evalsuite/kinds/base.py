@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, TypeVar
 
-from evalsuite.engines.vectors.forms import VectorForm
+from evalsuite.engines.vectors.forms import WHOLE, VectorForm
 from evalsuite.kinds.task import Instruction, Task
 from evalsuite.metrics import Metric
 from evalsuite.schema import DataInfo, Estimator, Signature, Suspicion, World
@@ -61,7 +61,7 @@ class Context:
     """Embedding tasks: the instruction; ``None``: the harness's own for the task."""
     limit: int | None = None
     """Test items: the smaller of the task's limit and the run's."""
-    form: VectorForm = VectorForm()
+    form: VectorForm = WHOLE
     """Embedding: in which form vectors are compared."""
     vectors: VectorFiles | None = None
     """Embedding: where vectors are kept and found; ``None``: in ``workdir``."""
@@ -150,7 +150,7 @@ class Planning:
     """With the engine that embeds, where it can embed."""
     options: Resolved
     sets: InstructionSets
-    form: VectorForm = VectorForm()
+    form: VectorForm = WHOLE
     """In which form vectors are compared."""
     runs: bool = True
     """Whether the job will run: an engine that is not installed matters only then."""

@@ -13,7 +13,7 @@ from typing import Final, get_args
 from evalsuite.checkpoint.models import Checkpoint
 from evalsuite.data import dataset_folder
 from evalsuite.engines.choice import with_encoder_engine
-from evalsuite.engines.vectors.forms import VectorForm
+from evalsuite.engines.vectors.forms import WHOLE, VectorForm
 from evalsuite.errors import DataError
 from evalsuite.kinds.base import Need, Planning
 from evalsuite.kinds.table import kind_of
@@ -85,7 +85,7 @@ def make_plan(
 
 def _forms(task: Task, options: Resolved) -> tuple[VectorForm, ...]:
     """The forms of vectors in which a task is scored: one, where its kind has no choice."""
-    return options.forms if "dims" in kind_of(task).options else (VectorForm(),)
+    return options.forms if "dims" in kind_of(task).options else (WHOLE,)
 
 
 def _job(

@@ -36,6 +36,10 @@ class VectorForm(Frozen):
     """``int8``: 256 steps a dimension; ``binary``: 1 for numbers above 0, else 0."""
 
 
+WHOLE: Final = VectorForm()
+"""Vectors as the model gives them."""
+
+
 class CutEncoder(EncoderWrapper):
     """An encoder of which only the first dimensions count, as in Matryoshka models.
 
