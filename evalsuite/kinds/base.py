@@ -19,8 +19,9 @@ from evalsuite.schema import DataInfo, Estimator, Signature, Suspicion, World
 
 if TYPE_CHECKING:
     from evalsuite.checkpoint.models import Checkpoint
-    from evalsuite.engines.protocols import Encoder
+    from evalsuite.engines.protocols import Encoder, TokenEncoder
     from evalsuite.engines.vectors.cached_encoder import CachedEncoder
+    from evalsuite.engines.vectors.cached_token_encoder import CachedTokenEncoder
     from evalsuite.engines.vectors.vector_files import VectorFiles
     from evalsuite.kinds.shared.instruction_sets import InstructionSets
     from evalsuite.run.options import Resolved
@@ -80,9 +81,19 @@ class Context:
     def sharded(self, encoder: Encoder) -> CachedEncoder:
         """The encoder, with its vectors kept."""
         from evalsuite.engines.vectors.cached_encoder import CachedEncoder
+
+        return CachedEncoder(encoder, self._files())
+
+    def sharded_tokens(self, encoder: TokenEncoder) -> CachedTokenEncoder:
+        """An encoder with several vectors a text, with these kept."""
+        from evalsuite.engines.vectors.cached_token_encoder import CachedTokenEncoder
+
+        return CachedTokenEncoder(encoder, self._files())
+
+    def _files(self) -> VectorFiles:
         from evalsuite.engines.vectors.vector_files import VectorFiles
 
-        return CachedEncoder(encoder, self.vectors or VectorFiles(self.workdir, "embeddings"))
+        return self.vectors or VectorFiles(self.workdir, "embeddings")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
