@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import textwrap
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,6 @@ import yaml
 
 from evalsuite.data import read_rows
 from evalsuite.errors import UsageError, did_you_mean
-from evalsuite.kinds.mteb.benchmarks import text_benchmarks
 from evalsuite.kinds.table import KINDS, kind_of
 from evalsuite.kinds.task import Task
 from evalsuite.paths import shipped_tasks
@@ -40,10 +40,10 @@ def overview(registry: Registry) -> str:
         for kind in KINDS.values()
         for name in kind.check_folder(folder)
     ]
+    for kind in KINDS.values():
+        if own := kind.suite_names():
+            lines += ["", f"Suites of {kind.name} (--suite '{kind.name}:NAME')", *_wrapped(own)]
     lines += [
-        "",
-        "Benchmarks of mteb (--suite 'mteb:NAME')",
-        *_wrapped(text_benchmarks()),
         "",
         "Instruction sets",
         f"  {', '.join(registry.instruction_sets)}",
@@ -54,7 +54,7 @@ def overview(registry: Registry) -> str:
     return "\n".join(lines)
 
 
-def _wrapped(names: list[str]) -> list[str]:
+def _wrapped(names: Sequence[str]) -> list[str]:
     """Names in lines, none of them broken."""
     whole = "; ".join(name.replace(" ", "\xa0") for name in names)
     lines = textwrap.wrap(whole, 96, break_long_words=False, break_on_hyphens=False)
@@ -88,7 +88,7 @@ def show(registry: Registry, name: str, data: Path | None = None) -> str:
             return text + (_facts(registry.task(name), data) if word == "task" else "")
     if ":" in name and registry.is_suite(name):
         plain = registry.suite(name).model_dump(mode="json", exclude_defaults=True)
-        return f"# benchmark of mteb as a suite\n{_yaml(plain)}"
+        return f"# suite of the harness\n{_yaml(plain)}"
     if ":" in name:
         task = registry.task(name)
         text = _yaml(task.model_dump(mode="json", exclude_defaults=True, exclude={"folder"}))

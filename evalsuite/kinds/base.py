@@ -247,6 +247,31 @@ class Kind(Protocol[AnyTask_contra]):
         del task
         return None
 
+    def suite(self, name: str, shipped: Sequence[Task]) -> dict[str, Any] | None:
+        """A suite that the harness has, as the keys of a suite file: ``--suite KIND:NAME``.
+
+        Args:
+            name: The harness's name of it.
+            shipped: Tasks of evalsuite's own files, whose names its members may go by.
+
+        Returns:
+            ``None`` for a harness without suites.
+
+        Raises:
+            UsageError: If the harness has suites, but none of that name that can be evaluated.
+        """
+        del name, shipped
+        return None
+
+    def has_suite(self, name: str) -> bool:
+        """Whether the harness has a suite of that name, whatever it is about."""
+        del name
+        return False
+
+    def suite_names(self) -> Sequence[str]:
+        """Names of the harness's suites that can be evaluated."""
+        return ()
+
     def set_in_name(self, source: str, settings: Settings) -> dict[str, Any]:
         """Keys of a task file that say the same as the settings in a name.
 

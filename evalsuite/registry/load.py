@@ -8,7 +8,7 @@ from typing import Any
 
 from evalsuite.errors import UsageError, did_you_mean
 from evalsuite.kinds.shared.instruction_sets import InstructionSet, InstructionSets
-from evalsuite.kinds.table import harness_task, kind_named, kind_of
+from evalsuite.kinds.table import KINDS, harness_task, kind_named, kind_of
 from evalsuite.kinds.task import Task
 from evalsuite.paths import shipped_tasks
 from evalsuite.registry.data_paths import data_paths
@@ -124,28 +124,28 @@ class Registry:
         """
         if name in self.suites:
             return self.suites[name]
-        if name.startswith("mteb:"):
-            return self._benchmark(name.removeprefix("mteb:"))
+        if ":" in name:
+            return self._of_harness(name)
         hint = did_you_mean(name, self.suites)
-        if name.startswith("lm_eval:"):
-            hint = f"groups of lm-eval are tasks: use --tasks {name}"
         if name in self.tasks:
             hint = f"it is a task: use --tasks {name}"
         raise UsageError(f"no suite is called {name!r}", hint)
 
-    def _benchmark(self, name: str) -> Suite:
-        from evalsuite.kinds.mteb.benchmarks import benchmark_named
-        from evalsuite.registry.benchmarks import benchmark_suite
-
-        own = [task for task in self.tasks.values() if self.ships(task)]
-        return benchmark_suite(benchmark_named(name), own)
+    def _of_harness(self, name: str) -> Suite:
+        """The suite that ``KIND:NAME`` names."""
+        kind, _, own = name.partition(":")
+        shipped = [task for task in self.tasks.values() if self.ships(task)]
+        plain = kind_named(kind).suite(own, shipped)
+        if plain is None:
+            raise UsageError(
+                f"{kind} has no suites of its own", f"name a task or a group: --tasks {name}"
+            )
+        return Suite.model_validate(plain)
 
     def is_suite(self, name: str) -> bool:
         """Whether :meth:`suite` finds a name, rather than :meth:`task`."""
-        from evalsuite.kinds.mteb.benchmarks import own_name
-
-        prefix, _, benchmark = name.partition(":")
-        return name in self.suites or (prefix == "mteb" and own_name(benchmark) is not None)
+        kind, _, own = name.partition(":")
+        return name in self.suites or (kind in KINDS and KINDS[kind].has_suite(own))
 
     def suite_tasks(self, suite: Suite) -> list[Task]:
         """The tasks of a suite, in its order."""

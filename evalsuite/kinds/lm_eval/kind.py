@@ -47,6 +47,11 @@ class LmEvalKind(Kind[LmEvalTask]):
     def blocker(self, task: LmEvalTask) -> str | None:
         if not installed("lm_eval"):
             return f"lm-eval is not installed; {GENERATIVE}"
+        if task.source and not task.runs_code:
+            from evalsuite.kinds.lm_eval.code_eval import why_not
+
+            names = filter(None, (task.source, task.base_source))
+            return next(filter(None, (why_not(name, task.folder) for name in names)), None)
         if task.type != "code" and not task.runs_code:
             return None
         from evalsuite.sandbox.sandbox import why_unavailable
@@ -123,12 +128,22 @@ OWN_SCORING: Final = "own-data-3"
 under an earlier version are not found again."""
 
 
+def _runner(task: LmEvalTask) -> str | None:
+    """What runs the programs of a code task of lm-eval; ``None`` for other tasks."""
+    from evalsuite.kinds.lm_eval import code_eval
+
+    names = filter(None, (task.source, task.base_source))
+    marked = any(code_eval.runs_code(name) for name in names)
+    return code_eval.VERSION if marked else None
+
+
 def harness_version(task: LmEvalTask) -> str:
     """lm-eval and its version, and the version of what evalsuite adds to it.
 
     ``lm-eval 0.4.13`` for its own tasks; ``lm-eval 0.4.13+gsm8k-1a2b3c4d`` for a task file in
     lm-eval's format that evalsuite ships; ``lm-eval 0.4.13+own-data-3`` for tasks on own data;
-    ``lm-eval 0.4.13+own-1a2b3c4d`` for one's own files in lm-eval's format.
+    ``lm-eval 0.4.13+own-1a2b3c4d`` for one's own files in lm-eval's format; ``lm-eval
+    0.4.13+sandbox-1`` for code tasks of lm-eval.
     """
     from evalsuite.kinds.lm_eval.names import shipped_version
     from evalsuite.kinds.lm_eval.own_files import folder_version
@@ -138,6 +153,8 @@ def harness_version(task: LmEvalTask) -> str:
     library = f"lm-eval {version('lm-eval')}"
     if task.folder:
         added: str | None = folder_version(task.folder)
+    elif task.source:
+        added = shipped_version(task.source) or _runner(task)
     else:
-        added = shipped_version(task.source) if task.source else OWN_SCORING
+        added = OWN_SCORING
     return f"{library}+{added}" if added else library

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -16,6 +17,12 @@ from lm_eval.tasks._yaml_loader import load_yaml
 
 from evalsuite.data import dataset_folder, hub_info, local_info, rows_hash
 from evalsuite.errors import DataError, EvalsuiteError, TaskSkipped, UsageError, first_line
+from evalsuite.kinds.lm_eval.code_eval import (
+    code_eval_in_sandbox,
+    in_sandbox,
+    is_marked,
+    outside,
+)
 from evalsuite.kinds.lm_eval.names import (
     IndexEntry,
     find,
@@ -117,15 +124,7 @@ def load_source(
     except EvalsuiteError:
         raise
     except Exception as error:  # loaders and functions of some hundred authors
-        if lacking := missing_package(name, folder, error):
-            raise lacking from error
-        unreachable = isinstance(error, ConnectionError)
-        raise DataError(
-            f"the data of lm_eval:{name} cannot be loaded: {_reason(error)}",
-            "check the network, or give a folder of local data with --data"
-            if unreachable
-            else "compare it with the data set on the hub; evalsuite tasks show says which",
-        ) from error
+        raise _not_loaded(name, folder, error) from error
     items = built if isinstance(built, list) else [built]
     loaded: Any = TaskManager(include_defaults=False).load(items)
     for leaf, task in loaded["tasks"].items():
@@ -140,6 +139,18 @@ def load_source(
         # The examples of the shipped ones are inside the one message.
         multiturn=not shipped,
         folder=folder,
+    )
+
+
+def _not_loaded(name: str, folder: Path | None, error: Exception) -> DataError:
+    if lacking := missing_package(name, folder, error):
+        return lacking
+    unreachable = isinstance(error, ConnectionError)
+    return DataError(
+        f"the data of lm_eval:{name} cannot be loaded: {_reason(error)}",
+        "check the network, or give a folder of local data with --data"
+        if unreachable
+        else "compare it with the data set on the hub; evalsuite tasks show says which",
     )
 
 
@@ -190,18 +201,20 @@ class _Factory(TaskFactory):  # type: ignore[misc]
     def _load_full_config(
         self, entry: Entry, overrides: dict[str, Any] | None = None
     ) -> dict[str, Any]:
-        if entry.yaml_path is not None:
-            # Before functions are resolved: importing them may already fetch a code runner.
-            plain = load_yaml(entry.yaml_path, resolve_func=False)
-            if plain.get("unsafe_code"):
-                raise TaskSkipped(
-                    f"lm_eval:{entry.name} runs generated code outside a sandbox",
-                    "use a task of type 'code'",
-                )
-        config: dict[str, Any] = super()._load_full_config(entry, overrides)
+        config = self._read(entry, overrides)
         path = config.get("dataset_path")
         if isinstance(path, str) and not self._own_files(config, entry.yaml_path):
             self._redirect(config, path)
+        return config
+
+    def _read(self, entry: Entry, overrides: dict[str, Any] | None) -> dict[str, Any]:
+        """What a file says, its functions imported; those of code tasks get the sandbox."""
+        path = entry.yaml_path
+        marked = path is not None and is_marked(load_yaml(path, resolve_func=False))
+        if marked and not in_sandbox(path):
+            raise TaskSkipped(outside(entry.name), "use a task of type 'code'")
+        with code_eval_in_sandbox() if marked else contextlib.nullcontext():
+            config: dict[str, Any] = super()._load_full_config(entry, overrides)
         return config
 
     def _build_group_members(

@@ -84,6 +84,18 @@ def own_name(name: str) -> str | None:
     return next((own for own, one in table.items() if name in one.get("aliases", ())), None)
 
 
+def refuse_as_task(name: str) -> None:
+    """Refuse a benchmark's name where a task's is meant.
+
+    Raises:
+        UsageError: If mteb has a benchmark of that name.
+    """
+    if benchmark := own_name(name):
+        raise UsageError(
+            f"mteb:{name} is a benchmark, not a task", f"use --suite 'mteb:{benchmark}'"
+        )
+
+
 def chosen_subsets(source: str, named: tuple[str, ...]) -> tuple[str, ...]:
     """The subsets that a name chooses: as it lists them, or as a benchmark chooses them.
 

@@ -79,20 +79,9 @@ def facts_of(name: str) -> TaskFacts:
     """
     table = installed()
     if name not in table:
-        raise UsageError(
-            f"mteb {metadata.version('mteb')} has no task {name!r}", _instead(name, table)
-        )
+        version = metadata.version("mteb")
+        raise UsageError(f"mteb {version} has no task {name!r}", did_you_mean(name, table))
     return _read(name, table[name])
-
-
-def _instead(name: str, tasks: Mapping[str, object]) -> str:
-    """What a name that is no task's may mean: a benchmark, or a task with a similar name."""
-    from evalsuite.kinds.mteb.benchmarks import own_name
-
-    benchmark = own_name(name)
-    if benchmark is None:
-        return did_you_mean(name, tasks)
-    return f"it is a benchmark: use --suite 'mteb:{benchmark}'"
 
 
 def datasets_of(name: str) -> dict[str, str]:

@@ -7,6 +7,7 @@ import pytest
 
 from evalsuite.errors import UsageError
 from evalsuite.kinds.mteb.benchmarks import TABLE, benchmark_named, own_name, text_benchmarks
+from evalsuite.kinds.table import kind_of
 from evalsuite.registry.load import Registry
 from make_mteb_table import table_of_benchmarks
 from mteb_benchmarks import compare
@@ -69,7 +70,9 @@ def test_a_wrong_name_names_near_ones(registry: Registry) -> None:
     assert "MTEB(eng, v2)" in str(refused.value.hint)
     with pytest.raises(UsageError) as task:
         registry.suite("lm_eval:mmlu")
-    assert task.value.hint == "groups of lm-eval are tasks: use --tasks lm_eval:mmlu"
+    assert task.value.hint == "name a task or a group: --tasks lm_eval:mmlu"
+    with pytest.raises(UsageError, match="is a benchmark, not a task"):
+        kind_of(registry.task("mteb:BEIR")).check_source(registry.task("mteb:BEIR"))
 
 
 def test_a_part_of_a_task_is_another_score_than_the_whole(registry: Registry) -> None:

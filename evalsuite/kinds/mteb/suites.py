@@ -5,14 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from evalsuite.kinds.mteb.benchmarks import Benchmark, Member
 from evalsuite.kinds.mteb.facts import facts_of
 from evalsuite.kinds.mteb.task import MtebTask
 from evalsuite.kinds.task import Task
 from evalsuite.kinds.task_name import TaskName
-from evalsuite.registry.suites import Column, Part, Section, SubtaskMean, Suite
 
 LONGEST: Final = 120
 """Characters of a task's name."""
@@ -20,8 +19,12 @@ PREFIX: Final = "mteb:"
 """Before a benchmark's name, where it is named as a suite."""
 
 
-def benchmark_suite(found: Benchmark, shipped: Iterable[Task]) -> Suite:
-    """A benchmark of texts as a suite.
+Plain = dict[str, Any]
+"""Keys of a suite file, or of a part of it."""
+
+
+def benchmark_suite(found: Benchmark, shipped: Iterable[Task]) -> Plain:
+    """A benchmark of texts as the keys of a suite file.
 
     Its columns are those of mteb's table: Borda rank, means over tasks, task types and so on, and
     a column for each task type and each group that mteb shows. Scores are those of mteb's main
@@ -34,15 +37,14 @@ def benchmark_suite(found: Benchmark, shipped: Iterable[Task]) -> Suite:
     """
     plain = [task for task in shipped if isinstance(task, MtebTask) and _is_plain(task)]
     names = _Names(found, {_what(task): task.name for task in plain})
-    means = tuple(names.means())
-    return Suite(
-        name=PREFIX + found.name,
-        description=found.description,
-        tasks=tuple(names.leaves()),
-        convention="leaderboard",
-        subtask_means=means,
-        sections=tuple(_sections(found, names)),
-    )
+    return {
+        "name": PREFIX + found.name,
+        "description": found.description,
+        "tasks": tuple(names.leaves()),
+        "convention": "leaderboard",
+        "subtask_means": tuple(names.means()),
+        "sections": tuple(_sections(found, names)),
+    }
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,13 +64,11 @@ class _Names:
             parts = facts_of(member.source).members
             yield from map(self.of, map(Member, parts)) if parts else (self.of(member),)
 
-    def means(self) -> Iterator[SubtaskMean]:
+    def means(self) -> Iterator[Plain]:
         """The members that are means over tasks."""
         for member in self.found.members:
             if parts := facts_of(member.source).members:
-                yield SubtaskMean(
-                    name=self.of(member), mean_of=tuple(map(self.of, map(Member, parts)))
-                )
+                yield {"name": self.of(member), "mean_of": tuple(map(self.of, map(Member, parts)))}
 
 
 def _what(task: MtebTask) -> tuple[object, ...]:
@@ -94,7 +94,7 @@ def _name(member: Member, benchmark: Benchmark) -> str:
     return TaskName("mteb", member.source, settings | {"subsets": (benchmark.name,)}).text
 
 
-def _sections(found: Benchmark, names: _Names) -> Iterator[Section]:
+def _sections(found: Benchmark, names: _Names) -> Iterator[Plain]:
     tasks = [names.of(member) for member in found.members]
     types: dict[str, list[str]] = {}
     for member, name in zip(found.members, tasks, strict=True):
@@ -102,47 +102,49 @@ def _sections(found: Benchmark, names: _Names) -> Iterator[Section]:
     private = [names.of(one) for one in found.members if one.source in found.private]
     public = [name for name in tasks if name not in private]
     columns = {
-        "mean_task": Column(label="Mean (Task)", tasks=tuple(tasks), average=True),
-        "mean_task_type": Column(
-            label="Mean (TaskType)", groups=tuple(map(tuple, types.values())), average=True
-        ),
-        "mean_subset": Column(label="Mean (Subset)", parts=_subsets(found, names), average=True),
+        "mean_task": {"label": "Mean (Task)", "tasks": tuple(tasks), "average": True},
+        "mean_task_type": {
+            "label": "Mean (TaskType)",
+            "groups": tuple(map(tuple, types.values())),
+            "average": True,
+        },
+        "mean_subset": {"label": "Mean (Subset)", "parts": _subsets(found, names), "average": True},
     }
     shown = [columns[key] for key in found.aggregations if key in columns]
     if private and public:  # mteb's leaderboard shows this mean in the place of Mean (Task)
-        shown.append(Column(label="Mean (Public)", tasks=tuple(public), average=True))
-    rank = Column(label="Rank (Borda)", ranks=tuple(tasks))
+        shown.append({"label": "Mean (Public)", "tasks": tuple(public), "average": True})
+    rank = {"label": "Rank (Borda)", "ranks": tuple(tasks)}
     yield _section("Benchmark", [rank, *shown])
     if "task_types" in found.aggregations:
-        of_types = [Column(label=_words(type_), tasks=tuple(of)) for type_, of in types.items()]
+        of_types = [{"label": _words(type_), "tasks": tuple(of)} for type_, of in types.items()]
         yield _section("Task types", of_types)
     for dimension, groups in found.groups.items():
         yield _section(dimension, [_group(label, of, names) for label, of in groups.items()])
 
 
-def _section(title: str, columns: Sequence[Column]) -> Section:
-    return Section(world="embedding", title=title, columns=tuple(columns), average="none")
+def _section(title: str, columns: Sequence[Plain]) -> Plain:
+    return {"world": "embedding", "title": title, "columns": tuple(columns), "average": "none"}
 
 
-def _subsets(found: Benchmark, names: _Names) -> tuple[Part, ...]:
+def _subsets(found: Benchmark, names: _Names) -> tuple[Plain, ...]:
     """Each subset of each task, as one part."""
     return tuple(
-        Part(task=names.of(member), subsets=(subset,))
+        {"task": names.of(member), "subsets": (subset,)}
         for member in found.members
         for subset in member.subsets or facts_of(member.source).subsets
     )
 
 
-def _group(label: str, members: Sequence[Member], names: _Names) -> Column:
+def _group(label: str, members: Sequence[Member], names: _Names) -> Plain:
     """The mean over tasks; over parts of tasks, where the group names some splits or subsets."""
     known = {member.source: member for member in names.found.members}
     if all(member == known[member.source] for member in members):
-        return Column(label=label, tasks=tuple(names.of(member) for member in members))
+        return {"label": label, "tasks": tuple(names.of(member) for member in members)}
     parts = [
-        Part(task=names.of(known[one.source]), splits=one.splits, subsets=one.subsets)
+        {"task": names.of(known[one.source]), "splits": one.splits, "subsets": one.subsets}
         for one in members
     ]
-    return Column(label=label, parts=tuple(parts))
+    return {"label": label, "parts": tuple(parts)}
 
 
 def _words(type_: str) -> str:
