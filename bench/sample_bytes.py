@@ -129,16 +129,16 @@ def main() -> None:
     options = parser.parse_args()
     about = facts(quick=options.quick)
     work = Path(tempfile.mkdtemp(prefix="sample-bytes-"))
-    smoke = ["--tasks", *QUICK, "--limit", "20"] if options.quick else ["--suite", "smoke"]
+    smoke = ["--tasks", ",".join(QUICK), "--limit", "20"] if options.quick else ["--suite", "smoke"]
     try:
         stores = [work / "smoke"]
-        run(stores[0], work, "--ckpt", "demo:minilm", "demo:smollm2", *smoke)
+        run(stores[0], work, "--ckpt", "demo:minilm", "--ckpt", "demo:smollm2", *smoke)
         if options.data is not None and not options.quick:
             stores.append(work / "hub")
-            tasks = [f"mteb:{name}" for name in HUB]
+            tasks = ",".join(f"mteb:{name}" for name in HUB)
             for pooling in ("mean", "cls"):
                 given = ["--pooling", pooling, "--data", str(options.data.resolve())]
-                run(stores[1], work, "--ckpt", "demo:minilm", "--tasks", *tasks, *given)
+                run(stores[1], work, "--ckpt", "demo:minilm", "--tasks", tasks, *given)
         found = [one for store in stores for one in taken(store)]
     finally:
         shutil.rmtree(work)
