@@ -41,12 +41,16 @@ class Options(TypedDict, total=False):
     """Kind ``rag``: checkpoint that finds the documents, if it is another one."""
     shots: int
     """Examples in the instruction of embedding tasks: 0 or 1."""
+    dims: int | str | Sequence[int | Literal["full"]]
+    """First dimensions that embeddings are cut to, each scored: 128, or ``["full", 128]``."""
+    vectors: str | Sequence[Literal["float", "int8", "binary"]]
+    """What embeddings are rounded to, each scored."""
     fresh: bool
     """Evaluate again what is stored."""
     engine: EngineChoice
     """``auto``: vLLM to generate, and to embed on a GPU where it can."""
     prefix_caching: bool
-    """Let vLLM reuse common beginnings of prompts; may change answers."""
+    """Compute what prompts begin with in common once; the same answers but for rounding."""
     judge: str | Judge | None
     """Who compares the answers of AlpacaEval: a model at ``judge_url``, a checkpoint, or an
     :class:`evalsuite.Judge`, which holds all three."""

@@ -86,9 +86,25 @@ def test_run_check_and_python_take_the_same_options() -> None:
 def test_python_types_options_as_the_models_do() -> None:
     types = get_type_hints(Options)
     wider = {"tasks", "tasks_dirs", "results", "data", "retriever", "judge", "judge_url"}
+    wider |= {"dims", "vectors"}
     for one in declared(RunRequest):
         if one.name not in wider | {"ckpt", "suite", "judge_order"}:
             assert types[one.name] == one.field.annotation, one.name
+
+
+@pytest.mark.parametrize(
+    "given", [{"dims": 32}, {"dims": "32"}, {"dims": (32,)}, {"dims": " 32,"}], ids=str
+)
+def test_dimensions_are_a_number_or_a_list(given: dict[str, Any]) -> None:
+    assert from_options(RunRequest, {"ckpt": ("x",), **given}).options.dims == (32,)
+
+
+def test_a_check_takes_one_form_of_embeddings() -> None:
+    sides = {"candidate": "x", "baseline": "y", "policy": "smoke"}
+    one = from_options(CheckRequest, {**sides, "dims": "32", "vectors": "int8"})
+    assert [(form.dims, form.rounding) for form in one.options.forms] == [(32, "int8")]
+    with pytest.raises(UsageError, match="a check compares one form"):
+        from_options(CheckRequest, {**sides, "vectors": "float,int8"})
 
 
 def test_a_run_is_of_a_suite_or_of_tasks(tmp_path: Path) -> None:

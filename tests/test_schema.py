@@ -34,6 +34,8 @@ FULL: dict[str, Any] = {
     "pooling": "mean",
     "pool_instruction": True,
     "normalize": False,
+    "dims": 128,
+    "vectors": "int8",
     "similarity": "dot",
     "default_prompt": "query",
     "routed": True,
@@ -82,7 +84,7 @@ def test_a_digest_is_the_sha256_of_canonical_json() -> None:
 def test_short_is_one_readable_line() -> None:
     assert Signature(**FULL).short() == (
         "task:smoke-sts@012345|instr:e5(task)|attn:bi|pool:mean|pool-instr:yes|"
-        "norm:yes(mean>Dense(8)>Normalize)|sim:dot|default-prompt:query|routes:query/document|"
+        "norm:yes(mean>Dense(8)>Normalize)|dims:128|vec:int8|sim:dot|default-prompt:query|routes:query/document|"
         "pad:right|eos:yes|tok:file|quant:gptq-4bit|conv:rope-yarn+bos|chat:none|shots:0|"
         "len:512|"
         "dtype:float32|engine:transformers-5.19.0|prefix-cache:no|batch-invariant:yes|"

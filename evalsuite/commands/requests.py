@@ -6,7 +6,7 @@ Apart from the commands themselves, so that help and wrong options need none of 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
 from pydantic import BeforeValidator, model_validator
 
@@ -74,3 +74,12 @@ class CheckRequest(Request):
         if suite is not None:
             policy = policy.model_copy(update={"suite": suite})
         return {**given, "policy": policy}
+
+    @model_validator(mode="after")
+    def _one_form(self) -> Self:
+        if len(self.options.forms) > 1:
+            raise UsageError(
+                "a check compares one form of embeddings: --dims and --vectors take one value here",
+                "check each form by a command of its own",
+            )
+        return self

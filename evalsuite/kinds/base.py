@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, TypeVar
 
+from evalsuite.engines.vectors.forms import WHOLE, VectorForm
 from evalsuite.kinds.task import Instruction, Task
 from evalsuite.metrics import Metric
 from evalsuite.sample_texts import SampleTexts
@@ -19,8 +20,9 @@ from evalsuite.schema import DataInfo, Estimator, Signature, Suspicion, World
 
 if TYPE_CHECKING:
     from evalsuite.checkpoint.models import Checkpoint
-    from evalsuite.engines.protocols import Encoder
+    from evalsuite.engines.protocols import Encoder, TokenEncoder
     from evalsuite.engines.vectors.cached_encoder import CachedEncoder
+    from evalsuite.engines.vectors.cached_token_encoder import CachedTokenEncoder
     from evalsuite.engines.vectors.vector_files import VectorFiles
     from evalsuite.kinds.shared.instruction_sets import InstructionSets
     from evalsuite.run.options import Resolved
@@ -61,6 +63,8 @@ class Context:
     """Embedding tasks: the instruction; ``None``: the harness's own for the task."""
     limit: int | None = None
     """Test items: the smaller of the task's limit and the run's."""
+    form: VectorForm = WHOLE
+    """Embedding: in which form vectors are compared."""
     vectors: VectorFiles | None = None
     """Embedding: where vectors are kept and found; ``None``: in ``workdir``."""
     progress: ProgressEvent = _silent
@@ -78,9 +82,19 @@ class Context:
     def sharded(self, encoder: Encoder) -> CachedEncoder:
         """The encoder, with its vectors kept."""
         from evalsuite.engines.vectors.cached_encoder import CachedEncoder
+
+        return CachedEncoder(encoder, self._files())
+
+    def sharded_tokens(self, encoder: TokenEncoder) -> CachedTokenEncoder:
+        """An encoder with several vectors a text, with these kept."""
+        from evalsuite.engines.vectors.cached_token_encoder import CachedTokenEncoder
+
+        return CachedTokenEncoder(encoder, self._files())
+
+    def _files(self) -> VectorFiles:
         from evalsuite.engines.vectors.vector_files import VectorFiles
 
-        return CachedEncoder(encoder, self.vectors or VectorFiles(self.workdir, "embeddings"))
+        return self.vectors or VectorFiles(self.workdir, "embeddings")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,6 +164,8 @@ class Planning:
     """With the engine that embeds, where it can embed."""
     options: Resolved
     sets: InstructionSets
+    form: VectorForm = WHOLE
+    """In which form vectors are compared."""
     runs: bool = True
     """Whether the job will run: an engine that is not installed matters only then."""
 

@@ -14,10 +14,11 @@ from evalsuite.engines.cuda.gpu import Gpu, check_batch_invariant
 from evalsuite.engines.cuda.survey import find_gpu, why_passed_over
 from evalsuite.engines.device import DeviceName, resolve_dtype
 from evalsuite.engines.protocols import Device, DType
+from evalsuite.engines.vectors.forms import Rounding, VectorForm
 from evalsuite.errors import UsageError
 from evalsuite.judging.judge import Judge
 from evalsuite.judging.load import find_checkpoint
-from evalsuite.options import DATA_ROOT, RESULTS, TASKS_DIRS, Option
+from evalsuite.options import DATA_ROOT, RESULTS, TASKS_DIRS, Option, names
 from evalsuite.schema import Frozen
 
 Precision = Literal["float32", "bfloat16", "float16"]
@@ -59,6 +60,18 @@ class RunOptions(Frozen):
     shots: Annotated[
         int, Field(ge=0, le=1), Option("Examples in the instruction of embedding tasks.")
     ] = 0
+    dims: Annotated[
+        tuple[Annotated[int, Field(ge=1)] | Literal["full"], ...],
+        BeforeValidator(lambda given: (given,) if isinstance(given, int) else names(given)),
+        Option(
+            "First dimensions that embeddings are cut to, each scored: full,256,128.", typed=str
+        ),
+    ] = ("full",)
+    vectors: Annotated[
+        tuple[Literal["float", Rounding], ...],
+        BeforeValidator(names),
+        Option("What embeddings are rounded to, each scored: float,int8,binary.", typed=str),
+    ] = ("float",)
     fresh: Annotated[
         bool, Option("Evaluate again what is already stored.", flags=("--fresh/--resume",))
     ] = False
@@ -97,6 +110,18 @@ class RunOptions(Frozen):
     ] = False
     """With vLLM's batch-invariant kernels: the same bits for any batch, and so in every run on such
     a GPU."""
+
+    @property
+    def forms(self) -> tuple[VectorForm, ...]:
+        """The forms in which embeddings are scored."""
+        return tuple(
+            VectorForm(
+                dims=None if dims == "full" else dims,
+                rounding=None if vectors == "float" else vectors,
+            )
+            for dims in dict.fromkeys(self.dims)
+            for vectors in dict.fromkeys(self.vectors)
+        )
 
 
 class Resolved(RunOptions):
@@ -179,6 +204,24 @@ def _notes(options: RunOptions, gpu: Gpu | None) -> Iterator[str]:
         yield f"{gpu.name} has no bfloat16: texts are embedded in float32 and generated in float16"
 
 
+class Original(Frozen):
+    """What a checkpoint is called that is read from a copy, because the original may be deleted."""
+
+    copy_path: str
+    """Folder of the copy, as it stands in the request."""
+    source: str
+    name: str
+    step: int | None = None
+
+    def named(self, checkpoint: Checkpoint) -> Checkpoint:
+        """The checkpoint under the original's name, if it was read from the copy."""
+        if checkpoint.source != self.copy_path:
+            return checkpoint
+        return checkpoint.model_copy(
+            update={"source": self.source, "name": self.name, "step": self.step}
+        )
+
+
 class Request(Frozen):
     """What ``evalsuite run``, ``evalsuite check`` and :func:`evalsuite.evaluate` all take."""
 
@@ -187,3 +230,5 @@ class Request(Frozen):
     results: Annotated[Path, RESULTS] = Path("results")
     options: RunOptions = RunOptions()
     checkpoint_options: CheckpointOptions = CheckpointOptions()
+    original: Original | None = None
+    """Set where one of the checkpoints is a copy: records then name the original."""

@@ -13,6 +13,7 @@ from typing import Final, get_args
 from evalsuite.checkpoint.models import Checkpoint
 from evalsuite.data import dataset_folder
 from evalsuite.engines.choice import with_encoder_engine
+from evalsuite.engines.vectors.forms import WHOLE, VectorForm
 from evalsuite.errors import DataError
 from evalsuite.kinds.base import Need, Planning
 from evalsuite.kinds.table import kind_of
@@ -69,9 +70,10 @@ def make_plan(
             with_encoder_engine(one, resolved.engine, resolved.device) for one in checkpoints
         ]
     jobs = [
-        _job(checkpoint, task, resolved, registry, store)
+        _job(checkpoint, task, form, resolved, registry, store)
         for checkpoint in checkpoints
         for task in tasks
+        for form in _forms(task, resolved)
     ]
     for task in tasks:
         # An unknown name is an error, whatever the checkpoints can do; what is stored was known.
@@ -81,8 +83,18 @@ def make_plan(
     return Plan(tuple(jobs), resolved)
 
 
+def _forms(task: Task, options: Resolved) -> tuple[VectorForm, ...]:
+    """The forms of vectors in which a task is scored: one, where its kind has no choice."""
+    return options.forms if "dims" in kind_of(task).options else (WHOLE,)
+
+
 def _job(
-    checkpoint: Checkpoint, task: Task, options: Resolved, registry: Registry, store: Store
+    checkpoint: Checkpoint,
+    task: Task,
+    form: VectorForm,
+    options: Resolved,
+    registry: Registry,
+    store: Store,
 ) -> Job:
     _check_files(task)
     kind = kind_of(task)
@@ -98,6 +110,7 @@ def _job(
             checkpoint=checkpoint,
             options=options,
             sets=registry.instruction_sets,
+            form=form,
             runs=not (skip or blocked),
         ),
     )

@@ -77,5 +77,5 @@ def _lines(job: Job, options: Resolved, codes: list[ExitCode]) -> Iterator[str]:
 
 def _examples(job: Job, options: Resolved) -> list[Preview]:
     with tempfile.TemporaryDirectory() as folder:
-        context = context_of(job.checkpoint, job.task, job.instruction, options, Path(folder))
+        context = context_of(job.checkpoint, job, options, Path(folder))
         return kind_of(job.task).preview(job.task, context)

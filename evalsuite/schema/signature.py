@@ -62,6 +62,10 @@ class Signature(Frozen):
     pool_instruction: bool | None = None
     """Whether the instruction enters the mean; ``None`` for no."""
     normalize: bool | None = None
+    dims: int | None = None
+    """Dimensions of the vectors that were kept; ``None`` for all."""
+    vectors: str | None = None
+    """What the vectors' numbers were rounded to, ``int8`` or ``binary``; ``None`` for nothing."""
     similarity: Similarity | None = None
     """How the model compares two vectors; ``None`` for cosine."""
     default_prompt: str | None = None
@@ -159,6 +163,8 @@ class Signature(Frozen):
             ("pool", self.pooling),
             ("pool-instr", _yes_no(self.pool_instruction)),
             ("norm", self._norm),
+            ("dims", self.dims),
+            ("vec", self.vectors),
             ("sim", self.similarity),
             ("default-prompt", self.default_prompt),
             ("routes", self.routed and "query/document"),
@@ -201,6 +207,7 @@ LATER_FIELDS = (
     "retriever", "outside_set", "bare", "pool_instruction", "splits", "subsets", "libraries",
     "similarity", "default_prompt", "routed", "pad_right", "append_eos", "tokenizer",
     "quantization", "conversion", "definition", "settings", "batch_invariant",
+    "dims", "vectors",
 )  # fmt: skip
 """Fields that were added later. Where such a field is ``None`` it does not enter the key, so that
 records stored before it existed keep theirs."""

@@ -11,7 +11,7 @@ from evalsuite.checkpoint.models import Checkpoint
 from evalsuite.kinds.base import Context
 from evalsuite.run.options import Resolved
 
-OF_CONTEXT = ("instruction", "limit", "vectors", "progress")
+OF_CONTEXT = ("instruction", "limit", "form", "vectors", "progress")
 
 
 def make_context(checkpoint: Checkpoint, workdir: Path, **given: Any) -> Context:

@@ -253,6 +253,37 @@ def test_a_harness_task_that_is_not_there(
         plan_one(registry, store, name)
 
 
+def test_each_form_of_the_vectors_is_a_score_of_its_own(registry: Registry, store: Store) -> None:
+    tasks = [registry.task("mine"), registry.task("talk")]
+    changed = {**OPTIONS.model_dump(), "dims": "full,32,16", "vectors": "float,int8"}
+    options = RunOptions.model_validate(changed)
+    plan = make_plan([CHECKPOINT], tasks, options, registry, store)
+    forms = [(job.task.name, job.signature.dims, job.signature.vectors) for job in plan.jobs]
+    sizes, roundings = (None, 32, 16), (None, "int8")
+    expected = [("mine", dims, rounding) for dims in sizes for rounding in roundings]
+    assert forms == [*expected, ("talk", None, None)]
+    assert len({job.key for job in plan.jobs}) == len(plan.jobs)
+    whole = plan_one(registry, store)
+    assert plan.jobs[0].key == whole.key, "what is whole is the score that it always was"
+
+
+def test_late_interaction_models_retrieve_and_rerank_alone(
+    registry: Registry, store: Store
+) -> None:
+    protocol = GRIT.model_copy(update={"engine": "sentence-transformers", "similarity": "maxsim"})
+    late = CHECKPOINT.model_copy(update={"embedding": protocol})
+
+    def skip(name: str, options: RunOptions = OPTIONS) -> str | None:
+        return plan_one(registry, store, name, late, options).skip
+
+    assert skip("mteb:SciFact") is None
+    assert skip("mteb:AskUbuntuDupQuestions") is None
+    for name in ("mine", "mteb:STSBenchmark", "mteb:Banking77Classification"):
+        assert "only retrieval and reranking" in str(skip(name))
+    cut = RunOptions.model_validate({**OPTIONS.model_dump(), "dims": (8,)})
+    assert "--dims and --vectors are not for late-interaction" in str(skip("mteb:SciFact", cut))
+
+
 def test_an_unknown_task_is_an_error_for_a_checkpoint_that_cannot_do_it(
     registry: Registry, store: Store
 ) -> None:

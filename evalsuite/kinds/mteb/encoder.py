@@ -19,6 +19,7 @@ from mteb.types import PromptType
 
 from evalsuite.checkpoint.models import Checkpoint, EmbeddingProtocol
 from evalsuite.engines.protocols import Encoder, Vectors
+from evalsuite.engines.vectors.forms import Rounding, rounded
 from evalsuite.errors import CheckpointError
 from evalsuite.kinds.task import Instruction
 from evalsuite.suspicions import refused
@@ -123,8 +124,10 @@ class MtebEncoder(AbsEncoder):  # type: ignore[misc]  # mteb is untyped here
         checkpoint: Checkpoint,
         prompt: Callable[[PromptType | None], Prompt],
         report: Callable[[int, int], None],
+        rounding: Rounding | None = None,
     ) -> None:
         self._encoder = encoder
+        self._rounding = rounding
         self._prompt = prompt
         self._report = report
         self._done = 0
@@ -174,7 +177,7 @@ class MtebEncoder(AbsEncoder):  # type: ignore[misc]  # mteb is untyped here
         prefix = self._prompt(prompt_type).prefix
         vectors = self._encoder.encode(texts, prefix, self._advance)
         check_not_collapsed(texts, vectors)
-        return vectors
+        return rounded(vectors, self._rounding)
 
     def _advance(self, count: int) -> None:
         self._done += count

@@ -87,6 +87,8 @@ def embedding_signature(
         pooling=protocol.pooling,
         pool_instruction=protocol.pool_instruction or None,
         normalize=protocol.normalize,
+        dims=planning.form.dims,
+        vectors=planning.form.rounding,
         libraries=with_versions((*libraries, *ENGINE_LIBRARIES[protocol.engine])),
         batch_invariant=(options.deterministic and protocol.engine == "vllm") or None,
         **protocol.traits,

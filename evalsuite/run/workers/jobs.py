@@ -145,9 +145,7 @@ class JobRunner:
 
         checkpoint = self.spec.checkpoint
         workdir = self.store.job_folder(checkpoint.ref, job.key)
-        context = context_of(
-            checkpoint, job.task, job.instruction, self.spec.options, workdir, progress
-        )
+        context = context_of(checkpoint, job, self.spec.options, workdir, progress)
         return replace(context, vectors=self._vectors())
 
     def _vectors(self) -> VectorFiles | None:

@@ -6,10 +6,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from evalsuite.checkpoint.models import Checkpoint
+from evalsuite.engines.vectors.forms import VectorForm
 from evalsuite.kinds.base import Context, Need, ProgressEvent, Stage
 from evalsuite.kinds.table import TaskOfAnyKind, kind_of
-from evalsuite.kinds.task import Instruction, Task
-from evalsuite.run.job import Group
+from evalsuite.kinds.task import Instruction
+from evalsuite.run.job import Group, Job
 from evalsuite.run.options import Resolved
 from evalsuite.schema import Frozen, Signature
 
@@ -110,19 +111,20 @@ class Free:
 
 def context_of(
     checkpoint: Checkpoint,
-    task: Task,
-    instruction: Instruction | None,
+    job: Job | JobSpec,
     options: Resolved,
     workdir: Path,
     progress: ProgressEvent | None = None,
 ) -> Context:
     """What a kind is given besides the task and the engine."""
+    task, signature = job.task, job.signature
     limits = [limit for limit in (task.limit, options.limit) if limit is not None]
     context = Context(
         checkpoint=checkpoint,
         workdir=workdir,
         options=options,
-        instruction=instruction,
+        instruction=job.instruction,
+        form=VectorForm.model_validate({"dims": signature.dims, "rounding": signature.vectors}),
         limit=min(limits, default=None),
     )
     return replace(context, progress=progress) if progress else context
