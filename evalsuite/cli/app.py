@@ -30,6 +30,7 @@ COMMANDS: Final = {
     "plot": ("show", "plot"),
     "compare": ("compare", "compare"),
     "check": ("check", "check"),
+    "watch": ("watch", "watch"),
     "report": ("report", "report"),
     "doctor": ("doctor", "doctor"),
     "claims": ("claims", "claims"),
