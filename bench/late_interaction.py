@@ -136,9 +136,9 @@ def report(about: dict[str, Any], found: list[dict[str, Run]], folder: Path) -> 
 def goals_of(found: list[dict[str, Run]]) -> Iterator[Goal]:
     """How many times as fast, and the share of the memory, repetition by repetition."""
     times = Spread.of(one["mteb"].seconds / one["evalsuite"].seconds for one in found)
-    yield Goal(1, "late interaction on SciFact against mteb's own", FASTER, times, "×", "higher")
+    yield Goal(9, "late interaction on SciFact against mteb's own", FASTER, times, "×", "higher")
     share = Spread.of(one["evalsuite"].memory / one["mteb"].memory for one in found)
-    yield Goal(1, "its peak memory, of all processes", MEMORY, share, "×", "lower")
+    yield Goal(9, "late interaction, peak memory of all processes", MEMORY, share, "×", "lower")
 
 
 def page(

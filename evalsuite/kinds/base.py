@@ -16,6 +16,7 @@ from evalsuite.engines.vectors.forms import WHOLE, VectorForm
 from evalsuite.kinds.task import Instruction, Task
 from evalsuite.kinds.task_name import Settings
 from evalsuite.metrics import Metric
+from evalsuite.sample_texts import SampleTexts
 from evalsuite.schema import DataInfo, Estimator, Signature, Suspicion, World
 
 if TYPE_CHECKING:
@@ -116,6 +117,8 @@ class Evaluation:
     data: DataInfo
     raw: dict[str, Any]
     """The harness's own result as JSON-ready data."""
+    texts: SampleTexts | None = None
+    """What the samples are about, to be read beside them; ``None`` where they say it themselves."""
     metric: Metric | None = None
     """Direction and unit of ``main_metric`` as the harness states them; ``None``: by its name."""
     details: dict[str, Any] = field(default_factory=dict)

@@ -86,6 +86,7 @@ class MtebHarness:
             n=outcome.n,
             metrics={**_metrics(of_parts), metric: outcome.score},
             samples=outcome.rows,
+            texts=outcome.texts,
             data=prepared.data,
             raw=_plain(result),
             details=details,
