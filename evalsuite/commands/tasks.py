@@ -102,7 +102,7 @@ def _facts(task: Task, data: Path | None) -> str:
     if task.source:
         facts, about = kind_of(task).facts(task, data), f"what the harness says of {task.source}:"
     else:
-        files = (task.data or {}).items()
+        files = task.tables.items()
         facts = {"rows": {role: len(read_rows(path)) for role, path in files}}
         about = "what its files hold:"
     if not facts:

@@ -10,7 +10,7 @@ from typing import Any, Protocol, runtime_checkable
 
 from evalsuite.errors import EngineError, UsageError, did_you_mean
 from evalsuite.kinds.lm_eval.choice_texts import choice_texts
-from evalsuite.kinds.lm_eval.task import MAIN_METRIC, LmEvalTask
+from evalsuite.kinds.lm_eval.task import LmEvalTask
 from evalsuite.kinds.lm_eval.tasks import LoadedTasks
 from evalsuite.kinds.shared.sample_rows import INVALID, PLAIN_FILTER, sample_identity
 from evalsuite.metrics import Metric, metric_named
@@ -77,7 +77,7 @@ def summarise(task: LmEvalTask, loaded: LoadedTasks, results: Mapping[str, Any])
     """
     table: Mapping[str, Metrics] = {**results["results"], **results.get("groups", {})}
     leaves = list(loaded.leaves)
-    wanted = task.main_metric or (MAIN_METRIC[task.type] if task.type else None)
+    wanted = task.main_metric or task.own_metric
     mains = {name: main_key(table[name], wanted, name) for name in leaves}
     score, stderr, key = _score(loaded.name, table, mains, wanted)
     if not math.isfinite(score):
