@@ -39,6 +39,7 @@ COMMANDS: Final = {
     "baseline": ("check", "baseline_app"),
     "data": ("data", "data_app"),
     "import": ("imports", "import_app"),
+    "export": ("export", "export"),
 }
 """Module of this package, and name there, of each command and group of commands, as in the help."""
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import textwrap
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +40,9 @@ def overview(registry: Registry) -> str:
         for kind in KINDS.values()
         for name in kind.check_folder(folder)
     ]
+    for kind in KINDS.values():
+        if own := kind.suite_names():
+            lines += ["", f"Suites of {kind.name} (--suite '{kind.name}:NAME')", *_wrapped(own)]
     lines += [
         "",
         "Instruction sets",
@@ -47,6 +52,13 @@ def overview(registry: Registry) -> str:
         "mteb:NFCorpus or lm_eval:arc_easy.",
     ]
     return "\n".join(lines)
+
+
+def _wrapped(names: Sequence[str]) -> list[str]:
+    """Names in lines, none of them broken."""
+    whole = "; ".join(name.replace(" ", "\xa0") for name in names)
+    lines = textwrap.wrap(whole, 96, break_long_words=False, break_on_hyphens=False)
+    return [f"  {line}".replace("\xa0", " ") for line in lines]
 
 
 def show(registry: Registry, name: str, data: Path | None = None) -> str:
@@ -74,6 +86,9 @@ def show(registry: Registry, name: str, data: Path | None = None) -> str:
             plain = known[name].model_dump(mode="json", exclude_defaults=True)
             text = f"# {word} in {registry.files[f'{word} {name}']}\n{_yaml(plain)}"
             return text + (_facts(registry.task(name), data) if word == "task" else "")
+    if ":" in name and registry.is_suite(name):
+        plain = registry.suite(name).model_dump(mode="json", exclude_defaults=True)
+        return f"# suite of the harness\n{_yaml(plain)}"
     if ":" in name:
         task = registry.task(name)
         text = _yaml(task.model_dump(mode="json", exclude_defaults=True, exclude={"folder"}))
