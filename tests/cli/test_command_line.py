@@ -42,7 +42,7 @@ def test_help_names_all_commands(arguments: list[str]) -> None:
     commands = command(*arguments).stdout.partition("Commands:\n")[2].splitlines()
     assert [line.split()[0] for line in commands] == [
         *("run", "table", "plot", "compare", "check", "report"),
-        *("doctor", "claims", "tasks", "results", "baseline", "data", "import"),
+        *("doctor", "claims", "schema", "tasks", "results", "baseline", "data", "import"),
     ]
 
 
