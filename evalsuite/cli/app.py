@@ -32,6 +32,7 @@ COMMANDS: Final = {
     "plot": ("show", "plot"),
     "compare": ("compare", "compare"),
     "check": ("check", "check"),
+    "watch": ("watch", "watch"),
     "report": ("report", "report"),
     "doctor": ("doctor", "doctor"),
     "claims": ("claims", "claims"),
@@ -41,6 +42,7 @@ COMMANDS: Final = {
     "data": ("data", "data_app"),
     "import": ("imports", "import_app"),
     "schema": ("schema", "schema"),
+    "export": ("export", "export"),
 }
 """Module of this package, and name there, of each command and group of commands, as in the help."""
 

@@ -12,6 +12,8 @@ INSTEAD_OF_SUITE: Final = ("--tasks", "--layout")
 """Options that name tasks in another way: where one is typed, the suite of a setting is not
 taken."""
 
+CHECKS: Final = ("check", "watch")
+
 
 def default_map(command: Any, words: Sequence[str]) -> dict[str, Any]:
     """Defaults as typer's contexts take them: command → parameter → value.
@@ -33,15 +35,17 @@ def default_map(command: Any, words: Sequence[str]) -> dict[str, Any]:
 
 
 def _of(command: Any, name: str, words: Sequence[str], found: Iterable[Given]) -> dict[str, Any]:
-    by_policy = name == "check" and (
-        _typed(words, ("--policy",)) or any(one.setting.key == "policy" for one in found)
-    )
+    keys = {one.setting.key for one in found}
+    by_policy = "policy" in keys or _typed(words, ("--policy",))
+    checked = "baseline" in keys or _typed(words, ("--baseline",))
     values: dict[str, Any] = {}
     for one in found:
         setting = one.setting
         if name in setting.never or (setting.only and name not in setting.only):
             continue
-        if setting.key == "suite" and by_policy:  # a policy names its suite
+        if setting.key == "suite" and by_policy and name in CHECKS:  # a policy names its suite
+            continue
+        if setting.key == "policy" and not checked:  # it says nothing without a baseline
             continue
         for parameter in command.params:
             if setting.flag in parameter.opts:

@@ -86,12 +86,7 @@ def table(
     if chosen and (suite or layout):
         raise UsageError("--tasks is instead of a suite or layout", "leave one of them out")
     registry = load_registry(tasks_dir)
-    name, view = table_view(
-        suite,
-        layout,
-        convention,
-        with_published=with_published,
-    )
+    name, view = table_view(suite, layout, convention, with_published=with_published)
     shown = Shown(
         view=view,
         checkpoints=tuple(ckpt or ()),
@@ -101,14 +96,9 @@ def table(
         stderr=stderr,
         notes=not no_notes,
     )
-    code = table_command(
-        out,
-        registry,
-        registry.suite(name) if name else None,
-        "json" if as_json else format_.value,
-        console(),
-        shown,
-    )
+    form = "json" if as_json else format_.value
+    chosen_suite = registry.suite(name) if name else None
+    code = table_command(out, registry, chosen_suite, form, console(), shown)
     raise typer.Exit(int(code))
 
 

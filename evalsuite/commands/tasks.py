@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Container
+import textwrap
+from collections.abc import Container, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -42,6 +43,9 @@ def overview(registry: Registry) -> str:
         for folder in registry.folders
         for name in _beside(folder)
     ]
+    for kind in KINDS.values():
+        if own := kind.suite_names():
+            lines += ["", f"Suites of {kind.name} (--suite '{kind.name}:NAME')", *_wrapped(own)]
     lines += [
         "",
         "Instruction sets",
@@ -51,6 +55,13 @@ def overview(registry: Registry) -> str:
         "mteb:NFCorpus or lm_eval:arc_easy.",
     ]
     return "\n".join(lines)
+
+
+def _wrapped(names: Sequence[str]) -> list[str]:
+    """Names in lines, none of them broken."""
+    whole = "; ".join(name.replace(" ", "\xa0") for name in names)
+    lines = textwrap.wrap(whole, 96, break_long_words=False, break_on_hyphens=False)
+    return [f"  {line}".replace("\xa0", " ") for line in lines]
 
 
 def _beside(folder: Path) -> list[str]:
@@ -76,6 +87,9 @@ def overview_document(registry: Registry) -> TasksDocument:
             for one in registry.tasks.values()
         ],
         beside=[name for folder in registry.folders for name in _beside(folder)],
+        harness_suites=[
+            f"{kind.name}:{name}" for kind in KINDS.values() for name in kind.suite_names()
+        ],
         instruction_sets=list(registry.instruction_sets),
     )
 
@@ -89,7 +103,7 @@ def task_document(registry: Registry, name: str, data: Path | None = None) -> Ta
         definition = task.model_dump(mode="json", exclude_defaults=True, exclude=hidden)
         facts = _facts(task, data)
     else:
-        one = registry.suites[name] if word == "suite" else registry.instruction_sets[name]
+        one = registry.suite(name) if word == "suite" else registry.instruction_sets[name]
         definition, facts = one.model_dump(mode="json", exclude_defaults=True), {}
     where = str(file) if file else None
     return TaskDocument(what=word, name=name, file=where, definition=definition, facts=facts)
@@ -110,7 +124,7 @@ def _found(registry: Registry, name: str) -> tuple[What, Path | None]:
         if name in names:
             return word, registry.files[f"{word} {name}"]
     if ":" in name:
-        return "task", None
+        return ("suite" if registry.is_suite(name) else "task"), None
     known_names = [*registry.tasks, *registry.suites, *registry.instruction_sets]
     raise UsageError(f"nothing is called {name!r}", did_you_mean(name, known_names))
 
@@ -133,7 +147,12 @@ def show(registry: Registry, name: str, data: Path | None = None) -> str:
     """
     found = task_document(registry, name, data)
     file = found.file
-    head = f"{found.what} in {file}" if file else f"{registry.task(name).kind} task without a file"
+    if file:
+        head = f"{found.what} in {file}"
+    elif found.what == "suite":
+        head = "suite of the harness"
+    else:
+        head = f"{registry.task(name).kind} task without a file"
     text = f"# {head}\n{_yaml(found.definition)}"
     if not found.facts:
         return text

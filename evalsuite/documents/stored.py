@@ -62,6 +62,8 @@ class TasksDocument(Document):
     tasks: list[TaskEntry]
     beside: list[str]
     """Task files of a harness's own format in tasks folders."""
+    harness_suites: list[str]
+    """Suites that a harness defines, as after ``--suite``."""
     instruction_sets: list[str]
 
 
@@ -72,7 +74,7 @@ class TaskDocument(Document):
     what: Literal["task", "suite", "instructions"]
     name: str
     file: str | None
-    """``null`` for a task that goes by the harness's name."""
+    """``null`` for a task or suite that goes by the harness's name."""
     definition: dict[str, Any]
     facts: dict[str, Any]
     """What the harness says of the task, or what its own files hold."""

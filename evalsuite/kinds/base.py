@@ -14,13 +14,16 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, TypeVar
 
 from evalsuite.engines.vectors.forms import WHOLE, VectorForm
 from evalsuite.kinds.task import Instruction, Task
+from evalsuite.kinds.task_name import Settings
 from evalsuite.metrics import Metric
+from evalsuite.sample_texts import SampleTexts
 from evalsuite.schema import DataInfo, Estimator, Signature, Suspicion, World
 
 if TYPE_CHECKING:
     from evalsuite.checkpoint.models import Checkpoint
-    from evalsuite.engines.protocols import Encoder
+    from evalsuite.engines.protocols import Encoder, TokenEncoder
     from evalsuite.engines.vectors.cached_encoder import CachedEncoder
+    from evalsuite.engines.vectors.cached_token_encoder import CachedTokenEncoder
     from evalsuite.engines.vectors.vector_files import VectorFiles
     from evalsuite.kinds.shared.instruction_sets import InstructionSets
     from evalsuite.run.options import Resolved
@@ -80,9 +83,19 @@ class Context:
     def sharded(self, encoder: Encoder) -> CachedEncoder:
         """The encoder, with its vectors kept."""
         from evalsuite.engines.vectors.cached_encoder import CachedEncoder
+
+        return CachedEncoder(encoder, self._files())
+
+    def sharded_tokens(self, encoder: TokenEncoder) -> CachedTokenEncoder:
+        """An encoder with several vectors a text, with these kept."""
+        from evalsuite.engines.vectors.cached_token_encoder import CachedTokenEncoder
+
+        return CachedTokenEncoder(encoder, self._files())
+
+    def _files(self) -> VectorFiles:
         from evalsuite.engines.vectors.vector_files import VectorFiles
 
-        return CachedEncoder(encoder, self.vectors or VectorFiles(self.workdir, "embeddings"))
+        return self.vectors or VectorFiles(self.workdir, "embeddings")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,6 +117,8 @@ class Evaluation:
     data: DataInfo
     raw: dict[str, Any]
     """The harness's own result as JSON-ready data."""
+    texts: SampleTexts | None = None
+    """What the samples are about, to be read beside them; ``None`` where they say it themselves."""
     metric: Metric | None = None
     """Direction and unit of ``main_metric`` as the harness states them; ``None``: by its name."""
     details: dict[str, Any] = field(default_factory=dict)
@@ -189,6 +204,8 @@ class Kind(Protocol[AnyTask_contra]):
     so here."""
     example: ClassVar[str | None] = None
     """A task of the harness, where ``NAME:TASK`` reaches those without a task file."""
+    settings: ClassVar[tuple[str, ...]] = ()
+    """What may be set in such a name: ``NAME:TASK?setting=value``."""
 
     @abstractmethod
     def plan(self, task: AnyTask_contra, planning: Planning) -> Planned:
@@ -232,6 +249,44 @@ class Kind(Protocol[AnyTask_contra]):
         """Why this machine cannot evaluate a task, found without loading anything heavy."""
         del task
         return None
+
+    def suite(self, name: str, shipped: Sequence[Task]) -> dict[str, Any] | None:
+        """A suite that the harness has, as the keys of a suite file: ``--suite KIND:NAME``.
+
+        Args:
+            name: The harness's name of it.
+            shipped: Tasks of evalsuite's own files, whose names its members may go by.
+
+        Returns:
+            ``None`` for a harness without suites.
+
+        Raises:
+            UsageError: If the harness has suites, but none of that name that can be evaluated.
+        """
+        del name, shipped
+        return None
+
+    def has_suite(self, name: str) -> bool:
+        """Whether the harness has a suite of that name, whatever it is about."""
+        del name
+        return False
+
+    def suite_names(self) -> Sequence[str]:
+        """Names of the harness's suites that can be evaluated."""
+        return ()
+
+    def set_in_name(self, source: str, settings: Settings) -> dict[str, Any]:
+        """Keys of a task file that say the same as the settings in a name.
+
+        Args:
+            source: The harness's name of the task.
+            settings: Setting → its values; all of :attr:`settings`.
+
+        Raises:
+            UsageError: For a value that is not valid.
+        """
+        del source, settings
+        return {}
 
     def check_source(self, task: AnyTask_contra) -> None:
         """Check that the harness has what ``source`` names, without importing the harness.

@@ -43,7 +43,7 @@ SETTINGS: Final = (
     Setting("store", "--results", path=True),
     Setting("baselines", "--baselines", path=True),
     Setting("reports", "--reports", path=True),
-    Setting("policy", "--policy"),
+    Setting("policy", "--policy", only=("check", "watch")),
     Setting("baseline", "--baseline", only=("check", "watch")),
     Setting("tasks-dir", "--tasks-dir", path=True, many=os.pathsep),
     Setting("data", "--data", path=True),
