@@ -117,10 +117,10 @@ def call() -> NoReturn:
     logging.getLogger("evalsuite").setLevel(logging.INFO)
     try:
         asked = asked_words()
-        words = sys.argv[1:] if asked is None else asked
-        command = typer.main.get_command(application(words))
+        given = sys.argv[1:] if asked is None else asked
+        command = typer.main.get_command(application(given))
         with_plain_help(command)
-        defaults = default_map(command, words)
+        defaults = default_map(command, given)
         result = command(prog_name="evalsuite", standalone_mode=False, default_map=defaults)
     except typer.Exit as done:
         sys.exit(done.exit_code)

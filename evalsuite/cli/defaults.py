@@ -49,12 +49,17 @@ def _of(command: Any, name: str, words: Sequence[str], found: Iterable[Given]) -
             continue
         for parameter in command.params:
             if setting.flag in parameter.opts:
-                values[parameter.name] = (
-                    list(one.value) if isinstance(one.value, tuple) else one.value
-                )
+                values[parameter.name] = _value(one, several=parameter.multiple)
     for inner_name, inner in getattr(command, "commands", {}).items():
         values[inner_name] = _of(inner, name, words, found)
     return values
+
+
+def _value(one: Given, *, several: bool) -> str | list[str]:
+    """A value as the option takes it: repeated, or a list separated by commas."""
+    if isinstance(one.value, str):
+        return [one.value] if several else one.value
+    return list(one.value) if several else ",".join(one.value)
 
 
 def _typed(words: Sequence[str], options: Sequence[str]) -> bool:

@@ -13,6 +13,7 @@ from evalsuite.checkpoint.several import may_be_adapter
 from evalsuite.commands.requests import CheckRequest, RunRequest
 from evalsuite.commands.run import evaluate_request
 from evalsuite.commands.stored import categories_of
+from evalsuite.commands.tracking import log_check, require_all
 from evalsuite.console import print_document, say
 from evalsuite.errors import ExitCode, Interrupted, StoreError, UsageError
 from evalsuite.options import declared
@@ -57,10 +58,12 @@ def check_command(request: CheckRequest, console: Console, *, as_json: bool = Fa
     from evalsuite.report.check_result import headline, to_summary, verdict_table
     from evalsuite.report.render import to_terminal
 
+    require_all(request.log)
     result = check(request, console)
     folder = request.reports / "check"
     code = write_verdict(result, folder)
     _append_summary(to_summary(result))
+    log_check(request.log, result, request.results, [folder / "check.md"], console)
     if as_json:
         from evalsuite.documents.checks import check_document
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from evalsuite.checkpoint.models import Checkpoint
 from evalsuite.commands.requests import RunRequest
 from evalsuite.commands.stored import categories_of, show_suspect
+from evalsuite.commands.tracking import log_records, require_all
 from evalsuite.console import print_document, say
 from evalsuite.errors import ExitCode, Interrupted, UsageError
 from evalsuite.kinds.shared.instruction_sets import NO_SETS
@@ -134,6 +135,7 @@ def run_command(
     from evalsuite.run.progress import duration
 
     started = time.monotonic()
+    require_all(request.log)
     prepared = prepare(request)
     if dry_run:
         return _dry_run(prepared, request, console, as_json=as_json)
@@ -160,6 +162,8 @@ def run_command(
         say(console, _missing_data(result.missing, prepared, request), "yellow")
     show_suspect(result.suspect, console)
     code = exit_code_of(result)
+    of = prepared.suite, prepared.registry, request.results, console
+    log_records(request.log, result.records, *of, page=written[0].parent / "report.html")
     if as_json:
         print_end(result, code, written)
     return code
