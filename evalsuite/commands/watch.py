@@ -262,7 +262,9 @@ def _conclude(judge: CheckpointJudge, why: str, queue: Queue) -> ExitCode:
     if not queue.outcomes and not once:
         hint = queue.incomplete[0] if queue.incomplete else LOOKED_FOR
         raise CheckpointError(f"{why}: no complete checkpoint has appeared", hint)
-    outcomes = judge.outcomes if once else queue.outcomes
+    # Of a folder that was written anew, the last one counts.
+    last = {one.path: one for one in (judge.outcomes if once else queue.outcomes)}
+    outcomes = list(last.values())
     for line in queue.incomplete:
         say(judge.console, f"not evaluated: {line}", "yellow")
     done = sum(one.result == "evaluated" for one in outcomes)
