@@ -40,6 +40,15 @@ NoNotes = Annotated[
 ]
 
 
+Ties = Annotated[
+    bool,
+    typer.Option(
+        "--ties",
+        help="Show the ranks that each score may have, and groups that cannot be told apart.",
+    ),
+]
+
+
 def table(
     suite: SuiteName = None,
     layout: Annotated[
@@ -64,6 +73,7 @@ def table(
     sort: Sort = None,
     no_notes: NoNotes = False,
     stderr: Annotated[bool, typer.Option("--stderr", help="Show standard errors.")] = False,
+    ties: Ties = False,
     decimals: Annotated[int, typer.Option(min=0, max=6, help="Decimals of scores.")] = 1,
     out: Results = Path("results"),
     tasks_dir: TasksDir = None,
@@ -88,6 +98,7 @@ def table(
         sort=sort,
         decimals=decimals,
         stderr=stderr,
+        ties=ties,
         notes=not no_notes,
     )
     code = table_command(
