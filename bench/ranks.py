@@ -1,13 +1,11 @@
-"""Do rank intervals hold the true ranks? Tables of 20 checkpoints, simulated and resampled.
+"""Do rank intervals hold the true ranks? Simulated tables of 20 checkpoints.
 
-    python bench/ranks.py [--real STORE:A:B …] [--quick]
+    python bench/ranks.py [--quick]
 
 Each table goes through ``evalsuite table --ties``: records with samples (or with standard errors
 alone) become a table, its cells get their ranks, and a table counts as right if every interval of
-a column holds all ranks that the true scores allow. ``--real`` takes the right-or-wrong samples
-of two stored checkpoints: the twenty answer a growing share of the items as the second one does,
-and items are drawn with replacement. Writes ``reports/bench/ranks.{json,md}``; exits with 1 if
-fewer than 95 % of the tables of a scenario are right.
+a column holds all ranks that the true scores allow. Writes ``reports/bench/ranks.{json,md}``;
+exits with 1 if fewer than 95 % of the tables of a scenario are right.
 """
 
 from __future__ import annotations
@@ -18,7 +16,6 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -30,7 +27,6 @@ from evalsuite.results.sampled import Sampled
 from evalsuite.results.tables.build import build_table
 from evalsuite.schema import CheckpointRef, Record, Signature, digest
 from evalsuite.stats import mean_influence, mean_se
-from uncertainty_sources import sources
 
 Floats = NDArray[np.float64]
 Draw = Callable[[np.random.Generator], Floats]
@@ -56,12 +52,14 @@ class Scenario:
 def main() -> int:
     """Measure, print, write; 1 if a goal is missed."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--real", nargs="*", default=[], metavar="STORE:A:B")
     parser.add_argument("--quick", action="store_true", help="a small try, not for quoting")
     options = parser.parse_args()
     tables = 60 if options.quick else 1000
-    found = [*simulated(), *(one for text in options.real for one in resampled(text))]
-    result = {"seed": SEED, "quick": options.quick, "scenarios": [_run(s, tables) for s in found]}
+    result = {
+        "seed": SEED,
+        "quick": options.quick,
+        "scenarios": [_run(s, tables) for s in simulated()],
+    }
     text = markdown(result)
     print(text)
     write_json(REPORTS / "ranks.json", result)
@@ -109,35 +107,6 @@ def _graded(truth: Floats) -> Draw:
         return rng.beta(mean, 1 - mean)
 
     return draw
-
-
-def resampled(text: str) -> Iterator[Scenario]:
-    """Real samples of two stored checkpoints, mixed; one scenario a task."""
-    folder, first, second = text.split(":")
-    one, two = sources(Path(folder), first), sources(Path(folder), second)
-    rng = np.random.default_rng(SEED)
-    for task in one:
-        if task not in two or one[task].samples.values is None:
-            continue
-        values = _aligned(one[task].samples, two[task].samples)
-        if values is None:
-            continue
-        taken = rng.random(values.shape[1])
-        shares = np.round(np.linspace(0, 1, CHECKPOINTS) * 10) / 10  # neighbours are equal
-        mixed = np.where(taken < shares[:, None], values[1], values[0])
-        yield Scenario(f"{task}, real", mixed.mean(axis=1), _with_replacement(mixed))
-
-
-def _aligned(one: Sampled, two: Sampled) -> Floats | None:
-    if one.values is None or two.values is None or set(one.ids) != set(two.ids):
-        return None
-    at = dict(zip(two.ids, two.values, strict=True))
-    return np.stack([one.values, np.array([at[name] for name in one.ids])])
-
-
-def _with_replacement(population: Floats) -> Draw:
-    size = population.shape[1]
-    return lambda rng: population[:, rng.integers(0, size, size)]
 
 
 def _run(scenario: Scenario, tables: int) -> dict[str, Any]:
@@ -215,7 +184,7 @@ def markdown(result: dict[str, Any]) -> str:
         "",
         (
             "*Right*: tables in which every interval holds all ranks that the true scores allow;"
-            f" goal at least {100 * GOAL:g} %. *Ranks*: mean width of an interval, of {CHECKPOINTS}."
+            f" goal at least {100 * GOAL:g} %. *Ranks*: mean width of an interval."
         ),
         "",
         "| scenario | right | ranks | ms a table | |",

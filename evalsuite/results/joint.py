@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from evalsuite.results.compare.pair import right_or_wrong, why_not_paired_with
+from evalsuite.results.compare.pair import Load, right_or_wrong, why_not_paired_with
 from evalsuite.schema import Record
 from evalsuite.stats import covariance, mcnemar_matrix
 
@@ -18,8 +18,6 @@ if TYPE_CHECKING:
 
 Floats = NDArray[np.float64]
 Booleans = NDArray[np.bool_]
-Load = Callable[[Record], "Sampled | None"]
-"""Reads a record's samples."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from evalsuite.results.joint import Joint, Load, joint_of
+from evalsuite.results.compare.pair import Load
+from evalsuite.results.joint import Joint, joint_of
 from evalsuite.results.means import DisplayScore
 from evalsuite.results.tables.model import Cell, Note, Rank, Row, Table
 from evalsuite.schema import Record

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -15,7 +15,9 @@ from evalsuite.schema import Record
 from evalsuite.stats import Difference, mcnemar_p, paired, sign_flip_p, unpaired
 from evalsuite.stats.errors import group_sums
 
-Test = Literal["McNemar", "permutation", "t", "t, unpaired"]
+Load = Callable[[Record], Sampled | None]
+"""Reads a record's samples."""
+Test = Literal["McNemar", "permutation", "t", "t, unpaired", "t, mean of checkpoints"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
