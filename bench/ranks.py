@@ -54,7 +54,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="a small try, not for quoting")
     options = parser.parse_args()
-    tables = 60 if options.quick else 1000
+    tables = 60 if options.quick else 300
     result = {
         "seed": SEED,
         "quick": options.quick,
