@@ -48,6 +48,13 @@ NoNotes = Annotated[
     ),
 ]
 
+WithoutInDomain = Annotated[
+    bool,
+    typer.Option(
+        "--without-in-domain", help="Averages without tasks that a checkpoint was trained on."
+    ),
+]
+
 
 Ties = Annotated[
     bool,
@@ -81,6 +88,7 @@ def table(
     tasks: Tasks = None,
     sort: Sort = None,
     no_notes: NoNotes = False,
+    without_in_domain: WithoutInDomain = False,
     stderr: Annotated[bool, typer.Option("--stderr", help="Show standard errors.")] = False,
     ties: Ties = False,
     decimals: Annotated[int, typer.Option(min=0, max=6, help="Decimals of scores.")] = 1,
@@ -96,7 +104,13 @@ def table(
     if chosen and (suite or layout):
         raise UsageError("--tasks is instead of a suite or layout", "leave one of them out")
     registry = load_registry(tasks_dir)
-    name, view = table_view(suite, layout, convention, with_published=with_published)
+    name, view = table_view(
+        suite,
+        layout,
+        convention,
+        with_published=with_published,
+        without_in_domain=without_in_domain,
+    )
     shown = Shown(
         view=view,
         checkpoints=tuple(ckpt or ()),
