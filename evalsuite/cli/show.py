@@ -8,7 +8,16 @@ from typing import Annotated
 
 import typer
 
-from evalsuite.cli.options import Checkpoints, Results, SuiteName, Tasks, TasksDir, console
+from evalsuite.cli.options import (
+    AsJson,
+    Checkpoints,
+    Results,
+    SuiteName,
+    Tasks,
+    TasksDir,
+    console,
+    refuse_form,
+)
 from evalsuite.cli.options import registry as load_registry
 from evalsuite.errors import UsageError
 from evalsuite.layouts import Convention, FigureKind, LayoutName
@@ -39,6 +48,22 @@ NoNotes = Annotated[
     ),
 ]
 
+WithoutInDomain = Annotated[
+    bool,
+    typer.Option(
+        "--without-in-domain", help="Averages without tasks that a checkpoint was trained on."
+    ),
+]
+
+
+Ties = Annotated[
+    bool,
+    typer.Option(
+        "--ties",
+        help="Show the ranks that each score may have, and groups that cannot be told apart.",
+    ),
+]
+
 
 def table(
     suite: SuiteName = None,
@@ -63,14 +88,18 @@ def table(
     tasks: Tasks = None,
     sort: Sort = None,
     no_notes: NoNotes = False,
+    without_in_domain: WithoutInDomain = False,
     stderr: Annotated[bool, typer.Option("--stderr", help="Show standard errors.")] = False,
+    ties: Ties = False,
     decimals: Annotated[int, typer.Option(min=0, max=6, help="Decimals of scores.")] = 1,
+    as_json: AsJson = False,
     out: Results = Path("results"),
     tasks_dir: TasksDir = None,
 ) -> None:
     """Print the table of stored scores."""
     from evalsuite.commands.show import Shown, table_command, table_view
 
+    refuse_form(format_.value, as_json=as_json)
     chosen = names(tasks) or ()
     if chosen and (suite or layout):
         raise UsageError("--tasks is instead of a suite or layout", "leave one of them out")
@@ -80,6 +109,7 @@ def table(
         layout,
         convention,
         with_published=with_published,
+        without_in_domain=without_in_domain,
     )
     shown = Shown(
         view=view,
@@ -88,11 +118,12 @@ def table(
         sort=sort,
         decimals=decimals,
         stderr=stderr,
+        ties=ties,
         notes=not no_notes,
     )
-    code = table_command(
-        out, registry, registry.suite(name) if name else None, format_.value, console(), shown
-    )
+    form = "json" if as_json else format_.value
+    chosen_suite = registry.suite(name) if name else None
+    code = table_command(out, registry, chosen_suite, form, console(), shown)
     raise typer.Exit(int(code))
 
 
