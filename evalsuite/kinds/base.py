@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, TypeVar
 from evalsuite.engines.vectors.forms import WHOLE, VectorForm
 from evalsuite.kinds.task import Instruction, Task
 from evalsuite.metrics import Metric
-from evalsuite.schema import DataInfo, Estimator, Signature, Suspicion, World
+from evalsuite.schema import DataInfo, Estimator, Signature, Stopped, Suspicion, World
 
 if TYPE_CHECKING:
     from evalsuite.checkpoint.models import Checkpoint
@@ -109,6 +109,8 @@ class Evaluation:
     details: dict[str, Any] = field(default_factory=dict)
     """Rendered examples: ``{"rendered": {side: {"text": …, "token_ids": […]}}}`` and more."""
     warnings: tuple[str, ...] = ()
+    stopped: Stopped | None = None
+    """Of a task that a check ended early: ``score`` and ``samples`` are those of some items."""
     suspicions: tuple[Suspicion, ...] = ()
     """Why the score must not be trusted; what follows from ``metrics`` alone is added later."""
     engine_seconds: float = 0.0
@@ -184,6 +186,8 @@ class Kind(Protocol[AnyTask_contra]):
     """Whether scores count as embedding or as generation, in tables and averages."""
     stages: ClassVar[tuple[Stage, ...]]
     """In order; no two need the same engine."""
+    stops_early: ClassVar[bool] = False
+    """Whether a check can end its tasks before all items are answered."""
     options: ClassVar[frozenset[str]] = frozenset()
     """Fields of :class:`~evalsuite.run.options.RunOptions` that no task uses unless its kind says
     so here."""

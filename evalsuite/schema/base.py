@@ -11,7 +11,9 @@ from pydantic import BaseModel, ConfigDict
 Attention = Literal["bidirectional", "causal"]
 Pooling = Literal["mean", "weighted_mean", "last", "cls"]
 Similarity = Literal["cosine", "dot", "euclidean", "manhattan"]
-Status = Literal["scored", "failed", "skipped"]
+Status = Literal["scored", "failed", "skipped", "stopped"]
+"""How a job ended. ``stopped``: a check ended it early, with answers to some of its items and no
+score."""
 World = Literal["embedding", "generative"]
 Estimator = Literal["mean", "spearman", "average_precision", "other"]
 """How a score comes from its samples: the mean of their scores (of all, or over parts of the task),

@@ -1,6 +1,7 @@
 """Uncertainty of scores and of differences between them: pure functions on arrays."""
 
 from evalsuite.stats.averages import mean_with_error
+from evalsuite.stats.betting import anytime_p, largest_mean, sampled_mean_interval
 from evalsuite.stats.differences import Difference, paired, unpaired
 from evalsuite.stats.errors import (
     average_precision_se,
@@ -37,6 +38,7 @@ __all__ = [
     "SEED",
     "Difference",
     "Interval",
+    "anytime_p",
     "average_precision_influence",
     "average_precision_se",
     "bootstrap_se",
@@ -46,6 +48,7 @@ __all__ = [
     "holm",
     "interval",
     "largest_drop",
+    "largest_mean",
     "mcnemar_p",
     "mean_influence",
     "mean_se",
@@ -53,6 +56,7 @@ __all__ = [
     "noninferiority_p",
     "paired",
     "paired_proportions_p",
+    "sampled_mean_interval",
     "sign_flip_p",
     "spearman",
     "spearman_influence",

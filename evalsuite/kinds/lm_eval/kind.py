@@ -22,13 +22,18 @@ class LmEvalKind(Kind[LmEvalTask]):
     task_model = LmEvalTask
     world = "generative"
     stages = (Stage(name="evaluate", needs="generator", apart=True),)
+    options = frozenset({"limit_first"})
+    stops_early = True
     example = "gsm8k_cot"
 
     def plan(self, task: LmEvalTask, planning: Planning) -> Planned:
         from evalsuite.kinds.shared.signatures import generative_signature
 
         harness = harness_version(task)
-        return Planned(signature=generative_signature(task, planning, harness, shots=task.shots))
+        signature = generative_signature(task, planning, harness, shots=task.shots)
+        if (planning.options.limit or task.limit) and not planning.options.limit_first:
+            signature = signature.model_copy(update={"chosen": "random"})
+        return Planned(signature=signature)
 
     def blocker(self, task: LmEvalTask) -> str | None:
         if not installed("lm_eval"):

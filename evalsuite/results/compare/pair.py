@@ -15,7 +15,7 @@ from evalsuite.schema import Record
 from evalsuite.stats import Difference, mcnemar_p, paired, sign_flip_p, unpaired
 from evalsuite.stats.errors import group_sums
 
-Test = Literal["McNemar", "permutation", "t", "t, unpaired"]
+Test = Literal["McNemar", "permutation", "t", "t, unpaired", "betting"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

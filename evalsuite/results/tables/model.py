@@ -11,7 +11,7 @@ from evalsuite.text import number
 
 MISSING = "–"
 """Text of a cell without a score."""
-_WORDS = {"missing": MISSING, "failed": "failed", "skipped": "skip"}
+_WORDS = {"missing": MISSING, "failed": "failed", "skipped": "skip", "stopped": "stopped"}
 
 NO_ANSWER: dict[str, str] = {
     "unparsed": "no answer found",
