@@ -7,13 +7,15 @@ DATA ?= ../shared/data
 
 # Parts of `make bench`, each a program in bench/ and a target bench-NAME.
 PARTS := startup report_page rag_latency encoder_flops retrieval_scale mteb_peer \
-	embedding_profile gritlm_peer decode_profile vllm_overhead lm_eval_peer few_shot_peer
+	embedding_profile gritlm_peer decode_profile vllm_overhead lm_eval_peer few_shot_peer \
+	late_interaction
 # What a part reads.
 BENCH_DATA_mteb_peer := $(DATA)/hub
 BENCH_DATA_embedding_profile := $(DATA)/hub
 BENCH_DATA_gritlm_peer := $(DATA)/hub --gritlm .gritlm
 BENCH_DATA_vllm_overhead := $(DATA)/hub
 BENCH_DATA_lm_eval_peer := $(DATA)/hub
+BENCH_DATA_late_interaction := $(DATA)/hub
 BENCH_DATA_few_shot_peer := $(wildcard $(DATA)/hub)
 
 # Tests in two processes, each file in one of them; an engine takes some GiB.

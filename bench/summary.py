@@ -24,6 +24,7 @@ PARTS = {
     6: ("encoder_flops", "useful FLOP/s against the machine's GEMM peak"),
     7: ("startup", "start-up"),
     8: ("few_shot_peer", "`lm_eval` on few-shot questions"),
+    9: ("late_interaction", "mteb's own wrapper for late interaction"),
 }
 START_UP = 7
 PROFILES = {

@@ -272,9 +272,11 @@ def _decisions() -> Iterator[Kind]:
 
 
 def _refused() -> Iterator[Kind]:
-    for stated in ("CrossEncoder", "SparseEncoder", "MultiVectorEncoder", "Reranker2"):
+    for stated in ("CrossEncoder", "SparseEncoder", "Reranker2"):
         build = edited(plain, f"model_type is '{stated}'", CONFIG, model_type=stated)
         yield Kind("other models", f"model_type {stated}", build)
+    pools = edited(plain, "does not apply to late-interaction", CONFIG, model_type="ColBERT")
+    yield Kind("other models", "a late-interaction model that pools", pools)
     for name in ("MaxSim", "maxsim", "angle"):
         build = edited(plain, "similarity_fn_name is", CONFIG, similarity_fn_name=name)
         yield Kind("other models", f"similarity_fn_name {name}", build)

@@ -114,8 +114,10 @@ def samples(record: Record, results: str | Path = "results") -> pd.DataFrame:
         results: Folder of the store that holds it.
 
     Returns:
-        One row a sample; ``score`` is its score where the metric has one for each sample. Empty
-        where the record has no samples.
+        One row a sample; ``score`` is its score where the metric has one for each sample. The
+        texts that the store keeps of it stand in further columns: ``query``, ``sentence1``,
+        ``text``, ``choices`` …; ``documents_text`` are the texts of the ``documents``, with
+        ``None`` for one that is not kept. Empty where the record has no samples.
 
     Raises:
         StoreError: If the file of its samples is not there.
@@ -123,14 +125,13 @@ def samples(record: Record, results: str | Path = "results") -> pd.DataFrame:
     """
     import pandas as pd
 
-    from evalsuite.data import SampleTable
+    from evalsuite.results.readable import readable_samples
 
     if record.samples is None:
         return pd.DataFrame()
-    path = Store(Path(results)).samples_path(record)
-    if path is None:
+    found = readable_samples(Store(Path(results)), record)
+    if found is None:
         raise StoreError(f"{results} does not hold {record.samples.file}", "name its store")
-    found = SampleTable.read(path)
     return pd.DataFrame(found.rows(range(len(found))))
 
 

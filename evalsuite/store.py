@@ -6,6 +6,7 @@ Layout of a results folder::
         <task>.<plan key:8>.r1.json               one score; r2, r3 … after --fresh
         <task>.<plan key:8>.<hash:8>.samples.parquet
         <task>.<plan key:8>.outcome.json          last failure, skip or early end; until scored
+    texts/                                        what samples refer to, see ``store_texts``
     .work/<fingerprint:16>-<plan key:16>/         what an unfinished job needs to go on
 
 A record appears whole or not at all: it is written under a temporary name, flushed to the disk
@@ -22,7 +23,7 @@ import os
 import re
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -31,7 +32,9 @@ from pydantic import ValidationError
 
 from evalsuite.errors import StoreError, first_invalid
 from evalsuite.files import flush, is_left_over, temporary, write_atomically
+from evalsuite.sample_texts import SampleTexts
 from evalsuite.schema import SCHEMA_VERSION, CheckpointRef, Record, SamplesRef, Signature
+from evalsuite.store_texts import TextFiles, stem_of
 
 if TYPE_CHECKING:
     from filelock import BaseFileLock
@@ -57,6 +60,7 @@ class Store:
         self.root = root
         self.problems: list[str] = []
         """Files that :meth:`records` could not read, one line each."""
+        self.texts = TextFiles(root)
 
     def records(self) -> list[Record]:
         """All records that can be read, oldest first.
@@ -101,12 +105,18 @@ class Store:
         pattern = f"[!.]*-{checkpoint.fingerprint[:8]}/{stem}.outcome.json"
         return next(filter(None, map(self._read, self.root.glob(pattern))), None)
 
-    def put(self, record: Record, samples: list[dict[str, Any]] | None = None) -> Path:
-        """Write a record and its samples.
+    def put(
+        self,
+        record: Record,
+        samples: list[dict[str, Any]] | None = None,
+        texts: SampleTexts | None = None,
+    ) -> Path:
+        """Write a record and its samples: first the texts, then the samples, then the record.
 
         Args:
             record: The record; ``samples`` is filled in here.
             samples: One plain row a sample; written as Parquet.
+            texts: What the samples are about; what the store has of them is not written again.
 
         Returns:
             The record's path.
@@ -117,12 +127,10 @@ class Store:
         folder = self.folder_of(record.checkpoint)
         stem = f"{slug(record.signature.task)}.{record.signature.plan_key[:8]}"
         outcome = folder / f"{stem}.outcome.json"
-        with self.writing(folder):
+        with self.writing(folder), self.texts_lock() if texts else nullcontext():
             folder.mkdir(parents=True, exist_ok=True)
             if samples:
-                record = record.model_copy(
-                    update={"samples": _write_samples(folder, stem, samples)}
-                )
+                record = self._with_samples(record, folder, stem, samples, texts)
             content = _pretty(record).encode()
             if record.status != "scored":
                 _replace(outcome, content)
@@ -184,6 +192,10 @@ class Store:
         matches = self.root.glob(f"[!.]*-{record.checkpoint.fingerprint[:8]}/{record.samples.file}")
         return next(matches, None)
 
+    def texts_paths(self, record: Record) -> list[Path]:
+        """The files with the texts that a record's samples refer to, as far as they are there."""
+        return self.texts.paths(record.samples.texts) if record.samples else []
+
     def job_folder(self, checkpoint: CheckpointRef, plan_key: str) -> Path:
         """Folder for what an unfinished job must find again after a kill; created."""
         folder = self._work / _job_id(checkpoint, plan_key)
@@ -222,11 +234,14 @@ class Store:
 
     def job_lock(self, checkpoint: CheckpointRef, plan_key: str) -> BaseFileLock:
         """Lock that keeps two runs from doing the same job; freed by the system on a kill."""
-        from filelock import FileLock
+        return self._lock(self._lock_path(checkpoint, plan_key))
 
-        with self.writing(self._work):
-            self._work.mkdir(parents=True, exist_ok=True)
-        return FileLock(self._lock_path(checkpoint, plan_key))
+    def texts_lock(self) -> BaseFileLock:
+        """Lock that is held from when a text is written, or found, until its record is there.
+
+        So texts that no record refers to yet are not taken for unused.
+        """
+        return self._lock(self._work / "texts.lock")
 
     def prepare(self) -> None:
         """Check that the store can be written, and clear what killed runs left half-written.
@@ -255,6 +270,30 @@ class Store:
     @property
     def _work(self) -> Path:
         return self.root / ".work"
+
+    def _lock(self, path: Path) -> BaseFileLock:
+        from filelock import FileLock
+
+        with self.writing(self._work):
+            self._work.mkdir(parents=True, exist_ok=True)
+        return FileLock(path)
+
+    def _with_samples(
+        self,
+        record: Record,
+        folder: Path,
+        stem: str,
+        samples: list[dict[str, Any]],
+        texts: SampleTexts | None,
+    ) -> Record:
+        """A record whose samples, and the texts that they refer to, have been written."""
+        written = _write_samples(folder, stem, samples)
+        if texts is not None:
+            of_data = stem_of(slug(record.signature.task), record.signature)
+            size = (folder / written.file).stat().st_size + len(_pretty(record))
+            names = self.texts.put(of_data, texts, size)
+            written = written.model_copy(update={"texts": names})
+        return record.model_copy(update={"samples": written})
 
     def _lock_path(self, checkpoint: CheckpointRef, plan_key: str) -> Path:
         return self._work / f"{_job_id(checkpoint, plan_key)}.lock"

@@ -1,14 +1,14 @@
 """What a person changes in a store: records removed, moved to another store, or renamed.
 
-Each record is written in its new place, samples first, before it is removed from the old one. A
-change that is interrupted leaves every record whole in at least one place, and the same command
-finishes it.
+Each record is written in its new place, texts and samples first, before it is removed from the old
+one. A change that is interrupted leaves every record whole in at least one place, and the same
+command finishes it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from contextlib import suppress
+from collections.abc import Iterable, Sequence
+from contextlib import nullcontext, suppress
 from pathlib import Path
 
 from evalsuite.files import write_atomically
@@ -16,19 +16,26 @@ from evalsuite.schema import CheckpointRef, Record
 from evalsuite.store import Store, slug
 
 
-def adopt(store: Store, record: Record, samples: Path | None) -> None:
+def adopt(store: Store, record: Record, samples: Path | None, texts: Sequence[Path] = ()) -> None:
     """Store a record of another store, or under another name, if it is not there yet.
 
     Args:
         store: Where it is written.
         record: As it is to be stored.
         samples: The file of its samples, if it has one.
+        texts: The files of the texts that they refer to, in the other store.
 
     Raises:
         StoreError: If the folder cannot be written.
     """
+    with store.texts_lock() if texts else nullcontext():
+        _adopt(store, record, samples, texts)
+
+
+def _adopt(store: Store, record: Record, samples: Path | None, texts: Sequence[Path]) -> None:
     folder = store.folder_of(record.checkpoint)
     with store.writing(folder):
+        store.texts.adopt(texts)
         folder.mkdir(parents=True, exist_ok=True)
         if samples is not None and not (folder / samples.name).is_file():
             write_atomically(folder / samples.name, samples.read_bytes(), sync=True)
@@ -37,7 +44,7 @@ def adopt(store: Store, record: Record, samples: Path | None) -> None:
 
 
 def remove(store: Store, records: Iterable[Record]) -> None:
-    """Remove records, their samples, and what unfinished jobs of theirs have left.
+    """Remove records, their samples, texts that no others need, and what jobs of theirs have left.
 
     Raises:
         StoreError: If the folder cannot be written.
@@ -45,6 +52,19 @@ def remove(store: Store, records: Iterable[Record]) -> None:
     for record in records:
         store.remove(record)
         store.drop_job_folder(record.checkpoint, record.signature.plan_key)
+    _drop_unused_texts(store)
+
+
+def _drop_unused_texts(store: Store) -> None:
+    """Remove texts that no record refers to.
+
+    Nothing is removed where a file of the store cannot be read: its record may refer to them.
+    """
+    with store.texts_lock(), store.writing(store.root):
+        store.problems = []
+        samples = [record.samples for _, record in store.files() if record.samples]
+        if not store.problems:
+            store.texts.keep_only({name for one in samples for name in one.texts})
 
 
 def move(store: Store, records: Iterable[Record], target: Store) -> None:
@@ -55,8 +75,9 @@ def move(store: Store, records: Iterable[Record], target: Store) -> None:
     """
     target.prepare()
     for record in sorted(records, key=lambda record: record.created):
-        adopt(target, record, store.samples_path(record))
+        adopt(target, record, store.samples_path(record), store.texts_paths(record))
         store.remove(record)
+    _drop_unused_texts(store)
 
 
 def rename(store: Store, records: Iterable[Record], name: str) -> None:

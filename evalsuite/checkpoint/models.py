@@ -77,6 +77,11 @@ class EmbeddingProtocol(Frozen):
     checkpoint's fingerprint covers it."""
 
     @property
+    def late_interaction(self) -> bool:
+        """Whether a text has a vector for each token (ColBERT)."""
+        return self.similarity in ("maxsim", "meanmaxsim")
+
+    @property
     def facts(self) -> dict[str, Any]:
         """All of it as plain data, for hashes.
 

@@ -20,10 +20,11 @@ CONFIG: Final = "config_sentence_transformers.json"
 _OTHER_MODELS: Final = {
     "CrossEncoder": "a reranker, which scores pairs of texts and has no vectors",
     "SparseEncoder": "a sparse encoder, whose vectors are as long as a vocabulary",
-    "MultiVectorEncoder": "a late-interaction model (ColBERT), with a vector for each token",
-    "ColBERT": "a late-interaction model (ColBERT), with a vector for each token",
+    "ColBERT": "a late-interaction model, but model_type does not say MultiVectorEncoder",
 }
 """``model_type`` → what such a model is."""
+_LATE_INTERACTION: Final = ("MultiVectorEncoder", "ColBERT")
+"""``model_type`` of sentence-transformers and of PyLate for models with a vector for each token."""
 _OTHER_MODULES: Final = {
     "LogitScore": "CrossEncoder",
     "MLMTransformer": "SparseEncoder",
@@ -32,8 +33,8 @@ _OTHER_MODULES: Final = {
     "CSRSparsity": "SparseEncoder",
     "SparseStaticEmbedding": "SparseEncoder",
     "IDF": "SparseEncoder",
-    "MultiVectorMask": "MultiVectorEncoder",
-    "TokenPooling": "MultiVectorEncoder",
+    "MultiVectorMask": "ColBERT",
+    "TokenPooling": "ColBERT",
 }
 """Class of a module → the model type that it belongs to."""
 _COLBERT_KEYS: Final = ("query_prefix", "document_prefix", "attend_to_expansion_tokens")
@@ -43,6 +44,10 @@ _APPLIED: Final = frozenset({
     "LSTM", "StaticEmbedding", "BoW", "Dropout", "WordEmbeddings", "WordWeights", "Router", "Asym",
 })  # fmt: skip
 """Classes of modules that are compared with the library in ``bench/checkpoint_zoo.py``."""
+_APPLIED_TO_TOKENS: Final = frozenset({
+    "Transformer", "Dense", "Normalize", "MultiVectorMask", "HierarchicalTokenPooling",
+})  # fmt: skip
+"""The same of late-interaction models."""
 _POOLS: Final = frozenset({"Pooling", "StaticEmbedding", "BoW"})
 """Modules that make one vector of a text's tokens."""
 _ROUTERS: Final = ("Router", "Asym")
@@ -83,6 +88,8 @@ def brought(folder: Folder, *, trusted: bool = False) -> Brought:
     """
     path = folder.path / CONFIG
     config = read_object(path)
+    if config.get("model_type") in _LATE_INTERACTION:
+        return _late_interaction(folder, config, trusted=trusted)
     _refuse_other_model(folder, config)
     _refuse_unknown_modules(folder, trusted=trusted)
     similarity = config.get("similarity_fn_name") or "cosine"
@@ -106,6 +113,41 @@ def brought(folder: Folder, *, trusted: bool = False) -> Brought:
         routed=any(_class(module) in _ROUTERS for module in folder.modules),
         modules=_described(folder) + (f">first {size}" if size else ""),
         truncate_dim=size if isinstance(size, int) else None,
+    )
+
+
+def _late_interaction(folder: Folder, config: dict[str, Any], *, trusted: bool) -> Brought:
+    """How a model with a vector for each token embeds and compares.
+
+    Raises:
+        CheckpointError: If it has a module or a similarity that evalsuite cannot apply.
+    """
+    for module in folder.modules:
+        kind = str(module.get("type"))
+        own = not kind.startswith(("sentence_transformers.", "pylate."))
+        if _class(module) not in _APPLIED_TO_TOKENS and not (own and trusted):
+            raise CheckpointError(
+                f"{folder.path / 'modules.json'} names the module {kind!r}, which evalsuite does "
+                "not apply to late-interaction models",
+                "evaluate it with mteb itself",
+            )
+    # PyLate writes the name in capitals; where none is stated, it is the sum.
+    stated = str(config.get("similarity_fn_name") or "maxsim").lower()
+    if stated not in ("maxsim", "meanmaxsim"):
+        raise CheckpointError(
+            f"{folder.path / CONFIG}: similarity_fn_name is {stated!r}, which does not compare "
+            "texts that have several vectors",
+            "late-interaction models have 'maxsim' or 'meanmaxsim'",
+        )
+    prompts = folder.prompts
+    for side in ("query", "document"):
+        if prefix := config.get(f"{side}_prefix"):
+            prompts = {**prompts, side: prefix + prompts.get(side, "").removeprefix(prefix)}
+    return Brought(
+        prompts=prompts,
+        similarity=cast(Similarity, stated),
+        routed=True,
+        modules=_described(folder),
     )
 
 
@@ -153,7 +195,8 @@ def _refuse_unknown_modules(folder: Folder, *, trusted: bool) -> None:
         raise CheckpointError(
             f"{folder.path / 'modules.json'} has no module that makes one vector of a text "
             f"({', '.join(sorted(_POOLS))})",
-            "a late-interaction model (ColBERT) is not supported; else pass --as encoder",
+            "of a late-interaction model, model_type in config_sentence_transformers.json must be "
+            "MultiVectorEncoder or ColBERT; else pass --as encoder",
         )
 
 

@@ -33,6 +33,7 @@ from evalsuite.store import Store
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from evalsuite.results.compare.suite import Side
 
 EXIT: dict[Verdict, ExitCode] = {
     "regression": ExitCode.REGRESSION,
@@ -48,28 +49,36 @@ def check_command(request: CheckRequest, console: Console) -> ExitCode:
     Raises:
         EvalsuiteError: For what is not there or not valid.
     """
-    from evalsuite.report.check_result import (
-        headline,
-        to_json,
-        to_junit,
-        to_summary,
-        verdict_table,
-    )
+    from evalsuite.report.check_result import headline, to_summary, verdict_table
     from evalsuite.report.render import to_terminal
 
     result = check(request, console)
-    code = EXIT[result.blocking] if result.blocking else ExitCode.OK
     folder = request.reports / "check"
-    summary = to_summary(result)
-    write_whole(folder / "check.json", to_json(result, int(code)).encode())
-    write_whole(folder / "check.md", summary.encode())
-    write_whole(folder / "check.xml", to_junit(result))
-    _append_summary(summary)
+    code = write_verdict(result, folder)
+    _append_summary(to_summary(result))
     console.print()
     console.print(to_terminal(verdict_table(result)))
     style = "bold red" if result.blocking else "bold green"
     say(console, f"\n{headline(result)}", style)
     say(console, f"check.json  check.md  check.xml in {folder}")
+    return code
+
+
+def write_verdict(result: CheckResult, folder: Path) -> ExitCode:
+    """Write ``check.json``, ``check.md`` and ``check.xml`` into a folder.
+
+    Returns:
+        The exit code of a check with this result.
+
+    Raises:
+        StoreError: If the folder cannot be written.
+    """
+    from evalsuite.report.check_result import to_json, to_junit, to_summary
+
+    code = EXIT[result.blocking] if result.blocking else ExitCode.OK
+    write_whole(folder / "check.json", to_json(result, int(code)).encode())
+    write_whole(folder / "check.md", to_summary(result).encode())
+    write_whole(folder / "check.xml", to_junit(result))
     return code
 
 
@@ -82,16 +91,7 @@ def check(request: CheckRequest, console: Console) -> CheckResult:
     registry = Registry.load(request.tasks_dirs)
     suite = registry.suite(request.policy.suite)
     categories = categories_of(registry)
-    request.policy.check_names(
-        suite.members, frozenset(c for task in suite.members if (c := categories.get(task)))
-    )
-    finder = Finder(
-        suite=suite,
-        categories=categories,
-        results=request.results,
-        baselines=request.baselines,
-        evaluate=partial(_evaluate, request, console),
-    )
+    finder = _finder(request, registry, console)
     finder.refuse_unknown(request.baseline, baseline=True)
     finder.refuse_unknown(request.candidate)
     baseline = finder.find(request.baseline, baseline=True)
@@ -104,6 +104,41 @@ def check(request: CheckRequest, console: Console) -> CheckResult:
     if not finder.evaluated:
         _refuse_unused(request.checkpoint_options)
     return judging.result(candidate)
+
+
+def ready_baseline(request: CheckRequest, console: Console) -> Side:
+    """Evaluate what is missing of the baseline, before there is a candidate.
+
+    Args:
+        request: The check to come; its candidate is not looked at.
+        console: Where progress is shown.
+
+    Raises:
+        EvalsuiteError: For what is not there or not valid.
+    """
+    finder = _finder(request, Registry.load(request.tasks_dirs), console)
+    finder.refuse_unknown(request.baseline, baseline=True)
+    return finder.find(request.baseline, baseline=True)
+
+
+def _finder(request: CheckRequest, registry: Registry, console: Console) -> Finder:
+    """What finds the sides of a check.
+
+    Raises:
+        UsageError: If the policy names a suite, task or category that is not there.
+    """
+    suite = registry.suite(request.policy.suite)
+    categories = categories_of(registry)
+    request.policy.check_names(
+        suite.members, frozenset(c for task in suite.members if (c := categories.get(task)))
+    )
+    return Finder(
+        suite=suite,
+        categories=categories,
+        results=request.results,
+        baselines=request.baselines,
+        evaluate=partial(_evaluate, request, console),
+    )
 
 
 def _refuse_unused(given: CheckpointOptions) -> None:

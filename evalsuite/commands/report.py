@@ -41,16 +41,20 @@ def report_command(
         UsageError: If a checkpoint to be compared is not there.
         StoreError: If nothing is stored, or the file cannot be written.
     """
-    from evalsuite.data import SampleTable
     from evalsuite.report.files import write_whole
     from evalsuite.report.page.collect import collect
     from evalsuite.report.page.document import page
+    from evalsuite.results.readable import ReadableSamples, TextReader, readable_samples
 
     store = Store(results)
+    readers: dict[str, TextReader] = {}
 
-    def load(record: Record) -> SampleTable | None:
-        path = store.samples_path(record)
-        return None if path is None else SampleTable.read(path)
+    def load(record: Record) -> ReadableSamples | None:
+        reader = readers.get(record.signature.task)
+        if reader is None:  # tasks come one after the other: texts of one are in memory
+            readers.clear()
+            reader = readers[record.signature.task] = TextReader()
+        return readable_samples(store, record, reader)
 
     records = stored_records(results, registry)
     if suite is not None:

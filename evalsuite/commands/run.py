@@ -65,11 +65,14 @@ def prepare(request: RunRequest) -> FoundRequest:
     if instructions is not None and instructions not in NO_SETS:
         registry.instructions(instructions)  # a wrong name is said before what it would need
     found = find_checkpoints(request.checkpoints, request.checkpoint_options)
+    checkpoints = found.checkpoints
+    if request.original is not None:
+        checkpoints = tuple(map(request.original.named, checkpoints))
     return FoundRequest(
         registry=registry,
         suite=suite,
         tasks=tasks,
-        checkpoints=found.checkpoints,
+        checkpoints=checkpoints,
         left_out=found.left_out,
     )
 
@@ -124,7 +127,6 @@ def run_command(
         dry_run: Whether to show the plan and the prompts instead.
     """
     from evalsuite.run.progress import duration
-    from evalsuite.run.records import failed_by_data
 
     started = time.monotonic()
     prepared = prepare(request)
@@ -159,6 +161,13 @@ def run_command(
     if result.missing:
         say(console, _missing_data(result.missing, prepared, request), "yellow")
     show_suspect(result.suspect, console)
+    return exit_code_of(result)
+
+
+def exit_code_of(result: RunResult) -> ExitCode:
+    """The exit code of a run with this result."""
+    from evalsuite.run.records import failed_by_data
+
     if any(not failed_by_data(record) for record in result.failed):
         return ExitCode.TASK_FAILED
     if result.failed or result.missing:

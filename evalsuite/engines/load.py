@@ -8,7 +8,7 @@ device and the precision that it was resolved to.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from evalsuite.checkpoint.models import GeneratorEngine
 from evalsuite.engines.choice import context_length, why_not_shared
@@ -22,7 +22,7 @@ from evalsuite.errors import CheckpointError, EngineError, UsageError
 from evalsuite.schema import World
 
 if TYPE_CHECKING:
-    from evalsuite.checkpoint.models import Checkpoint
+    from evalsuite.checkpoint.models import Checkpoint, EmbeddingProtocol
     from evalsuite.engines.transformers.unified_model import UnifiedModel
 
 
@@ -71,11 +71,8 @@ def load_encoder(
     gpu = _gpu_for(protocol.engine, device, tensor_parallel) if weights else None
     where, precision = _settle(gpu, dtype, "embedding", checkpoint)
     if protocol.engine == "sentence-transformers":
-        from evalsuite.engines.transformers.sentence_transformers import SentenceTransformersEncoder
-
-        return SentenceTransformersEncoder(
-            checkpoint, protocol, device=where, dtype=precision, weights=weights
-        )
+        load = _late_interaction if protocol.late_interaction else _sentence_transformers
+        return load(checkpoint, protocol, where, precision, weights)
     if protocol.engine == "vllm":
         from evalsuite.engines.vllm.encoder import VllmEncoder
 
@@ -85,6 +82,36 @@ def load_encoder(
     from evalsuite.engines.transformers.encoder import TransformersEncoder
 
     return TransformersEncoder(checkpoint, protocol, device=where, dtype=precision, weights=weights)
+
+
+def _sentence_transformers(
+    checkpoint: Checkpoint,
+    protocol: EmbeddingProtocol,
+    device: DeviceName,
+    dtype: DTypeName,
+    weights: bool,
+) -> Encoder:
+    from evalsuite.engines.transformers.sentence_transformers import SentenceTransformersEncoder
+
+    return SentenceTransformersEncoder(
+        checkpoint, protocol, device=device, dtype=dtype, weights=weights
+    )
+
+
+def _late_interaction(
+    checkpoint: Checkpoint,
+    protocol: EmbeddingProtocol,
+    device: DeviceName,
+    dtype: DTypeName,
+    weights: bool,
+) -> Encoder:
+    """A TokenEncoder in truth: who scores with it looks at the protocol."""
+    from evalsuite.engines.transformers.late_interaction import LateInteractionEncoder
+
+    found = LateInteractionEncoder(
+        checkpoint, protocol, device=device, dtype=dtype, weights=weights
+    )
+    return cast(Encoder, found)
 
 
 def load_generator(

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias, runtime_checkable
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias, TypeVar, runtime_checkable
 
 from evalsuite.engines.call_scheduler import OngoingCall, Rank
 
 if TYPE_CHECKING:  # the command line needs the names of devices below, but not numpy
     import numpy as np
     from numpy.typing import NDArray
+
+    from evalsuite.engines.token_vectors import TokenVectors  # noqa: F401 - in a base class
+
 
 Vectors: TypeAlias = "NDArray[np.float32]"
 """Matrix of shape ``(n, d)``."""
@@ -34,9 +37,11 @@ class Rendered:
     """Index of the first token that enters the pooling."""
 
 
-@runtime_checkable
-class Encoder(Protocol):
-    """Turns texts into vectors."""
+Embedded_co = TypeVar("Embedded_co", covariant=True)
+
+
+class EncoderOf(Protocol[Embedded_co]):
+    """Turns texts into vectors: one each, or several (:class:`TokenEncoder`)."""
 
     @property
     def version(self) -> str:
@@ -44,7 +49,7 @@ class Encoder(Protocol):
 
     def encode(
         self, texts: Sequence[str], prefix: str = "", progress: Progress | None = None
-    ) -> Vectors:
+    ) -> Embedded_co:
         """Embed texts.
 
         Args:
@@ -54,7 +59,7 @@ class Encoder(Protocol):
             progress: Called with the number of texts that were finished.
 
         Returns:
-            Finite vectors in the order of ``texts``, shape ``(n, d)``, float32.
+            Finite vectors in the order of ``texts``, float32; one each has the shape ``(n, d)``.
 
         Raises:
             EngineError: Where the model gives NaN or infinite values.
@@ -65,6 +70,15 @@ class Encoder(Protocol):
 
     def close(self) -> None:
         """Free the model."""
+
+
+@runtime_checkable
+class Encoder(EncoderOf["Vectors"], Protocol):
+    """Turns each text into a vector."""
+
+
+class TokenEncoder(EncoderOf["TokenVectors"], Protocol):
+    """Turns each text into several vectors, as late-interaction models do."""
 
 
 @runtime_checkable

@@ -15,12 +15,14 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, TypeVar
 from evalsuite.engines.vectors.forms import WHOLE, VectorForm
 from evalsuite.kinds.task import Instruction, Task
 from evalsuite.metrics import Metric
+from evalsuite.sample_texts import SampleTexts
 from evalsuite.schema import DataInfo, Estimator, Signature, Stopped, Suspicion, World
 
 if TYPE_CHECKING:
     from evalsuite.checkpoint.models import Checkpoint
-    from evalsuite.engines.protocols import Encoder
+    from evalsuite.engines.protocols import Encoder, TokenEncoder
     from evalsuite.engines.vectors.cached_encoder import CachedEncoder
+    from evalsuite.engines.vectors.cached_token_encoder import CachedTokenEncoder
     from evalsuite.engines.vectors.vector_files import VectorFiles
     from evalsuite.kinds.shared.instruction_sets import InstructionSets
     from evalsuite.run.options import Resolved
@@ -80,9 +82,19 @@ class Context:
     def sharded(self, encoder: Encoder) -> CachedEncoder:
         """The encoder, with its vectors kept."""
         from evalsuite.engines.vectors.cached_encoder import CachedEncoder
+
+        return CachedEncoder(encoder, self._files())
+
+    def sharded_tokens(self, encoder: TokenEncoder) -> CachedTokenEncoder:
+        """An encoder with several vectors a text, with these kept."""
+        from evalsuite.engines.vectors.cached_token_encoder import CachedTokenEncoder
+
+        return CachedTokenEncoder(encoder, self._files())
+
+    def _files(self) -> VectorFiles:
         from evalsuite.engines.vectors.vector_files import VectorFiles
 
-        return CachedEncoder(encoder, self.vectors or VectorFiles(self.workdir, "embeddings"))
+        return self.vectors or VectorFiles(self.workdir, "embeddings")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,6 +116,8 @@ class Evaluation:
     data: DataInfo
     raw: dict[str, Any]
     """The harness's own result as JSON-ready data."""
+    texts: SampleTexts | None = None
+    """What the samples are about, to be read beside them; ``None`` where they say it themselves."""
     metric: Metric | None = None
     """Direction and unit of ``main_metric`` as the harness states them; ``None``: by its name."""
     details: dict[str, Any] = field(default_factory=dict)

@@ -211,6 +211,24 @@ def _notes(options: RunOptions, gpu: Gpu | None) -> Iterator[str]:
         yield f"{gpu.name} has no bfloat16: texts are embedded in float32 and generated in float16"
 
 
+class Original(Frozen):
+    """What a checkpoint is called that is read from a copy, because the original may be deleted."""
+
+    copy_path: str
+    """Folder of the copy, as it stands in the request."""
+    source: str
+    name: str
+    step: int | None = None
+
+    def named(self, checkpoint: Checkpoint) -> Checkpoint:
+        """The checkpoint under the original's name, if it was read from the copy."""
+        if checkpoint.source != self.copy_path:
+            return checkpoint
+        return checkpoint.model_copy(
+            update={"source": self.source, "name": self.name, "step": self.step}
+        )
+
+
 class Request(Frozen):
     """What ``evalsuite run``, ``evalsuite check`` and :func:`evalsuite.evaluate` all take."""
 
@@ -219,3 +237,5 @@ class Request(Frozen):
     results: Annotated[Path, RESULTS] = Path("results")
     options: RunOptions = RunOptions()
     checkpoint_options: CheckpointOptions = CheckpointOptions()
+    original: Original | None = None
+    """Set where one of the checkpoints is a copy: records then name the original."""

@@ -10,7 +10,9 @@ from pydantic import BaseModel, ConfigDict
 
 Attention = Literal["bidirectional", "causal"]
 Pooling = Literal["mean", "weighted_mean", "last", "cls"]
-Similarity = Literal["cosine", "dot", "euclidean", "manhattan"]
+Similarity = Literal["cosine", "dot", "euclidean", "manhattan", "maxsim", "meanmaxsim"]
+"""How two texts are compared; the last two are of late-interaction models, which have a vector for
+each token."""
 Status = Literal["scored", "failed", "skipped", "stopped"]
 """How a job ended. ``stopped``: a check ended it early, with answers to some of its items and no
 score."""

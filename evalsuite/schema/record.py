@@ -92,6 +92,9 @@ class SamplesRef(Frozen):
     """File name, beside the record."""
     rows: int
     sha256: str
+    texts: tuple[str, ...] = ()
+    """Files with the texts that the samples refer to, in the store's folder ``texts``; none in
+    records from before these were kept."""
 
 
 class Suspicion(Frozen):

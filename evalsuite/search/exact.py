@@ -13,6 +13,7 @@ from typing import Any, Final, NamedTuple, Protocol
 import numpy as np
 
 from evalsuite.engines.protocols import Vectors
+from evalsuite.engines.token_vectors import Embedded, TokenVectors
 from evalsuite.schema import Similarity
 from evalsuite.search.similarity import compared, compared_pairs, readied
 from evalsuite.search.topk import Places, Rows, TopK, keys_of, scores_and_places
@@ -26,8 +27,11 @@ QUERY_BLOCK: Final = 1024
 PAIR_BLOCK: Final = 2048
 """Pairs whose products are summed at once; bounds the copies of their vectors."""
 
-Embed = Callable[[list[str]], Vectors]
-"""From the texts of a block to its vectors, shape ``(m, d)``."""
+TOKEN_BLOCK: Final = 512
+"""The same of documents with a vector for each token, 25 to 130 MiB at 128 dimensions."""
+
+Embed = Callable[[list[str]], Embedded]
+"""From the texts of a block to what an encoder makes of them."""
 
 
 class Searchable(Protocol):
@@ -57,7 +61,7 @@ class Hits(NamedTuple):
 
 def search(
     corpus: Searchable,
-    queries: Vectors,
+    queries: Embedded,
     embed: Embed,
     k: int,
     excluded: Sequence[int | None] | None = None,
@@ -69,7 +73,7 @@ def search(
 
     Args:
         corpus: All documents.
-        queries: Shape ``(q, d)``.
+        queries: Of ``q`` texts.
         embed: Gives a block's vectors.
         k: Documents found for each query at most.
         excluded: Row that each query must not get, or ``None``.
@@ -81,7 +85,7 @@ def search(
     asked, best = readied(queries, similarity), TopK(len(queries), k)
     barred = [(query, row) for query, row in enumerate(excluded or ()) if row is not None]
 
-    def take(vectors: Vectors, start: int) -> None:
+    def take(vectors: Embedded, start: int) -> None:
         documents = readied(vectors, similarity)
         places = corpus.places[start : start + len(documents)]
         here = [(q, row - start) for q, row in barred if 0 <= row - start < len(documents)]
@@ -92,14 +96,14 @@ def search(
                     scores[query - first, column] = np.nan
             best.add(scores, places, first)
 
-    _go_through(corpus, embed, take)
+    _go_through(corpus, embed, take, block_of(queries))
     found = (best.best(query) for query in range(len(asked)))
     return [Hits(corpus.rows_at(places), scores) for scores, places in found]
 
 
 def rank(
     corpus: Searchable,
-    queries: Vectors,
+    queries: Embedded,
     embed: Embed,
     k: int,
     candidates: Sequence[Rows],
@@ -111,7 +115,7 @@ def rank(
 
     Args:
         corpus: All documents.
-        queries: Shape ``(q, d)``.
+        queries: Of ``q`` texts.
         embed: Gives a block's vectors.
         k: Documents kept of each query at most.
         candidates: Rows of each query's candidates.
@@ -128,7 +132,7 @@ def rank(
     sorted_rows = rows[order]
     scores: Vectors = np.empty(len(rows), dtype=np.float32)
 
-    def take(vectors: Vectors, start: int) -> None:
+    def take(vectors: Embedded, start: int) -> None:
         documents = readied(vectors, similarity)
         first, end = np.searchsorted(sorted_rows, [start, start + len(documents)])
         for at in range(first, end, PAIR_BLOCK):
@@ -136,7 +140,7 @@ def rank(
             sides = asked[owners[pairs]], documents[rows[pairs] - start]
             scores[pairs] = compared_pairs(*sides, similarity)
 
-    _go_through(corpus, embed, take)
+    _go_through(corpus, embed, take, block_of(queries))
     hits = []
     for begin, count in zip(np.cumsum([0, *counts]), counts, strict=False):
         mine = slice(begin, begin + count)
@@ -146,12 +150,19 @@ def rank(
     return hits
 
 
-def _go_through(corpus: Searchable, embed: Embed, take: Callable[[Vectors, int], None]) -> None:
+def block_of(queries: Embedded) -> int:
+    """Documents that are embedded and searched at once."""
+    return TOKEN_BLOCK if isinstance(queries, TokenVectors) else DOCUMENT_BLOCK
+
+
+def _go_through(
+    corpus: Searchable, embed: Embed, take: Callable[[Embedded, int], None], block: int
+) -> None:
     """Have each block embedded, and taken in while the next one is."""
     with ThreadPoolExecutor(max_workers=1) as other:
         taken: Future[None] | None = None
-        for start in range(0, len(corpus), DOCUMENT_BLOCK):
-            vectors = embed(corpus.texts(start, start + DOCUMENT_BLOCK))
+        for start in range(0, len(corpus), block):
+            vectors = embed(corpus.texts(start, start + block))
             if taken is not None:
                 taken.result()
             taken = other.submit(take, vectors, start)

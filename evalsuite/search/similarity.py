@@ -1,4 +1,4 @@
-"""How two vectors are compared: cosine, dot product, or the negative of a distance.
+"""How two texts are compared: cosine, dot product, the negative of a distance, or MaxSim.
 
 The formulas are those of ``sentence_transformers.util``: the greater, the more alike.
 """
@@ -8,7 +8,9 @@ from __future__ import annotations
 import numpy as np
 
 from evalsuite.engines.protocols import Vectors
+from evalsuite.engines.token_vectors import Embedded, TokenVectors
 from evalsuite.schema import Similarity
+from evalsuite.search.late_interaction import maxsim, maxsim_pairs
 
 
 def unit(vectors: Vectors) -> Vectors:
@@ -18,22 +20,26 @@ def unit(vectors: Vectors) -> Vectors:
     return scaled
 
 
-def readied(vectors: Vectors, similarity: Similarity) -> Vectors:
+def readied(vectors: Embedded, similarity: Similarity) -> Embedded:
     """What the functions below take: for the cosine unit vectors, else the vectors themselves."""
-    return unit(vectors) if similarity == "cosine" else vectors
+    if similarity == "cosine" and not isinstance(vectors, TokenVectors):
+        return unit(vectors)
+    return vectors
 
 
-def compared(queries: Vectors, documents: Vectors, similarity: Similarity) -> Vectors:
+def compared(queries: Embedded, documents: Embedded, similarity: Similarity) -> Vectors:
     """Similarity of each query and each document.
 
     Args:
-        queries: Of :func:`readied`, shape ``(q, d)``.
-        documents: Of :func:`readied`, shape ``(m, d)``.
+        queries: Of :func:`readied`: ``q`` texts.
+        documents: Of :func:`readied`: ``m`` texts.
         similarity: Which one.
 
     Returns:
         Shape ``(q, m)``, float32.
     """
+    if isinstance(queries, TokenVectors) or isinstance(documents, TokenVectors):
+        return maxsim(*_both(queries, documents), mean=similarity == "meanmaxsim")
     if similarity in ("cosine", "dot"):
         products: Vectors = queries @ documents.T
         return products
@@ -44,8 +50,10 @@ def compared(queries: Vectors, documents: Vectors, similarity: Similarity) -> Ve
     return distances
 
 
-def compared_pairs(left: Vectors, right: Vectors, similarity: Similarity) -> Vectors:
-    """Similarity of the rows of two matrices of one shape ``(n, d)``, pair by pair; ``(n,)``."""
+def compared_pairs(left: Embedded, right: Embedded, similarity: Similarity) -> Vectors:
+    """Similarity of the texts at the same place in both; ``n`` each, shape ``(n,)``."""
+    if isinstance(left, TokenVectors) or isinstance(right, TokenVectors):
+        return maxsim_pairs(*_both(left, right), mean=similarity == "meanmaxsim")
     found: Vectors
     if similarity in ("cosine", "dot"):
         found = np.einsum("ij,ij->i", left, right)
@@ -55,3 +63,10 @@ def compared_pairs(left: Vectors, right: Vectors, similarity: Similarity) -> Vec
     apart = left.astype(np.float64) - right.astype(np.float64)
     found = -np.linalg.norm(apart, ord=order, axis=1).astype(np.float32)
     return found
+
+
+def _both(queries: Embedded, documents: Embedded) -> tuple[TokenVectors, TokenVectors]:
+    """Both sides of a late-interaction model: an encoder has one kind of vectors."""
+    assert isinstance(queries, TokenVectors)
+    assert isinstance(documents, TokenVectors)
+    return queries, documents

@@ -32,7 +32,7 @@ CHOSEN = (
     "router: Dense by side",
     "other models: model_type CrossEncoder",
     "other models: model_type SparseEncoder",
-    "other models: model_type MultiVectorEncoder",
+    "other models: a late-interaction model that pools",
     "other models: keys of PyLate",
     "other models: module SpladePooling",
     "tokenizers: byte-level file named LlamaTokenizerFast",

@@ -267,6 +267,23 @@ def test_each_form_of_the_vectors_is_a_score_of_its_own(registry: Registry, stor
     assert plan.jobs[0].key == whole.key, "what is whole is the score that it always was"
 
 
+def test_late_interaction_models_retrieve_and_rerank_alone(
+    registry: Registry, store: Store
+) -> None:
+    protocol = GRIT.model_copy(update={"engine": "sentence-transformers", "similarity": "maxsim"})
+    late = CHECKPOINT.model_copy(update={"embedding": protocol})
+
+    def skip(name: str, options: RunOptions = OPTIONS) -> str | None:
+        return plan_one(registry, store, name, late, options).skip
+
+    assert skip("mteb:SciFact") is None
+    assert skip("mteb:AskUbuntuDupQuestions") is None
+    for name in ("mine", "mteb:STSBenchmark", "mteb:Banking77Classification"):
+        assert "only retrieval and reranking" in str(skip(name))
+    cut = RunOptions.model_validate({**OPTIONS.model_dump(), "dims": (8,)})
+    assert "--dims and --vectors are not for late-interaction" in str(skip("mteb:SciFact", cut))
+
+
 def test_an_unknown_task_is_an_error_for_a_checkpoint_that_cannot_do_it(
     registry: Registry, store: Store
 ) -> None:

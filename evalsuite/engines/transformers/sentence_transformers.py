@@ -95,15 +95,21 @@ class SentenceTransformersEncoder(BatchedEncoder):
 
             torch.cuda.empty_cache()
 
+    @staticmethod
+    def _library_class() -> Any:
+        """The library's class for such models."""
+        from sentence_transformers import SentenceTransformer
+
+        return SentenceTransformer
+
     def _load(self) -> Any:
         import torch
-        from sentence_transformers import SentenceTransformer
 
         from evalsuite.engines.transformers.packed_linear import pack_linear_layers
 
         dtype = getattr(torch, self._dtype)
         with loading(self._checkpoint, "model"):
-            model = SentenceTransformer(
+            model = self._library_class()(
                 str(self._checkpoint.path),
                 device=self._device,
                 trust_remote_code=self._checkpoint.trust_remote_code,

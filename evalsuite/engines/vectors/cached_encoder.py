@@ -94,7 +94,7 @@ class CachedEncoder(EncoderWrapper):
         ahead: tuple[list[int], str, Vectors | None] | None = None
         for shard in _shards(texts, new, keys):
             content = [texts[index] for index in shard]
-            name = _hash(prefix, *content).hex()
+            name = name_of(prefix, *content)
             stored = self._files.get(name, len(shard))
             if stored is None and self._ahead is not None:
                 self._ahead.announce(content, prefix)
@@ -164,6 +164,11 @@ def _shards(
             shard, characters = [], 0
     if shard:
         yield shard
+
+
+def name_of(prefix: str, *texts: str) -> str:
+    """Name of the file with the vectors of some texts behind a prefix."""
+    return _hash(prefix, *texts).hex()
 
 
 def _hash(*parts: str) -> bytes:

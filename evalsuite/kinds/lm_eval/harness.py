@@ -79,6 +79,7 @@ class LmEvalHarness:
             metric=summary.metric,
             metrics=summary.metrics,
             samples=summary.samples,
+            texts=summary.texts,
             data=loaded.data,
             raw=summary.raw,
             details=_details(lm, client.prompter, loaded, summary.first_prompt, results)

@@ -9,10 +9,12 @@ from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
 from evalsuite.errors import EngineError, UsageError, did_you_mean
+from evalsuite.kinds.lm_eval.choice_texts import choice_texts
 from evalsuite.kinds.lm_eval.task import MAIN_METRIC, LmEvalTask
 from evalsuite.kinds.lm_eval.tasks import LoadedTasks
 from evalsuite.kinds.shared.sample_rows import INVALID, PLAIN_FILTER, sample_identity
 from evalsuite.metrics import Metric, metric_named
+from evalsuite.sample_texts import SampleTexts
 from evalsuite.schema import Direction, Estimator
 from evalsuite.stats import mean_with_error
 from evalsuite.suspicions import UNPARSED_SHARE
@@ -50,6 +52,7 @@ class Summary:
     metric: Metric
     metrics: dict[str, float]
     samples: list[dict[str, Any]]
+    texts: SampleTexts | None
     first_prompt: str
     raw: dict[str, Any]
     warnings: tuple[str, ...]
@@ -94,6 +97,9 @@ def summarise(task: LmEvalTask, loaded: LoadedTasks, results: Mapping[str, Any])
         metric=metric_named(shown(key), direction(results, leaves, key)),
         metrics=metrics,
         samples=samples,
+        texts=choice_texts(
+            results["samples"], {name: key.partition(",")[2] for name, key in mains.items()}
+        ),
         first_prompt=samples[0]["prompt"],
         raw=json.loads(json.dumps({k: results[k] for k in KEPT if k in results}, default=str)),
         warnings=_warnings(metrics),

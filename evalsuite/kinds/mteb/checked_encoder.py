@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Final
+from typing import Final, Generic, TypeVar
 
 import numpy as np
 
 from evalsuite.checkpoint.folder import read_object
 from evalsuite.checkpoint.models import Checkpoint, split_route
-from evalsuite.engines.protocols import Encoder, Progress, Rendered, Vectors
+from evalsuite.engines.protocols import Encoder, EncoderOf, Progress, Rendered, Vectors
+from evalsuite.engines.token_vectors import Embedded, one_each
 from evalsuite.schema import Suspicion
 from evalsuite.suspicions import collapsed, refused
+
+Made = TypeVar("Made", bound="Embedded")
 
 SAMPLE: Final = 512
 """Vectors that are kept for each prefix: a few MB, and milliseconds to compare."""
 
 
-class CheckedEncoder:
+class CheckedEncoder(Generic[Made]):
     """Passes everything on, and remembers what shows that vectors are useless.
 
     It keeps the vectors of the first different texts of each prefix, and counts those of zeros.
@@ -26,7 +29,7 @@ class CheckedEncoder:
         inner: Computes the vectors.
     """
 
-    def __init__(self, inner: Encoder) -> None:
+    def __init__(self, inner: EncoderOf[Made]) -> None:
         self._inner = inner
         self._seen: dict[str, dict[str, Vectors]] = {}
         self._vectors = 0
@@ -45,11 +48,12 @@ class CheckedEncoder:
 
     def encode(
         self, texts: Sequence[str], prefix: str = "", progress: Progress | None = None
-    ) -> Vectors:
+    ) -> Made:
         vectors = self._inner.encode(texts, prefix, progress)
-        self._count_zeros(texts, vectors)
+        looked_at = one_each(vectors)
+        self._count_zeros(texts, looked_at)
         seen = self._seen.setdefault(prefix, {})
-        for text, vector in zip(texts, vectors, strict=True):
+        for text, vector in zip(texts, looked_at, strict=True):
             if len(seen) >= SAMPLE:
                 break
             if text not in seen:

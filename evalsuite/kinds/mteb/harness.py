@@ -7,11 +7,12 @@ import math
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
-from evalsuite.engines.protocols import Encoder, Rendered
+from evalsuite.checkpoint.models import EmbeddingProtocol
+from evalsuite.engines.protocols import Encoder, EncoderOf, Rendered, TokenEncoder
 from evalsuite.errors import EngineError, UsageError, did_you_mean
 from evalsuite.kinds.base import Context, Evaluation, Preview
 from evalsuite.kinds.mteb.checked_encoder import CheckedEncoder, check_rendered
@@ -52,9 +53,8 @@ class MtebHarness:
         """
         from evalsuite.kinds.mteb.encoder import protocol_of, quiet
 
-        protocol_of(context.checkpoint)
-        sharded = context.sharded(encoder)
-        watched = CheckedEncoder(sharded)
+        sharded = _kept(encoder, context, protocol_of(context.checkpoint))
+        watched: CheckedEncoder[Any] = CheckedEncoder(sharded)
         with quiet() as screen:
             from evalsuite.kinds.mteb.samples import collect
             from evalsuite.kinds.mteb.tasks import prepare
@@ -86,6 +86,7 @@ class MtebHarness:
             n=outcome.n,
             metrics={**_metrics(of_parts), metric: outcome.score},
             samples=outcome.rows,
+            texts=outcome.texts,
             data=prepared.data,
             raw=_plain(result),
             details=details,
@@ -104,6 +105,13 @@ class MtebHarness:
 
             prepared = prepare(task, context.data_root, context.limit, context.seed)
             return _show(task, prepared, encoder, context)
+
+
+def _kept(encoder: Encoder, context: Context, protocol: EmbeddingProtocol) -> Any:
+    """The encoder, with its vectors kept: one a text, or several."""
+    if protocol.late_interaction:
+        return context.sharded_tokens(cast("TokenEncoder", encoder))
+    return context.sharded(encoder)
 
 
 def _show(
@@ -176,7 +184,7 @@ def _prompts(prepared: PreparedTask, context: Context) -> Any:
 
 
 def _model(
-    encoder: Encoder, prepared: PreparedTask, context: Context, report: Any
+    encoder: EncoderOf[Any], prepared: PreparedTask, context: Context, report: Any
 ) -> MtebEncoder | MtebSearch:
     """What mteb evaluates: for retrieval and reranking something that searches."""
     from mteb.abstasks.retrieval import AbsTaskRetrieval

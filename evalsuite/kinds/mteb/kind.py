@@ -6,11 +6,14 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from evalsuite.engines.vectors.forms import WHOLE
 from evalsuite.kinds.base import Context, Evaluation, Kind, Planned, Planning, Preview, Stage
 from evalsuite.kinds.mteb.task import MtebTask
 
 if TYPE_CHECKING:
+    from evalsuite.checkpoint.models import Checkpoint
     from evalsuite.engines.protocols import Encoder
+    from evalsuite.run.options import Resolved
     from evalsuite.schema import Signature
 
 
@@ -23,6 +26,21 @@ class MtebKind(Kind[MtebTask]):
     stages = (Stage(name="evaluate", needs="encoder", apart=True),)
     options = frozenset({"shots", "dims", "vectors"})
     example = "STSBenchmark"
+
+    def cannot(self, task: MtebTask, checkpoint: Checkpoint, options: Resolved) -> str | None:
+        from evalsuite.kinds.mteb.facts import facts_of
+
+        if reason := super().cannot(task, checkpoint, options):
+            return reason
+        if checkpoint.embedding is None or not checkpoint.embedding.late_interaction:
+            return None
+        what = "late-interaction models, which have a vector for each token"
+        if options.forms != (WHOLE,):
+            return f"--dims and --vectors are not for {what}"
+        type_ = task.type or facts_of(str(task.source)).type
+        if type_.lower().endswith(("retrieval", "reranking")):
+            return None
+        return f"only retrieval and reranking are defined for {what}"
 
     def plan(self, task: MtebTask, planning: Planning) -> Planned:
         from evalsuite.checkpoint.vector_size import vector_size

@@ -10,7 +10,8 @@ from mteb._create_dataloaders import create_dataloader
 from mteb.types import PromptType
 
 from evalsuite.checkpoint.models import Checkpoint
-from evalsuite.engines.protocols import Encoder, Vectors
+from evalsuite.engines.protocols import EncoderOf
+from evalsuite.engines.token_vectors import Embedded, TokenVectors, one_each
 from evalsuite.engines.vectors.forms import Ranges, Rounding, rounded
 from evalsuite.errors import DataError
 from evalsuite.kinds.mteb.encoder import (
@@ -43,7 +44,7 @@ class MtebSearch:
 
     def __init__(
         self,
-        encoder: Encoder,
+        encoder: EncoderOf[Embedded],
         checkpoint: Checkpoint,
         prompt: Callable[[PromptType | None], Prompt],
         report: Callable[[int, int], None],
@@ -91,7 +92,7 @@ class MtebSearch:
         assert corpus is not None, "mteb calls index first"
         names, texts = list(queries["id"]), query_texts(queries, task_metadata)
         self._total += len(texts) + len(corpus)
-        vectors = rounded(self._embed(PromptType.query)(texts), self._rounding)
+        vectors = self._rounded(self._embed(PromptType.query)(texts))
         embed = self._rounded_documents(corpus)
         if top_ranked is None:
             hits = search(corpus, vectors, embed, top_k, similarity=self._similarity)
@@ -103,25 +104,27 @@ class MtebSearch:
             for name, found in zip(names, hits, strict=True)
         }
 
-    def _rounded_documents(self, corpus: Corpus) -> Callable[[list[str]], Vectors]:
+    def _rounded(self, found: Embedded, ranges: Ranges | None = None) -> Embedded:
+        """What was embedded, rounded; several vectors a text are left as they are."""
+        return found if isinstance(found, TokenVectors) else rounded(found, self._rounding, ranges)
+
+    def _rounded_documents(self, corpus: Corpus) -> Callable[[list[str]], Embedded]:
         """Embeds documents, and rounds them by the ranges of all of them."""
-        embed, rounding = self._embed(PromptType.document), self._rounding
-        if rounding is None:
-            return embed
-        ranges = None
-        if rounding == "int8":
+        embed, ranges = self._embed(PromptType.document), None
+        if self._rounding == "int8":
             # Twice through the corpus: the second time its vectors are read from the cache.
             self._total += len(corpus)
             starts = range(0, len(corpus), DOCUMENT_BLOCK)
-            ranges = Ranges.of(embed(corpus.texts(at, at + DOCUMENT_BLOCK)) for at in starts)
-        return lambda texts: rounded(embed(texts), rounding, ranges)
+            blocks = (embed(corpus.texts(at, at + DOCUMENT_BLOCK)) for at in starts)
+            ranges = Ranges.of(map(one_each, blocks))
+        return lambda texts: self._rounded(embed(texts), ranges)
 
-    def _embed(self, side: PromptType) -> Callable[[list[str]], Vectors]:
+    def _embed(self, side: PromptType) -> Callable[[list[str]], Embedded]:
         prefix = self._prompt(side).prefix
 
-        def embed(texts: list[str]) -> Vectors:
+        def embed(texts: list[str]) -> Embedded:
             vectors = self._encoder.encode(texts, prefix, self._advance)
-            check_not_collapsed(texts, vectors)
+            check_not_collapsed(texts, one_each(vectors))
             return vectors
 
         return embed

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,6 +21,8 @@ from mteb.abstasks.text.bitext_mining import AbsTaskBitextMining
 
 from evalsuite.kinds.mteb.limits import is_parallel
 from evalsuite.kinds.mteb.tasks import Part, PreparedTask
+from evalsuite.kinds.mteb.texts import shown_texts, texts_of
+from evalsuite.sample_texts import SampleTexts
 from evalsuite.schema import Estimator
 from evalsuite.stats import average_precision_se, mean_se, mean_with_error, spearman_se
 
@@ -42,6 +44,8 @@ class ScoredPart:
     n: int
     warnings: tuple[str, ...] = ()
     estimator: Estimator = "other"
+    texts: SampleTexts | None = None
+    """Of all parts together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +114,7 @@ def collect(
         n=sum(outcome.n for outcome in outcomes),
         warnings=tuple(dict.fromkeys(w for outcome in outcomes for w in outcome.warnings)),
         estimator=estimators.pop() if len(estimators) == 1 else "other",
+        texts=texts_of(prepared, rows),
     )
 
 
@@ -250,7 +255,18 @@ def _clustering(source: _Input) -> ScoredPart:
         {"sample": name, "texts": len(row), "clusters": len(set(row)), "score": float(value)}
         for name, row, value in zip(source.ids, labels, found, strict=True)
     ]
+    for row, one, clusters in zip(rows, labels, _clusters(source, labels), strict=True):
+        row["member_clusters"] = [clusters[i] for i in shown_texts(one)] if clusters else []
     return _mean_of(rows)
+
+
+def _clusters(source: _Input, labels: Sequence[Sequence[Any]]) -> list[list[int]]:
+    """Of each set the cluster of each text; empty where mteb kept none.
+
+    mteb does not cluster a set whose texts all have one label.
+    """
+    kept = iter(source.predictions)
+    return [next(kept, []) if len(set(row)) > 1 else [] for row in labels]
 
 
 def _summarization(source: _Input) -> ScoredPart:
@@ -270,7 +286,9 @@ def _summarization(source: _Input) -> ScoredPart:
         # mteb's evaluator of SummEval v1 averages correlations together with their p-values
         # (its issue 1156); published scores of that version contain this.
         score = (correlation + float(result.pvalue)) / 2 if averages_p else correlation
-        rows.append({"sample": name, "correlation": correlation, "score": score})
+        similarities = _rounded(predicted)
+        row = {"sample": name, "correlation": correlation, "similarities": similarities}
+        rows.append({**row, "score": score})
     left_out = len(source.data) - len(rows)
     warning = f"{left_out} texts left out: all their summaries are rated, or embedded, alike"
     return _mean_of(rows, (warning,) if left_out else ())
@@ -314,6 +332,7 @@ def _retrieval(source: _Input) -> ScoredPart:
             "ndcg_at_10": scores["ndcg_cut_10"],
             "ap": scores["map_cut_1000"],
             "documents": ranked[:TOP_DOCUMENTS],
+            "similarities": _rounded(run[query][name] for name in ranked[:TOP_DOCUMENTS]),
         }
         value = _query_score(metric, scores, ranked, judged[query])
         by_query = by_query and value is not None
@@ -321,6 +340,11 @@ def _retrieval(source: _Input) -> ScoredPart:
     if not by_query:
         return ScoredPart(rows, source.mteb_score, None, len(rows))
     return _mean_of(rows)
+
+
+def _rounded(similarities: Iterable[float]) -> list[float]:
+    """Similarities to be read: more digits would take most of the bytes of a sample."""
+    return [round(float(value), 3) for value in similarities]
 
 
 _TREC = {

@@ -21,6 +21,7 @@ from evalsuite.kinds.rag.retrieve import Retrieved, retrieve
 from evalsuite.kinds.rag.scores import METRICS, score
 from evalsuite.kinds.rag.task import Method, RagTask
 from evalsuite.prompting.response_log import FILE_NAME, ResponseLog, request_key
+from evalsuite.sample_texts import Name, SampleTexts, shortened
 from evalsuite.stats import mean_se
 
 
@@ -159,6 +160,16 @@ class _Run:
         }
 
 
+def _texts(run: _Run, rows: list[dict[str, Any]]) -> dict[Name, str]:
+    """The documents that questions are answered from."""
+    found = {row["document"] for row in rows}
+    return {
+        ("", one.id): shortened("\n".join(filter(None, (one.title, one.text))))
+        for one in run.world.documents
+        if one.id in found
+    }
+
+
 def _evaluation(
     task: RagTask, run: _Run, rows: list[dict[str, Any]], loading: float, engine: float
 ) -> Evaluation:
@@ -181,6 +192,7 @@ def _evaluation(
         n=len(rows),
         metrics=means,
         samples=rows,
+        texts=SampleTexts(found=_texts(run, rows)),
         data=run.world.data,
         raw=result.model_dump(mode="json"),
         details={

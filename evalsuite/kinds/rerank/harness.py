@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Sequence
+from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
 from evalsuite.data import still_matches
@@ -24,6 +25,7 @@ from evalsuite.kinds.shared.client import client_for, decoding_of
 from evalsuite.kinds.shared.examples import chat_example, kept, kept_examples
 from evalsuite.prompting.client import Client
 from evalsuite.prompting.prompter import Prompter
+from evalsuite.sample_texts import SampleTexts, shortened
 
 if TYPE_CHECKING:
     from evalsuite.kinds.rerank.prompts import PromptWriter
@@ -79,6 +81,7 @@ class RerankHarness:
             n=len(rows),
             metrics=_metrics(rows, ranked),
             samples=rows,
+            texts=_found_texts(found, rows),
             data=found.data,
             raw={},
             details=_details(found, rows, example, client, context.seed),
@@ -157,6 +160,19 @@ def _row(query: Query, ranked: Ranked) -> dict[str, Any]:
         "parsed": ranked.parsed,
         "problem": "; ".join(dict.fromkeys(ranked.problems)) or None,
     }
+
+
+def _found_texts(found: Candidates, rows: Sequence[dict[str, Any]]) -> SampleTexts:
+    """The documents that are best before or after reranking, the best of all queries first."""
+    columns = [row[name][:CUT] for name in ("documents_after", "documents_before") for row in rows]
+    best = dict.fromkeys(name for names in zip_longest(*columns) for name in names if name)
+    texts = ((name, found.documents[name]) for name in best)
+    return SampleTexts(
+        found={
+            ("", name): shortened("\n".join(filter(None, (one.title, one.text))))
+            for name, one in texts
+        }
+    )
 
 
 def _metrics(rows: Sequence[dict[str, Any]], ranked: Sequence[Ranked]) -> dict[str, float]:

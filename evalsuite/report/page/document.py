@@ -11,6 +11,7 @@ from typing import Any
 
 from evalsuite.report.csvfile import to_csv
 from evalsuite.report.latex import to_latex
+from evalsuite.report.page.answer import answer_of
 from evalsuite.report.page.bars import cards
 from evalsuite.report.page.collect import PageData
 from evalsuite.report.page.figures import averages_figure, differences_figure, signed
@@ -54,6 +55,7 @@ def page(data: PageData) -> str:
         sections=SECTIONS,
         made=f"evalsuite {version('evalsuite')}, newest score {data.newest:%Y-%m-%d %H:%M} UTC",
         tables=tables,
+        answer=answer_of(data),
         summary=summary_of(data),
         averages=averages_figure(data.table),
         bars=cards(data.table),

@@ -148,9 +148,11 @@ const form = byId("choice");
 const state = { task: 0, a: 0, b: -1, changed: false, search: "", sample: "" };
 let current = null;
 
+const cell = (column, row, at) => (row < 0 || !column.v[row] ? null : column.v[row][at] ?? null);
 const text = (column, row, at) => {
-  const value = row < 0 || !column.v[row] ? null : column.v[row][at];
-  if (value === null || value === undefined) return "";
+  const value = cell(column, row, at);
+  if (value === null) return "";
+  if (column.kind === "l") return value.map(([number, mark, , group]) => `${group} ${mark} ${current.texts[number]}`).join("\n");
   return column.kind === "t" ? current.texts[value] : String(value);
 };
 const score = (row, at) => (row < 0 || !current.scores[row] ? null : current.scores[row][at]);
@@ -199,19 +201,43 @@ function listItem(at) {
 
 function block(label, content, wide, role = "") {
   const part = make("div", { className: `field ${role}${wide ? " wide" : ""}` }, make("h4", { textContent: label }));
-  const box = make(content.length > 60 || content.includes("\n") ? "pre" : "p", { className: "text", dir: "auto", textContent: content || "–" });
+  const raw = role !== "text" && (content.length > 60 || content.includes("\n"));
+  const box = make(raw ? "pre" : "p", { className: "text", dir: "auto", textContent: content || "–" });
   if (content.length > 800 || content.split("\n").length > 15) box.tabIndex = 0; // it scrolls
   part.append(box);
   return part;
 }
 
+function entries(label, found, wide, role) {
+  const part = make("div", { className: `field ${role}${wide ? " wide" : ""}` }, make("h4", { textContent: label }));
+  let list = null;
+  let heading = null;
+  for (const [number, mark, right, group] of found) {
+    if (list === null || group !== heading) {
+      if (group) part.append(make("h5", { textContent: group }));
+      list = make("ol", { className: "entries" });
+      part.append(list);
+      heading = group;
+    }
+    const item = make("li", { className: right ? "right" : "" });
+    if (mark) item.append(make("b", { textContent: mark }), " ");
+    item.append(make("span", { className: "text", dir: "auto", textContent: current.texts[number] }));
+    list.append(item);
+  }
+  if (list === null) part.append(make("p", { className: "text", textContent: "–" }));
+  return part;
+}
+
 function field(column, at) {
+  const part = (label, row, wide) => column.kind === "l"
+    ? entries(label, cell(column, row, at) ?? [], wide, column.role)
+    : block(label, text(column, row, at), wide, column.role);
   const one = text(column, state.a, at);
-  if (state.b < 0) return one === "" ? [] : [block(column.label, one, true, column.role)];
+  if (state.b < 0) return one === "" ? [] : [part(column.label, state.a, true)];
   const two = text(column, state.b, at);
   if (one === "" && two === "") return [];
-  if (one === two) return [block(`${column.label}, the same for both`, one, true, column.role)];
-  return [block(`${column.label}: ${data.rows[state.a]}`, one, false, column.role), block(`${column.label}: ${data.rows[state.b]}`, two, false, column.role)];
+  if (one === two) return [part(`${column.label}, the same for both`, state.a, true)];
+  return [part(`${column.label}: ${data.rows[state.a]}`, state.a, false), part(`${column.label}: ${data.rows[state.b]}`, state.b, false)];
 }
 
 function select(at) {

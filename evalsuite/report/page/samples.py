@@ -5,19 +5,37 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from evalsuite.data import SampleTable
+from evalsuite.report.page.listed import Entries, Entry, arranged
 from evalsuite.report.page.text import cut, visible
 from evalsuite.schema import digest
 
 SampleRow = Mapping[str, Any]
-Role = Literal["prompt", "gold", "answer", "extracted", "more"]
-"""Where a column stands: what the model saw, what is right, what came, what was taken from it."""
+Value = str | float | Entries | None
+Role = Literal["text", "prompt", "gold", "answer", "extracted", "more"]
+"""Where a column stands: what the sample is about, what the model saw, what is right, what came,
+what was taken from it."""
 
 ROLES: dict[str, tuple[Role, str]] = {
     "prompt": ("prompt", "Prompt as the model saw it"),
+    "query": ("text", "Query"),
+    "question": ("text", "Question"),
+    "sentence": ("text", "Sentence"),
+    "sentence1": ("text", "First sentence"),
+    "sentence2": ("text", "Second sentence"),
+    "text": ("text", "Text"),
+    "human_summaries": ("gold", "Summaries by people"),
+    "relevant": ("gold", "Relevant documents"),
+    "choices": ("answer", "Choices, with their log-likelihoods"),
+    "members": ("answer", "Some of the texts, by cluster, with their labels"),
+    "machine_summaries": ("answer", "Summaries by machines, with ratings and similarities"),
+    "found": ("answer", "Found"),
+    "document": ("answer", "Document that the answer is read from"),
+    "documents_after": ("answer", "Documents after reranking, best first"),
+    "documents_before": ("more", "Documents before reranking, best first"),
     "target": ("gold", "Gold"),
     "gold": ("gold", "Gold"),
     "label": ("gold", "Gold label"),
@@ -36,7 +54,7 @@ ROLES: dict[str, tuple[Role, str]] = {
 }
 """Column of the store → place and label; other columns stand under ``more`` by their own name."""
 
-_ORDER: tuple[Role, ...] = ("prompt", "gold", "answer", "extracted", "more")
+_ORDER: tuple[Role, ...] = ("text", "prompt", "gold", "answer", "extracted", "more")
 _IDENTITY = ("sample", "subset", "score")
 _STAND_IN = "cosine"
 """What is compared where a sample has no score of its own (correlations, average precision)."""
@@ -49,7 +67,7 @@ class SampleColumn:
 
     label: str
     role: Role
-    values: tuple[tuple[str | float | None, ...] | None, ...]
+    values: tuple[tuple[Value, ...] | None, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,12 +91,11 @@ class TaskSamples:
         texts: dict[str, int] = {}
         columns = []
         for column in self.columns:
-            number = _all_numbers(column)
+            kind = _kind(column)
             cells = [
-                None if values is None else [_cell(value, texts, number) for value in values]
+                None if values is None else [_cell(value, texts, kind) for value in values]
                 for values in column.values
             ]
-            kind = "n" if number else "t"
             columns.append({"label": column.label, "role": column.role, "kind": kind, "v": cells})
         return {
             "ids": self.ids,
@@ -186,7 +203,7 @@ def _shown(
     for table, rows in zip(tables, numbers, strict=True):
         there = [name for name in names if name in rows]
         whole = table.rows([rows[name] for name in there]) if table is not None else []
-        found.append(None if table is None else dict(zip(there, whole, strict=True)))
+        found.append(None if table is None else dict(zip(there, map(arranged, whole), strict=True)))
     return found
 
 
@@ -209,7 +226,7 @@ def _columns(
             for t in tables
         )
         said = {value for row in values for value in row or ()}
-        if said <= {None, "", "[]"} or (key == "parsed" and said <= {None, "yes"}):
+        if said <= {None, "", "[]", ()} or (key == "parsed" and said <= {None, "yes"}):
             continue
         if key == "correct" and measure == "score":
             continue  # it is the score
@@ -217,8 +234,12 @@ def _columns(
     return sorted(columns, key=lambda column: _ORDER.index(column.role))
 
 
-def _plain(value: object) -> str | float | None:
-    """A stored value as a number or a readable text."""
+def _plain(value: object) -> Value:
+    """A stored value as a number, a readable text or a list of them."""
+    if isinstance(value, tuple):
+        return tuple(
+            replace(one, text=visible(cut(one.text)), mark=visible(one.mark)) for one in value
+        )
     if value is None or isinstance(value, str):
         return None if value is None else visible(cut(value))
     if isinstance(value, bool):
@@ -240,13 +261,25 @@ def _number(value: object) -> float | None:
     return None
 
 
-def _all_numbers(column: SampleColumn) -> bool:
-    return not any(isinstance(v, str) for row in column.values for v in row or ())
+def _kind(column: SampleColumn) -> Literal["n", "t", "l"]:
+    """What the values of a column are: numbers, texts, or lists of texts."""
+    values = [value for row in column.values for value in row or ()]
+    if any(isinstance(value, tuple) for value in values):
+        return "l"
+    return "t" if any(isinstance(value, str) for value in values) else "n"
 
 
-def _cell(
-    value: str | float | None, texts: dict[str, int], number: bool
-) -> str | float | int | None:
-    if value is None or number:
+def _cell(value: Value, texts: dict[str, int], kind: str) -> Any:
+    """A value in the page: a number, a text's number, or a list of entries.
+
+    An entry is its text's number, what stands before it, whether it is right, and its heading.
+    """
+    if value is None or kind == "n":
         return value
-    return texts.setdefault(str(value), len(texts))
+    if kind == "t":
+        return texts.setdefault(str(value), len(texts))
+    entries = value if isinstance(value, tuple) else (Entry(str(value)),)
+    return [
+        [texts.setdefault(one.text, len(texts)), one.mark, int(one.right), one.group]
+        for one in entries
+    ]

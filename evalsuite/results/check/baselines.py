@@ -73,7 +73,7 @@ def set_baseline(
         copied = Store(temp)
         copied.prepare()
         for record in scored:
-            adopt(copied, record, store.samples_path(record))
+            adopt(copied, record, store.samples_path(record), store.texts_paths(record))
         first = scored[0].checkpoint
         made = Baseline(
             name=name,

@@ -92,13 +92,13 @@ class JobRunner:
             self.store.drop_job_folder(ref, key)
         of = self.spec.checkpoint, job.task, job.signature
         started = time.perf_counter()
-        samples = None
+        samples, texts = None, None
         try:
             evaluation = self._evaluate(job, engine)
             if evaluation is None:
                 self.emit(events.StageEnded(job=key))
                 return
-            samples = evaluation.samples
+            samples, texts = evaluation.samples, evaluation.texts
             total = time.perf_counter() - started + evaluation.earlier_seconds
             make = scored_record if evaluation.stopped is None else stopped_record
             record = make(*of, evaluation, total, self._hardware(engine))
@@ -113,7 +113,7 @@ class JobRunner:
             logging.getLogger(__name__).error("%s", traceback.format_exc())
             reason = f"{type(error).__name__}: {error}; see {self.spec.log}"
             record = failed_record(*of, " ".join(reason.split()), gpu=self._hardware(None))
-        written = self.store.put(self.store.after_earlier(record), samples)
+        written = self.store.put(self.store.after_earlier(record), samples, texts)
         if record.status == "scored":
             self.store.finish_job(ref, key)
         self.emit(

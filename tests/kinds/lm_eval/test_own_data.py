@@ -192,6 +192,11 @@ def test_multiple_choice(chat: Checkpoint, base: Checkpoint, tmp_path: Path) -> 
         row = evaluation.samples[0]
         assert (row["response"], row["extracted"], row["target"]) == (f"{lead}yy", "1", "1")
         assert json.loads(row["logprobs"]) == [-2.0, -1.0]
+        assert evaluation.texts is not None
+        assert [(one["sample"], one["choices"]) for one in evaluation.texts.items] == [
+            (row["sample"], [f"{lead}x", f"{lead}{other}"])
+            for row, other in zip(evaluation.samples, ("yy", "zz"), strict=True)
+        ]
         # Per character: x −2/1, zz −1/2: the longer one, still wrong.
         assert evaluation.metrics["acc_norm"] == 0.5
 

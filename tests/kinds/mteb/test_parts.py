@@ -69,9 +69,10 @@ def kind_of(name: str) -> type[Any]:
         "NFCorpus",
     ],
 )
-def test_the_score_of_a_layout_is_mtebs(name: str) -> None:
+def test_the_score_of_a_layout_is_mtebs(name: str, caplog: pytest.LogCaptureFixture) -> None:
     found = compare(kind_of(name))
     assert found["same"], found
+    assert "no texts are kept" not in caplog.text
 
 
 @pytest.fixture
