@@ -65,7 +65,7 @@ class Look:
     verdict: Literal["regression", "pass"] | None
     """``None``: not decided yet."""
     drop_p: float
-    """Of "no drop", before any correction."""
+    """Of "no drop", before any correction; 1 where the test by groups does not agree."""
 
 
 def next_look(answered: int, total: int, step: int) -> int:
@@ -92,7 +92,9 @@ def look(answered: Answered, rule: StopRule) -> Look:
     values = (gains / reach + 1) / 2
     share = level / rule.tests
     drop_p = float(anytime_p(values, 0.5, "below", horizon=answered.total, level=share)[-1])
-    if drop_p <= share and mean < -rule.tolerance and _groups_fell(gains, answered, rule):
+    if answered.groups is not None and not (drop_p <= share and _fell(gains, answered, rule)):
+        drop_p = 1.0
+    if drop_p <= share and mean < -rule.tolerance:
         return Look(verdict="regression", drop_p=drop_p)
     if rule.tolerance >= reach:
         return Look(verdict="pass", drop_p=drop_p)
@@ -109,17 +111,16 @@ def stopped(answered: Answered, rule: StopRule, found: Look) -> Stopped:
     # The largest drop is the largest mean of the losses.
     losses = (1 - gains / reach) / 2
     worst = reach * (2 * largest_mean(losses, horizon=answered.total, alpha=level) - 1)
-    top = float(answered.weights.max())
     drawn = answered.weights * answered.candidate
-    interval = sampled_mean_interval(drawn / top, answered.total, LEVEL)
+    interval = sampled_mean_interval(drawn / reach, answered.total, LEVEL)
     weight = float(answered.weights.mean())
     return Stopped(
         rule=rule.key,
         n=gains.size,
         total=answered.total,
         score=float(drawn.mean()) / weight,
-        low=top * interval.low,
-        high=min(1.0, top * interval.high),
+        low=reach * interval.low,
+        high=min(1.0, reach * interval.high),
         baseline=float((answered.weights * answered.baseline).mean()) / weight,
         won=int((gains > 0).sum()),
         lost=int((gains < 0).sum()),
@@ -140,12 +141,10 @@ def _gains(answered: Answered, rule: StopRule) -> tuple[Floats, float]:
     return gains, float(max(rule.weights))
 
 
-def _groups_fell(gains: Floats, answered: Answered, rule: StopRule) -> bool:
-    """Whether luck in the choice of groups explains no drop; so where there are no groups."""
-    if answered.groups is None:
-        return True
+def _fell(gains: Floats, answered: Answered, rule: StopRule) -> bool:
+    """Whether luck in the choice of groups explains no drop."""
     sums = group_sums(gains, answered.groups)
-    return sign_flip_p(sums) / 2 <= rule.significance / rule.tests
+    return sign_flip_p(sums) / 2 <= rule.significance / EARLY / rule.tests
 
 
 def _groups_held(gains: Floats, answered: Answered, rule: StopRule) -> bool:

@@ -31,7 +31,7 @@ class LmEvalKind(Kind[LmEvalTask]):
 
         harness = harness_version(task)
         signature = generative_signature(task, planning, harness, shots=task.shots)
-        if (planning.options.limit or task.limit) and not planning.options.limit_first:
+        if planning.options.limit and not planning.options.limit_first:
             signature = signature.model_copy(update={"chosen": "random"})
         return Planned(signature=signature)
 

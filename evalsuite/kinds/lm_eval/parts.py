@@ -16,8 +16,13 @@ Choice = Mapping[str, list[int]]
 
 
 def limited(loaded: LoadedTasks, context: Context) -> Choice | None:
-    """The items that a limit keeps of each task without parts; ``None`` for all, or the first."""
-    if context.limit is None or context.options.limit_first:
+    """The items that a limit keeps of each task without parts; ``None`` for all, or the first.
+
+    A person's limit chooses at random. One of the task's file is part of its definition: it keeps
+    the first rows.
+    """
+    options = context.options
+    if context.limit is None or options.limit is None or options.limit_first:
         return None
     data, seed = loaded.data.hash, context.seed
     return {
