@@ -136,17 +136,11 @@ class Store:
                 _replace(outcome, content)
                 return outcome
             path = _link_next(folder, stem, content)
-            self._drop_outcome(outcome, record)
+            earlier = self._read(outcome)
+            outcome.unlink(missing_ok=True)
+            if earlier and earlier.samples and earlier.samples != record.samples:
+                (folder / earlier.samples.file).unlink(missing_ok=True)
             return path
-
-    def _drop_outcome(self, outcome: Path, scored: Record) -> None:
-        """Remove the outcome of a job that has a score now, with samples that only it has."""
-        if not outcome.exists():
-            return
-        earlier = self._read(outcome)
-        outcome.unlink(missing_ok=True)
-        if earlier and earlier.samples and earlier.samples != scored.samples:
-            (outcome.parent / earlier.samples.file).unlink(missing_ok=True)
 
     def remove(self, record: Record) -> None:
         """Remove a record that another one has taken the place of, and samples that only it has.

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from evalsuite.cli.options import Results, TasksDir
+from evalsuite.cli.options import AsJson, Results, TasksDir
 from evalsuite.cli.options import registry as load_registry
 
 if TYPE_CHECKING:
     from evalsuite.importers.records import ImportedScores
+    from evalsuite.importers.storing import Stored
 
 import_app = typer.Typer(help="Take over result files of mteb and lm-eval.", no_args_is_help=True)
 
@@ -30,12 +31,13 @@ def import_mteb(
     revision: Revision = None,
     out: Results = Path("results"),
     tasks_dir: TasksDir = None,
+    as_json: AsJson = False,
 ) -> None:
     """Take over a folder of mteb's result files (ORG__MODEL/REVISION/TASK.json)."""
     from evalsuite.importers.mteb import read_mteb
 
     registry = load_registry(tasks_dir)
-    _store(read_mteb(folder, registry, name=name, revision=revision), out)
+    _store(read_mteb(folder, registry, name=name, revision=revision), out, as_json=as_json)
 
 
 @import_app.command("lm-eval")
@@ -45,15 +47,16 @@ def import_lm_eval(
     revision: Revision = None,
     out: Results = Path("results"),
     tasks_dir: TasksDir = None,
+    as_json: AsJson = False,
 ) -> None:
     """Take over a result file of lm-eval, with the samples beside it."""
     from evalsuite.importers.lm_eval import read_lm_eval
 
     registry = load_registry(tasks_dir)
-    _store(read_lm_eval(file, registry, name=name, revision=revision), out)
+    _store(read_lm_eval(file, registry, name=name, revision=revision), out, as_json=as_json)
 
 
-def _store(found: ImportedScores, out: Path) -> None:
+def _store(found: ImportedScores, out: Path, *, as_json: bool) -> None:
     """Store what was read and say so; ends as ``run`` does where scores failed or are suspect.
 
     Raises:
@@ -66,14 +69,32 @@ def _store(found: ImportedScores, out: Path) -> None:
     from evalsuite.text import listed
 
     stored = put_new(Store(out), found)
-    for line in summary(found, stored):
-        typer.echo(line)
+    lines = summary(found, stored)
     suspect = [(r.signature.task, one) for r, _ in found.records for one in r.suspicions]
-    for task, one in suspect:
-        typer.echo(f"suspect: {task}: {said(one)}")
+    lines += [f"suspect: {task}: {said(one)}" for task, one in suspect]
+    if as_json:
+        _print_document(found, stored, out)
+    else:
+        typer.echo("\n".join(lines))
     failed = [record.signature.task for record, _ in found.records if record.score is None]
     if failed:
         typer.echo(f"failed, for want of a finite score in the file: {listed(failed)}", err=True)
         raise typer.Exit(int(ExitCode.TASK_FAILED))
     if suspect:
         raise typer.Exit(int(ExitCode.SUSPECT))
+
+
+def _print_document(found: ImportedScores, stored: Stored, out: Path) -> None:
+    from evalsuite.console import print_document
+    from evalsuite.documents.stored import ImportDocument, score_lines
+
+    print_document(
+        ImportDocument(
+            store=str(out),
+            new=stored.new,
+            known=stored.known,
+            replaced=stored.replaced,
+            left_out=[*found.left_out, *stored.left_out],
+            records=score_lines(record for record, _ in found.records),
+        )
+    )

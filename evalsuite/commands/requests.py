@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any, Self
 
-from pydantic import BeforeValidator, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from evalsuite.errors import UsageError
 from evalsuite.options import BASELINES, Option, names
@@ -96,3 +96,72 @@ class CheckRequest(Request):
                 "leave one out",
             )
         return self
+
+
+class WatchRequest(Request):
+    """Everything that ``evalsuite watch`` was asked for, besides the folder."""
+
+    suite: Annotated[str | None, Option("Suite; the default is the policy's, else smoke.")] = None
+    baseline: Annotated[
+        str | None, Option("Check each checkpoint against this baseline, as evalsuite check does.")
+    ] = None
+    policy: Annotated[str | None, Option("Policy of the check, as after evalsuite check.")] = None
+    baselines: Annotated[Path, BASELINES] = Path("baselines")
+    reports: Annotated[
+        Path, Option("Folder for tables, curves and verdicts: watch/NAME/ in it.")
+    ] = Path("reports")
+    every: Annotated[int, Field(ge=1), Option("Only steps that this number divides.")] = 1
+    latest: Annotated[bool, Option("If several wait, evaluate the newest and skip the others.")] = (
+        False
+    )
+    once: Annotated[
+        bool, Option("Evaluate what is there and end, for cron; without it, wait for more.")
+    ] = False
+    until: Annotated[
+        int | None, Field(ge=0), Option("End after this step; later ones are not evaluated.")
+    ] = None
+    timeout: Annotated[
+        float | None, Field(gt=0), Option("End after so many seconds without a new checkpoint.")
+    ] = None
+    budget: Annotated[
+        float | None,
+        Field(gt=0),
+        Option("Seconds for each checkpoint; what is scored then counts."),
+    ] = None
+    hooks: Annotated[
+        tuple[str, ...],
+        Option(
+            "Shell command that gets each result as JSON on its input. Repeatable.", name="hook"
+        ),
+    ] = ()
+    webhooks: Annotated[
+        tuple[str, ...],
+        Option("Address that gets each result as JSON by POST. Repeatable.", name="webhook"),
+    ] = ()
+
+    @model_validator(mode="after")
+    def _policy_of_a_check(self) -> Self:
+        if self.policy is not None and self.baseline is None:
+            raise UsageError("--policy changes nothing without --baseline", "give both or neither")
+        return self
+
+    def check(self, candidate: str, **more: Any) -> CheckRequest:
+        """The check of a candidate.
+
+        Args:
+            candidate: As ``evalsuite check`` takes it.
+            more: Fields of the request that differ from those of this one.
+
+        Raises:
+            UsageError: If the policy is not there or not valid.
+        """
+        shared = {
+            name: getattr(self, name) for name in CheckRequest.model_fields if hasattr(self, name)
+        }
+        return CheckRequest.model_validate({**shared, "candidate": candidate, **more})
+
+    def run(self, suite: str, checkpoint: str, **more: Any) -> RunRequest:
+        """The run of a checkpoint; see :meth:`check`."""
+        shared = {name: getattr(self, name) for name in Request.model_fields}
+        given = {**shared, "checkpoints": (checkpoint,), "suite": suite, **more}
+        return RunRequest.model_validate(given)

@@ -2,6 +2,8 @@
 
 from evalsuite.stats.averages import mean_with_error
 from evalsuite.stats.betting import anytime_p, largest_mean, sampled_mean_interval
+from evalsuite.stats.covariance import covariance
+from evalsuite.stats.curves import against_mean, noise_band
 from evalsuite.stats.differences import Difference, paired, unpaired
 from evalsuite.stats.errors import (
     average_precision_se,
@@ -23,6 +25,13 @@ from evalsuite.stats.intervals import (
     interval,
     wilson_interval,
 )
+from evalsuite.stats.ranks import (
+    better_than,
+    mcnemar_matrix,
+    rank_intervals,
+    t_matrix,
+    tie_groups,
+)
 from evalsuite.stats.significance import (
     SEED,
     equivalence_p,
@@ -38,30 +47,38 @@ __all__ = [
     "SEED",
     "Difference",
     "Interval",
+    "against_mean",
     "anytime_p",
     "average_precision_influence",
     "average_precision_se",
+    "better_than",
     "bootstrap_se",
     "correlation_interval",
+    "covariance",
     "equivalence_p",
     "fraction_interval",
     "holm",
     "interval",
     "largest_drop",
     "largest_mean",
+    "mcnemar_matrix",
     "mcnemar_p",
     "mean_influence",
     "mean_se",
     "mean_with_error",
+    "noise_band",
     "noninferiority_p",
     "paired",
     "paired_proportions_p",
+    "rank_intervals",
     "sampled_mean_interval",
     "sign_flip_p",
     "spearman",
     "spearman_influence",
     "spearman_se",
     "standard_error",
+    "t_matrix",
+    "tie_groups",
     "unpaired",
     "wilson_interval",
 ]

@@ -31,3 +31,8 @@ def sample_identity(name: str, example: Mapping[str, Any], leaves: int) -> dict[
         "sample": str(row.get(ID, f"{name}/{example.get('doc_id')}")),
         "group": str(row.get(GROUP, name if leaves > 1 else "")),
     }
+
+
+def stated_identity(row: Mapping[str, Any]) -> dict[str, str]:
+    """What an item's own data must say for :func:`sample_identity` to give a sample its names."""
+    return {ID: str(row["sample"]), GROUP: str(row.get("group") or "")}
