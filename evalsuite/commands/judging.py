@@ -106,8 +106,8 @@ class Judging:
             early=EarlyOutcome(
                 stopped={task: ended for task, (_, ended) in stopped.items()},
                 looked=self._looked(candidate),
+                untested=len(missing) if self.early else 0,
             ),
-            untested=len(missing) if self.early else 0,
         )
 
     def _stopped(self, candidate: Side) -> dict[str, tuple[Record, Stopped]]:

@@ -34,8 +34,7 @@ embeds and generates from the caches of its embedding passes. Of one checkpoint,
 in this order."""
 
 ProgressEvent = Callable[[int, int, str], None]
-"""Called as ``progress(done, total, unit)``; ``unit`` is ``texts``,
-``requests`` …"""
+"""Called as ``progress(done, total, unit)``; ``unit`` is ``texts``, ``requests`` …"""
 
 AnyTask_contra = TypeVar("AnyTask_contra", bound=Task, contravariant=True)
 
@@ -56,8 +55,7 @@ class Context:
 
     checkpoint: Checkpoint
     workdir: Path
-    """Folder of this job alone, for what must survive a kill; removed once the record is
-    stored. Exists."""
+    """Folder of this job alone, for what must survive a kill, until the record is stored."""
     options: Resolved = field(default_factory=_defaults)
     """What a person chose for the run."""
     instruction: Instruction | None = None
@@ -136,13 +134,12 @@ class Evaluation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Preview:
-    """One rendered example, for ``--dry-run``."""
+    """One rendered example with its first token ids, special ones too, for ``--dry-run``."""
 
     side: str
     """``query``, ``document``, ``text``, ``chat`` or ``judge``."""
     text: str
     token_ids: tuple[int, ...]
-    """First ids, special tokens included."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,11 +149,9 @@ class Stage:
     name: str
     needs: Need
     apart: bool = False
-    """Whether the stage only calls its engine, so that another process than the engine's can run
-    it: several such jobs then share the engine."""
+    """Whether it only calls its engine: then several such jobs share one, from other processes."""
     leaves: str = ""
-    """What a person reads when the stage has ended and another follows: ``answered, to be
-    judged``."""
+    """What a person reads between it and the next stage: ``answered, to be judged``."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -204,8 +199,7 @@ class Kind(Protocol[AnyTask_contra]):
     stops_early: ClassVar[bool] = False
     """Whether a check can end its tasks before all items are answered."""
     options: ClassVar[frozenset[str]] = frozenset()
-    """Fields of :class:`~evalsuite.run.options.RunOptions` that no task uses unless its kind says
-    so here."""
+    """Fields of ``RunOptions`` that no task uses unless its kind says so here."""
     example: ClassVar[str | None] = None
     """A task of the harness, where ``NAME:TASK`` reaches those without a task file."""
     settings: ClassVar[tuple[str, ...]] = ()

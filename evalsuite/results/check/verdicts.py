@@ -65,6 +65,8 @@ class EarlyOutcome:
     """Task → what is known of it. Its comparison is of the samples that were answered."""
     looked: Mapping[str, float]
     """Task that ran to its end after early looks → the p-value of these."""
+    untested: int = 0
+    """Further tasks that the correction counts, which were not run."""
 
 
 NOT_EARLY = EarlyOutcome(stopped={}, looked={})
@@ -115,7 +117,6 @@ def verdicts_of(
     in_baseline: frozenset[str],
     suspect: Mapping[str, str] | None = None,
     early: EarlyOutcome = NOT_EARLY,
-    untested: int = 0,
 ) -> tuple[TaskVerdict, ...]:
     """The verdict on each task.
 
@@ -127,22 +128,17 @@ def verdicts_of(
         in_baseline: Tasks that the baseline has a score of.
         suspect: Task → why the candidate's score must not be trusted.
         early: What came of tasks that the check could end early.
-        untested: Further tasks that the correction counts, which were not run.
     """
     tested = {task: p for task, one in compared.items() if (p := _p(one, early)) is not None}
-    adjusted = dict(zip(tested, holm([*tested.values(), *[1.0] * untested]), strict=False))
+    adjusted = dict(zip(tested, holm([*tested.values(), *[1.0] * early.untested]), strict=False))
     verdicts: list[TaskVerdict] = []
     for task, comparison in compared.items():
         category = categories.get(task)
         tolerance = policy.tolerance.of(task, category)
-        drop = adjusted.get(task)
-        ended = early.stopped.get(task)
-        if ended is not None:
-            worst: float | None = comparison.metric.factor * ended.at_worst
+        drop, worst = adjusted.get(task), _worst(comparison, early, policy.significance)
+        if ended := early.stopped.get(task):
             verdict, reason = _stopped_verdict(ended, comparison, tolerance, drop)
         else:
-            level = policy.significance / (FINAL if task in early.looked else 1)
-            worst = 0.0 if unchanged(comparison) else at_worst(comparison, level)
             verdict, reason = _verdict(comparison, tolerance, drop, worst, policy.significance)
         if verdict != "regression" and (why := (suspect or {}).get(task)):
             verdict, reason = "suspect", why
@@ -197,6 +193,17 @@ def _p(comparison: Comparison, early: EarlyOutcome) -> float | None:
     final = drop_p(comparison)
     looked = early.looked.get(comparison.task)
     return final if looked is None or final is None else hybrid_p(looked, final)
+
+
+def _worst(comparison: Comparison, early: EarlyOutcome, significance: float) -> float | None:
+    """The largest drop that is not ruled out; after early looks, at what these leave of the level.
+
+    In points.
+    """
+    if ended := early.stopped.get(comparison.task):
+        return comparison.metric.factor * ended.at_worst
+    level = significance / (FINAL if comparison.task in early.looked else 1)
+    return 0.0 if unchanged(comparison) else at_worst(comparison, level)
 
 
 def _stopped_verdict(
