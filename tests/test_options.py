@@ -81,7 +81,7 @@ def test_run_check_and_python_take_the_same_options() -> None:
     assert run.keys() - own["run"] == check.keys() - own["check"]
     assert own["check"] == {
         *("candidate", "baseline", "policy", "suite", "baselines", "reports"),
-        *("stop_early", "stop_on_red"),
+        *("stop_early", "stop_on_red", "baseline_window"),
     }
     assert run.keys() - {"ckpt"} == Options.__annotations__.keys()
 

@@ -66,6 +66,14 @@ class CheckRequest(Request):
     stop_on_red: Annotated[
         bool, Option("With --stop-early: a regression of a required task ends the check.")
     ] = False
+    baseline_window: Annotated[
+        int | None,
+        Field(ge=3),
+        Option(
+            "Compare with the mean of the last N checkpoints of a training run, up to --baseline; "
+            "the spread between them counts as chance.",
+        ),
+    ] = None
     baselines: Annotated[Path, BASELINES] = Path("baselines")
     reports: Annotated[Path, Option("Folder for check/check.json, check.md and check.xml.")] = Path(
         "reports"
@@ -90,6 +98,11 @@ class CheckRequest(Request):
             )
         if self.stop_on_red and not self.stop_early:
             raise UsageError("--stop-on-red needs --stop-early", "give both, or none")
+        if self.stop_early and self.baseline_window is not None:
+            raise UsageError(
+                "--stop-early pairs samples with one baseline, --baseline-window has several",
+                "leave one out",
+            )
         if self.stop_early and self.options.fresh:
             raise UsageError(
                 "--fresh and --stop-early exclude each other: what is stopped is continued later",

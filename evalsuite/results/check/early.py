@@ -10,8 +10,8 @@ import numpy as np
 
 from evalsuite.metrics import metric_of
 from evalsuite.results.check.policy import Policy
-from evalsuite.results.compare.pair import Comparison
-from evalsuite.results.compare.suite import Load, Side
+from evalsuite.results.compare.pair import Comparison, Load
+from evalsuite.results.compare.suite import Side
 from evalsuite.results.sampled import Sampled
 from evalsuite.schema import Record, Stopped
 from evalsuite.stopping.rules import EARLY_LOOKS, Stopping, StopRule
