@@ -13,7 +13,7 @@ from evalsuite.cli.options import registry as load_registry
 if TYPE_CHECKING:
     from evalsuite.importers.records import ImportedScores
 
-import_app = typer.Typer(help="Take over result files of mteb and lm-eval.", no_args_is_help=True)
+import_app = typer.Typer(help="Take over result files of other tools.", no_args_is_help=True)
 
 ModelName = Annotated[
     str | None, typer.Option("--name", help="Name of the model, instead of the stated one.")
@@ -51,6 +51,90 @@ def import_lm_eval(
 
     registry = load_registry(tasks_dir)
     _store(read_lm_eval(file, registry, name=name, revision=revision), out)
+
+
+@import_app.command("inspect")
+def import_inspect(
+    path: Annotated[Path, typer.Argument(help="A log .eval of inspect, or a folder with some.")],
+    name: ModelName = None,
+    revision: Revision = None,
+    out: Results = Path("results"),
+    tasks_dir: TasksDir = None,
+) -> None:
+    """Take over logs of inspect, with their samples."""
+    from evalsuite.importers.inspect import read_inspect
+
+    _store(read_inspect(path, load_registry(tasks_dir), name=name, revision=revision), out)
+
+
+@import_app.command("lighteval")
+def import_lighteval(
+    path: Annotated[Path, typer.Argument(help="A file details_….parquet, or a folder with some.")],
+    name: ModelName = None,
+    revision: Revision = None,
+    out: Results = Path("results"),
+    tasks_dir: TasksDir = None,
+) -> None:
+    """Take over details of lighteval, with the results beside them."""
+    from evalsuite.importers.lighteval import read_lighteval
+
+    _store(read_lighteval(path, load_registry(tasks_dir), name=name, revision=revision), out)
+
+
+@import_app.command("alpaca-eval")
+def import_alpaca_eval(
+    path: Annotated[Path, typer.Argument(help="annotations.json or leaderboard.csv.")],
+    name: ModelName = None,
+    revision: Revision = None,
+    out: Results = Path("results"),
+    tasks_dir: TasksDir = None,
+) -> None:
+    """Take over annotations or a leaderboard of AlpacaEval."""
+    from evalsuite.importers.alpaca_eval import read_alpaca_eval
+
+    _store(read_alpaca_eval(path, load_registry(tasks_dir), name=name, revision=revision), out)
+
+
+@import_app.command("eee")
+def import_eee(
+    path: Annotated[Path, typer.Argument(help="A file of scores, or a folder with some.")],
+    name: ModelName = None,
+    revision: Revision = None,
+    out: Results = Path("results"),
+    tasks_dir: TasksDir = None,
+) -> None:
+    """Take over files of Every Eval Ever, with the samples beside them."""
+    from evalsuite.importers.eee import read_eee
+
+    _store(read_eee(path, load_registry(tasks_dir), name=name, revision=revision), out)
+
+
+@import_app.command("helm")
+def import_helm(
+    path: Annotated[Path, typer.Argument(help="The folder of a run of HELM, or one above.")],
+    name: ModelName = None,
+    revision: Revision = None,
+    out: Results = Path("results"),
+    tasks_dir: TasksDir = None,
+) -> None:
+    """Take over runs of HELM, instance by instance."""
+    from evalsuite.importers.helm import read_helm
+
+    _store(read_helm(path, load_registry(tasks_dir), name=name, revision=revision), out)
+
+
+@import_app.command("evalplus")
+def import_evalplus(
+    path: Annotated[Path, typer.Argument(help="A file …_eval_results.json, or a folder.")],
+    name: ModelName = None,
+    revision: Revision = None,
+    out: Results = Path("results"),
+    tasks_dir: TasksDir = None,
+) -> None:
+    """Take over results of evalplus: HumanEval and MBPP, with and without its own tests."""
+    from evalsuite.importers.evalplus import read_evalplus
+
+    _store(read_evalplus(path, load_registry(tasks_dir), name=name, revision=revision), out)
 
 
 def _store(found: ImportedScores, out: Path) -> None:
