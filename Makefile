@@ -69,6 +69,7 @@ torture: $(READY)  ## kills, faults, hostile programs and inputs: about two hour
 	-PYTHONPATH=tests $(BIN)/python tests/torture/bad_inputs.py
 	-OMP_NUM_THREADS=1 $(BIN)/python tests/torture/faults.py
 	-OMP_NUM_THREADS=1 $(BIN)/python tests/torture/kills.py --kills 200 --vllm-kills 20 --jobs 2
+	-PYTHONPATH=tests $(BIN)/python tests/torture/watch_kills.py --kills 30
 	$(BIN)/python tests/torture/summary.py
 	$(BIN)/pytest -q --torture -m torture
 

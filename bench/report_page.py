@@ -1,9 +1,9 @@
 """How large the HTML report of a big store is, and how fast Chromium opens it.
 
-``python bench/report_page.py`` makes a store of 10 checkpoints × 62 tasks (the suite ``grit``)
-with 100 samples each, writes its report with 20 samples a task, opens it in headless Chromium
-and writes ``reports/bench/report_page.{json,md}``. ``--screenshots STORE`` writes the pictures of
-the documentation from a real store instead.
+``python bench/report_page.py`` makes a store of 12 checkpoints × 62 tasks (the suite ``grit``)
+with 100 samples each and their texts, writes its report with 20 samples a task, opens it in
+headless Chromium and writes ``reports/bench/report_page.{json,md}``. ``--screenshots STORE`` writes
+the pictures of the documentation from a real store instead.
 """
 
 from __future__ import annotations
@@ -28,10 +28,13 @@ from evalsuite.commands.report import report_command
 from evalsuite.kinds.table import kind_of, make_task
 from evalsuite.kinds.task import Task
 from evalsuite.registry.load import Registry
+from evalsuite.sample_texts import SampleTexts
 from evalsuite.schema import CheckpointRef, Record, Signature, digest
 from evalsuite.store import Store
 
-CHECKPOINTS = 10
+CHECKPOINTS = 12
+DOCUMENTS = 400
+"""Of a corpus, of which checkpoints find different ones."""
 SAMPLES = 100
 IN_PAGE = 20
 OPENS = 9
@@ -85,14 +88,34 @@ def rows(task: Task, category: str, checkpoint: int) -> list[dict[str, Any]]:
             gold = "gold" if category == "STS" else "label"
             row |= {gold: shared.random.randint(0, 1), "cosine": value, "dot": value}
         elif category in ("Retrieval", "Reranking"):
-            documents = [f"doc-{own.random.randint(0, 10**6):06d}" for _ in range(10)]
+            documents = [f"doc-{own.random.randint(0, DOCUMENTS - 1):06d}" for _ in range(10)]
             row |= {"ndcg_at_10": value, "ap": value, "documents": documents, "score": value}
+            row["similarities"] = [round(own.random.random(), 3) for _ in documents]
         else:
             guesses = [own.random.randint(0, 76) for _ in range(10)]
             share = own.random.randint(0, 10) / 10
             row |= {"gold": shared.random.randint(0, 76), "predictions": guesses, "score": share}
         found.append(row)
     return found
+
+
+def texts(task: Task, category: str) -> SampleTexts | None:
+    """What the samples of an embedding task are about."""
+    if kind_of(task).world == "generative":
+        return None
+    words = Words((task.name, "texts"))
+    names = {"STS": ("sentence1", "sentence2"), "Pair classification": ("sentence1", "sentence2")}
+    retrieves = category in ("Retrieval", "Reranking")
+    columns = ("query",) if retrieves else names.get(category, ("text",))
+    items: list[dict[str, Any]] = []
+    for number in range(SAMPLES):
+        item: dict[str, Any] = {"sample": str(number), "subset": "default"}
+        items.append(item | {column: words.text(20) for column in columns})
+        if retrieves:
+            items[-1]["relevant"] = [f"doc-{words.random.randint(0, DOCUMENTS - 1):06d}"]
+    corpus = range(DOCUMENTS if retrieves else 0)
+    named = {("default", f"doc-{number:06d}"): words.text(150) for number in corpus}
+    return SampleTexts(items=items, named=named)
 
 
 def _answer(task: Task, shots: str, shared: Words, own: Words, number: int) -> dict[str, Any]:
@@ -124,7 +147,8 @@ def fill(store: Store) -> int:
     for number in range(CHECKPOINTS):
         for index, task in enumerate(tasks):
             record = _record(task, number, index)
-            store.put(record, rows(task, task.category or "", number))
+            category = task.category or ""
+            store.put(record, rows(task, category, number), texts(task, category))
     return CHECKPOINTS * len(tasks)
 
 

@@ -1,6 +1,7 @@
 """What the texts of samples add to a store: bytes of a second checkpoint on the same data.
 
-``python bench/sample_bytes.py [DATA]`` evaluates the two demo checkpoints on the built-in suite.
+``python bench/sample_bytes.py [DATA]`` evaluates the two demo checkpoints on the suite
+``smoke-embedding``.
 With a mirror of the hub's data sets, one of them is evaluated on tasks of mteb with two poolings,
 which a store keeps as it keeps two checkpoints. Beside what each score takes stands what it would
 take without texts: the same record and samples without what refers to them. Writes
@@ -129,7 +130,11 @@ def main() -> None:
     options = parser.parse_args()
     about = facts(quick=options.quick)
     work = Path(tempfile.mkdtemp(prefix="sample-bytes-"))
-    smoke = ["--tasks", ",".join(QUICK), "--limit", "20"] if options.quick else ["--suite", "smoke"]
+    smoke = (
+        ["--tasks", ",".join(QUICK), "--limit", "20"]
+        if options.quick
+        else ["--suite", "smoke-embedding"]
+    )
     try:
         stores = [work / "smoke"]
         run(stores[0], work, "--ckpt", "demo:minilm", "--ckpt", "demo:smollm2", *smoke)

@@ -19,6 +19,7 @@ from evalsuite.commands.requests import CheckRequest, RunRequest
 from evalsuite.commands.run import evaluate_prepared, prepare
 from evalsuite.commands.show import table_view
 from evalsuite.commands.stored import stored_records
+from evalsuite.commands.tracking import log_check, log_records, require_all
 from evalsuite.errors import StoreError, UsageError, did_you_mean
 from evalsuite.judging.judge import Judge
 from evalsuite.keywords import Options
@@ -64,8 +65,12 @@ def evaluate(
     from rich.console import Console
 
     request = _run_request(ckpt, options)
+    require_all(request.log)
     prepared = prepare(request)
-    found = evaluate_prepared(prepared, request, Console(quiet=quiet))
+    console = Console(quiet=quiet)
+    found = evaluate_prepared(prepared, request, console)
+    of = prepared.suite, prepared.registry, request.results, Console(stderr=True)
+    log_records(request.log, found.records, *of)
     return Result(found.records, found.missing, prepared.suite, prepared.left_out)
 
 
@@ -274,7 +279,10 @@ def check(
         "baselines": Path(baselines),
     }
     request = from_options(CheckRequest, _in_parts(given))
-    return Checked(check_candidate(request, Console(quiet=quiet)))
+    require_all(request.log)
+    result = check_candidate(request, Console(quiet=quiet))
+    log_check(request.log, result, request.results, (), Console(stderr=True))
+    return Checked(result)
 
 
 def write_report(

@@ -31,6 +31,8 @@ class Options(TypedDict, total=False):
     """Folder of the store; ``results`` unless given."""
     data: str | Path | None
     """Folder of data sets in Hugging Face layout; no network is used then."""
+    log: str | Sequence[str]
+    """Trackers that get the scores: ``wandb``, ``mlflow``, ``trackio``, or ``"wandb:project"``."""
     limit: int | None
     """Test items of each task."""
     seed: int

@@ -11,6 +11,7 @@ option themselves are looked through: their fields are options too.
 from __future__ import annotations
 
 import inspect
+import re
 import types
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -40,6 +41,8 @@ class Option:
     variable: str | None = None
     """Environment variable that the command line reads where the option is not given."""
 
+
+_COMMA: Final = re.compile(r",(?![^()]*\))")
 
 RESULTS: Final = Option("Folder of the store.", flags=("--out", "--results"))
 TASKS_DIRS: Final = Option(
@@ -139,7 +142,10 @@ def from_options(model: type[Model], given: Mapping[str, Any]) -> Model:
 
 
 def names(text: Any) -> Any:
-    """The names in a list separated by commas; anything but a text is left as it is."""
+    """The names in a list separated by commas; anything but a text is left as it is.
+
+    A comma in parentheses belongs to a name: ``mteb:STS17?subsets=MTEB(eng, v2)``.
+    """
     if not isinstance(text, str):
         return text
-    return tuple(name for part in text.split(",") if (name := part.strip()))
+    return tuple(name for part in _COMMA.split(text) if (name := part.strip()))

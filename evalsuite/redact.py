@@ -17,6 +17,10 @@ SECRETS: Final = (
     "HF_TOKEN",
     "HUGGING_FACE_HUB_TOKEN",
     "HUGGINGFACEHUB_API_TOKEN",
+    "WANDB_API_KEY",
+    "MLFLOW_TRACKING_TOKEN",
+    "MLFLOW_TRACKING_PASSWORD",
+    "TRACKIO_WRITE_TOKEN",
 )
 """Environment variables that hold secrets."""
 SHORTEST: Final = 6

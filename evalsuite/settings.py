@@ -54,6 +54,9 @@ fault is that of a client which a hub asks to come back in five minutes."""
 VECTORS_GIB: Final = Number("EVALSUITE_VECTORS_GIB", 10.0, "GiB", 0)
 """Size of all cached vectors; beyond it, those unused for longest are removed."""
 
+TRACKER_SECONDS: Final = Number("EVALSUITE_TRACKER_SECONDS", 120.0, "seconds", 1)
+"""How long a tracker (``--log``) may take; then it is ended and the command goes on."""
+
 CACHE: Final = "EVALSUITE_CACHE"
 """Folder for everything that can be computed again; see :func:`evalsuite.paths.cache_dir`."""
 

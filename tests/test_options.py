@@ -86,7 +86,7 @@ def test_run_check_and_python_take_the_same_options() -> None:
 def test_python_types_options_as_the_models_do() -> None:
     types = get_type_hints(Options)
     wider = {"tasks", "tasks_dirs", "results", "data", "retriever", "judge", "judge_url"}
-    wider |= {"dims", "vectors"}
+    wider |= {"dims", "vectors", "log"}
     for one in declared(RunRequest):
         if one.name not in wider | {"ckpt", "suite", "judge_order"}:
             assert types[one.name] == one.field.annotation, one.name

@@ -47,6 +47,7 @@ FULL: dict[str, Any] = {
     "conversion": "rope-yarn+bos",
     "chat_template": "none",
     "shots": 0,
+    "fewshot_seed": 1234,
     "sampling": "task",
     "prefix_caching": False,
     "batch_invariant": True,
@@ -85,7 +86,7 @@ def test_short_is_one_readable_line() -> None:
     assert Signature(**FULL).short() == (
         "task:smoke-sts@012345|instr:e5(task)|attn:bi|pool:mean|pool-instr:yes|"
         "norm:yes(mean>Dense(8)>Normalize)|dims:128|vec:int8|sim:dot|default-prompt:query|routes:query/document|"
-        "pad:right|eos:yes|tok:file|quant:gptq-4bit|conv:rope-yarn+bos|chat:none|shots:0|"
+        "pad:right|eos:yes|tok:file|quant:gptq-4bit|conv:rope-yarn+bos|chat:none|shots:0|fewshot-seed:1234|"
         "len:512|"
         "dtype:float32|engine:transformers-5.19.0|prefix-cache:no|batch-invariant:yes|"
         "judge:gpt-4@api.example.com/alpaca_eval_gpt4#1a2b3c4d/t0/random|"
@@ -111,6 +112,7 @@ def test_two_tasks_of_one_row_share_their_protocol() -> None:
         "data": None,
         "split": "dev",
         "shots": 5,
+        "fewshot_seed": 7,
         "instruction": "x",
         "outside_set": None,
         "harness": "mteb 3",

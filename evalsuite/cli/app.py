@@ -13,6 +13,8 @@ from typing import Annotated, Final, NoReturn
 
 import typer
 
+from evalsuite.cli.completion import asked_words
+from evalsuite.cli.defaults import default_map
 from evalsuite.cli.interrupts import INTERRUPTS
 from evalsuite.cli.options import built, summary
 from evalsuite.cli.readable import with_plain_help
@@ -39,6 +41,7 @@ COMMANDS: Final = {
     "baseline": ("check", "baseline_app"),
     "data": ("data", "data_app"),
     "import": ("imports", "import_app"),
+    "schema": ("schema", "schema"),
     "export": ("export", "export"),
 }
 """Module of this package, and name there, of each command and group of commands, as in the help."""
@@ -66,7 +69,6 @@ def application(words: Sequence[str] | None = None) -> typer.Typer:
     app = typer.Typer(
         help=HELP,
         no_args_is_help=True,
-        add_completion=False,
         pretty_exceptions_enable=False,
         rich_markup_mode=None,
         context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
@@ -114,9 +116,12 @@ def call() -> NoReturn:
     logging.getLogger("evalsuite").addHandler(notes)
     logging.getLogger("evalsuite").setLevel(logging.INFO)
     try:
-        command = typer.main.get_command(application(sys.argv[1:]))
+        asked = asked_words()
+        given = sys.argv[1:] if asked is None else asked
+        command = typer.main.get_command(application(given))
         with_plain_help(command)
-        result = command(standalone_mode=False)
+        defaults = default_map(command, given)
+        result = command(prog_name="evalsuite", standalone_mode=False, default_map=defaults)
     except typer.Exit as done:
         sys.exit(done.exit_code)
     except typer.TyperException as error:
@@ -144,6 +149,12 @@ def call() -> NoReturn:
 
 
 def _fail(line: str, code: ExitCode) -> NoReturn:
+    if "--json" in sys.argv:
+        from evalsuite.console import print_document
+        from evalsuite.documents.base import ErrorDocument
+
+        name = code.name.lower()
+        print_document(ErrorDocument(exit_code=int(code), kind=name, message=shown(line)))
     if INTERRUPTS.pressed:
         if code is ExitCode.INTERRUPTED:
             INTERRUPTS.line = shown(line)

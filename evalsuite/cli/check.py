@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from evalsuite.cli.options import Results, SuiteName, TasksDir, console, takes, typed_option
+from evalsuite.cli.options import AsJson, Results, SuiteName, TasksDir, console, takes, typed_option
 from evalsuite.cli.options import registry as load_registry
+from evalsuite.console import print_document
 from evalsuite.options import BASELINES
 
 if TYPE_CHECKING:
     from evalsuite.commands.requests import CheckRequest
+    from evalsuite.results.check.baselines import Baseline
 
 Baselines = Annotated[Path, typed_option(BASELINES)]
 
@@ -24,11 +27,12 @@ baseline_app = typer.Typer(
 
 
 @takes("evalsuite.commands.requests:CheckRequest")
-def check(request: CheckRequest) -> None:
+def check(request: CheckRequest, *, as_json: AsJson = False) -> None:
     """Say whether a checkpoint regressed; the exit code is the verdict."""
     from evalsuite.commands.check import check_command
 
-    raise typer.Exit(int(check_command(request, console())))
+    code = check_command(request, console(stderr=as_json), as_json=as_json)
+    raise typer.Exit(int(code))
 
 
 @baseline_app.command("set")
@@ -39,6 +43,7 @@ def set_(
     out: Results = Path("results"),
     baselines: Baselines = Path("baselines"),
     tasks_dir: TasksDir = None,
+    as_json: AsJson = False,
 ) -> None:
     """Copy a checkpoint's scores and samples under a name."""
     from evalsuite.commands.check import set_command
@@ -46,15 +51,21 @@ def set_(
     registry = load_registry(tasks_dir)
     chosen = registry.suite(suite) if suite else None
     made = set_command(name, run, chosen, out, baselines)
+    if as_json:
+        _print_baselines([made], baselines)
+        return
     typer.echo(f"baseline {name}: {made.tasks} scores of {made.checkpoint} in {baselines / name}")
 
 
 @baseline_app.command("list")
-def list_(baselines: Baselines = Path("baselines")) -> None:
+def list_(baselines: Baselines = Path("baselines"), as_json: AsJson = False) -> None:
     """List the baselines."""
     from evalsuite.results.check.baselines import baselines as stored
 
     found = stored(baselines)
+    if as_json:
+        _print_baselines(found, baselines)
+        return
     if not found:
         typer.echo(f"no baseline in {baselines}; evalsuite baseline set NAME CHECKPOINT")
     for one in found:
@@ -66,13 +77,26 @@ def list_(baselines: Baselines = Path("baselines")) -> None:
 def show(
     name: Annotated[str, typer.Argument(help="Name of the baseline.")],
     baselines: Baselines = Path("baselines"),
+    as_json: AsJson = False,
 ) -> None:
     """Show a baseline's scores and how they came to be; checks that no file has changed."""
     from evalsuite.metrics import metric_of
     from evalsuite.results.check.baselines import load_baseline
 
     baseline, _, records = load_baseline(baselines, name)
+    if as_json:
+        from evalsuite.documents.checks import baseline_document
+
+        print_document(baseline_document(baseline, records))
+        return
     typer.echo(f"{baseline.checkpoint} {baseline.fingerprint[:16]}, set {baseline.created:%F %R}")
     for record in records:
         shown = metric_of(record).factor * (record.score or 0.0)
         typer.echo(f"{shown:8.2f}  {record.signature.short()}")
+
+
+def _print_baselines(found: Sequence[Baseline], folder: Path) -> None:
+    from evalsuite.documents.checks import BaselinesDocument, baseline_entry
+
+    entries = [baseline_entry(one) for one in found]
+    print_document(BaselinesDocument(folder=str(folder), baselines=entries))

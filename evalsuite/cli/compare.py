@@ -7,14 +7,20 @@ from typing import Annotated
 
 import typer
 
-from evalsuite.cli.options import Results, SuiteName, TasksDir, console
+from evalsuite.cli.completion import complete_stored
+from evalsuite.cli.options import AsJson, Results, SuiteName, TasksDir, console, refuse_form
 from evalsuite.cli.options import registry as load_registry
 from evalsuite.cli.show import Format
 
 
 def compare(
     checkpoints: Annotated[
-        list[str], typer.Argument(metavar="BASELINE CANDIDATE…", help="Names as in the table.")
+        list[str],
+        typer.Argument(
+            metavar="BASELINE CANDIDATE…",
+            help="Names as in the table.",
+            autocompletion=complete_stored,
+        ),
     ],
     suite: SuiteName = None,
     margin: Annotated[
@@ -28,12 +34,14 @@ def compare(
         Format.TERMINAL
     ),
     decimals: Annotated[int, typer.Option(min=0, max=6, help="Decimals of scores.")] = 1,
+    as_json: AsJson = False,
     out: Results = Path("results"),
     tasks_dir: TasksDir = None,
 ) -> None:
     """Compare checkpoints with a baseline, sample by sample."""
     from evalsuite.commands.compare import compare_command
 
+    refuse_form(format_.value, as_json=as_json)
     registry = load_registry(tasks_dir)
     code = compare_command(
         out,
@@ -43,7 +51,7 @@ def compare(
         console(),
         margin=margin,
         figure=figure,
-        form=format_.value,
+        form="json" if as_json else format_.value,
         decimals=decimals,
     )
     raise typer.Exit(int(code))

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from evalsuite.cli.options import Results, TasksDir, registry
+from evalsuite.cli.options import AsJson, Results, TasksDir, registry
 
 
 def doctor(
@@ -26,6 +26,7 @@ def doctor(
             help="Check only how far a checkpoint's scores depend on prefix caching and batches.",
         ),
     ] = None,
+    as_json: AsJson = False,
 ) -> None:
     """Check versions, packages, engines, sandbox, data and disk; each line says what to do.
 
@@ -33,6 +34,7 @@ def doctor(
     """
     from evalsuite.commands.doctor import doctor_command, prefix_command
 
+    say = None if as_json else typer.echo
     if prefix is not None:
-        raise typer.Exit(int(prefix_command(prefix, typer.echo)))
-    raise typer.Exit(int(doctor_command(registry(tasks_dir), suite, data, out, typer.echo)))
+        raise typer.Exit(int(prefix_command(prefix, say)))
+    raise typer.Exit(int(doctor_command(registry(tasks_dir), suite, data, out, say)))

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from evalsuite.cli.options import Results, TasksDir
+from evalsuite.cli.options import AsJson, Results, TasksDir
 from evalsuite.cli.options import registry as load_registry
 
 if TYPE_CHECKING:
     from evalsuite.importers.records import ImportedScores
+    from evalsuite.importers.storing import Stored
 
 import_app = typer.Typer(help="Take over result files of other tools.", no_args_is_help=True)
 
@@ -30,12 +31,13 @@ def import_mteb(
     revision: Revision = None,
     out: Results = Path("results"),
     tasks_dir: TasksDir = None,
+    as_json: AsJson = False,
 ) -> None:
     """Take over a folder of mteb's result files (ORG__MODEL/REVISION/TASK.json)."""
     from evalsuite.importers.mteb import read_mteb
 
     registry = load_registry(tasks_dir)
-    _store(read_mteb(folder, registry, name=name, revision=revision), out)
+    _store(read_mteb(folder, registry, name=name, revision=revision), out, as_json=as_json)
 
 
 @import_app.command("lm-eval")
@@ -45,12 +47,13 @@ def import_lm_eval(
     revision: Revision = None,
     out: Results = Path("results"),
     tasks_dir: TasksDir = None,
+    as_json: AsJson = False,
 ) -> None:
     """Take over a result file of lm-eval, with the samples beside it."""
     from evalsuite.importers.lm_eval import read_lm_eval
 
     registry = load_registry(tasks_dir)
-    _store(read_lm_eval(file, registry, name=name, revision=revision), out)
+    _store(read_lm_eval(file, registry, name=name, revision=revision), out, as_json=as_json)
 
 
 @import_app.command("inspect")
@@ -59,12 +62,12 @@ def import_inspect(
     name: ModelName = None,
     revision: Revision = None,
     out: Results = Path("results"),
-    tasks_dir: TasksDir = None,
+    as_json: AsJson = False,
 ) -> None:
     """Take over logs of inspect, with their samples."""
     from evalsuite.importers.inspect import read_inspect
 
-    _store(read_inspect(path, load_registry(tasks_dir), name=name, revision=revision), out)
+    _store(read_inspect(path, name=name, revision=revision), out, as_json=as_json)
 
 
 @import_app.command("lighteval")
@@ -73,12 +76,12 @@ def import_lighteval(
     name: ModelName = None,
     revision: Revision = None,
     out: Results = Path("results"),
-    tasks_dir: TasksDir = None,
+    as_json: AsJson = False,
 ) -> None:
     """Take over details of lighteval, with the results beside them."""
     from evalsuite.importers.lighteval import read_lighteval
 
-    _store(read_lighteval(path, load_registry(tasks_dir), name=name, revision=revision), out)
+    _store(read_lighteval(path, name=name, revision=revision), out, as_json=as_json)
 
 
 @import_app.command("alpaca-eval")
@@ -87,12 +90,12 @@ def import_alpaca_eval(
     name: ModelName = None,
     revision: Revision = None,
     out: Results = Path("results"),
-    tasks_dir: TasksDir = None,
+    as_json: AsJson = False,
 ) -> None:
     """Take over annotations or a leaderboard of AlpacaEval."""
     from evalsuite.importers.alpaca_eval import read_alpaca_eval
 
-    _store(read_alpaca_eval(path, load_registry(tasks_dir), name=name, revision=revision), out)
+    _store(read_alpaca_eval(path, name=name, revision=revision), out, as_json=as_json)
 
 
 @import_app.command("eee")
@@ -101,12 +104,12 @@ def import_eee(
     name: ModelName = None,
     revision: Revision = None,
     out: Results = Path("results"),
-    tasks_dir: TasksDir = None,
+    as_json: AsJson = False,
 ) -> None:
     """Take over files of Every Eval Ever, with the samples beside them."""
     from evalsuite.importers.eee import read_eee
 
-    _store(read_eee(path, load_registry(tasks_dir), name=name, revision=revision), out)
+    _store(read_eee(path, name=name, revision=revision), out, as_json=as_json)
 
 
 @import_app.command("helm")
@@ -115,12 +118,12 @@ def import_helm(
     name: ModelName = None,
     revision: Revision = None,
     out: Results = Path("results"),
-    tasks_dir: TasksDir = None,
+    as_json: AsJson = False,
 ) -> None:
     """Take over runs of HELM, instance by instance."""
     from evalsuite.importers.helm import read_helm
 
-    _store(read_helm(path, load_registry(tasks_dir), name=name, revision=revision), out)
+    _store(read_helm(path, name=name, revision=revision), out, as_json=as_json)
 
 
 @import_app.command("evalplus")
@@ -129,15 +132,15 @@ def import_evalplus(
     name: ModelName = None,
     revision: Revision = None,
     out: Results = Path("results"),
-    tasks_dir: TasksDir = None,
+    as_json: AsJson = False,
 ) -> None:
     """Take over results of evalplus: HumanEval and MBPP, with and without its own tests."""
     from evalsuite.importers.evalplus import read_evalplus
 
-    _store(read_evalplus(path, load_registry(tasks_dir), name=name, revision=revision), out)
+    _store(read_evalplus(path, name=name, revision=revision), out, as_json=as_json)
 
 
-def _store(found: ImportedScores, out: Path) -> None:
+def _store(found: ImportedScores, out: Path, *, as_json: bool) -> None:
     """Store what was read and say so; ends as ``run`` does where scores failed or are suspect.
 
     Raises:
@@ -150,14 +153,32 @@ def _store(found: ImportedScores, out: Path) -> None:
     from evalsuite.text import listed
 
     stored = put_new(Store(out), found)
-    for line in summary(found, stored):
-        typer.echo(line)
+    lines = summary(found, stored)
     suspect = [(r.signature.task, one) for r, _ in found.records for one in r.suspicions]
-    for task, one in suspect:
-        typer.echo(f"suspect: {task}: {said(one)}")
+    lines += [f"suspect: {task}: {said(one)}" for task, one in suspect]
+    if as_json:
+        _print_document(found, stored, out)
+    else:
+        typer.echo("\n".join(lines))
     failed = [record.signature.task for record, _ in found.records if record.score is None]
     if failed:
         typer.echo(f"failed, for want of a finite score in the file: {listed(failed)}", err=True)
         raise typer.Exit(int(ExitCode.TASK_FAILED))
     if suspect:
         raise typer.Exit(int(ExitCode.SUSPECT))
+
+
+def _print_document(found: ImportedScores, stored: Stored, out: Path) -> None:
+    from evalsuite.console import print_document
+    from evalsuite.documents.stored import ImportDocument, score_lines
+
+    print_document(
+        ImportDocument(
+            store=str(out),
+            new=stored.new,
+            known=stored.known,
+            replaced=stored.replaced,
+            left_out=[*found.left_out, *stored.left_out],
+            records=score_lines(record for record, _ in found.records),
+        )
+    )

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any, get_args, get_origin
 
 import typer
 
+from evalsuite.cli.completion import BY_FLAG, complete_stored, complete_suites, complete_tasks
+from evalsuite.errors import UsageError
 from evalsuite.options import RESULTS, TASKS_DIRS, Declared, Option, declared, from_options
 
 if TYPE_CHECKING:
@@ -101,28 +103,56 @@ def _type_and_default(one: Declared) -> tuple[Any, Any]:
 
 def typed_option(option: Option, *flags: str, **limits: Any) -> Any:
     """An option as typer declares it."""
+    named = flags or option.flags
     return typer.Option(
-        *(flags or option.flags), help=option.help, envvar=option.variable, **limits
+        *named,
+        help=option.help,
+        envvar=option.variable,
+        autocompletion=next((BY_FLAG[flag] for flag in named if flag in BY_FLAG), None),
+        **limits,
     )
 
 
 Results = Annotated[Path, typed_option(RESULTS)]
 TasksDir = Annotated[list[Path] | None, typed_option(TASKS_DIRS)]
-SuiteName = Annotated[str | None, typer.Option("--suite", help="Suite; the default is smoke.")]
+SuiteName = Annotated[
+    str | None,
+    typer.Option("--suite", help="Suite; the default is smoke.", autocompletion=complete_suites),
+]
 
 Checkpoints = Annotated[
     list[str] | None,
     typer.Option(
         "--ckpt",
         metavar="NAME",
+        autocompletion=complete_stored,
         help="Checkpoint by its name in the table, a pattern ('run-*') or the first digits of its "
         "fingerprint. May be repeated; the default is all.",
     ),
 ]
 Tasks = Annotated[
     str | None,
-    typer.Option("--tasks", metavar="NAMES", help="Stored tasks: a,'smoke-*'; the default is all."),
+    typer.Option(
+        "--tasks",
+        metavar="NAMES",
+        help="Stored tasks: a,'smoke-*'; the default is all.",
+        autocompletion=complete_tasks,
+    ),
 ]
+
+AsJson = Annotated[
+    bool, typer.Option("--json", help="Print JSON instead; evalsuite schema describes it.")
+]
+
+
+def refuse_form(form: str, *, as_json: bool) -> None:
+    """Refuse ``--json`` beside a ``--format`` that is not the default.
+
+    Raises:
+        UsageError: If both are given.
+    """
+    if as_json and form != "terminal":
+        raise UsageError("--json and --format exclude each other", "give one of them")
 
 
 def registry(folders: list[Path] | None) -> Registry:

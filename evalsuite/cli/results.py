@@ -8,7 +8,8 @@ from typing import Annotated
 
 import typer
 
-from evalsuite.cli.options import Results, Tasks
+from evalsuite.cli.completion import complete_stored
+from evalsuite.cli.options import AsJson, Results, Tasks
 from evalsuite.options import names
 
 results_app = typer.Typer(
@@ -21,6 +22,7 @@ Named = Annotated[
     list[str] | None,
     typer.Argument(
         metavar="CHECKPOINT",
+        autocompletion=complete_stored,
         help="Names as in the table, patterns ('run-*'), or first digits of fingerprints.",
     ),
 ]
@@ -28,7 +30,10 @@ Named = Annotated[
 
 @results_app.command("ls")
 def results_ls(
-    checkpoints: Named = None, tasks: Tasks = None, out: Results = Path("results")
+    checkpoints: Named = None,
+    tasks: Tasks = None,
+    out: Results = Path("results"),
+    as_json: AsJson = False,
 ) -> None:
     """List what is stored, by checkpoint and task."""
     from evalsuite.commands.results import chosen_records, listing
@@ -36,6 +41,13 @@ def results_ls(
 
     store = Store(out)
     records = chosen_records(store, checkpoints or (), names(tasks) or ())
+    if as_json:
+        from evalsuite.console import print_document
+        from evalsuite.documents.stored import ResultsDocument, score_lines
+
+        lines = score_lines(records)
+        print_document(ResultsDocument(store=str(out), records=lines, problems=store.problems))
+        return
     typer.echo("\n".join(listing(store, records)))
 
 

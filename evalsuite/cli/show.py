@@ -8,7 +8,16 @@ from typing import Annotated
 
 import typer
 
-from evalsuite.cli.options import Checkpoints, Results, SuiteName, Tasks, TasksDir, console
+from evalsuite.cli.options import (
+    AsJson,
+    Checkpoints,
+    Results,
+    SuiteName,
+    Tasks,
+    TasksDir,
+    console,
+    refuse_form,
+)
 from evalsuite.cli.options import registry as load_registry
 from evalsuite.errors import UsageError
 from evalsuite.layouts import Convention, FigureKind, LayoutName
@@ -65,22 +74,19 @@ def table(
     no_notes: NoNotes = False,
     stderr: Annotated[bool, typer.Option("--stderr", help="Show standard errors.")] = False,
     decimals: Annotated[int, typer.Option(min=0, max=6, help="Decimals of scores.")] = 1,
+    as_json: AsJson = False,
     out: Results = Path("results"),
     tasks_dir: TasksDir = None,
 ) -> None:
     """Print the table of stored scores."""
     from evalsuite.commands.show import Shown, table_command, table_view
 
+    refuse_form(format_.value, as_json=as_json)
     chosen = names(tasks) or ()
     if chosen and (suite or layout):
         raise UsageError("--tasks is instead of a suite or layout", "leave one of them out")
     registry = load_registry(tasks_dir)
-    name, view = table_view(
-        suite,
-        layout,
-        convention,
-        with_published=with_published,
-    )
+    name, view = table_view(suite, layout, convention, with_published=with_published)
     shown = Shown(
         view=view,
         checkpoints=tuple(ckpt or ()),
@@ -90,9 +96,9 @@ def table(
         stderr=stderr,
         notes=not no_notes,
     )
-    code = table_command(
-        out, registry, registry.suite(name) if name else None, format_.value, console(), shown
-    )
+    form = "json" if as_json else format_.value
+    chosen_suite = registry.suite(name) if name else None
+    code = table_command(out, registry, chosen_suite, form, console(), shown)
     raise typer.Exit(int(code))
 
 

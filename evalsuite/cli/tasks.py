@@ -7,31 +7,40 @@ from typing import Annotated
 
 import typer
 
-from evalsuite.cli.options import TasksDir, registry
+from evalsuite.cli.completion import complete_names
+from evalsuite.cli.options import AsJson, TasksDir, registry
+from evalsuite.console import print_document
 
 tasks_app = typer.Typer(help="List, show and validate tasks.", no_args_is_help=True)
 
 
 @tasks_app.command("list")
-def tasks_list(tasks_dir: TasksDir = None) -> None:
+def tasks_list(tasks_dir: TasksDir = None, as_json: AsJson = False) -> None:
     """List suites and tasks."""
-    from evalsuite.commands.tasks import overview
+    from evalsuite.commands.tasks import overview, overview_document
 
+    if as_json:
+        print_document(overview_document(registry(tasks_dir)))
+        return
     typer.echo(overview(registry(tasks_dir)))
 
 
 @tasks_app.command("show")
 def tasks_show(
-    name: str,
+    name: Annotated[str, typer.Argument(autocompletion=complete_names)],
     data: Annotated[
         Path | None,
         typer.Option("--data", envvar="EVALSUITE_DATA", help="Local data sets, to count samples."),
     ] = None,
     tasks_dir: TasksDir = None,
+    as_json: AsJson = False,
 ) -> None:
     """Show one task or suite as YAML, with what its harness says of it."""
-    from evalsuite.commands.tasks import show
+    from evalsuite.commands.tasks import show, task_document
 
+    if as_json:
+        print_document(task_document(registry(tasks_dir), name, data))
+        return
     typer.echo(show(registry(tasks_dir), name, data))
 
 

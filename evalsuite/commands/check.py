@@ -13,7 +13,8 @@ from evalsuite.checkpoint.several import may_be_adapter
 from evalsuite.commands.requests import CheckRequest, RunRequest
 from evalsuite.commands.run import evaluate_request
 from evalsuite.commands.stored import categories_of
-from evalsuite.console import say
+from evalsuite.commands.tracking import log_check, require_all
+from evalsuite.console import print_document, say
 from evalsuite.errors import ExitCode, Interrupted, StoreError, UsageError
 from evalsuite.options import declared
 from evalsuite.registry.load import Registry
@@ -43,8 +44,13 @@ EXIT: dict[Verdict, ExitCode] = {
 }
 
 
-def check_command(request: CheckRequest, console: Console) -> ExitCode:
+def check_command(request: CheckRequest, console: Console, *, as_json: bool = False) -> ExitCode:
     """``evalsuite check``: run what is missing, compare, say the verdict, write it.
+
+    Args:
+        request: What to check.
+        console: Where progress is shown, and the verdict unless it is printed as JSON.
+        as_json: Whether the verdict is one JSON document on standard output.
 
     Raises:
         EvalsuiteError: For what is not there or not valid.
@@ -52,10 +58,17 @@ def check_command(request: CheckRequest, console: Console) -> ExitCode:
     from evalsuite.report.check_result import headline, to_summary, verdict_table
     from evalsuite.report.render import to_terminal
 
+    require_all(request.log)
     result = check(request, console)
     folder = request.reports / "check"
     code = write_verdict(result, folder)
     _append_summary(to_summary(result))
+    log_check(request.log, result, request.results, [folder / "check.md"], console)
+    if as_json:
+        from evalsuite.documents.checks import check_document
+
+        print_document(check_document(result, code))
+        return code
     console.print()
     console.print(to_terminal(verdict_table(result)))
     style = "bold red" if result.blocking else "bold green"

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from evalsuite.commands.stored import categories_of, show_table, stored_records
+from evalsuite.console import print_document
 from evalsuite.errors import ExitCode, UsageError
 from evalsuite.registry.load import Registry
 from evalsuite.registry.suites import Suite
@@ -33,7 +34,7 @@ def compare_command(
     form: str,
     decimals: int,
 ) -> ExitCode:
-    """``evalsuite compare``: candidates against a baseline, in one of five forms.
+    """``evalsuite compare``: candidates against a baseline, in one of six forms.
 
     Args:
         results: The store.
@@ -58,7 +59,11 @@ def compare_command(
     title = f"{suite.name}, compared" if suite else "All tasks, compared"
     table = comparison_table(comparisons, title, decimals=decimals)
     suspect = suspect_notes(chosen)
-    if form == "csv":
+    if form == "json":
+        from evalsuite.documents.tables import compare_document
+
+        print_document(compare_document(comparisons, title, [note.text for note in suspect]))
+    elif form == "csv":
         console.file.write(comparison_csv(comparisons))
     else:
         show_table(replace(table, notes=(*suspect, *table.notes)), form, console)

@@ -29,7 +29,7 @@ def needed(registry: Registry, names: Sequence[str]) -> tuple[Need, ...]:
     """
     if not names:
         raise UsageError("no suite is named", "see: evalsuite tasks list")
-    if len(names) == 1 and names[0] in registry.suites:
+    if len(names) == 1 and registry.is_suite(names[0]):
         tasks = registry.suite_tasks(registry.suite(names[0]))
     elif len(names) == 1 and ":" not in names[0] and names[0] not in registry.tasks:
         raise _unknown(registry, names[0])

@@ -8,17 +8,32 @@ from pathlib import Path
 
 from evalsuite.checkpoint import resolve
 from evalsuite.commands.data import needed
+from evalsuite.console import print_document
 from evalsuite.doctor import engines, installed, machine, prefix
 from evalsuite.doctor.finding import Finding
+from evalsuite.doctor.project import project_findings
+from evalsuite.documents.checks import doctor_document
 from evalsuite.errors import CheckpointError, ExitCode
 from evalsuite.kinds.table import kind_of
+from evalsuite.project.file import find_project
 from evalsuite.registry.load import Registry
 
 
 def doctor_command(
-    registry: Registry, suite: str, data: Path | None, out: Path, say: Callable[[str], None]
+    registry: Registry,
+    suite: str,
+    data: Path | None,
+    out: Path,
+    say: Callable[[str], None] | None,
 ) -> ExitCode:
     """Check everything; say each line as soon as it is known.
+
+    Args:
+        registry: Where the suite is looked up.
+        suite: Whose packages are checked.
+        data: Mirror to check; ``None`` for none.
+        out: The store.
+        say: Takes each line; ``None`` to print one JSON document at the end.
 
     Returns:
         ``ENGINE`` if anything failed, else ``OK``.
@@ -30,8 +45,12 @@ def doctor_command(
     return _told(_findings(registry, suite, tasks, data, out), say)
 
 
-def prefix_command(checkpoint: str, say: Callable[[str], None]) -> ExitCode:
+def prefix_command(checkpoint: str, say: Callable[[str], None] | None) -> ExitCode:
     """Check what prefix caching and batches do to a checkpoint's scores, with each engine.
+
+    Args:
+        checkpoint: As after ``--ckpt``.
+        say: As of :func:`doctor_command`.
 
     Returns:
         ``ENGINE`` if anything failed, else ``OK``.
@@ -46,8 +65,12 @@ def prefix_command(checkpoint: str, say: Callable[[str], None]) -> ExitCode:
     return _told(chain.from_iterable(prefix.findings(checkpoint, name) for name in names), say)
 
 
-def _told(findings: Iterable[Finding], say: Callable[[str], None]) -> ExitCode:
+def _told(findings: Iterable[Finding], say: Callable[[str], None] | None) -> ExitCode:
     """Say each line as soon as it is known, and then how many failed."""
+    if say is None:
+        document = doctor_document(findings)
+        print_document(document)
+        return ExitCode.ENGINE if document.failed else ExitCode.OK
     failed = warned = 0
     for finding in findings:
         say(finding.line)
@@ -80,6 +103,7 @@ def packages(registry: Registry, suite: str) -> Iterator[Finding]:
 def _findings(
     registry: Registry, suite: str, tasks: int, data: Path | None, out: Path
 ) -> Iterator[Finding]:
+    yield from project_findings(find_project())
     yield from installed.versions()
     vllm = installed.vllm_version()
     yield vllm

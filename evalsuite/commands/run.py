@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 from evalsuite.checkpoint.models import Checkpoint
 from evalsuite.commands.requests import RunRequest
 from evalsuite.commands.stored import categories_of, show_suspect
-from evalsuite.console import say
+from evalsuite.commands.tracking import log_records, require_all
+from evalsuite.console import print_document, say
 from evalsuite.errors import ExitCode, Interrupted, UsageError
 from evalsuite.kinds.shared.instruction_sets import NO_SETS
 from evalsuite.kinds.table import kind_of, users_of
@@ -114,7 +115,12 @@ def _refuse_unused(request: RunRequest, tasks: Sequence[Task]) -> None:
 
 
 def run_command(
-    request: RunRequest, console: Console, reports: Path = REPORTS, *, dry_run: bool = False
+    request: RunRequest,
+    console: Console,
+    reports: Path = REPORTS,
+    *,
+    dry_run: bool = False,
+    as_json: bool = False,
 ) -> ExitCode:
     """``evalsuite run``: evaluate, then show and write the table and the figure.
 
@@ -123,22 +129,18 @@ def run_command(
         console: Where to show progress and results.
         reports: Folder for the table and the figure.
         dry_run: Whether to show the plan and the prompts instead.
+        as_json: Whether events are printed on standard output, a line of JSON each.
     """
+    from evalsuite.run.event_lines import print_end
     from evalsuite.run.progress import duration
 
     started = time.monotonic()
+    require_all(request.log)
     prepared = prepare(request)
     if dry_run:
-        from evalsuite.run import preview
-
-        plan = _plan(prepared, request)
-        _say_notes(prepared, plan, console)
-        shown = preview.dry_run(plan)
-        say(console, shown.text)
-        _warn_outside(plan, console)
-        return shown.exit_code
+        return _dry_run(prepared, request, console, as_json=as_json)
     try:
-        result = evaluate_prepared(prepared, request, console)
+        result = evaluate_prepared(prepared, request, console, as_json=as_json)
     except KeyboardInterrupt:
         raise Interrupted(
             f"interrupted; what is finished is kept in {request.results}",
@@ -159,7 +161,33 @@ def run_command(
     if result.missing:
         say(console, _missing_data(result.missing, prepared, request), "yellow")
     show_suspect(result.suspect, console)
-    return exit_code_of(result)
+    code = exit_code_of(result)
+    of = prepared.suite, prepared.registry, request.results, console
+    log_records(request.log, result.records, *of, page=written[0].parent / "report.html")
+    if as_json:
+        print_end(result, code, written)
+    return code
+
+
+def _dry_run(
+    prepared: FoundRequest, request: RunRequest, console: Console, *, as_json: bool
+) -> ExitCode:
+    """Show the plan and the prompts."""
+    from evalsuite.run import preview
+
+    plan = _plan(prepared, request)
+    _say_notes(prepared, plan, console)
+    shown = preview.dry_run(plan)
+    if as_json:
+        from evalsuite.documents.events import Previewed
+        from evalsuite.run.event_lines import print_plan
+
+        print_plan(plan, _notes(prepared, plan))
+        print_document(Previewed(text=shown.text))
+    else:
+        say(console, shown.text)
+    _warn_outside(plan, console)
+    return shown.exit_code
 
 
 def exit_code_of(result: RunResult) -> ExitCode:
@@ -188,8 +216,11 @@ def evaluate_request(request: RunRequest, console: Console) -> RunResult:
     return evaluate_prepared(prepare(request), request, console)
 
 
-def evaluate_prepared(prepared: FoundRequest, request: RunRequest, console: Console) -> RunResult:
+def evaluate_prepared(
+    prepared: FoundRequest, request: RunRequest, console: Console, *, as_json: bool = False
+) -> RunResult:
     """Evaluate what is not stored yet of a request whose names have been found."""
+    from evalsuite.run.event_lines import EventLines, print_plan
     from evalsuite.run.own_data import with_refusals
     from evalsuite.run.progress import listener
     from evalsuite.run.run import execute, store_skips
@@ -202,6 +233,9 @@ def evaluate_prepared(prepared: FoundRequest, request: RunRequest, console: Cons
     _say_notes(prepared, plan, console)
     say(console, _summary(plan))
     _warn_outside(plan, console)
+    if as_json:
+        print_plan(plan, _notes(prepared, plan))
+        return execute(plan, store, LocalExecutor(), EventLines())
     with listener(console, plan) as display:
         return execute(plan, store, LocalExecutor(), display)
 
@@ -220,8 +254,12 @@ def _plan(prepared: FoundRequest, request: RunRequest) -> Plan:
 
 def _say_notes(prepared: FoundRequest, plan: Plan, console: Console) -> None:
     """Say what is left out, and what was chosen otherwise than usual for this machine."""
-    for note in (*prepared.left_out, *plan.options.notes):
+    for note in _notes(prepared, plan):
         say(console, note, "yellow")
+
+
+def _notes(prepared: FoundRequest, plan: Plan) -> tuple[str, ...]:
+    return (*prepared.left_out, *plan.options.notes)
 
 
 def _warn_outside(plan: Plan, console: Console) -> None:

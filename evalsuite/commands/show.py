@@ -73,7 +73,7 @@ def table_command(
     console: Console,
     shown: Shown,
 ) -> ExitCode:
-    """``evalsuite table``: stored scores, in one of five forms.
+    """``evalsuite table``: stored scores, in one of six forms.
 
     Raises:
         UsageError: If a checkpoint, a task or a column that was named is not there.

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from evalsuite.console import say
+from evalsuite.console import print_document, say
 from evalsuite.errors import StoreError
 from evalsuite.registry.load import Registry
 from evalsuite.registry.suites import Suite
@@ -70,10 +70,14 @@ def show_suspect(records: Iterable[Record], console: Console) -> None:
 
 
 def show_table(table: Table, form: str, console: Console, *, stderr: bool = False) -> None:
-    """Print a table in one of five forms."""
+    """Print a table in one of six forms."""
     from evalsuite.report import render
 
-    if form == "terminal":
+    if form == "json":
+        from evalsuite.documents.tables import table_document
+
+        print_document(table_document(table))
+    elif form == "terminal":
         console.print(render.to_terminal(table, stderr=stderr))
     elif form == "csv":
         console.file.write(render.to_csv(table))

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import textwrap
+from collections.abc import Container, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import yaml
 
 from evalsuite.data import read_rows
+from evalsuite.documents.stored import SuiteEntry, TaskDocument, TaskEntry, TasksDocument
 from evalsuite.errors import UsageError, did_you_mean
 from evalsuite.kinds.table import KINDS, kind_of
 from evalsuite.kinds.task import Task
 from evalsuite.paths import shipped_tasks
 from evalsuite.registry.load import Registry
+
+What = Literal["task", "suite", "instructions"]
+"""What a name of the registry may stand for."""
 
 
 def overview(registry: Registry) -> str:
@@ -35,9 +41,11 @@ def overview(registry: Registry) -> str:
     lines += [
         f"  {name:<{width}}  a file of the harness's own format in {folder}"
         for folder in registry.folders
-        for kind in KINDS.values()
-        for name in kind.check_folder(folder)
+        for name in _beside(folder)
     ]
+    for kind in KINDS.values():
+        if own := kind.suite_names():
+            lines += ["", f"Suites of {kind.name} (--suite '{kind.name}:NAME')", *_wrapped(own)]
     lines += [
         "",
         "Instruction sets",
@@ -47,6 +55,78 @@ def overview(registry: Registry) -> str:
         "mteb:NFCorpus or lm_eval:arc_easy.",
     ]
     return "\n".join(lines)
+
+
+def _wrapped(names: Sequence[str]) -> list[str]:
+    """Names in lines, none of them broken."""
+    whole = "; ".join(name.replace(" ", "\xa0") for name in names)
+    lines = textwrap.wrap(whole, 96, break_long_words=False, break_on_hyphens=False)
+    return [f"  {line}".replace("\xa0", " ") for line in lines]
+
+
+def _beside(folder: Path) -> list[str]:
+    """Tasks in a harness's own format in a tasks folder."""
+    return [name for kind in KINDS.values() for name in kind.check_folder(folder)]
+
+
+def overview_document(registry: Registry) -> TasksDocument:
+    """What :func:`overview` says, for programs."""
+    return TasksDocument(
+        suites=[
+            SuiteEntry(name=one.name, tasks=list(one.tasks), description=one.description)
+            for one in registry.suites.values()
+        ],
+        tasks=[
+            TaskEntry(
+                name=one.name,
+                kind=one.kind,
+                about=one.about,
+                category=one.category,
+                description=one.description,
+            )
+            for one in registry.tasks.values()
+        ],
+        beside=[name for folder in registry.folders for name in _beside(folder)],
+        harness_suites=[
+            f"{kind.name}:{name}" for kind in KINDS.values() for name in kind.suite_names()
+        ],
+        instruction_sets=list(registry.instruction_sets),
+    )
+
+
+def task_document(registry: Registry, name: str, data: Path | None = None) -> TaskDocument:
+    """What :func:`show` says, for programs; arguments and errors as there."""
+    word, file = _found(registry, name)
+    if word == "task":
+        task = registry.task(name)
+        hidden = None if file else {"folder"}
+        definition = task.model_dump(mode="json", exclude_defaults=True, exclude=hidden)
+        facts = _facts(task, data)
+    else:
+        one = registry.suite(name) if word == "suite" else registry.instruction_sets[name]
+        definition, facts = one.model_dump(mode="json", exclude_defaults=True), {}
+    where = str(file) if file else None
+    return TaskDocument(what=word, name=name, file=where, definition=definition, facts=facts)
+
+
+def _found(registry: Registry, name: str) -> tuple[What, Path | None]:
+    """What a name stands for, and the file that says so; without one, a harness's own task.
+
+    Raises:
+        UsageError: If nothing has that name.
+    """
+    known: dict[What, Container[str]] = {
+        "task": registry.tasks,
+        "suite": registry.suites,
+        "instructions": registry.instruction_sets,
+    }
+    for word, names in known.items():
+        if name in names:
+            return word, registry.files[f"{word} {name}"]
+    if ":" in name:
+        return ("suite" if registry.is_suite(name) else "task"), None
+    known_names = [*registry.tasks, *registry.suites, *registry.instruction_sets]
+    raise UsageError(f"nothing is called {name!r}", did_you_mean(name, known_names))
 
 
 def show(registry: Registry, name: str, data: Path | None = None) -> str:
@@ -65,34 +145,28 @@ def show(registry: Registry, name: str, data: Path | None = None) -> str:
         UsageError: If neither the registry nor the harness has that name.
         DataError: If a file of a task on own data cannot be read.
     """
-    for word, known in (
-        ("task", registry.tasks),
-        ("suite", registry.suites),
-        ("instructions", registry.instruction_sets),
-    ):
-        if name in known:
-            plain = known[name].model_dump(mode="json", exclude_defaults=True)
-            text = f"# {word} in {registry.files[f'{word} {name}']}\n{_yaml(plain)}"
-            return text + (_facts(registry.task(name), data) if word == "task" else "")
-    if ":" in name:
-        task = registry.task(name)
-        text = _yaml(task.model_dump(mode="json", exclude_defaults=True, exclude={"folder"}))
-        return f"# {task.kind} task without a file\n{text}{_facts(task, data)}"
-    known_names = [*registry.tasks, *registry.suites, *registry.instruction_sets]
-    raise UsageError(f"nothing is called {name!r}", did_you_mean(name, known_names))
-
-
-def _facts(task: Task, data: Path | None) -> str:
-    """What the harness says of a task, or what its own files hold, as comments below its YAML."""
-    if task.source:
-        facts, about = kind_of(task).facts(task, data), f"what the harness says of {task.source}:"
+    found = task_document(registry, name, data)
+    file = found.file
+    if file:
+        head = f"{found.what} in {file}"
+    elif found.what == "suite":
+        head = "suite of the harness"
     else:
-        files = (task.data or {}).items()
-        facts = {"rows": {role: len(read_rows(path)) for role, path in files}}
-        about = "what its files hold:"
-    if not facts:
-        return ""
-    return "".join(f"\n# {line}" for line in (about, *_yaml(facts).splitlines()))
+        head = f"{registry.task(name).kind} task without a file"
+    text = f"# {head}\n{_yaml(found.definition)}"
+    if not found.facts:
+        return text
+    source = registry.task(name).source
+    about = f"what the harness says of {source}:" if source else "what its files hold:"
+    return text + "".join(f"\n# {line}" for line in (about, *_yaml(found.facts).splitlines()))
+
+
+def _facts(task: Task, data: Path | None) -> dict[str, Any]:
+    """What the harness says of a task, or what its own files hold."""
+    if task.source:
+        return kind_of(task).facts(task, data)
+    files = (task.data or {}).items()
+    return {"rows": {role: len(read_rows(path)) for role, path in files}}
 
 
 def _yaml(plain: dict[str, Any]) -> str:

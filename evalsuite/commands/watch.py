@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from evalsuite.commands.check import ready_baseline
 from evalsuite.commands.requests import WatchRequest
 from evalsuite.commands.stored import categories_of, stored_records
+from evalsuite.commands.tracking import log_records, require_all
 from evalsuite.commands.watch_checkpoint import CheckpointJudge
 from evalsuite.console import say
 from evalsuite.errors import CheckpointError, ExitCode, Interrupted, UsageError
@@ -16,6 +17,7 @@ from evalsuite.registry.load import Registry
 from evalsuite.schema import Record
 from evalsuite.store import Store, slug
 from evalsuite.text import listed
+from evalsuite.trackers.model import Alert
 from evalsuite.watch.follow import Ends, follow, looking
 from evalsuite.watch.hooks import CommandHook, Hook, WebHook, tell_all
 from evalsuite.watch.models import Clock, Outcome, Pace, SystemClock, Wanted
@@ -66,6 +68,7 @@ def watch_command(
     """
     folder = folder.expanduser().absolute()
     clock, pace = clock or SystemClock(), pace or Pace()
+    require_all(request.log)
     hooks_of(request)  # a wrong address is said before anything is evaluated
     registry = Registry.load(request.tasks_dirs)
     suite = registry.suite(_suite_name(request))
@@ -102,10 +105,28 @@ def _teller(judge: CheckpointJudge, folder: Path, registry: Registry) -> Callabl
 
     def tell(outcome: Outcome) -> None:
         show(outcome, judge, registry)
+        _log(outcome, judge, registry)
         event = event_of(outcome, folder, judge)
         tell_all(hooks, event, lambda line: say(judge.console, line, "yellow"))
 
     return tell
+
+
+def _log(outcome: Outcome, judge: CheckpointJudge, registry: Registry) -> None:
+    """Send an evaluated checkpoint to the trackers, its verdict as an alert."""
+    request = judge.request
+    if outcome.result != "evaluated" or not request.log or outcome.fingerprint is None:
+        return
+    good = outcome.exit_code == ExitCode.OK
+    log_records(
+        request.log,
+        judge.records({outcome.fingerprint}),
+        judge.suite,
+        registry,
+        request.results,
+        judge.console,
+        alert=Alert(title=f"evalsuite: {outcome.name}", text=outcome.line, good=good),
+    )
 
 
 def reports_of(folder: Path, request: WatchRequest) -> Path:
@@ -241,7 +262,9 @@ def _conclude(judge: CheckpointJudge, why: str, queue: Queue) -> ExitCode:
     if not queue.outcomes and not once:
         hint = queue.incomplete[0] if queue.incomplete else LOOKED_FOR
         raise CheckpointError(f"{why}: no complete checkpoint has appeared", hint)
-    outcomes = judge.outcomes if once else queue.outcomes
+    # Of a folder that was written anew, the last one counts.
+    last = {one.path: one for one in (judge.outcomes if once else queue.outcomes)}
+    outcomes = list(last.values())
     for line in queue.incomplete:
         say(judge.console, f"not evaluated: {line}", "yellow")
     done = sum(one.result == "evaluated" for one in outcomes)

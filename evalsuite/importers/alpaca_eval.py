@@ -13,7 +13,6 @@ from evalsuite.importers.files import MOST_BYTES, finite, read_bytes, read_list
 from evalsuite.importers.foreign import Found, mean_of, read_each, row, task_named
 from evalsuite.importers.identity import ImportedModel
 from evalsuite.importers.records import NOT_STATED, ImportedScore, ImportedScores
-from evalsuite.registry.load import Registry
 from evalsuite.schema import Origin
 from evalsuite.text import plain
 
@@ -26,7 +25,7 @@ DRAW: Final = 0.0
 
 
 def read_alpaca_eval(
-    path: Path, registry: Registry, *, name: str | None = None, revision: str | None = None
+    path: Path, *, name: str | None = None, revision: str | None = None
 ) -> ImportedScores:
     """Read annotations of one or more models, or a leaderboard.
 
@@ -36,14 +35,12 @@ def read_alpaca_eval(
 
     Args:
         path: ``annotations.json``, or ``leaderboard.csv``.
-        registry: Not needed: the judge decides what the task is called.
         name: What to call the model, where the file is about one.
         revision: The model's revision; files state none.
 
     Raises:
         DataError: If the file is neither, or about several models and ``name`` is given.
     """
-    del registry
     reader = _leaderboard if path.suffix.lower() == ".csv" else _annotations
     return read_each([path], lambda file: reader(file, name, revision))
 

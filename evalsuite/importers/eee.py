@@ -23,7 +23,6 @@ from evalsuite.importers.foreign import (
 from evalsuite.importers.identity import ImportedModel
 from evalsuite.importers.records import ImportedScore, ImportedScores
 from evalsuite.metrics import metric_named
-from evalsuite.registry.load import Registry
 from evalsuite.schema import Origin, World
 from evalsuite.text import plain, word
 
@@ -54,23 +53,19 @@ class _File(BaseModel):
     detailed_evaluation_results: dict[str, Any] | None = None
 
 
-def read_eee(
-    path: Path, registry: Registry, *, name: str | None = None, revision: str | None = None
-) -> ImportedScores:
+def read_eee(path: Path, *, name: str | None = None, revision: str | None = None) -> ImportedScores:
     """Read one file of scores, or all of a folder.
 
     Scores from 0 to 100 whose metric is a fraction elsewhere are divided by 100.
 
     Args:
         path: A file ``UUID.json``, or a folder with some.
-        registry: Not needed: the file names its evaluations.
         name: What to call the model instead.
         revision: The model's revision, where the file states none.
 
     Raises:
         DataError: If no file can be read.
     """
-    del registry
     paths = files_below(path, "*.json", "Every Eval Ever")
     return read_each(paths, lambda file: _read(file, name, revision))
 

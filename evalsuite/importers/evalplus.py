@@ -19,7 +19,6 @@ from evalsuite.importers.foreign import (
 )
 from evalsuite.importers.identity import ImportedModel
 from evalsuite.importers.records import NOT_STATED, ImportedScore, ImportedScores
-from evalsuite.registry.load import Registry
 from evalsuite.schema import Origin
 from evalsuite.text import plain
 
@@ -44,7 +43,7 @@ class _File(BaseModel):
 
 
 def read_evalplus(
-    path: Path, registry: Registry, *, name: str | None = None, revision: str | None = None
+    path: Path, *, name: str | None = None, revision: str | None = None
 ) -> ImportedScores:
     """Read one result file of evalplus, or all of a folder.
 
@@ -53,14 +52,12 @@ def read_evalplus(
 
     Args:
         path: A file ``…_eval_results.json``, or a folder with some.
-        registry: Not needed: the data sets are evalplus's.
         name: What to call the model; else the name of the file, with ``--`` for ``/``.
         revision: The model's revision; files state none.
 
     Raises:
         DataError: If no file can be read.
     """
-    del registry
     paths = files_below(path, f"*{END}.json", "evalplus")
     return read_each(paths, lambda file: _read(file, name, revision))
 

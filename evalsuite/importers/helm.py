@@ -24,7 +24,6 @@ from evalsuite.importers.records import (
     ImportedScores,
     Stated,
 )
-from evalsuite.registry.load import Registry
 from evalsuite.schema import Origin
 from evalsuite.text import plain
 
@@ -43,7 +42,7 @@ Stats = Mapping[str, float]
 
 
 def read_helm(
-    path: Path, registry: Registry, *, name: str | None = None, revision: str | None = None
+    path: Path, *, name: str | None = None, revision: str | None = None
 ) -> ImportedScores:
     """Read one run of HELM, or all runs below a folder.
 
@@ -52,14 +51,12 @@ def read_helm(
 
     Args:
         path: A folder with ``run_spec.json`` and ``per_instance_stats.json``, or one above.
-        registry: Not needed: HELM's runs have names of their own.
         name: What to call the model instead.
         revision: The model's revision; runs state none.
 
     Raises:
         DataError: If no run can be read.
     """
-    del registry
     if not path.is_dir():
         raise DataError(f"{path} is not a folder", f"give the folder with {STATS}")
     paths = sorted(file.parent for file in path.rglob(STATS))

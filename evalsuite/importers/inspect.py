@@ -28,7 +28,6 @@ from evalsuite.importers.records import (
     Samples,
     Stated,
 )
-from evalsuite.registry.load import Registry
 from evalsuite.schema import Origin
 from evalsuite.text import plain, word
 
@@ -43,7 +42,7 @@ ERRORS: Final = ("stderr", "std", "var", "bootstrap_stderr")
 
 
 def read_inspect(
-    path: Path, registry: Registry, *, name: str | None = None, revision: str | None = None
+    path: Path, *, name: str | None = None, revision: str | None = None
 ) -> ImportedScores:
     """Read one log of inspect, or all of a folder.
 
@@ -52,14 +51,12 @@ def read_inspect(
 
     Args:
         path: A file ``.eval``, or a folder with some.
-        registry: Not needed: inspect's tasks are its own.
         name: What to call the model instead.
         revision: The model's revision; logs state none.
 
     Raises:
         DataError: If no log can be read.
     """
-    del registry
     paths = files_below(path, "*.eval", "inspect")
     return read_each(paths, lambda file: [_read(file, name, revision)])
 

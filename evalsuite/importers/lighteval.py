@@ -21,7 +21,6 @@ from evalsuite.importers.foreign import (
 )
 from evalsuite.importers.identity import ImportedModel
 from evalsuite.importers.records import NOT_STATED, ImportedScore, ImportedScores, Stated
-from evalsuite.registry.load import Registry
 from evalsuite.schema import Origin
 from evalsuite.text import plain
 
@@ -34,7 +33,7 @@ METRICS: Final = ("metric", "metrics")
 
 
 def read_lighteval(
-    path: Path, registry: Registry, *, name: str | None = None, revision: str | None = None
+    path: Path, *, name: str | None = None, revision: str | None = None
 ) -> ImportedScores:
     """Read one file of details, or all of a folder.
 
@@ -43,14 +42,12 @@ def read_lighteval(
 
     Args:
         path: A file ``details_….parquet``, or a folder with some.
-        registry: Not needed: lighteval's tasks are its own.
         name: What to call the model; else what the results or the folders say.
         revision: The model's revision, where the results state none.
 
     Raises:
         DataError: If no file can be read.
     """
-    del registry
     paths = files_below(path, f"{BEGIN}*.parquet", "lighteval")
     return read_each(paths, lambda file: [_read(file, name, revision)])
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, TypeVar
 
 from evalsuite.engines.vectors.forms import WHOLE, VectorForm
 from evalsuite.kinds.task import Instruction, Task
+from evalsuite.kinds.task_name import Settings
 from evalsuite.metrics import Metric
 from evalsuite.sample_texts import SampleTexts
 from evalsuite.schema import DataInfo, Estimator, Signature, Suspicion, World
@@ -203,6 +204,8 @@ class Kind(Protocol[AnyTask_contra]):
     so here."""
     example: ClassVar[str | None] = None
     """A task of the harness, where ``NAME:TASK`` reaches those without a task file."""
+    settings: ClassVar[tuple[str, ...]] = ()
+    """What may be set in such a name: ``NAME:TASK?setting=value``."""
 
     @abstractmethod
     def plan(self, task: AnyTask_contra, planning: Planning) -> Planned:
@@ -246,6 +249,44 @@ class Kind(Protocol[AnyTask_contra]):
         """Why this machine cannot evaluate a task, found without loading anything heavy."""
         del task
         return None
+
+    def suite(self, name: str, shipped: Sequence[Task]) -> dict[str, Any] | None:
+        """A suite that the harness has, as the keys of a suite file: ``--suite KIND:NAME``.
+
+        Args:
+            name: The harness's name of it.
+            shipped: Tasks of evalsuite's own files, whose names its members may go by.
+
+        Returns:
+            ``None`` for a harness without suites.
+
+        Raises:
+            UsageError: If the harness has suites, but none of that name that can be evaluated.
+        """
+        del name, shipped
+        return None
+
+    def has_suite(self, name: str) -> bool:
+        """Whether the harness has a suite of that name, whatever it is about."""
+        del name
+        return False
+
+    def suite_names(self) -> Sequence[str]:
+        """Names of the harness's suites that can be evaluated."""
+        return ()
+
+    def set_in_name(self, source: str, settings: Settings) -> dict[str, Any]:
+        """Keys of a task file that say the same as the settings in a name.
+
+        Args:
+            source: The harness's name of the task.
+            settings: Setting → its values; all of :attr:`settings`.
+
+        Raises:
+            UsageError: For a value that is not valid.
+        """
+        del source, settings
+        return {}
 
     def check_source(self, task: AnyTask_contra) -> None:
         """Check that the harness has what ``source`` names, without importing the harness.

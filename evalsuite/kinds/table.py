@@ -21,6 +21,7 @@ from evalsuite.kinds.mteb.kind import MtebKind
 from evalsuite.kinds.rag.kind import RagKind
 from evalsuite.kinds.rerank.kind import RerankKind
 from evalsuite.kinds.task import Task
+from evalsuite.kinds.task_name import parse_name, refuse_unknown
 
 KINDS: Final[dict[str, Kind[Any]]] = {
     kind.name: kind
@@ -79,12 +80,16 @@ TaskOfAnyKind = Annotated[SerializeAsAny[Task], BeforeValidator(_as_task)]
 def harness_task(name: str) -> Task | None:
     """The task of a harness that ``KIND:TASK`` names; ``None`` for a name without a colon.
 
+    ``KIND:TASK?key=value`` names it with settings; the task has them, and their one form in its
+    name.
+
     Raises:
-        UsageError: If no kind has such tasks, or the name is not valid.
+        UsageError: If no kind has such tasks, or the name or a setting is not valid.
     """
-    kind, colon, source = name.partition(":")
-    if not colon:
+    parts = parse_name(name)
+    if parts is None:
         return None
+    kind, source = parts.kind, parts.source
     examples = {one.name: one.example for one in KINDS.values() if one.example}
     if kind not in examples:
         raise UsageError(
@@ -93,10 +98,15 @@ def harness_task(name: str) -> Task | None:
         )
     if not source:
         raise UsageError(f"{name!r} names no task", f"for example {kind}:{examples[kind]}")
+    refuse_unknown(parts.settings, KINDS[kind].settings, kind)
+    keys = KINDS[kind].set_in_name(source, parts.settings) if parts.settings else {}
     try:
-        return make_task(name=name, kind=kind, source=source)
+        return make_task(name=parts.text, kind=kind, source=source, **keys)
     except ValidationError as error:
-        _, why = first_invalid(error)
+        where, why = first_invalid(error)
+        setting = where.rpartition(".")[2]
+        if setting in parts.settings:
+            raise UsageError(f"{name!r}: {setting}: {why}", "correct the setting") from None
         raise UsageError(
             f"{name!r} is not a valid task name: {why}", "check its spelling"
         ) from None

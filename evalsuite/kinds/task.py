@@ -10,9 +10,13 @@ from pydantic import Field, StringConstraints, model_validator
 from evalsuite.schema import Frozen, digest
 
 Name = Annotated[
-    str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9 ._+:(),-]*$", max_length=120)
+    str,
+    StringConstraints(
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9 ._+:(),-]*(\?[A-Za-z0-9 ._+:(),%&=-]+)?$", max_length=120
+    ),
 ]
-"""Readable names; no path separators, since records are filed under them."""
+"""Readable names; no path separators, since records are filed under them. Behind a ``?`` stand the
+settings of a harness's task (:mod:`evalsuite.kinds.task_name`)."""
 DatasetName = Annotated[
     str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*/[A-Za-z0-9][A-Za-z0-9._-]*$")
 ]

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 
 from evalsuite.errors import UsageError, did_you_mean
 from evalsuite.kinds.table import KINDS
+from evalsuite.kinds.task_name import has_settings
 from evalsuite.registry.load import Registry
 from evalsuite.registry.suites import Suite
 
@@ -31,7 +32,8 @@ def named_tasks(registry: Registry, wanted: Iterable[str]) -> tuple[str, ...]:
     """
     found: dict[str, None] = {}
     for name in wanted:
-        found.update(dict.fromkeys(_matching(registry, name) if glob.has_magic(name) else [name]))
+        pattern = glob.has_magic(name) and not has_settings(name)
+        found.update(dict.fromkeys(_matching(registry, name) if pattern else [name]))
     if not found:
         raise UsageError("--tasks names no task", "see: evalsuite tasks list")
     return tuple(found)

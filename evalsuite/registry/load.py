@@ -8,7 +8,7 @@ from typing import Any
 
 from evalsuite.errors import UsageError, did_you_mean
 from evalsuite.kinds.shared.instruction_sets import InstructionSet, InstructionSets
-from evalsuite.kinds.table import harness_task, kind_named, kind_of
+from evalsuite.kinds.table import KINDS, harness_task, kind_named, kind_of
 from evalsuite.kinds.task import Task
 from evalsuite.paths import shipped_tasks
 from evalsuite.registry.data_paths import data_paths
@@ -87,7 +87,7 @@ class Registry:
                 for c, column in enumerate(section.columns):
                     line = file.line(("sections", s, "columns", c, "tasks"))
                     where = f"{file.path}:{line}: column {column.label!r}"
-                    _check_inside(where, column.tasks, inside)
+                    _check_inside(where, column.named, inside)
 
     def task(self, name: str) -> Task:
         """Find a task by name, or make one for ``mteb:NAME`` and ``lm_eval:NAME``.
@@ -117,17 +117,35 @@ class Registry:
         return file is not None and file.is_relative_to(shipped_tasks())
 
     def suite(self, name: str) -> Suite:
-        """Find a suite by name.
+        """Find a suite by name; ``mteb:NAME`` is a benchmark of mteb.
 
         Raises:
             UsageError: If there is none; names the nearest ones.
         """
         if name in self.suites:
             return self.suites[name]
+        if ":" in name:
+            return self._of_harness(name)
         hint = did_you_mean(name, self.suites)
         if name in self.tasks:
             hint = f"it is a task: use --tasks {name}"
         raise UsageError(f"no suite is called {name!r}", hint)
+
+    def _of_harness(self, name: str) -> Suite:
+        """The suite that ``KIND:NAME`` names."""
+        kind, _, own = name.partition(":")
+        shipped = [task for task in self.tasks.values() if self.ships(task)]
+        plain = kind_named(kind).suite(own, shipped)
+        if plain is None:
+            raise UsageError(
+                f"{kind} has no suites of its own", f"name a task or a group: --tasks {name}"
+            )
+        return Suite.model_validate(plain)
+
+    def is_suite(self, name: str) -> bool:
+        """Whether :meth:`suite` finds a name, rather than :meth:`task`."""
+        kind, _, own = name.partition(":")
+        return name in self.suites or (kind in KINDS and KINDS[kind].has_suite(own))
 
     def suite_tasks(self, suite: Suite) -> list[Task]:
         """The tasks of a suite, in its order."""

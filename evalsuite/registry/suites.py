@@ -11,6 +11,16 @@ from evalsuite.layouts import Convention, LayoutName
 from evalsuite.schema import Frozen, World
 
 
+class Part(Frozen):
+    """Some splits and subsets of a task of mteb, whose scores its record keeps."""
+
+    task: str
+    splits: tuple[str, ...] = ()
+    """Empty for all that were scored."""
+    subsets: tuple[str, ...] = ()
+    """Likewise."""
+
+
 class Column(Frozen):
     """One column of a table: the mean over some tasks of the suite."""
 
@@ -18,12 +28,28 @@ class Column(Frozen):
     tasks: tuple[str, ...] = ()
     category: str | None = None
     """All tasks of the suite with this category."""
+    groups: tuple[tuple[str, ...], ...] = ()
+    """Groups of tasks: the mean over the means of the groups."""
+    parts: tuple[Part, ...] = ()
+    """Parts of tasks: the mean over the means of the parts."""
+    ranks: tuple[str, ...] = ()
+    """Tasks by which the rows of the table are ranked (Borda count)."""
+    average: bool = False
+    """Whether it stands for its section, as an average does."""
 
     @model_validator(mode="after")
     def _one_source(self) -> Column:
-        if bool(self.tasks) == (self.category is not None):
-            raise ValueError("needs either 'tasks' or 'category'")
+        sources = (self.tasks, self.category, self.groups, self.parts, self.ranks)
+        if sum(map(bool, sources)) != 1:
+            raise ValueError("needs either 'tasks' or 'category' (or groups, parts, ranks)")
         return self
+
+    @property
+    def named(self) -> tuple[str, ...]:
+        """All tasks that it names, each once."""
+        grouped = (task for group in self.groups for task in group)
+        parts = (part.task for part in self.parts)
+        return tuple(dict.fromkeys((*self.tasks, *grouped, *parts, *self.ranks)))
 
 
 class Section(Frozen):
@@ -32,9 +58,9 @@ class Section(Frozen):
     world: World
     title: str
     columns: tuple[Column, ...]
-    average: Literal["tasks", "columns"] = "columns"
-    """Mean over all tasks of the section (Table 1 of the GRIT paper), or mean over its columns
-    (Table 2)."""
+    average: Literal["tasks", "columns", "none"] = "columns"
+    """Mean over all tasks of the section (Table 1 of the GRIT paper), mean over its columns
+    (Table 2), or no average."""
 
 
 class SubtaskMean(Frozen):

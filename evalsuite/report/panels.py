@@ -41,7 +41,7 @@ def panels_of(table: Table) -> list[Panel]:
     flat = [(section, head) for section in table.sections for head in section.columns]
     found = [
         Panel(
-            title=plain(f"{section.title}, average" if head.average else head.label, LONGEST),
+            title=plain(head.words(section.title), LONGEST),
             world=section.world,
             average=head.average,
             cells=tuple(row.cells[index] for row in table.rows),

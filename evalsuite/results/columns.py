@@ -6,7 +6,7 @@ from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from evalsuite.registry.suites import Column, Section, Suite
+from evalsuite.registry.suites import Column, Part, Section, Suite
 from evalsuite.schema import Record, World
 from evalsuite.text import natural
 
@@ -25,6 +25,14 @@ class ColumnPlan:
     """Its category, or its only task: what published rows call the column."""
     group: str = ""
     """Where each task has its own column: the label of the suite's column it belongs to."""
+    groups: tuple[tuple[str, ...], ...] = ()
+    """Where it is a mean of means: the tasks of each; :attr:`tasks` are all of them."""
+    parts: tuple[Part, ...] = ()
+    """Where it is a mean over parts of tasks: these; :attr:`tasks` are those that they are of."""
+    ranks: bool = False
+    """Whether it ranks the rows by its tasks."""
+    average: bool = False
+    """Whether it stands for its section, as an average does."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,8 +130,16 @@ def _section_plan(
 ) -> SectionPlan:
     def plan(column: Column) -> ColumnPlan:
         if column.category is None:
-            key = column.tasks[0] if len(column.tasks) == 1 else ""
-            return ColumnPlan(label=column.label, tasks=column.tasks, key=key)
+            tasks = column.named
+            return ColumnPlan(
+                label=column.label,
+                tasks=tasks,
+                key=tasks[0] if len(tasks) == 1 else "",
+                groups=column.groups,
+                parts=column.parts,
+                ranks=bool(column.ranks),
+                average=column.average,
+            )
         tasks = tuple(task for task in candidates if known.get(task) == column.category)
         key = column.category
         return ColumnPlan(label=column.label, tasks=tasks, complete=complete, key=key)
@@ -132,7 +148,7 @@ def _section_plan(
         world=section.world,
         title=section.title,
         columns=tuple(plan(column) for column in section.columns),
-        average=section.average,
+        average=None if section.average == "none" else section.average,
     )
 
 
@@ -161,8 +177,9 @@ def of_world(layout: Layout, world: World) -> Layout:
 
 
 def column_per_task(layout: Layout) -> Layout:
-    """A layout's first section, with one column for each task."""
-    return replace(layout, sections=tuple(map(_split_columns, layout.sections[:1])))
+    """A layout's first section with columns of tasks alone, with one column for each task."""
+    split = [section for one in layout.sections if (section := _split_columns(one)).columns]
+    return replace(layout, sections=tuple(split[:1]))
 
 
 def _split_columns(section: SectionPlan) -> SectionPlan:
@@ -172,6 +189,7 @@ def _split_columns(section: SectionPlan) -> SectionPlan:
         )
         for column in section.columns
         for task in column.tasks
+        if not (column.average or column.ranks or column.parts)
     )
     return replace(section, columns=columns)
 

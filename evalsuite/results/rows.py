@@ -39,7 +39,8 @@ class Variant:
         # Whether its set has an entry for a task is a fact about the task.
         signature = self.first.signature.model_copy(update={"outside_set": None})
         return without(
-            parts(signature), (*PER_TASK, "shots", "split", "splits", "subsets", "harness")
+            parts(signature),
+            (*PER_TASK, "shots", "fewshot-seed", "split", "splits", "subsets", "harness"),
         )
 
 

@@ -20,6 +20,7 @@ from evalsuite.judging.judge import Judge
 from evalsuite.judging.load import find_checkpoint
 from evalsuite.options import DATA_ROOT, RESULTS, TASKS_DIRS, Option, names
 from evalsuite.schema import Frozen
+from evalsuite.trackers.model import Target
 
 Precision = Literal["float32", "bfloat16", "float16"]
 
@@ -230,5 +231,12 @@ class Request(Frozen):
     results: Annotated[Path, RESULTS] = Path("results")
     options: RunOptions = RunOptions()
     checkpoint_options: CheckpointOptions = CheckpointOptions()
+    log: Annotated[
+        tuple[Target, ...],
+        BeforeValidator(names),
+        Option(
+            "Trackers that get the scores: wandb, mlflow, trackio, or wandb:PROJECT,…", typed=str
+        ),
+    ] = ()
     original: Original | None = None
     """Set where one of the checkpoints is a copy: records then name the original."""

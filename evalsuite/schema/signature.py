@@ -91,6 +91,9 @@ class Signature(Frozen):
     """``none``, or the first 8 hex digits of the SHA-256 of the chat template."""
     shots: int | None = None
     """Number of few-shot examples; ``None`` for what the harness task says."""
+    fewshot_seed: int | None = None
+    """The seed by which a task of lm-eval draws examples, where it draws some and the seed is not
+    :attr:`seed`."""
     sampling: str | None = None
     """``task`` for the settings in the task's definition (covered by ``task_hash``)."""
     prefix_caching: bool | None = None
@@ -139,6 +142,7 @@ class Signature(Frozen):
             "splits",
             "subsets",
             "shots",
+            "fewshot_seed",
             "instruction",
             "outside_set",
             "harness",
@@ -175,6 +179,7 @@ class Signature(Frozen):
             ("conv", self.conversion),
             ("chat", self.chat_template),
             ("shots", self.shots),
+            ("fewshot-seed", self.fewshot_seed),
             ("len", self.max_length),
             ("dtype", self.dtype),
             ("engine", self.engine.replace(" ", "-")),
@@ -207,7 +212,7 @@ LATER_FIELDS = (
     "retriever", "outside_set", "bare", "pool_instruction", "splits", "subsets", "libraries",
     "similarity", "default_prompt", "routed", "pad_right", "append_eos", "tokenizer",
     "quantization", "conversion", "definition", "settings", "batch_invariant",
-    "dims", "vectors",
+    "dims", "vectors", "fewshot_seed",
 )  # fmt: skip
 """Fields that were added later. Where such a field is ``None`` it does not enter the key, so that
 records stored before it existed keep theirs."""

@@ -137,7 +137,7 @@ def test_scores_and_samples_of_both_worlds_come_back(
     name: str, read: Reader, tmp_path: Path
 ) -> None:
     store, out, _ = exported(name, tmp_path)
-    again = stored_again(read(out, Registry()), tmp_path)
+    again = stored_again(read(out), tmp_path)
     came = {one.signature.task: one for one in again.records()}
     for one in store.records():
         back = came.pop(one.signature.task)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,14 +13,12 @@ import pytest
 
 from evalsuite.errors import DataError
 from evalsuite.importers.alpaca_eval import read_alpaca_eval
-from evalsuite.importers.archive import opened
 from evalsuite.importers.eee import read_eee
 from evalsuite.importers.evalplus import read_evalplus
 from evalsuite.importers.helm import read_helm
 from evalsuite.importers.inspect import read_inspect
 from evalsuite.importers.lighteval import read_lighteval
 from evalsuite.importers.records import ImportedScores
-from evalsuite.registry.load import Registry
 from evalsuite.schema import Record
 
 Reader = Callable[..., ImportedScores]
@@ -36,137 +33,6 @@ def put(path: Path, content: Any) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(content))
     return path
-
-
-# inspect
-
-
-def log(values: list[Any], **more: Any) -> dict[str, Any]:
-    """The members of a log whose samples have these values."""
-    accuracy = {"accuracy": {"name": "accuracy", "value": 0.5}, "stderr": {"value": 0.25}}
-    spec = {
-        "task": "arc_easy",
-        "model": "hf/org/model",
-        "dataset": {"samples": len(values)},
-        "config": {"limit": 4},
-        "created": "2026-01-02T03:04:05+00:00",
-        "packages": {"inspect_ai": "0.3.285"},
-    }
-    header = {
-        "version": 2,
-        "status": "success",
-        "eval": spec,
-        "results": {"scores": [{"name": "choice", "scorer": "choice", "metrics": accuracy}]},
-    }
-    members: dict[str, Any] = {"header.json": header | more}
-    for number, value in enumerate(values):
-        members[f"samples/{number}_epoch_1.json"] = {
-            "id": number,
-            "epoch": 1,
-            "input": [{"role": "user", "content": [{"type": "text", "text": "attachment://ab"}]}],
-            "target": ["B"],
-            "output": {"choices": [{"message": {"role": "assistant", "content": "It is B"}}]},
-            "scores": {"choice": {"value": value, "answer": "B"}},
-            "attachments": {"ab": f"Question {number}"},
-        }
-    return members
-
-
-def packed(path: Path, members: dict[str, Any], method: int) -> Path:
-    """A zip file; method 93 is Zstandard, in two frames, as inspect writes long members."""
-    with zipfile.ZipFile(path, "w", 0 if method == 93 else method) as archive:
-        for name, content in members.items():
-            raw = json.dumps(content).encode()
-            if method == 93:
-                codec = pa.Codec("zstd")
-                raw = b"".join(codec.compress(part, asbytes=True) for part in (raw[:20], raw[20:]))
-            archive.writestr(name, raw)
-    if method == 93:  # as Zstandard, which Python's zipfile cannot write
-        content = bytearray(path.read_bytes())
-        for signature, place in ((b"PK\x03\x04", 8), (b"PK\x01\x02", 10)):
-            start = content.find(signature)
-            while start >= 0:
-                content[start + place] = 93
-                start = content.find(signature, start + 1)
-        path.write_bytes(content)
-    return path
-
-
-@pytest.mark.parametrize(
-    "method", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA, 93]
-)
-def test_logs_of_inspect_in_any_packing(method: int, tmp_path: Path) -> None:
-    path = packed(tmp_path / "one.eval", log(["C", "I", 1, 0.0]), method)
-    record, samples = only(read_inspect(path, Registry()))
-    assert (record.score, record.stderr, record.n, record.estimator) == (0.5, 0.25, 4, "mean")
-    assert record.signature.task == "inspect:arc_easy"
-    assert record.signature.limit == 4
-    assert record.checkpoint.source == "hf/org/model"
-    assert record.origin is not None
-    assert record.origin.harness == "inspect 0.3.285"
-    assert [sample["score"] for sample in samples] == [1, 0, 1, 0]
-    assert samples[1]["prompt"] == "Question 1"
-    assert (samples[0]["target"], samples[0]["response"]) == ("B", "It is B")
-
-
-def test_a_mean_that_is_not_of_the_samples_is_not_paired(tmp_path: Path) -> None:
-    path = packed(tmp_path / "one.eval", log(["C", "C", {"a": 1}]), zipfile.ZIP_DEFLATED)
-    record, samples = only(read_inspect(path, Registry()))
-    assert record.estimator == "other"
-    assert [sample["score"] for sample in samples] == [1, 1, None]
-
-
-@pytest.mark.parametrize(
-    ("members", "message"),
-    [
-        ({"_journal/start.json": {}}, "a run that did not end"),
-        ({"other.json": {}}, "not a log of inspect"),
-        (log([], version=9), "has version 9"),
-        (log([], status="error"), "status 'error'"),
-        (log([], results={"scores": []}), "has no score"),
-        (log([], results=3), "has no score"),
-    ],
-)
-def test_logs_that_cannot_be_taken(members: dict[str, Any], message: str, tmp_path: Path) -> None:
-    path = packed(tmp_path / "one.eval", members, zipfile.ZIP_DEFLATED)
-    with pytest.raises(DataError, match=message):
-        read_inspect(path, Registry())
-
-
-@pytest.mark.parametrize("method", [zipfile.ZIP_DEFLATED, 93])
-def test_damaged_logs_are_one_line(method: int, tmp_path: Path) -> None:
-    path = packed(tmp_path / "one.eval", log(["C", "I"]), method)
-    whole = path.read_bytes()
-    for end in (0, 10, len(whole) // 2, len(whole) - 5):
-        path.write_bytes(whole[:end])
-        with pytest.raises(DataError, match="not a whole zip file"):
-            read_inspect(path, Registry())
-    broken = bytearray(whole)
-    broken[60:90] = bytes(30)
-    path.write_bytes(bytes(broken))
-    with pytest.raises(DataError) as caught:
-        read_inspect(path, Registry())
-    assert "\n" not in str(caught.value)
-
-
-def test_a_member_that_unpacks_to_too_much_is_refused(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("evalsuite.importers.archive.MOST_BYTES", 1000)
-    for method in (zipfile.ZIP_DEFLATED, 93):
-        path = packed(tmp_path / f"{method}.zip", {"a": "x" * 5000, "b": "y"}, method)
-        with opened(path) as archive:
-            assert archive.json("b") == "y"
-            with pytest.raises(DataError, match="goes beyond"):
-                archive.json("a")
-
-
-def test_a_deeply_nested_member_is_refused(tmp_path: Path) -> None:
-    path = tmp_path / "deep.eval"
-    with zipfile.ZipFile(path, "w") as archive:
-        archive.writestr("header.json", "[" * 100_000)
-    with pytest.raises(DataError, match=r"header.json is (nested|not valid)"):
-        read_inspect(path, Registry())
 
 
 # lighteval
@@ -191,7 +57,7 @@ def test_details_of_lighteval_with_their_results(tmp_path: Path) -> None:
         for n in range(2)
     ]
     pq.write_table(pa.Table.from_pylist(rows), details)
-    alone, samples = only(read_lighteval(details, Registry()))
+    alone, samples = only(read_lighteval(details))
     assert (alone.score, alone.main_metric, alone.checkpoint.source) == (0.5, "em", "org/m")
     assert alone.signature.task == "lighteval:gsm8k|5"
     assert alone.signature.shots == 5
@@ -205,7 +71,7 @@ def test_details_of_lighteval_with_their_results(tmp_path: Path) -> None:
         tmp_path / "results" / "org" / "m" / f"results_{time}.json",
         {"config_general": general, "results": scores},
     )
-    record, _ = only(read_lighteval(tmp_path, Registry()))
+    record, _ = only(read_lighteval(tmp_path))
     assert (record.score, record.stderr, record.estimator) == (0.5, 0.25, "mean")
     assert record.checkpoint.source == "org/named"
     assert record.origin is not None
@@ -216,7 +82,7 @@ def test_details_of_older_lighteval(tmp_path: Path) -> None:
     path = tmp_path / "details_arc_2024-01-01.parquet"
     rows = [{"full_prompt": "Q", "gold": ["a"], "predictions": ["b"], "metrics": {"acc": 0.25}}]
     pq.write_table(pa.Table.from_pylist(rows), path)
-    record, (sample,) = only(read_lighteval(path, Registry()))
+    record, (sample,) = only(read_lighteval(path))
     assert (record.score, record.main_metric) == (0.25, "acc")
     assert (sample["prompt"], sample["target"], sample["response"]) == ("Q", "a", "b")
 
@@ -237,19 +103,17 @@ def test_annotations_are_win_rates_with_samples(tmp_path: Path) -> None:
         }
         for n, preference in enumerate([2, 1, 1.5, 1.25, None, 0])
     ]
-    record, samples = only(
-        read_alpaca_eval(put(tmp_path / "annotations.json", entries), Registry())
-    )
+    record, samples = only(read_alpaca_eval(put(tmp_path / "annotations.json", entries)))
     assert [sample["score"] for sample in samples] == [1, 0, 0.5, 0.25, 0.5]
     assert record.score == pytest.approx(0.45)
     assert record.signature.task == "alpaca-eval:judge against ref"
     assert record.warnings == ("1 comparisons without a preference",)
     other = [entry | {"generator_2": "other"} for entry in reversed(entries)]
-    found = read_alpaca_eval(put(tmp_path / "both.json", entries + other), Registry())
+    found = read_alpaca_eval(put(tmp_path / "both.json", entries + other))
     (_, mine), (_, theirs) = found.records
     assert {s["sample"]: s["score"] for s in mine} == {s["sample"]: s["score"] for s in theirs}
     with pytest.raises(DataError, match="fits one model"):
-        read_alpaca_eval(tmp_path / "both.json", Registry(), name="x")
+        read_alpaca_eval(tmp_path / "both.json", name="x")
 
 
 def test_a_leaderboard_is_a_row_a_model(tmp_path: Path) -> None:
@@ -258,7 +122,7 @@ def test_a_leaderboard_is_a_row_a_model(tmp_path: Path) -> None:
         ",win_rate,standard_error,n_total,mode,length_controlled_winrate\n"
         "a,50.0,1.5,805.0,minimal,40.0\nb,12.5,0.5,805,community,\n"
     )
-    records = [record for record, _ in read_alpaca_eval(path, Registry()).records]
+    records = [record for record, _ in read_alpaca_eval(path).records]
     assert [(r.checkpoint.name, r.score, r.stderr, r.n) for r in records] == [
         ("a", 0.5, 0.015, 805),
         ("b", 0.125, 0.005, 805),
@@ -319,7 +183,7 @@ def instances(path: Path, evaluation: str = "e") -> None:
 def test_scores_of_other_writers_with_their_instances(tmp_path: Path) -> None:
     path = put(tmp_path / "x.json", eee())
     instances(tmp_path / "x_samples.jsonl")
-    record, samples = only(read_eee(path, Registry()))
+    record, samples = only(read_eee(path))
     assert (record.score, record.stderr, record.n) == (0.5, 0.25, 2)
     assert (record.direction, record.unit, record.estimator) == ("higher", "fraction", "mean")
     assert record.origin is not None
@@ -332,11 +196,11 @@ def test_scores_of_other_writers_with_their_instances(tmp_path: Path) -> None:
 
 def test_another_schema_and_other_samples_are_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"version 1\.0\.0 of the schema"):
-        read_eee(put(tmp_path / "x.json", eee(schema_version="1.0.0")), Registry())
+        read_eee(put(tmp_path / "x.json", eee(schema_version="1.0.0")))
     put(tmp_path / "x.json", eee())
     instances(tmp_path / "x_samples.jsonl", "another")
     with pytest.raises(DataError, match=r"x_samples\.jsonl:1 belongs to another evaluation"):
-        read_eee(tmp_path / "x.json", Registry())
+        read_eee(tmp_path / "x.json")
 
 
 # HELM
@@ -378,7 +242,7 @@ def helm(folder: Path, **names: Any) -> Path:
 
 def test_instances_of_helm(tmp_path: Path) -> None:
     helm(tmp_path / "runs" / "one")
-    record, samples = only(read_helm(tmp_path, Registry()))
+    record, samples = only(read_helm(tmp_path))
     assert (record.score, record.main_metric, record.n) == (0.5, "exact_match", 3)
     assert (record.signature.task, record.signature.shots) == ("helm:mmlu (subject=law)", 5)
     assert [(s["sample"], s["score"]) for s in samples] == [("id0", 0), ("id1", 0.5), ("id2", 1)]
@@ -397,7 +261,7 @@ def test_both_scores_of_evalplus(tmp_path: Path) -> None:
         "HumanEval/1": [{"solution": "c", "base_status": "timeout", "plus_status": "pass"}],
     }
     path = tmp_path / "org--m_vllm_temp_0.0_eval_results.json"
-    found = read_evalplus(put(path, {"eval": programs, "hash": "x"}), Registry())
+    found = read_evalplus(put(path, {"eval": programs, "hash": "x"}))
     assert {r.signature.task: r.score for r, _ in found.records} == {
         "evalplus:humaneval": 0.5,
         "evalplus:humaneval+": 0.25,
@@ -460,11 +324,11 @@ READERS: dict[str, Reader] = {
 def test_bad_files_are_one_line(name: str, content: bytes, tmp_path: Path) -> None:
     path = write_all(tmp_path, content)[name]
     with pytest.raises(DataError) as caught:
-        READERS[name](path, Registry())
+        READERS[name](path)
     assert len(str(caught.value)) < 600
 
 
 @pytest.mark.parametrize("name", READERS)
 def test_what_is_not_there_is_one_line(name: str, tmp_path: Path) -> None:
     with pytest.raises(DataError):
-        READERS[name](tmp_path / "none", Registry())
+        READERS[name](tmp_path / "none")

@@ -17,7 +17,7 @@ from fault_scenarios import CASES
 from kill_report import WITH_VLLM
 
 REPORTS = Path(__file__).parents[2] / "reports" / "torture"
-KILLS, VLLM_KILLS, PROGRAMS, INPUTS = 200, 20, 40, 80
+KILLS, VLLM_KILLS, WATCH_KILLS, PROGRAMS, INPUTS = 200, 20, 30, 40, 80
 """At least so many."""
 
 
@@ -45,6 +45,12 @@ def _kills(report: dict[str, Any]) -> bool:
             kill["victim"] != "gone" for kill in one["kills"]
         )
     return sound and sum(kills.values()) >= KILLS and kills[True] >= VLLM_KILLS
+
+
+def _watch_kills(report: dict[str, Any]) -> bool:
+    wrong = ("lost", "twice", "misread", "disorder", "untold", "left")
+    tried = report["kills"] >= WATCH_KILLS and report["in_evaluation"] and report["outlived"]
+    return bool(tried) and not any(report[word] for word in wrong)
 
 
 def _four_at_once(report: dict[str, Any]) -> bool:
@@ -75,6 +81,13 @@ FIGURES = (
         f"{KILLS} kills, {VLLM_KILLS} of them with vLLM: nothing lost or duplicated, all "
         "completed, all tables identical",
         _kills,
+    ),
+    Figure(
+        "kill -9 of a watcher while a trainer writes and deletes",
+        "watch_kills",
+        f"{WATCH_KILLS} kills: no checkpoint lost or evaluated twice, none read after it was "
+        "deleted, order kept",
+        _watch_kills,
     ),
     Figure("four runs on one store", "faults", "each job done once, none corrupt", _four_at_once),
     Figure("faults", "faults", "all survived", _faults),

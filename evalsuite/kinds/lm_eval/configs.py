@@ -58,6 +58,25 @@ def full_config(path: Path) -> dict[str, Any]:
     return merged
 
 
+def function_files(value: Any, home: Path) -> Iterator[Path]:
+    """Files of the functions that a config names.
+
+    Args:
+        value: The config, or a part of it.
+        home: Folder of its file.
+    """
+    if isinstance(value, FunctionName):
+        module = home / f"{value.rpartition('.')[0].replace('.', '/')}.py"
+        if module.is_file():
+            yield module.resolve()
+    elif isinstance(value, dict):
+        for item in value.values():
+            yield from function_files(item, home)
+    elif isinstance(value, list):
+        for item in value:
+            yield from function_files(item, home)
+
+
 def _chain(path: Path) -> Iterator[dict[str, Any]]:
     """A file and what it includes, the keys of earlier ones count."""
     open_, count = [path], 0

@@ -9,6 +9,7 @@ from evalsuite.kinds.lm_eval.configs import FunctionName, full_config
 from evalsuite.kinds.lm_eval.names import find
 from evalsuite.kinds.lm_eval.needs import defined_in_place, members
 from evalsuite.kinds.lm_eval.sizes import rows_of
+from evalsuite.kinds.shared.sample_rows import PLAIN_FILTER
 from evalsuite.metrics import metric_named
 from evalsuite.schema import Direction
 
@@ -88,6 +89,21 @@ def _metrics(config: dict[str, Any], output: str) -> list[dict[str, Any]]:
     if isinstance(listed, list):
         return [one for one in listed if isinstance(one, dict) and "metric" in one]
     return [{"metric": name} for name in _METRICS.get(output, ())]
+
+
+def metric_names(config: dict[str, Any]) -> list[str]:
+    """Names of a task's metrics; empty where the task's own code names them."""
+    listed = _metrics(config, config.get("output_type", "generate_until"))
+    names = [one["metric"] for one in listed]
+    own_code = any(isinstance(name, FunctionName) for name in names)
+    return [] if own_code else [str(name) for name in names]
+
+
+def filter_names(config: dict[str, Any]) -> list[str]:
+    """Names of the ways in which a task finds answers in responses."""
+    listed = config.get("filter_list")
+    named = listed if isinstance(listed, list) else ()
+    return [str(one.get("name")) for one in named if isinstance(one, dict)] or [PLAIN_FILTER]
 
 
 def main_metric(config: dict[str, Any]) -> dict[str, Any] | None:

@@ -91,19 +91,36 @@ class LmEvalHarness:
 
 def _load(task: LmEvalTask, context: Context, *, chat: bool) -> LoadedTasks:
     if task.source is not None:
-        from evalsuite.kinds.lm_eval.tasks import load_source
+        from evalsuite.kinds.lm_eval.changes import chosen_parts
+        from evalsuite.kinds.lm_eval.drawing import fewshot_seed
+        from evalsuite.kinds.lm_eval.tasks import Changes, load_source
 
+        seed_loading(task, context.seed)
+        name = task.source if chat else task.base_source or task.source
+        parts = chosen_parts(name, task.parts, task.folder) if task.parts else None
         return load_source(
-            task.source if chat else task.base_source or task.source,
+            name,
             tokenizer=context.checkpoint.tokenizer_path,
             data_root=context.data_root,
             shots=task.shots,
-            seed=context.seed,
+            seed=fewshot_seed(task, context.seed),
             folder=task.folder,
+            changes=Changes(split=task.split, parts=parts, decoding=task.decoding),
         )
     from evalsuite.kinds.lm_eval.own_data import load_own
 
     return load_own(task, chat=chat, shots=task.shots, seed=context.seed)
+
+
+def seed_loading(task: LmEvalTask, seed: int) -> None:
+    """Set the seeds by which a task's own code draws while its data is read, as lm-eval does."""
+    import numpy as np
+
+    from evalsuite.kinds.lm_eval.drawing import FEWSHOT_SEED, PYTHON_SEED, RUN_SEED, of_lm_eval
+
+    as_lm_eval = seed == RUN_SEED and of_lm_eval(task)
+    random.seed(PYTHON_SEED if as_lm_eval else seed)
+    np.random.seed(FEWSHOT_SEED if as_lm_eval else seed)  # noqa: NPY002 - the global state
 
 
 def _run(lm: EngineLM, loaded: LoadedTasks, context: Context, *, chat: bool) -> dict[str, Any]:

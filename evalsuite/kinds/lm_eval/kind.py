@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from evalsuite.installing import GENERATIVE, installed
 from evalsuite.kinds.base import Context, Evaluation, Kind, Planned, Planning, Preview, Stage
-from evalsuite.kinds.lm_eval.task import LmEvalTask
+from evalsuite.kinds.lm_eval.task import SETTINGS, LmEvalTask
+from evalsuite.kinds.task_name import Settings
 
 if TYPE_CHECKING:
     from evalsuite.engines.protocols import Generator
@@ -23,16 +24,34 @@ class LmEvalKind(Kind[LmEvalTask]):
     world = "generative"
     stages = (Stage(name="evaluate", needs="generator", apart=True),)
     example = "gsm8k_cot"
+    settings = SETTINGS
 
     def plan(self, task: LmEvalTask, planning: Planning) -> Planned:
         from evalsuite.kinds.shared.signatures import generative_signature
 
-        harness = harness_version(task)
-        return Planned(signature=generative_signature(task, planning, harness, shots=task.shots))
+        signature = generative_signature(
+            task, planning, harness_version(task), split=task.split, shots=task.shots
+        )
+        if task.source and installed("lm_eval"):
+            from evalsuite.kinds.lm_eval.drawing import signed_seed
+
+            drawn = signed_seed(task, planning.options.seed)
+            signature = signature.model_copy(update={"fewshot_seed": drawn})
+        return Planned(signature=signature)
+
+    def set_in_name(self, source: str, settings: Settings) -> dict[str, Any]:  # noqa: ARG002
+        from evalsuite.kinds.lm_eval.changes import keys_of
+
+        return keys_of(settings)
 
     def blocker(self, task: LmEvalTask) -> str | None:
         if not installed("lm_eval"):
             return f"lm-eval is not installed; {GENERATIVE}"
+        if task.source and not task.runs_code:
+            from evalsuite.kinds.lm_eval.code_eval import why_not
+
+            names = filter(None, (task.source, task.base_source))
+            return next(filter(None, (why_not(name, task.folder) for name in names)), None)
         if task.type != "code" and not task.runs_code:
             return None
         from evalsuite.sandbox.sandbox import why_unavailable
@@ -44,6 +63,10 @@ class LmEvalKind(Kind[LmEvalTask]):
 
         for name in filter(None, (task.source, task.base_source)):
             find(name, task.folder)
+        if task.source:
+            from evalsuite.kinds.lm_eval.changes import check_changes
+
+            check_changes(task)
         if task.folder:
             from evalsuite.kinds.lm_eval.own_files import check_names
 
@@ -105,12 +128,22 @@ OWN_SCORING: Final = "own-data-3"
 under an earlier version are not found again."""
 
 
+def _runner(task: LmEvalTask) -> str | None:
+    """What runs the programs of a code task of lm-eval; ``None`` for other tasks."""
+    from evalsuite.kinds.lm_eval import code_eval
+
+    names = filter(None, (task.source, task.base_source))
+    marked = any(code_eval.runs_code(name) for name in names)
+    return code_eval.VERSION if marked else None
+
+
 def harness_version(task: LmEvalTask) -> str:
     """lm-eval and its version, and the version of what evalsuite adds to it.
 
     ``lm-eval 0.4.13`` for its own tasks; ``lm-eval 0.4.13+gsm8k-1a2b3c4d`` for a task file in
     lm-eval's format that evalsuite ships; ``lm-eval 0.4.13+own-data-3`` for tasks on own data;
-    ``lm-eval 0.4.13+own-1a2b3c4d`` for one's own files in lm-eval's format.
+    ``lm-eval 0.4.13+own-1a2b3c4d`` for one's own files in lm-eval's format; ``lm-eval
+    0.4.13+sandbox-1`` for code tasks of lm-eval.
     """
     from evalsuite.kinds.lm_eval.names import shipped_version
     from evalsuite.kinds.lm_eval.own_files import folder_version
@@ -120,6 +153,8 @@ def harness_version(task: LmEvalTask) -> str:
     library = f"lm-eval {version('lm-eval')}"
     if task.folder:
         added: str | None = folder_version(task.folder)
+    elif task.source:
+        added = shipped_version(task.source) or _runner(task)
     else:
-        added = shipped_version(task.source) if task.source else OWN_SCORING
+        added = OWN_SCORING
     return f"{library}+{added}" if added else library

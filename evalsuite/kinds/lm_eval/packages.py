@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from evalsuite.errors import DataError, first_line
-from evalsuite.kinds.lm_eval.configs import FunctionName, full_config
+from evalsuite.kinds.lm_eval.configs import full_config, function_files
 from evalsuite.kinds.lm_eval.names import is_known, tasks_root
 from evalsuite.kinds.lm_eval.needs import members
 from evalsuite.kinds.shared.packages import module_file, not_installed, package_of
@@ -28,7 +27,7 @@ def lacking_packages(name: str, folder: Path | None = None) -> tuple[str, ...]:
     modules: set[Path] = set()
     for entry in members(name, folder):
         if entry.path is not None:
-            modules |= set(_modules(full_config(entry.path), entry.path.parent))
+            modules |= set(function_files(full_config(entry.path), entry.path.parent))
     return not_installed(modules, _nearby)
 
 
@@ -70,20 +69,6 @@ def _failed_import(error: BaseException) -> ImportError | None:
             found = seen
         seen = seen and (seen.__cause__ or seen.__context__)
     return found
-
-
-def _modules(value: Any, home: Path) -> Iterator[Path]:
-    """Files of the functions that a config names."""
-    if isinstance(value, FunctionName):
-        module = home / f"{value.rpartition('.')[0].replace('.', '/')}.py"
-        if module.is_file():
-            yield module.resolve()
-    elif isinstance(value, dict):
-        for item in value.values():
-            yield from _modules(item, home)
-    elif isinstance(value, list):
-        for item in value:
-            yield from _modules(item, home)
 
 
 def _nearby(name: str, home: Path) -> Path | None:

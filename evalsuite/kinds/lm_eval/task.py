@@ -8,6 +8,7 @@ from typing import Final, Literal, Self
 from pydantic import Field, model_validator
 
 from evalsuite.kinds.task import Generation, Task, check_files, check_source_or_files
+from evalsuite.schema import Frozen
 
 GenerativeType = Literal["multiple_choice", "generate", "code"]
 Extract = Literal["all", "first_line", "last_number", "code"]
@@ -49,6 +50,39 @@ OWN_KEYS: Final = (
 """Keys that only have a meaning for a task on one's own files."""
 
 
+SOURCE_KEYS: Final = (
+    "base_source",
+    "runs_code",
+    "fewshot_seed",
+    "split",
+    "parts",
+    "decoding",
+)
+"""Keys that only have a meaning for a task of the harness."""
+
+
+class Decoding(Frozen):
+    """Generation settings that take the place of the harness task's; ``None`` for the task's."""
+
+    max_tokens: int | None = Field(default=None, ge=1)
+    stop: tuple[str, ...] | None = None
+    temperature: float | None = Field(default=None, ge=0)
+    top_p: float | None = Field(default=None, gt=0, le=1)
+    top_k: int | None = Field(default=None, ge=1)
+
+
+SETTINGS: Final = (
+    "shots",
+    "fewshot_seed",
+    "split",
+    "parts",
+    "metric",
+    "filter",
+    *Decoding.model_fields,
+)
+"""What may be set in the name of a task."""
+
+
 class LmEvalTask(Task, defer_build=False):
     """A task of kind ``lm_eval``."""
 
@@ -58,6 +92,16 @@ class LmEvalTask(Task, defer_build=False):
     runs_code: bool = False
     """Whether the harness task runs generated programs, which is only done in the sandbox."""
     shots: int | None = Field(default=None, ge=0)
+    fewshot_seed: int | None = Field(default=None, ge=0)
+    """By which examples of the harness task are drawn; ``None``: see
+    :mod:`evalsuite.kinds.lm_eval.drawing`."""
+    split: str | None = None
+    """The split of the harness task's data that is scored, if another than lm-eval's."""
+    parts: tuple[str, ...] = ()
+    """Of a group or tag: names of the tasks and groups inside it that are evaluated, or patterns;
+    empty for all."""
+    decoding: Decoding | None = None
+    """Generation settings that differ from the harness task's."""
     folder: Path | None = None
     """A person's own folder of files in lm-eval's format that defines ``source``; task files do not
     name it: it is found beside them."""
@@ -88,8 +132,9 @@ class LmEvalTask(Task, defer_build=False):
         if not check_source_or_files(self, OWN_KEYS):
             return self
         assert self.type is not None
-        if self.base_source or self.runs_code:
-            raise ValueError("'base_source' and 'runs_code' belong to a task with 'source'")
+        for key in SOURCE_KEYS:
+            if getattr(self, key):
+                raise ValueError(f"{key!r} belongs to a task with 'source'")
         check_files(self, f"type {self.type!r}", frozenset({"test"}), frozenset({"shots"}))
         missing = [key for key in NEEDED[self.type] if getattr(self, key) is None]
         if missing:

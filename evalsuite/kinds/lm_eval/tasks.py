@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from datasets import Dataset, DatasetDict
 from lm_eval.tasks import TaskManager
@@ -16,16 +17,25 @@ from lm_eval.tasks._yaml_loader import load_yaml
 
 from evalsuite.data import dataset_folder, hub_info, local_info, rows_hash
 from evalsuite.errors import DataError, EvalsuiteError, TaskSkipped, UsageError, first_line
+from evalsuite.kinds.lm_eval.code_eval import (
+    code_eval_in_sandbox,
+    in_sandbox,
+    is_marked,
+    outside,
+)
 from evalsuite.kinds.lm_eval.names import (
     IndexEntry,
     find,
     folder_index,
+    is_known,
     load_index,
     shipped_index,
 )
+from evalsuite.kinds.lm_eval.needs import members
 from evalsuite.kinds.lm_eval.own_files import local_files
 from evalsuite.kinds.lm_eval.packages import missing_package
 from evalsuite.kinds.lm_eval.sizes import mirrored
+from evalsuite.kinds.lm_eval.task import Decoding
 from evalsuite.schema import DataInfo
 
 REVISION = re.compile(r"@([0-9a-f]{40})/")
@@ -54,6 +64,25 @@ class LoadedTasks:
         return leaves
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Changes:
+    """What is changed of a task, beside the number of examples."""
+
+    split: str | None = None
+    """The split that is scored."""
+    parts: frozenset[str] | None = None
+    """Of a group or tag: all that is evaluated inside it, by name; ``None`` for everything."""
+    decoding: Decoding | None = None
+
+    @property
+    def overrides(self) -> dict[str, Any] | None:
+        """Keys of lm-eval's task files, for all tasks inside."""
+        return {"test_split": self.split} if self.split else None
+
+
+UNCHANGED: Final = Changes()
+
+
 def load_source(
     name: str,
     *,
@@ -62,6 +91,7 @@ def load_source(
     shots: int | None,
     seed: int,
     folder: Path | None = None,
+    changes: Changes = UNCHANGED,
 ) -> LoadedTasks:
     """Load a task, group or tag of lm-eval, or one of the shipped task files.
 
@@ -73,6 +103,7 @@ def load_source(
         shots: Few-shot examples; ``None`` for what the task says.
         seed: Chooses the few-shot examples where the task draws them at random.
         folder: A person's own folder of files in lm-eval's format.
+        changes: What else is changed of it.
 
     Raises:
         UsageError: If there is no such task, or it cannot have that many shots.
@@ -83,28 +114,24 @@ def load_source(
     wanted = find(name, folder)
     own = folder_index(folder) if folder else {}
     shipped = wanted.name in shipped_index() and wanted.name not in own
-    factory = _Factory(name, data_root, tokenizer, shipped=shipped, folder=folder)
+    factory = _Factory(
+        name, data_root, tokenizer, shipped=shipped, folder=folder, parts=changes.parts
+    )
     known = shipped_index() if shipped else load_index() | own
     registry = {entry.name: _entry(entry) for entry in known.values()}
     try:
-        built = factory.build(registry[wanted.name], overrides=None, registry=registry)
+        built = factory.build(registry[wanted.name], overrides=changes.overrides, registry=registry)
     except EvalsuiteError:
         raise
     except Exception as error:  # loaders and functions of some hundred authors
-        if lacking := missing_package(name, folder, error):
-            raise lacking from error
-        unreachable = isinstance(error, ConnectionError)
-        raise DataError(
-            f"the data of lm_eval:{name} cannot be loaded: {_reason(error)}",
-            "check the network, or give a folder of local data with --data"
-            if unreachable
-            else "compare it with the data set on the hub; evalsuite tasks show says which",
-        ) from error
+        raise _not_loaded(name, folder, error) from error
     items = built if isinstance(built, list) else [built]
     loaded: Any = TaskManager(include_defaults=False).load(items)
     for leaf, task in loaded["tasks"].items():
         _set_shots(leaf, task, shots)
         task.set_fewshot_seed(seed)
+        if changes.decoding:
+            _set_decoding(task, changes.decoding)
     return LoadedTasks(
         name=name,
         tasks=loaded,
@@ -112,6 +139,18 @@ def load_source(
         # The examples of the shipped ones are inside the one message.
         multiturn=not shipped,
         folder=folder,
+    )
+
+
+def _not_loaded(name: str, folder: Path | None, error: Exception) -> DataError:
+    if lacking := missing_package(name, folder, error):
+        return lacking
+    unreachable = isinstance(error, ConnectionError)
+    return DataError(
+        f"the data of lm_eval:{name} cannot be loaded: {_reason(error)}",
+        "check the network, or give a folder of local data with --data"
+        if unreachable
+        else "compare it with the data set on the hub; evalsuite tasks show says which",
     )
 
 
@@ -149,8 +188,10 @@ class _Factory(TaskFactory):  # type: ignore[misc]
         *,
         shipped: bool,
         folder: Path | None,
+        parts: frozenset[str] | None,
     ) -> None:
         super().__init__(meta={"tokenizer": str(tokenizer)})
+        self._parts = parts
         self._asked = asked
         self._root = data_root
         self._shipped = shipped
@@ -160,19 +201,48 @@ class _Factory(TaskFactory):  # type: ignore[misc]
     def _load_full_config(
         self, entry: Entry, overrides: dict[str, Any] | None = None
     ) -> dict[str, Any]:
-        if entry.yaml_path is not None:
-            # Before functions are resolved: importing them may already fetch a code runner.
-            plain = load_yaml(entry.yaml_path, resolve_func=False)
-            if plain.get("unsafe_code"):
-                raise TaskSkipped(
-                    f"lm_eval:{entry.name} runs generated code outside a sandbox",
-                    "use a task of type 'code'",
-                )
-        config: dict[str, Any] = super()._load_full_config(entry, overrides)
+        config = self._read(entry, overrides)
         path = config.get("dataset_path")
         if isinstance(path, str) and not self._own_files(config, entry.yaml_path):
             self._redirect(config, path)
         return config
+
+    def _read(self, entry: Entry, overrides: dict[str, Any] | None) -> dict[str, Any]:
+        """What a file says, its functions imported; those of code tasks get the sandbox."""
+        path = entry.yaml_path
+        marked = path is not None and is_marked(load_yaml(path, resolve_func=False))
+        if marked and not in_sandbox(path):
+            raise TaskSkipped(outside(entry.name), "use a task of type 'code'")
+        with code_eval_in_sandbox() if marked else contextlib.nullcontext():
+            config: dict[str, Any] = super()._load_full_config(entry, overrides)
+        return config
+
+    def _build_group_members(
+        self, member_list: list[Any], group_name: str, overrides: Any, registry: Any
+    ) -> list[Any]:
+        wanted = [member for member in member_list if self._is_wanted(member)]
+        children: list[Any] = super()._build_group_members(wanted, group_name, overrides, registry)
+        return children
+
+    def _build_tag(self, entry: Entry, overrides: Any, registry: Any) -> list[Any]:
+        if self._parts is not None:
+            entry = replace(entry, tags={tag for tag in entry.tags if self._is_wanted(tag)})
+        tasks: list[Any] = super()._build_tag(entry, overrides, registry)
+        return tasks
+
+    def _is_wanted(self, member: Any) -> bool:
+        """Whether a member of a group is among the parts that are evaluated, or holds some."""
+        if self._parts is None:
+            return True
+        if isinstance(member, dict):
+            inline = member.get("task")
+            if isinstance(inline, list):
+                return any(map(self._is_wanted, inline))
+            member = inline or member.get("group")
+        names = {str(member)}
+        if is_known(str(member), self._folder):
+            names |= {one.name for one in members(str(member), self._folder)}
+        return not names.isdisjoint(self._parts)
 
     def _own_files(self, config: dict[str, Any], file: Path | None) -> bool:
         """Give a task of one's own the full paths of its data files; whether it has some."""
@@ -221,6 +291,22 @@ def _set_shots(name: str, task: Any, shots: int | None) -> None:
     if defined == 0 and shots > 0:
         raise UsageError(f"lm_eval:{name} is defined without few-shot examples", "drop 'shots'")
     task.set_config("num_fewshot", shots)
+
+
+def _set_decoding(task: Any, changed: Decoding) -> None:
+    """Give a task that generates other settings, as lm-eval's ``--gen_kwargs`` does."""
+    if task.OUTPUT_TYPE != "generate_until":
+        return
+    settings = {
+        "max_gen_toks": changed.max_tokens,
+        "until": list(changed.stop) if changed.stop else None,
+        "temperature": changed.temperature,
+        "top_p": changed.top_p,
+        "top_k": changed.top_k,
+        "do_sample": None if changed.temperature is None else changed.temperature > 0,
+    }
+    given = {key: value for key, value in settings.items() if value is not None}
+    task.set_config(key="generation_kwargs", value=given, update=True)
 
 
 def _data_info(factory: _Factory, tasks: Iterable[Any]) -> DataInfo:

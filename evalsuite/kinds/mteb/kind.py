@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -9,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 from evalsuite.engines.vectors.forms import WHOLE
 from evalsuite.kinds.base import Context, Evaluation, Kind, Planned, Planning, Preview, Stage
 from evalsuite.kinds.mteb.task import MtebTask
+from evalsuite.kinds.task import Task
+from evalsuite.kinds.task_name import Settings, one_value
 
 if TYPE_CHECKING:
     from evalsuite.checkpoint.models import Checkpoint
@@ -26,6 +29,7 @@ class MtebKind(Kind[MtebTask]):
     stages = (Stage(name="evaluate", needs="encoder", apart=True),)
     options = frozenset({"shots", "dims", "vectors"})
     example = "STSBenchmark"
+    settings = ("splits", "subsets", "metric")
 
     def cannot(self, task: MtebTask, checkpoint: Checkpoint, options: Resolved) -> str | None:
         from evalsuite.kinds.mteb.facts import facts_of
@@ -76,10 +80,38 @@ class MtebKind(Kind[MtebTask]):
 
         return None if signature.splits == signed_splits(task) else "the splits that are scored"
 
+    def suite(self, name: str, shipped: Sequence[Task]) -> dict[str, Any]:
+        from evalsuite.kinds.mteb.benchmarks import benchmark_named
+        from evalsuite.kinds.mteb.suites import benchmark_suite
+
+        return benchmark_suite(benchmark_named(name), shipped)
+
+    def has_suite(self, name: str) -> bool:
+        from evalsuite.kinds.mteb.benchmarks import own_name
+
+        return own_name(name) is not None
+
+    def suite_names(self) -> Sequence[str]:
+        from evalsuite.kinds.mteb.benchmarks import text_benchmarks
+
+        return text_benchmarks()
+
+    def set_in_name(self, source: str, settings: Settings) -> dict[str, Any]:
+        from evalsuite.kinds.mteb.benchmarks import chosen_subsets
+
+        keys = {
+            "splits": settings.get("splits"),
+            "subsets": chosen_subsets(source, settings.get("subsets", ())),
+            "main_metric": one_value(settings, "metric"),
+        }
+        return {key: value for key, value in keys.items() if value}
+
     def check_source(self, task: MtebTask) -> None:
+        from evalsuite.kinds.mteb.benchmarks import refuse_as_task
         from evalsuite.kinds.mteb.scope import scope_of
 
         if task.source is not None:
+            refuse_as_task(task.source)
             scope_of(task)
 
     def check_data(self, task: MtebTask) -> int:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -19,9 +19,10 @@ from mteb.abstasks.multilabel_classification import AbsTaskMultilabelClassificat
 from mteb.abstasks.retrieval import AbsTaskRetrieval
 from mteb.abstasks.text.bitext_mining import AbsTaskBitextMining
 
+from evalsuite.kinds.mteb.clusters import with_clusters
 from evalsuite.kinds.mteb.limits import is_parallel
 from evalsuite.kinds.mteb.tasks import Part, PreparedTask
-from evalsuite.kinds.mteb.texts import shown_texts, texts_of
+from evalsuite.kinds.mteb.texts import texts_of
 from evalsuite.sample_texts import SampleTexts
 from evalsuite.schema import Estimator
 from evalsuite.stats import average_precision_se, mean_se, mean_with_error, spearman_se
@@ -237,6 +238,14 @@ def _pairs(source: _Input) -> ScoredPart:
 
 def _clustering(source: _Input) -> ScoredPart:
     """One row a set; for mteb's sampled clustering, one row an experiment."""
+    scored = _v_measures(source)
+    if not scored.rows:
+        return scored
+    rows = with_clusters(source.prepared, source.part, scored.rows, source.predictions)
+    return replace(scored, rows=rows)
+
+
+def _v_measures(source: _Input) -> ScoredPart:
     found = source.scores.get("v_measures")
     if source.metric != "v_measure" or found is None:
         return _without_rows(source)
@@ -255,18 +264,7 @@ def _clustering(source: _Input) -> ScoredPart:
         {"sample": name, "texts": len(row), "clusters": len(set(row)), "score": float(value)}
         for name, row, value in zip(source.ids, labels, found, strict=True)
     ]
-    for row, one, clusters in zip(rows, labels, _clusters(source, labels), strict=True):
-        row["member_clusters"] = [clusters[i] for i in shown_texts(one)] if clusters else []
     return _mean_of(rows)
-
-
-def _clusters(source: _Input, labels: Sequence[Sequence[Any]]) -> list[list[int]]:
-    """Of each set the cluster of each text; empty where mteb kept none.
-
-    mteb does not cluster a set whose texts all have one label.
-    """
-    kept = iter(source.predictions)
-    return [next(kept, []) if len(set(row)) > 1 else [] for row in labels]
 
 
 def _summarization(source: _Input) -> ScoredPart:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import chain, zip_longest
+from itertools import zip_longest
 from typing import Any, Final
 
 from mteb.abstasks.retrieval import AbsTaskRetrieval
 
+from evalsuite.kinds.mteb.clusters import Experiments, shown_texts
 from evalsuite.kinds.mteb.limits import is_parallel
 from evalsuite.kinds.mteb.tasks import Part, PreparedTask
 from evalsuite.sample_texts import MOST, Name, SampleTexts, drawn, shortened, some_items, within
@@ -19,11 +20,11 @@ Row = Mapping[str, Any]
 
 MOST_ITEMS: Final = 50_000
 """Samples of a task whose texts are kept."""
-LABELS_SHOWN: Final = 8
-TEXTS_SHOWN: Final = 8
-"""Of a set of texts to be clustered, so many labels are shown, with so many texts each."""
 MOST_RELEVANT: Final = 20
 """Relevant documents of a query that are named."""
+
+LONGEST_MEMBER: Final = 300
+"""Characters of a text of a cluster."""
 
 _BLOCK: Final = 1_000
 
@@ -235,37 +236,40 @@ def _bitext(prepared: PreparedTask, part: Part, rows: Sequence[Row]) -> _PartTex
 
 
 def _clustering(prepared: PreparedTask, part: Part, rows: Sequence[Row]) -> _PartTexts:
-    """Of each set the texts whose clusters the samples keep; none of mteb's sampled clustering."""
-    if "member_clusters" not in rows[0]:
+    """The texts whose clusters the samples keep, of each set or experiment."""
+    if not any(row.get("member_clusters") for row in rows):
         return _PartTexts(())
-    task, places = prepared.task, _places(prepared, part)
-    data = prepared.rows(part)
+    task, data = prepared.task, prepared.rows(part)
     texts, labels = data[task.input_column_name], data[task.label_column_name]
-    items = []
+    if "v_measure" in rows[0]:
+        return _PartTexts(_drawn_members(Experiments(prepared, part), texts[:], rows))
+    places = _places(prepared, part)
+    sets = [(row["sample"], places[row["sample"]]) for row in rows]
+    return _PartTexts(
+        _members(sample, texts[place], labels[place], shown_texts(labels[place]))
+        for sample, place in sets
+    )
+
+
+def _drawn_members(
+    experiments: Experiments, texts: Sequence[str], rows: Sequence[Row]
+) -> Iterator[Row]:
     for row in rows:
-        place = places[row["sample"]]
-        shown = shown_texts(labels[place])
-        items.append(
-            {
-                "sample": row["sample"],
-                "members": [shortened(texts[place][number], 300) for number in shown],
-                "member_labels": [str(labels[place][number]) for number in shown],
-            }
-        )
-    return _PartTexts(items)
+        name = row["sample"]
+        if row["member_clusters"]:
+            drawn_texts = [texts[number] for number in experiments.rows[name]]
+            shown = experiments.shown(name)
+            yield _members(row["sample"], drawn_texts, experiments.labels(name), shown)
 
 
-def shown_texts(labels: Sequence[object]) -> list[int]:
-    """Which texts of a set are shown: some of some labels, the same for every checkpoint.
-
-    Args:
-        labels: Of each text, its label.
-    """
-    by_label: dict[str, list[int]] = {}
-    for number in drawn([f"{number} {label}" for number, label in enumerate(labels)]):
-        by_label.setdefault(str(labels[number]), []).append(number)
-    some = list(by_label.values())[:LABELS_SHOWN]
-    return sorted(chain.from_iterable(numbers[:TEXTS_SHOWN] for numbers in some))
+def _members(
+    sample: str, texts: Sequence[str], labels: Sequence[object], shown: Sequence[int]
+) -> Row:
+    return {
+        "sample": sample,
+        "members": [shortened(texts[number], LONGEST_MEMBER) for number in shown],
+        "member_labels": [str(labels[number]) for number in shown],
+    }
 
 
 def _summarization(prepared: PreparedTask, part: Part, rows: Sequence[Row]) -> _PartTexts:

@@ -40,7 +40,7 @@ def cards(table: Table) -> list[Card]:
         top = max([100.0, *(cell.value for cell in cells if cell.value is not None)])
         found.append(
             Card(
-                name=f"{section.title}, average" if head.average else head.label,
+                name=head.words(section.title),
                 average=head.average,
                 bars=[
                     _bar(row.name, cell, top) for row, cell in zip(table.rows, cells, strict=True)

@@ -17,6 +17,7 @@ from evalsuite.report.page.collect import PageData
 from evalsuite.report.page.figures import averages_figure, differences_figure, signed
 from evalsuite.report.page.heat import heat_lines
 from evalsuite.report.page.provenance import environments, row_payload
+from evalsuite.report.page.settings import setting_differences
 from evalsuite.report.page.steps import steps_figure
 from evalsuite.report.page.summary import summary_of
 from evalsuite.report.page.text import embedded, packed
@@ -56,6 +57,7 @@ def page(data: PageData) -> str:
         made=f"evalsuite {version('evalsuite')}, newest score {data.newest:%Y-%m-%d %H:%M} UTC",
         tables=tables,
         answer=answer_of(data),
+        settings=setting_differences(data),
         summary=summary_of(data),
         averages=averages_figure(data.table),
         bars=cards(data.table),

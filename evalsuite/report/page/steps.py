@@ -64,7 +64,7 @@ def steps_figure(data: PageData) -> StepsFigure | None:
             values = [row.cells[index].value for row in data.table.rows]
             if sum(values[at] is not None for run in runs for _, at in run.places) < 2:
                 continue
-            name = f"{section.title}, average" if head.average else head.label
+            name = head.words(section.title)
             drawing.show(values)
             panel = StepsPanel(name=name, svg=_svg(drawing, name, f"steps-{index}", values))
             (averages if head.average else others).append(panel)

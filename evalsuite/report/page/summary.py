@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from evalsuite.report.page.collect import PageData, PageRow
 from evalsuite.report.page.text import cut
-from evalsuite.results.tables.model import Cell
+from evalsuite.results.tables.model import AVERAGE, Cell
 from evalsuite.schema import Record
 from evalsuite.suspicions import said
 from evalsuite.text import plain
@@ -95,7 +95,12 @@ def summary_of(data: PageData) -> PageSummary:
     return PageSummary(
         checkpoints=len({row.plan.fingerprint for row in data.rows}),
         totals={kind: sum(getattr(found, kind) for found in by_row) for kind in KINDS},
-        average_titles=[s.title for s in data.table.sections for h in s.columns if h.average],
+        average_titles=[
+            f"{s.title} average" if h.label == AVERAGE else h.label
+            for s in data.table.sections
+            for h in s.columns
+            if h.average
+        ],
         rows=[
             SummaryRow(
                 label=row.label, averages=[line.cells[place] for place in places], counts=found

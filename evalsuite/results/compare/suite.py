@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from evalsuite.results.columns import Layout, SectionPlan
+from evalsuite.results.columns import ColumnPlan, Layout, SectionPlan
 from evalsuite.results.compare.pair import Comparison, compare
 from evalsuite.results.sampled import Sampled
 from evalsuite.schema import Record, World
@@ -145,11 +145,10 @@ def _averages(
 ) -> list[AverageLine]:
     lines = []
     for section in layout.sections:
-        columns = [
-            (column.label, _mean(column.tasks, layout, found) if column.complete else None)
-            for column in section.columns
-        ]
+        compared = [column for column in section.columns if not (column.ranks or column.parts)]
+        columns = [(column.label, _column(column, layout, found)) for column in compared]
         named = [(label, mean) for label, mean in columns if mean is not None]
+        averages = {AVERAGE, *(column.label for column in compared if column.average)}
         # A column of one task says what the task's line says.
         single = {c.label for c in section.columns if len(layout.leaves(c.tasks)) == 1}
         if section.average and section.complete and len(named) == len(columns):
@@ -165,7 +164,7 @@ def _averages(
                 second=mean.second,
                 difference=mean.difference,
                 equivalent_p=_equivalent(mean.difference, margin),
-                average=label == AVERAGE,
+                average=label in averages,
             )
             for label, mean in named
             if label not in single
@@ -180,6 +179,15 @@ class _Mean:
     first: float
     second: float
     difference: Difference | None
+
+
+def _column(column: ColumnPlan, layout: Layout, found: Mapping[str, Comparison]) -> _Mean | None:
+    if not column.complete:
+        return None
+    if not column.groups:
+        return _mean(column.tasks, layout, found)
+    means = [_mean(group, layout, found) for group in column.groups]
+    return None if None in means else _joined([mean for mean in means if mean is not None])
 
 
 def _overall(

@@ -16,7 +16,7 @@ from evalsuite.results.scores import Scores
 from evalsuite.results.signatures import stated_versions
 from evalsuite.results.tables.empty_sections import without_empty_sections
 from evalsuite.results.tables.layouts import LAYOUTS
-from evalsuite.results.tables.model import Cell, Head, Note, Row, Table, TableSection
+from evalsuite.results.tables.model import AVERAGE, Cell, Head, Note, Row, Table, TableSection
 from evalsuite.results.tables.notes import (
     Marks,
     convention_note,
@@ -25,9 +25,11 @@ from evalsuite.results.tables.notes import (
     metric_note,
     no_answer_notes,
     published_notes,
+    rank_note,
     signature_notes,
     warning_notes,
 )
+from evalsuite.results.tables.ranked_rows import ranked
 from evalsuite.results.tables.unranked_rows import (
     TableMarks,
     UnrankedCell,
@@ -122,7 +124,7 @@ def _table(
         measured_row(plan, layout, marks, convention, grouped=published is not None)
         for plan in plans
     ]
-    lines = [*above, *own]
+    lines = [*above, *ranked(own, plans, layout)]
     ranks = [
         _ranks([line.cells[index] for line in lines], decimals, comparable=not head.mark)
         for index, head in enumerate(heads)
@@ -142,6 +144,7 @@ def _table(
         *warning_notes(plans),
         *signature_notes(plans, names, layout.scored_tasks),
         *metric_note(layout, plans),
+        *rank_note(layout, len(own)),
         *legend_note(rows, layout, _not_percent(heads, lines)),
     ]
     return Table(
@@ -195,12 +198,13 @@ def _section(
         Head(
             label=plain(column.label),
             mark=_column_mark(column, layout, rows, marks.columns, published=published),
+            average=column.average,
         )
         for column in plan.columns
     ]
     if plan.average:
         inherited = dict.fromkeys(mark for head in heads for mark in head.mark.split(",") if mark)
-        heads.append(Head(label="Avg", average=True, mark=",".join(inherited)))
+        heads.append(Head(label=AVERAGE, average=True, mark=",".join(inherited)))
     return TableSection(world=plan.world, title=plain(plan.title), columns=tuple(heads))
 
 
@@ -225,7 +229,7 @@ def _column_mark(
             found[marks.mark("rows differ in limit, split or subsets", task)] = None
         elif published and any(limit is not None for limit, *_ in limits):
             found[marks.mark("rows differ in limit: published ones have none", task)] = None
-        if len({(s.task_hash, s.shots) for s in own}) > 1:
+        if len({(s.task_hash, s.shots, s.fewshot_seed) for s in own}) > 1:
             found[marks.mark("rows differ in the task's definition or shots", task)] = None
         if len({v for r in records if r.origin for v in stated_versions(r.signature)}) > 1:
             found[marks.mark("rows differ in the version of the task", task)] = None
@@ -284,6 +288,7 @@ def _cell(cell: UnrankedCell, head: Head, rank: int | None) -> Cell:
         status="missing" if empty_average else score.status,
         value=score.value,
         stderr=score.stderr,
+        text=cell.text,
         score=score,
         mark=cell.mark,
         best=rank == 0,

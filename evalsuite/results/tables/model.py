@@ -9,6 +9,8 @@ from evalsuite.results.means import CellStatus, DisplayScore
 from evalsuite.schema import SuspicionCode, World
 from evalsuite.text import number
 
+AVERAGE = "Avg"
+"""Label of a section's one average."""
 MISSING = "–"
 """Text of a cell without a score."""
 _WORDS = {"missing": MISSING, "failed": "failed", "skipped": "skip"}
@@ -67,8 +69,12 @@ class Head:
 
     label: str
     average: bool = False
-    """Whether this is the average of its section."""
+    """Whether this is an average of its section."""
     mark: str = ""
+
+    def words(self, section: str) -> str:
+        """What the column is called where its section's title does not stand above it."""
+        return f"{section}, average" if self.average and self.label == AVERAGE else self.label
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

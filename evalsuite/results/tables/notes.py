@@ -164,6 +164,24 @@ def legend_note(rows: Sequence[Row], layout: Layout, not_percent: Sequence[str])
     return [Note(text="; ".join(texts))]
 
 
+def rank_note(layout: Layout, rows: int) -> list[Note]:
+    """What the ranks of a table mean.
+
+    Args:
+        layout: The columns.
+        rows: Number of rows that are ranked.
+    """
+    return [
+        Note(
+            text=f"{column.label}: on each of {len(column.tasks)} tasks a row gets a point for "
+            f"each of the {rows} rows that it beats; the most points are rank 1"
+        )
+        for section in layout.sections
+        for column in section.columns
+        if column.ranks
+    ]
+
+
 def no_answer_notes(rows: Sequence[Row], labels: Sequence[str]) -> list[Note]:
     """A line for each row and kind with samples lost, and one line for what is 0 everywhere.
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from evalsuite.layouts import Convention
+from evalsuite.results.column_scores import column_score
 from evalsuite.results.columns import WORLDS, ColumnPlan, Layout
 from evalsuite.results.conventions import substitution
 from evalsuite.results.means import DisplayScore, mean, task_score
@@ -41,6 +42,8 @@ class UnrankedCell:
     mark: str = ""
     ranked: bool = True
     """Whether it takes part in best and second."""
+    text: str = ""
+    """Shown in the place of the score's value."""
     no_answer: dict[str, float] = field(default_factory=dict)
     suspect: tuple[SuspicionCode, ...] = ()
     """Why it must not be trusted without a look."""
@@ -85,14 +88,16 @@ def measured_row(
 
     cells: list[UnrankedCell] = []
     for section in layout.sections:
-        tasks = {task: task_score(task, plan.records, layout.means) for task in section.tasks}
-        columns = [
-            mean([tasks[task] for task in column.tasks], complete=column.complete)
-            for column in section.columns
-        ]
-        cells.extend(map(cell, columns, section.columns))
+        columns = [column_score(column, plan, layout.means) for column in section.columns]
+        cells.extend(
+            _average(score, column.tasks, layout, plan, marks)
+            if column.average or column.ranks
+            else cell(score, column)
+            for score, column in zip(columns, section.columns, strict=True)
+        )
         if section.average:
-            of = columns if section.average == "columns" else list(tasks.values())
+            tasks = [task_score(task, plan.records, layout.means) for task in section.tasks]
+            of = columns if section.average == "columns" else tasks
             cells.append(
                 _average(mean(of, complete=section.complete), section.tasks, layout, plan, marks)
             )

@@ -8,7 +8,7 @@ import pytest
 
 from evalsuite.checkpoint.models import Checkpoint
 from evalsuite.engines.load import load_generator
-from evalsuite.errors import DataError, TaskSkipped, UsageError
+from evalsuite.errors import DataError, UsageError
 from evalsuite.kinds.base import Evaluation
 from evalsuite.kinds.lm_eval.harness import LmEvalHarness
 from evalsuite.kinds.lm_eval.names import find, load_index
@@ -54,13 +54,6 @@ def test_a_typo_is_answered_with_the_nearest_names() -> None:
 def test_missing_data_is_named(checkpoint: Checkpoint, tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"dataset openai/gsm8k, needed by lm_eval:gsm8k_cot, is"):
         evaluate(source("gsm8k_cot"), checkpoint, tmp_path, tmp_path)
-
-
-def test_tasks_that_run_code_unprotected_are_skipped(
-    checkpoint: Checkpoint, tmp_path: Path
-) -> None:
-    with pytest.raises(TaskSkipped, match="outside a sandbox"):
-        evaluate(source("humaneval"), checkpoint, tmp_path, tmp_path)
 
 
 @pytest.mark.realdata

@@ -72,7 +72,7 @@ def kind_of(name: str) -> type[Any]:
 def test_the_score_of_a_layout_is_mtebs(name: str, caplog: pytest.LogCaptureFixture) -> None:
     found = compare(kind_of(name))
     assert found["same"], found
-    assert "no texts are kept" not in caplog.text
+    assert "are kept of the samples" not in caplog.text
 
 
 @pytest.fixture
@@ -228,6 +228,22 @@ def test_order_of_tasks_and_other_users_of_randomness_change_nothing() -> None:
     first = scores(RANDOM, seed=1)
     assert len(set(first.values())) == 3
     assert scores(reversed(RANDOM), seed=2) == first
+
+
+def test_the_texts_that_sampled_clustering_has_drawn_are_found(tmp_path: Path) -> None:
+    """All subsets draw from one generator: mteb's clusters fit the labels of none but these."""
+    name = "SIB200ClusteringS2S"
+    task = make_task(name="c", kind="mteb", source=name, subsets=RANDOM[name])
+    with served(Hub(limited(name)).follow(partial(limited, name))):
+        context = make_context(checkpoint=checkpoint(), workdir=tmp_path)
+        result = MtebHarness().evaluate(task, BagOfWords(), context)
+    assert result.texts is not None
+    items = {(one["subset"], one["sample"]): one for one in result.texts.items}
+    assert len(items) == len(result.samples) > 2
+    for row in result.samples:
+        item = items[row["subset"], row["sample"]]
+        assert len(row["member_clusters"]) == len(item["members"]) == len(item["member_labels"])
+        assert len(set(item["members"])) > 1
 
 
 def test_a_job_that_is_taken_up_again_gives_the_same_score(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ import pytest
 from sklearn.metrics import v_measure_score
 
 from evalsuite.kinds.base import Evaluation
+from evalsuite.kinds.mteb import clusters
 from evalsuite.kinds.mteb import texts as module
 from evalsuite.kinds.mteb.harness import MtebHarness
 from evalsuite.kinds.table import make_task
@@ -129,11 +130,11 @@ def test_the_members_of_clusters_give_the_score(tmp_path: Path) -> None:
 
 def test_large_sets_show_some_texts_of_some_labels() -> None:
     labels = [f"l{n % 30}" for n in range(3000)]
-    shown = module.shown_texts(labels)
-    assert shown == module.shown_texts(list(labels))
+    shown = clusters.shown_texts(labels)
+    assert shown == clusters.shown_texts(list(labels))
     by_label = pd.Series([labels[n] for n in shown]).value_counts()
-    assert set(by_label) == {module.TEXTS_SHOWN}
-    assert len(by_label) == module.LABELS_SHOWN
+    assert set(by_label) == {clusters.TEXTS_SHOWN}
+    assert len(by_label) == clusters.LABELS_SHOWN
 
 
 def test_labels_have_names_where_the_data_set_states_them(tmp_path: Path) -> None:

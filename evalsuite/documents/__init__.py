@@ -1,0 +1,1 @@
+"""What commands print with ``--json``: frozen models, built from what the commands find."""

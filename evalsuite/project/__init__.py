@@ -1,0 +1,1 @@
+"""A team's own defaults: ``evalsuite.toml`` and variables of the environment."""

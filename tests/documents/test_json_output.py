@@ -1,0 +1,145 @@
+"""What commands print with ``--json``, validated against what ``evalsuite schema`` prints."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+
+from evalsuite.console import print_document
+from evalsuite.documents.base import ErrorDocument
+from evalsuite.documents.schemas import SCHEMAS
+from evalsuite.errors import ExitCode
+from evalsuite.store import Store
+from helpers.command_line import command
+from helpers.page_store import fill, make_records
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("json") / "results"
+    fill(Store(folder), make_records())
+    return folder
+
+
+def schema(name: str) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(command("schema", name).stdout)
+    return found
+
+
+def printed(name: str, *arguments: object, code: int = 0, cwd: Path | None = None) -> Any:
+    """The one document on standard output, valid under its schema."""
+    done = command(*arguments, "--json", cwd=cwd)
+    assert done.returncode == code, done.stderr
+    document = json.loads(done.stdout)
+    jsonschema.Draft202012Validator(schema(name)).validate(document)
+    assert document["version"] == 1
+    return document
+
+
+def test_schemas_are_valid_and_closed() -> None:
+    listed = [line.split()[0] for line in command("schema").stdout.splitlines()]
+    assert listed == list(SCHEMAS)
+    for name in listed:
+        found = schema(name)
+        jsonschema.Draft202012Validator.check_schema(found)
+        assert found["$id"] == f"urn:evalsuite:{name}:1"
+    wrong = command("schema", "tabel")
+    assert wrong.returncode == ExitCode.USAGE
+    assert "did you mean table" in wrong.stderr
+
+
+def test_a_table_has_the_values_of_its_csv(store: Path) -> None:
+    found = printed("table", "table", "--suite", "smoke", "--out", store)
+    labels = [column["label"] for column in found["columns"]]
+    assert labels.count("Avg") == 2
+    for row in found["rows"]:
+        cells = dict(zip(labels, row["cells"], strict=True))
+        # As made: every second or third of 30 samples is wrong.
+        right = {"left": 50.0, "right": 100 * 20 / 30}[row["name"]]
+        assert cells["STS"]["value"] == pytest.approx(right)
+        assert cells["STS"]["low"] < right < cells["STS"]["high"]
+
+
+def test_lists_hold_what_is_stored(store: Path) -> None:
+    results = printed("results", "results", "ls", "--out", store)
+    assert len(results["records"]) == 22
+    assert {line["checkpoint"] for line in results["records"]} == {"left", "right"}
+    tasks = printed("tasks", "tasks", "list")
+    assert "smoke" in [suite["name"] for suite in tasks["suites"]]
+    task = printed("task", "tasks", "show", "smoke-sts")
+    assert task["definition"]["type"] == "sts"
+    assert task["facts"] == {"rows": {"test": 160}}
+    suite = printed("task", "tasks", "show", "smoke")
+    assert (suite["what"], suite["facts"]) == ("suite", {})
+
+
+def test_a_comparison_and_a_check_give_the_same_difference(store: Path, tmp_path: Path) -> None:
+    compared = printed("compare", "compare", "left", "right", "--suite", "smoke", "--out", store)
+    lines = {line["task"]: line for line in compared["lines"] if line["level"] == "task"}
+    made = printed(
+        "baselines", "baseline", "set", "main", "left", "--out", store, "--suite", "smoke",
+        cwd=tmp_path,
+    )  # fmt: skip
+    assert [one["name"] for one in made["baselines"]] == ["main"]
+    assert printed("baselines", "baseline", "list", cwd=tmp_path) == made
+    shown = printed("baseline", "baseline", "show", "main", cwd=tmp_path)
+    assert {score["task"] for score in shown["scores"]} == set(lines)
+    sides = ("--baseline", "main", "--candidate", "right", "--suite", "smoke", "--out", store)
+    done = command("check", *sides, cwd=tmp_path)
+    checked = printed("check", "check", *sides, code=done.returncode, cwd=tmp_path)
+    assert checked["exit_code"] == done.returncode
+    assert {one["task"]: one["delta"] for one in checked["tasks"]} == pytest.approx(
+        {name: line["delta"] for name, line in lines.items()}
+    )
+
+
+def test_an_import_says_what_it_stored(tmp_path: Path) -> None:
+    folder = tmp_path / "org__model" / "abc"
+    folder.mkdir(parents=True)
+    scores = {"test": [{"hf_subset": "default", "main_score": 0.5, "languages": ["eng-Latn"]}]}
+    file = {"task_name": "NFCorpus", "mteb_version": "2.1.0", "dataset_revision": "x"}
+    (folder / "NFCorpus.json").write_text(json.dumps({**file, "scores": scores}))
+    out = tmp_path / "results"
+    first = command("import", "mteb", tmp_path / "org__model", "--out", out, "--json")
+    document = json.loads(first.stdout)
+    jsonschema.Draft202012Validator(schema("import")).validate(document)
+    assert (document["new"], document["known"]) == (1, 0)
+    assert document["records"][0]["score"] == 0.5
+
+
+def test_a_dry_run_and_an_error_are_lines_of_a_run(tmp_path: Path) -> None:
+    check = jsonschema.Draft202012Validator(schema("run")).validate
+    done = command("run", "--ckpt", tmp_path / "none", "--json", cwd=tmp_path)
+    assert done.returncode == ExitCode.CHECKPOINT
+    error = json.loads(done.stdout)
+    check(error)
+    assert (error["kind"], error["exit_code"]) == ("checkpoint", ExitCode.CHECKPOINT)
+    assert error["message"] in done.stderr
+
+
+@pytest.mark.parametrize("option", ["--decimals=-1", "--nosuch"])
+def test_wrong_options_are_errors_in_json_too(option: str) -> None:
+    found = printed("error", "table", option, code=ExitCode.USAGE)
+    assert found["kind"] == "usage"
+
+
+def test_json_and_a_format_exclude_each_other() -> None:
+    found = printed("error", "table", "--format", "csv", code=ExitCode.USAGE)
+    assert "exclude each other" in found["message"]
+
+
+def test_output_is_ascii_and_has_no_nan(capsys: pytest.CaptureFixture[str]) -> None:
+    from evalsuite.documents.tables import ComparisonLine
+
+    line = ComparisonLine(
+        baseline="a\ud800é", candidate="b", level="task", task="t", delta=float("nan")
+    )
+    print_document(line)
+    out = capsys.readouterr().out
+    assert out.isascii()
+    assert json.loads(out)["delta"] is None
+    assert ErrorDocument(exit_code=2, kind="usage", message="m").document == "error"
