@@ -56,6 +56,15 @@ WithoutInDomain = Annotated[
 ]
 
 
+Ties = Annotated[
+    bool,
+    typer.Option(
+        "--ties",
+        help="Show the ranks that each score may have, and groups that cannot be told apart.",
+    ),
+]
+
+
 def table(
     suite: SuiteName = None,
     layout: Annotated[
@@ -81,6 +90,7 @@ def table(
     no_notes: NoNotes = False,
     without_in_domain: WithoutInDomain = False,
     stderr: Annotated[bool, typer.Option("--stderr", help="Show standard errors.")] = False,
+    ties: Ties = False,
     decimals: Annotated[int, typer.Option(min=0, max=6, help="Decimals of scores.")] = 1,
     as_json: AsJson = False,
     out: Results = Path("results"),
@@ -108,6 +118,7 @@ def table(
         sort=sort,
         decimals=decimals,
         stderr=stderr,
+        ties=ties,
         notes=not no_notes,
     )
     form = "json" if as_json else format_.value

@@ -74,6 +74,8 @@ class Shown:
     """Column by which rows are sorted; ``None``: by name."""
     decimals: int = 1
     stderr: bool = False
+    ties: bool = False
+    """Whether scores say which ranks they may have."""
     notes: bool = True
 
 
@@ -106,6 +108,10 @@ def table_command(
         decimals=shown.decimals,
         view=shown.view,
     )
+    if shown.ties:
+        from evalsuite.results.ranks import with_ranks
+
+        table = with_ranks(table, stored_samples(Store(results)))
     if shown.sort is not None:
         table = sorted_by(table, shown.sort)
     if not shown.notes:

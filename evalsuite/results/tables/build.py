@@ -198,7 +198,7 @@ def transposed(table: Table, layout: Layout) -> Table:
         )
         for title, members in table.groups
     )
-    return replace(table, sections=sections, rows=rows, corner="Data set")
+    return replace(table, sections=sections, rows=rows, corner="Data set", checkpoints_across=True)
 
 
 def _section(
