@@ -25,7 +25,7 @@ from evalsuite.judging.judge import Judge
 from evalsuite.keywords import Options
 from evalsuite.layouts import Convention, LayoutName, TableFigure
 from evalsuite.options import from_options
-from evalsuite.outcomes import Checked, Result
+from evalsuite.outcomes import Checked, Result, TableText
 from evalsuite.registry.load import Registry
 from evalsuite.results.check.policy import Policy
 from evalsuite.results.frame import RECORD
@@ -42,7 +42,10 @@ Form = Literal["markdown", "latex", "html", "csv"]
 
 
 def evaluate(
-    ckpt: str | Path | Sequence[str | Path], *, quiet: bool = True, **options: Unpack[Options]
+    ckpt: str | Path | Sequence[str | Path],
+    *,
+    quiet: bool | None = None,
+    **options: Unpack[Options],
 ) -> Result:
     """Evaluate checkpoints; what the store already holds is not evaluated again.
 
@@ -51,7 +54,8 @@ def evaluate(
     Args:
         ckpt: One or more checkpoints, as after ``--ckpt``: a folder that holds checkpoints, or a
             pattern, stands for all complete ones in it.
-        quiet: Show no progress.
+        quiet: Show no progress; ``False`` shows lines. Without it, a notebook shows a bar, and a
+            script nothing.
         **options: See :class:`Options`.
 
     Returns:
@@ -64,11 +68,13 @@ def evaluate(
     """
     from rich.console import Console
 
+    from evalsuite.run.notebook import in_notebook
+
     request = _run_request(ckpt, options)
     require_all(request.log)
     prepared = prepare(request)
-    console = Console(quiet=quiet)
-    found = evaluate_prepared(prepared, request, console)
+    console = Console(quiet=quiet is not False)
+    found = evaluate_prepared(prepared, request, console, bar=quiet is None and in_notebook())
     of = prepared.suite, prepared.registry, request.results, Console(stderr=True)
     log_records(request.log, found.records, *of)
     return Result(found.records, found.missing, prepared.suite, prepared.left_out)
@@ -149,6 +155,7 @@ def table(
     layout: LayoutName | None = None,
     convention: Convention | None = None,
     with_published: bool = False,
+    without_in_domain: bool = False,
 ) -> str:
     """Build a table from a frame of :func:`load_records`.
 
@@ -162,20 +169,27 @@ def table(
         convention: Whether the paper's metrics count, or those of the leaderboard; ``None``:
             what the suite says.
         with_published: Put the paper's rows above the others.
+        without_in_domain: Averages leave out the tasks that any of the checkpoints was trained on.
 
     Returns:
-        The table as text.
+        The table as text; in a notebook it shows as a table.
     """
     from evalsuite.report import render
 
     if form not in get_args(Form):
         raise UsageError(f"a table has no form {form!r}", did_you_mean(form, get_args(Form)))
-    name, view = table_view(suite, layout, convention, with_published=with_published)
+    name, view = table_view(
+        suite,
+        layout,
+        convention,
+        with_published=with_published,
+        without_in_domain=without_in_domain,
+    )
     built = _table(frame, name, view)
     if form == "csv":
-        return render.to_csv(built)
+        return TableText.of(render.to_csv(built), built)
     renderers = {"markdown": render.to_markdown, "latex": render.to_latex, "html": render.to_html}
-    return renderers[form](built, stderr=stderr)
+    return TableText.of(renderers[form](built, stderr=stderr), built)
 
 
 def plot(

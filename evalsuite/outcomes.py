@@ -92,3 +92,22 @@ class Checked:
         from evalsuite.report.fragment import to_fragment
 
         return to_fragment(verdict_table(self.result))
+
+
+class TableText(str):
+    """What :func:`evalsuite.table` returns: a text, which shows as a table in a notebook."""
+
+    __slots__ = ("_table",)
+    _table: Table
+
+    @classmethod
+    def of(cls, text: str, table: Table) -> TableText:
+        """A text with the table that it was made of."""
+        made = cls(text)
+        made._table = table
+        return made
+
+    def _repr_html_(self) -> str:
+        from evalsuite.report.fragment import to_fragment
+
+        return to_fragment(self._table)

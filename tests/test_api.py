@@ -90,10 +90,10 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[RunRequest]:
 
     def take(request: RunRequest) -> Any:
         requests.append(request)
-        return SimpleNamespace(suite=None, left_out=("left out: x",))
+        return SimpleNamespace(suite=None, registry=None, left_out=("left out: x",))
 
     monkeypatch.setattr("evalsuite.api.prepare", take)
-    monkeypatch.setattr("evalsuite.api.evaluate_prepared", lambda *_: RunResult(()))
+    monkeypatch.setattr("evalsuite.api.evaluate_prepared", lambda *_, **__: RunResult(()))
     return requests
 
 

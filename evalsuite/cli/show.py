@@ -48,6 +48,22 @@ NoNotes = Annotated[
     ),
 ]
 
+WithoutInDomain = Annotated[
+    bool,
+    typer.Option(
+        "--without-in-domain", help="Averages without tasks that a checkpoint was trained on."
+    ),
+]
+
+
+Ties = Annotated[
+    bool,
+    typer.Option(
+        "--ties",
+        help="Show the ranks that each score may have, and groups that cannot be told apart.",
+    ),
+]
+
 
 def table(
     suite: SuiteName = None,
@@ -72,7 +88,9 @@ def table(
     tasks: Tasks = None,
     sort: Sort = None,
     no_notes: NoNotes = False,
+    without_in_domain: WithoutInDomain = False,
     stderr: Annotated[bool, typer.Option("--stderr", help="Show standard errors.")] = False,
+    ties: Ties = False,
     decimals: Annotated[int, typer.Option(min=0, max=6, help="Decimals of scores.")] = 1,
     as_json: AsJson = False,
     out: Results = Path("results"),
@@ -86,7 +104,13 @@ def table(
     if chosen and (suite or layout):
         raise UsageError("--tasks is instead of a suite or layout", "leave one of them out")
     registry = load_registry(tasks_dir)
-    name, view = table_view(suite, layout, convention, with_published=with_published)
+    name, view = table_view(
+        suite,
+        layout,
+        convention,
+        with_published=with_published,
+        without_in_domain=without_in_domain,
+    )
     shown = Shown(
         view=view,
         checkpoints=tuple(ckpt or ()),
@@ -94,6 +118,7 @@ def table(
         sort=sort,
         decimals=decimals,
         stderr=stderr,
+        ties=ties,
         notes=not no_notes,
     )
     form = "json" if as_json else format_.value

@@ -107,7 +107,7 @@ def check(request: CheckRequest, console: Console) -> CheckResult:
     finder = _finder(request, registry, console)
     finder.refuse_unknown(request.baseline, baseline=True)
     finder.refuse_unknown(request.candidate)
-    baseline = finder.find(request.baseline, baseline=True)
+    baseline = _baseline(finder, request)
     candidate = finder.find(request.candidate)
     if not finder.evaluated:
         _refuse_unused(request.checkpoint_options)
@@ -157,6 +157,17 @@ def ready_baseline(request: CheckRequest, console: Console) -> Side:
     """
     finder = _finder(request, Registry.load(request.tasks_dirs), console)
     finder.refuse_unknown(request.baseline, baseline=True)
+    return _baseline(finder, request)
+
+
+def _baseline(finder: Finder, request: CheckRequest) -> Side:
+    """The baseline, evaluated if need be; or the mean of the last checkpoints up to it.
+
+    Raises:
+        EvalsuiteError: If there is no such baseline.
+    """
+    if request.baseline_window is not None:
+        return finder.find_mean(request.baseline, request.baseline_window)
     return finder.find(request.baseline, baseline=True)
 
 

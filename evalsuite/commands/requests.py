@@ -60,6 +60,14 @@ class CheckRequest(Request):
         ),
     ] = Policy()
     suite: Annotated[str | None, Option("Suite, instead of the policy's.")] = None
+    baseline_window: Annotated[
+        int | None,
+        Field(ge=3),
+        Option(
+            "Compare with the mean of the last N checkpoints of a training run, up to --baseline; "
+            "the spread between them counts as chance.",
+        ),
+    ] = None
     baselines: Annotated[Path, BASELINES] = Path("baselines")
     reports: Annotated[Path, Option("Folder for check/check.json, check.md and check.xml.")] = Path(
         "reports"

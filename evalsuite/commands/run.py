@@ -217,10 +217,24 @@ def evaluate_request(request: RunRequest, console: Console) -> RunResult:
 
 
 def evaluate_prepared(
-    prepared: FoundRequest, request: RunRequest, console: Console, *, as_json: bool = False
+    prepared: FoundRequest,
+    request: RunRequest,
+    console: Console,
+    *,
+    as_json: bool = False,
+    bar: bool = False,
 ) -> RunResult:
-    """Evaluate what is not stored yet of a request whose names have been found."""
+    """Evaluate what is not stored yet of a request whose names have been found.
+
+    Args:
+        prepared: What was found.
+        request: What was asked for.
+        console: Where progress is shown, unless it is shown otherwise.
+        as_json: Whether events are printed on standard output, a line of JSON each.
+        bar: Whether progress is a bar in a notebook.
+    """
     from evalsuite.run.event_lines import EventLines, print_plan
+    from evalsuite.run.notebook import NotebookBar
     from evalsuite.run.own_data import with_refusals
     from evalsuite.run.progress import listener
     from evalsuite.run.run import execute, store_skips
@@ -236,6 +250,10 @@ def evaluate_prepared(
     if as_json:
         print_plan(plan, _notes(prepared, plan))
         return execute(plan, store, LocalExecutor(), EventLines())
+    if bar:
+        return execute(
+            plan, store, LocalExecutor(), NotebookBar(sum(job.todo for job in plan.jobs))
+        )
     with listener(console, plan) as display:
         return execute(plan, store, LocalExecutor(), display)
 

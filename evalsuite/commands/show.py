@@ -28,25 +28,37 @@ def table_view(
     convention: Convention | None,
     *,
     with_published: bool,
+    without_in_domain: bool = False,
 ) -> tuple[str | None, View]:
     """The suite that a table is about, and how the table is to look.
 
     Raises:
-        UsageError: If published rows are asked for and the suite has none.
+        UsageError: If published rows are asked for and the suite has none, or beside averages that
+            leave tasks out.
     """
     from evalsuite.results.published import published_for
     from evalsuite.results.tables.layouts import LAYOUTS
     from evalsuite.results.view import View
 
+    if with_published and without_in_domain:
+        raise UsageError(
+            "published averages cannot leave tasks out",
+            "give --with-published or --without-in-domain",
+        )
     if layout is None:
         if with_published:
             raise UsageError("published rows need a layout", "add: --layout table1")
-        return suite, View(convention=convention)
+        return suite, View(convention=convention, without_in_domain=without_in_domain)
     if layout not in LAYOUTS:
         raise UsageError(f"no layout is called {layout!r}", did_you_mean(layout, LAYOUTS))
     name = suite or LAYOUTS[layout].suite
     published = published_for(layout, name) if with_published else None
-    return name, View(layout=layout, convention=convention, published=published)
+    return name, View(
+        layout=layout,
+        convention=convention,
+        published=published,
+        without_in_domain=without_in_domain,
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +74,8 @@ class Shown:
     """Column by which rows are sorted; ``None``: by name."""
     decimals: int = 1
     stderr: bool = False
+    ties: bool = False
+    """Whether scores say which ranks they may have."""
     notes: bool = True
 
 
@@ -94,6 +108,10 @@ def table_command(
         decimals=shown.decimals,
         view=shown.view,
     )
+    if shown.ties:
+        from evalsuite.results.ranks import with_ranks
+
+        table = with_ranks(table, stored_samples(Store(results)))
     if shown.sort is not None:
         table = sorted_by(table, shown.sort)
     if not shown.notes:

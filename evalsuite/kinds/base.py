@@ -34,8 +34,7 @@ embeds and generates from the caches of its embedding passes. Of one checkpoint,
 in this order."""
 
 ProgressEvent = Callable[[int, int, str], None]
-"""Called as ``progress(done, total, unit)``; ``unit`` is ``texts``,
-``requests`` …"""
+"""Called as ``progress(done, total, unit)``; ``unit`` is ``texts``, ``requests`` …"""
 
 AnyTask_contra = TypeVar("AnyTask_contra", bound=Task, contravariant=True)
 
@@ -112,8 +111,7 @@ class Evaluation:
     """Independent test items."""
     metrics: dict[str, float]
     samples: list[dict[str, Any]]
-    """One plain row a sample; the same keys in every row. Always has ``sample`` (a stable id)
-    and, where a sample has a score of its own, ``score``."""
+    """One plain row a sample, all with the same keys: ``sample`` (a stable id), ``score`` …"""
     data: DataInfo
     raw: dict[str, Any]
     """The harness's own result as JSON-ready data."""

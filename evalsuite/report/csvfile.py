@@ -8,6 +8,8 @@ import io
 from evalsuite.results.columns import WORLDS
 from evalsuite.results.tables.model import NO_ANSWER, Cell, Head, Table, TableSection
 
+RANK = (" rank low", " rank high", " ties", " rank paired")
+
 
 def to_csv(table: Table) -> str:
     """A table as CSV in full precision.
@@ -19,14 +21,18 @@ def to_csv(table: Table) -> str:
     (``scored``, ``missing``, ``failed``, ``skipped``, or ``suspect:`` and why for a score that
     must not be trusted without a look). Generative columns also have the shares of their samples
     that are ``… unparsed``, ``… timeouts`` and ``… unjudged`` (0 to 1, empty
-    where not known).
+    where not known). Where scores have ranks, ``… rank low``, ``… rank high``, ``… ties`` and
+    ``… rank paired`` follow.
     """
     names = [
         f"{section.title}/{head.label}" for section in table.sections for head in section.columns
     ]
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
-    kinds = [_kinds(section, head) for section in table.sections for head in section.columns]
+    more = RANK if table.ranked else ()
+    kinds = [
+        [*_kinds(section, head), *more] for section in table.sections for head in section.columns
+    ]
     about = [table.corner.lower(), "group", "mark", "fingerprint"]
     about += [f"signature_{world}" for world in WORLDS]
     writer.writerow(
@@ -37,7 +43,10 @@ def to_csv(table: Table) -> str:
         scores = [
             part
             for cell, of in zip(row.cells, kinds, strict=True)
-            for part in (cell.value, cell.stderr, *_ends(cell), _status(cell), *_shares(cell, of))
+            for part in (
+                *(cell.value, cell.stderr, *_ends(cell), _status(cell), *_shares(cell, of)),
+                *(_rank(cell) if more else ()),
+            )
         ]
         writer.writerow([row.name, row.group, row.mark, row.fingerprint, *protocols, *scores])
     return out.getvalue()
@@ -54,7 +63,12 @@ def _status(cell: Cell) -> str:
 
 
 def _shares(cell: Cell, kinds: list[str]) -> list[float | None]:
-    return [cell.no_answer.get(kind.strip()) for kind in kinds[5:]]
+    return [cell.no_answer.get(name) for kind in kinds if (name := kind.strip()) in NO_ANSWER]
+
+
+def _rank(cell: Cell) -> tuple[int | str | None, ...]:
+    rank = cell.rank
+    return (rank.low, rank.high, rank.ties, int(rank.paired)) if rank else (None,) * len(RANK)
 
 
 def _ends(cell: Cell) -> tuple[float | None, float | None]:

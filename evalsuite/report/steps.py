@@ -8,8 +8,8 @@ from typing import Any
 from evalsuite.errors import UsageError
 from evalsuite.report.figure_files import SERIES, legend_above
 from evalsuite.report.panels import WHISKERS, Panel, axes_for, panels_of, reach
-from evalsuite.report.training_runs import Series, training_runs
 from evalsuite.results.tables.model import Table
+from evalsuite.results.training_runs import Series, training_runs
 from evalsuite.text import plain
 
 HEIGHT = 1.15

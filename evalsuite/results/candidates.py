@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -12,6 +12,7 @@ from evalsuite.registry.suites import Suite
 from evalsuite.results.check.baselines import baselines, is_baseline, load_baseline
 from evalsuite.results.rows import RowPlan
 from evalsuite.results.scores import Scores, stored_samples
+from evalsuite.results.training_runs import last_of_run
 from evalsuite.schema import Record
 from evalsuite.store import Store
 
@@ -77,6 +78,32 @@ class Finder:
                     raise
                 message = f"{unknown.message}, nor is it a checkpoint"
                 raise UsageError(message, unknown.hint) from None
+
+    def find_mean(self, text: str, checkpoints: int) -> Side:
+        """The mean of the last checkpoints of a training run as a baseline.
+
+        Args:
+            text: Name of the last of them in the store where names are looked up.
+            checkpoints: How many.
+
+        Raises:
+            EvalsuiteError: If it is not stored, or not a step of a run with so many up to it.
+        """
+        if is_baseline(self.baselines, text) or not self.results.is_dir():
+            raise UsageError(
+                f"--baseline-window needs a training run, and {text!r} is one checkpoint"
+                if is_baseline(self.baselines, text)
+                else f"--baseline-window needs a training run, and {self.results} holds none",
+                f"name the run's last checkpoint in the store, as in its table: {self.results}",
+            )
+        scores = self._stored(self.results)
+        rows = last_of_run(scores.rows, scores.choose(text), checkpoints)
+        *before, last = [scores.side(row) for row in rows]
+        return replace(
+            last,
+            name=f"mean of {checkpoints} checkpoints up to {last.name}",
+            earlier=tuple(side.records for side in before),
+        )
 
     def refuse_unknown(self, text: str, *, baseline: bool = False) -> None:
         """Refuse a name that nothing has, before anything is evaluated.

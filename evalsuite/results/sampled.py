@@ -263,7 +263,7 @@ def _groups(rows: Sequence[Row], strata: Sequence[str] | None) -> tuple[str, ...
 def _column(rows: Sequence[Row], name: str) -> Floats | None:
     """A column of finite numbers; ``None`` where one is absent."""
     values = [row.get(name) for row in rows]
-    if not all(isinstance(value, Real) for value in values):
+    if not all(issubclass(kind, Real) for kind in set(map(type, values))):
         return None
     column = np.array(values, dtype=np.float64)
     return column if np.isfinite(column).all() else None

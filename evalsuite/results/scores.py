@@ -17,7 +17,8 @@ from evalsuite.schema import Record
 from evalsuite.store import Store
 
 if TYPE_CHECKING:
-    from evalsuite.results.compare.suite import Load, Side, SuiteComparison
+    from evalsuite.results.compare.pair import Load
+    from evalsuite.results.compare.suite import Side, SuiteComparison
     from evalsuite.results.sampled import Sampled
 
 

@@ -19,6 +19,8 @@ class View:
     """``None``: the suite's."""
     published: PublishedTable | None = None
     """Published rows that stand above the others."""
+    without_in_domain: bool = False
+    """Whether averages leave out the tasks that any of the checkpoints was trained on."""
 
     def convention_for(self, suite: Suite | None) -> Convention:
         """The convention that counts in a table of ``suite``."""

@@ -115,7 +115,7 @@ def _clusters(row: dict[str, Any]) -> None:
     row["members"] = tuple(
         Entry(
             _short(members[place], LONGEST_MEMBER),
-            str(labels[place]),
+            f"label {labels[place]}",
             group=f"Cluster {clusters[place]}" if clusters else "",
         )
         for place in order

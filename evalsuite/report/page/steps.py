@@ -10,7 +10,7 @@ from typing import Any, Final
 from evalsuite.report.figure_files import SERIES, style
 from evalsuite.report.page.collect import PageData
 from evalsuite.report.page.inline_svg import inline_svg
-from evalsuite.report.training_runs import Series, training_runs
+from evalsuite.results.training_runs import Series, training_runs
 
 SHAPES: Final = {"o": "●", "s": "■", "^": "▲", "D": "◆", "v": "▼"}
 """Marker of a series → the same as a letter, for the legend."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -15,7 +15,9 @@ from evalsuite.schema import Record
 from evalsuite.stats import Difference, mcnemar_p, paired, sign_flip_p, unpaired
 from evalsuite.stats.errors import group_sums
 
-Test = Literal["McNemar", "permutation", "t", "t, unpaired"]
+Load = Callable[[Record], Sampled | None]
+"""Reads a record's samples."""
+Test = Literal["McNemar", "permutation", "t", "t, unpaired", "t, mean of checkpoints"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,7 +105,7 @@ def _paired(first: Record, second: Record, one: Sampled, two: Sampled) -> Compar
     gained = two.values[at] - one.values
     better = gained * (metric_of(first).sign or 1)
     won, lost = int((better > 0).sum()), int((better < 0).sum())
-    test: Test = "McNemar" if _right_or_wrong(one, two) and groups is None else "permutation"
+    test: Test = "McNemar" if right_or_wrong(one, two) and groups is None else "permutation"
     if test == "McNemar":
         p = mcnemar_p(won, lost)
     else:
@@ -128,19 +130,27 @@ def why_not_paired(first: Record, second: Record, one: Sampled | None, two: Samp
     A result file of others names neither the task's definition nor its data: there, samples are
     the same that have the same name and the same prompt.
     """
-    imported = first.origin is not None or second.origin is not None
     if one is None or two is None:
         return "no samples to pair"
+    if why := why_not_paired_with(first, second, one, two):
+        return why
+    if set(one.ids) != set(two.ids) or len(set(one.ids)) < len(one.ids):
+        return "different samples"
+    return ""
+
+
+def why_not_paired_with(first: Record, second: Record, one: Sampled, two: Sampled) -> str:
+    """What keeps two records from being paired beside the names of their samples."""
+    imported = first.origin is not None or second.origin is not None
     if first.main_metric != second.main_metric:
         return f"different metrics: {first.main_metric} and {second.main_metric}"
     if not imported and first.signature.task_hash != second.signature.task_hash:
         return "different definitions of the task"
     if not imported and first.signature.data != second.signature.data:
         return "different data"
-    if set(one.ids) != set(two.ids) or len(set(one.ids)) < len(one.ids):
-        return "different samples"
     if imported and one.prompts != two.prompts:
-        return "different prompts"
+        # A file of other samples has other prompts: that is then what sets the two apart.
+        return "different samples" if set(one.ids) != set(two.ids) else "different prompts"
     return ""
 
 
@@ -165,7 +175,7 @@ def _unpaired(first: Record, second: Record, note: str) -> Comparison:
     )
 
 
-def _right_or_wrong(*both: Sampled) -> bool:
+def right_or_wrong(*both: Sampled) -> bool:
     """Whether all samples are 0 or 1 and count alike."""
     return all(
         one.values is not None

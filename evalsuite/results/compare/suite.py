@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from evalsuite.results.columns import ColumnPlan, Layout, SectionPlan
-from evalsuite.results.compare.pair import Comparison, compare
-from evalsuite.results.sampled import Sampled
+from evalsuite.results.compare.pair import Comparison, Load, compare
+from evalsuite.results.compare.window import compare_with_mean
 from evalsuite.schema import Record, World
 from evalsuite.stats import Difference, equivalence_p, holm, mean_with_error
 
 AVERAGE = "Avg"
 """Label of a section's average."""
-
-Load = Callable[[Record], Sampled | None]
-"""Reads a record's samples."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,6 +24,9 @@ class Side:
     """Task → record."""
     load: Load
     """Reads the samples of its records."""
+    earlier: tuple[Mapping[str, Record], ...] = ()
+    """Of a baseline that is the mean of several checkpoints: task → record of each one before
+    this, by step, in the same store."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,11 +117,23 @@ def _compare_tasks(
         if task in layout.means:
             continue  # its parts are compared
         one, two = _scored(task, first), _scored(task, second)
-        if isinstance(one, Record) and isinstance(two, Record):
+        if not isinstance(one, Record) or not isinstance(two, Record):
+            missing[task] = "; ".join(lack for lack in (one, two) if isinstance(lack, str))
+        elif not first.earlier:
             found[task] = compare(one, two, (first.load(one), second.load(two)))
         else:
-            missing[task] = "; ".join(lack for lack in (one, two) if isinstance(lack, str))
+            before = [r for of in first.earlier if (r := of.get(task)) and r.score is not None]
+            if len(before) == len(first.earlier):
+                found[task] = compare_with_mean([*before, one], two, _either(first, second, two))
+            else:
+                lacking = len(first.earlier) - len(before)
+                missing[task] = f"{lacking} of the earlier checkpoints have no score"
     return found, missing
+
+
+def _either(first: Side, second: Side, candidate: Record) -> Load:
+    """Reads samples of the candidate's record from its side, of all others from the first."""
+    return lambda record: (second if record is candidate else first).load(record)
 
 
 def _scored(task: str, side: Side) -> Record | str:

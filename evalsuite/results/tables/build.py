@@ -9,6 +9,7 @@ from evalsuite.kinds.reports import rows_maker, table_maker
 from evalsuite.layouts import Convention, LayoutName
 from evalsuite.registry.suites import Suite
 from evalsuite.results.columns import ColumnPlan, Layout, SectionPlan
+from evalsuite.results.in_domain.matching import in_domain_tasks, without_tasks
 from evalsuite.results.means import DisplayScore
 from evalsuite.results.published import PublishedTable
 from evalsuite.results.rows import RowPlan
@@ -80,9 +81,13 @@ def build_table(
     if view.published is None:
         layout, empty = without_empty_sections(layout, plans)
         notes = [*notes, *empty]
+    title = suite.name if suite else "All tasks"
+    if view.without_in_domain:
+        title = f"{title}, without in-domain tasks"
+        layout, left_out = leaving_out(layout, plans)
+        notes = [*notes, left_out]
     if view.published:
         plans = sorted(plans, key=lambda plan: not plan.imported)
-    title = suite.name if suite else "All tasks"
     table = _table(
         plain(f"{title}, {arrangement.title}" if arrangement else title),
         layout,
@@ -95,6 +100,16 @@ def build_table(
     if arrangement and arrangement.row_per_dataset:
         return transposed(table, layout)
     return table
+
+
+def leaving_out(layout: Layout, plans: Sequence[RowPlan]) -> tuple[Layout, Note]:
+    """The layout without the tasks that any row's checkpoint was trained on, and a note on them."""
+    tasks = in_domain_tasks(record for plan in plans for record in plan.records.values())
+    found = [task for task in layout.scored_tasks if task in tasks]
+    if not found:
+        return layout, Note(text="in-domain tasks: none is declared for these checkpoints")
+    text = f"averages leave out what any of the checkpoints was trained on: {', '.join(found)}"
+    return without_tasks(layout, tasks), Note(text=text)
 
 
 def _rows(scores: Scores, name: LayoutName | None) -> tuple[list[RowPlan], list[Note]]:
@@ -183,7 +198,7 @@ def transposed(table: Table, layout: Layout) -> Table:
         )
         for title, members in table.groups
     )
-    return replace(table, sections=sections, rows=rows, corner="Data set")
+    return replace(table, sections=sections, rows=rows, corner="Data set", checkpoints_across=True)
 
 
 def _section(

@@ -24,6 +24,26 @@ NO_ANSWER: dict[str, str] = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Rank:
+    """The ranks that a score may have in its column."""
+
+    low: int
+    """The best one, from 1."""
+    high: int
+    """The worst one."""
+    ties: str
+    """Letters of the groups that it belongs to, as ``A``, ``BC`` or ``C-F``; scores that share one
+    cannot be told apart."""
+    paired: bool
+    """Whether it was compared with all others on the same items."""
+
+    def shown(self) -> str:
+        """Its text: ``1-3 A``, ``2 B-D``, ``~4 E``; with ``~`` where not all were paired."""
+        ranks = f"{self.low}" if self.low == self.high else f"{self.low}-{self.high}"
+        return f"{'' if self.paired else '~'}{ranks} {self.ties}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Cell:
     """One score of a table."""
 
@@ -42,12 +62,16 @@ class Cell:
     second: bool = False
     no_answer: dict[str, float] = field(default_factory=dict)
     """Key of :data:`NO_ANSWER` → share of the samples behind the score."""
+    rank: Rank | None = None
+    """Where ranks were asked for and the score has one."""
     suspect: tuple[SuspicionCode, ...] = ()
     """Why the score, or one of those that it would be the mean of, must not be trusted without a
     look; a note says more."""
 
     def shown(self, decimals: int, *, stderr: bool = False) -> str:
         """The cell's text without its mark: ``83.4``, ``83.4 ± 0.6``, ``–``, ``failed``, ``skip``.
+
+        A rank follows in brackets: ``83.4 (1-3 A)``.
 
         Args:
             decimals: Decimals of the score.
@@ -59,8 +83,8 @@ class Cell:
             return _WORDS[self.status]
         score = number(self.value, decimals)
         if stderr and self.stderr is not None:
-            return f"{score} ± {number(self.stderr, decimals)}"
-        return score
+            score = f"{score} ± {number(self.stderr, decimals)}"
+        return f"{score} ({self.rank.shown()})" if self.rank else score
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,11 +147,18 @@ class Table:
     """Decimals shown; ``best`` and ``second`` were decided at this precision."""
     corner: str = "Checkpoint"
     """What the rows are."""
+    checkpoints_across: bool = False
+    """Whether checkpoints are the columns, not the rows."""
 
     @property
     def groups(self) -> tuple[tuple[str, tuple[Row, ...]], ...]:
         """Neighbouring rows of the same group, with its title."""
         return tuple((name, tuple(rows)) for name, rows in groupby(self.rows, lambda r: r.group))
+
+    @property
+    def ranked(self) -> bool:
+        """Whether any of its scores says which ranks it may have."""
+        return any(cell.rank for row in self.rows for cell in row.cells)
 
     @property
     def suspect(self) -> bool:

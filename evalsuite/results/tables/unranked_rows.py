@@ -11,6 +11,7 @@ from evalsuite.layouts import Convention
 from evalsuite.results.column_scores import column_score
 from evalsuite.results.columns import WORLDS, ColumnPlan, Layout
 from evalsuite.results.conventions import substitution
+from evalsuite.results.in_domain.matching import in_domain
 from evalsuite.results.means import DisplayScore, mean, task_score
 from evalsuite.results.published import PublishedRow, PublishedTable
 from evalsuite.results.rows import RowPlan
@@ -243,6 +244,8 @@ def _cell_mark(
     found.update(dict.fromkeys(suspect_marks(records, marks.cells)))
     for record in records:
         task = record.signature.task
+        if record.score is not None and (source := in_domain(record)):
+            note(f"in-domain: trained on this data, says {source}", task)
         if instead := substitution(record, convention):
             note(plain(instead, LONGEST_REASON), task)
         if task in row.stand_ins:

@@ -24,8 +24,8 @@ from evalsuite.report.page.figures import averages_figure, differences_figure
 from evalsuite.report.page.steps import PanelDrawing, series, steps_figure
 from evalsuite.report.page.summary import Counts, counts
 from evalsuite.report.page.text import cut, embedded, packed, visible
-from evalsuite.report.training_runs import Series
 from evalsuite.results.tables.model import Cell, Head, Row, Table, TableSection
+from evalsuite.results.training_runs import Series
 from evalsuite.schema import digest
 from evalsuite.store import Store
 from helpers.page_store import HOSTILE, fill, gathered, make_records

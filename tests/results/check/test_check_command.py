@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from evalsuite.registry.load import Registry
+from evalsuite.schema import CheckpointRef, digest
 from evalsuite.store import Store
 from helpers.command_line import command
 from helpers.records import record, scored
@@ -192,3 +193,72 @@ def test_an_option_of_a_checkpoint_is_refused_where_both_are_stored(
     done = check(results, tmp_path, "same", "--max-length", 64, "--normalize")
     assert (done.returncode, done.stdout) == (2, "")
     assert "--normalize changes nothing: the scores of both sides are stored" in done.stderr
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A training run whose checkpoints differ by chance by about 0.03, on the same items."""
+    folder = tmp_path_factory.mktemp("run")
+    store = Store(folder)
+    store.prepare()
+    rng = np.random.default_rng(9)
+    levels = {100: 0.02, 200: -0.03, 300: 0.03, 400: -0.02, 500: 0.03, 600: -0.04, 700: -0.3}
+    base = values()
+    for step, level in levels.items():
+        for task in TASKS:
+            column = base[task] + level + 0.01 * rng.normal(size=400)
+            name = f"run/checkpoint-{step}"
+            ref = CheckpointRef(
+                name=name, fingerprint=digest(name), source=name, kind="grit", step=step
+            )
+            made = record(REGISTRY.task(task), float(column.mean()), checkpoint=ref, n=400)
+            store.put(made, scored(column))
+    return folder
+
+
+def windowed(run: Path, cwd: Path, step: int, *more: object):  # type: ignore[no-untyped-def]
+    return evalsuite(
+        *("check", "--baseline", "run/checkpoint-500", "--candidate", f"run/checkpoint-{step}"),
+        *("--out", run, *more),
+        cwd=cwd,
+    )
+
+
+def test_a_dip_within_the_noise_of_a_run_is_no_regression_against_its_last_checkpoints(
+    run: Path, tmp_path: Path
+) -> None:
+    assert windowed(run, tmp_path, 600).returncode == 10  # on the same items, all fell by 0.07
+    done = windowed(run, tmp_path, 600, "--baseline-window", 5)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "mean of 5 checkpoints up to run/checkpoint-500" in done.stdout
+    found = json.loads((tmp_path / "reports/check/check.json").read_text())
+    first = found["tasks"][0]
+    expected = np.mean(
+        [values()[first["task"]].mean() + x for x in (0.02, -0.03, 0.03, -0.02, 0.03)]
+    )
+    assert first["baseline"] == pytest.approx(100 * expected, abs=0.2)
+    assert first["verdict"] == "inconclusive"
+
+
+def test_a_broken_checkpoint_is_a_regression_against_the_last_ones_too(
+    run: Path, tmp_path: Path
+) -> None:
+    assert windowed(run, tmp_path, 700, "--baseline-window", 5).returncode == 10
+
+
+def test_a_window_without_a_run_is_refused(run: Path, results: Path, tmp_path: Path) -> None:
+    few = windowed(run, tmp_path, 600, "--baseline-window", 6)
+    assert few.returncode == 2
+    assert "5 checkpoints of its training run up to it are stored" in few.stderr
+    alone = check(results, tmp_path, "same", "--baseline-window", 3)
+    assert alone.returncode == 2
+    assert "no run is stored" in alone.stderr
+    named = evalsuite("baseline", "set", "main", "good", "--out", results, cwd=tmp_path)
+    assert named.returncode == 0, named.stderr
+    done = evalsuite(
+        *("check", "--baseline", "main", "--candidate", "same", "--out", results),
+        *("--baseline-window", 3),
+        cwd=tmp_path,
+    )
+    assert done.returncode == 2
+    assert "'main' is one checkpoint" in done.stderr
