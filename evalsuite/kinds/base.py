@@ -110,8 +110,7 @@ class Evaluation:
     """Independent test items."""
     metrics: dict[str, float]
     samples: list[dict[str, Any]]
-    """One plain row a sample; the same keys in every row. Always has ``sample`` (a stable id)
-    and, where a sample has a score of its own, ``score``."""
+    """One plain row a sample, all with the same keys: ``sample`` (a stable id), ``score`` …"""
     data: DataInfo
     raw: dict[str, Any]
     """The harness's own result as JSON-ready data."""

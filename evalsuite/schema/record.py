@@ -64,7 +64,9 @@ class DataInfo(Frozen):
 class Origin(Frozen):
     """Where an imported record comes from; evalsuite measured nothing itself."""
 
-    format: Literal["mteb", "lm-eval"]
+    format: Literal[
+        "mteb", "lm-eval", "inspect", "lighteval", "alpaca-eval", "eee", "helm", "evalplus"
+    ]
     """Whose result file it was."""
     file: str
     """Name of the file, without folders."""
