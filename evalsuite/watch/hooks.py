@@ -85,7 +85,10 @@ class WebHook:
     def __post_init__(self) -> None:
         parts = urlsplit(self.url)
         if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise UsageError("--webhook wants an address that begins with http:// or https://")
+            raise UsageError(
+                "an address after --webhook does not begin with http:// or https://",
+                "give the whole address, for example https://chat.example.org/hooks/KEY",
+            )
 
     @property
     def name(self) -> str:

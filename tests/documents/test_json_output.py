@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import shutil
+import subprocess
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import jsonschema
@@ -13,9 +16,13 @@ from evalsuite.console import print_document
 from evalsuite.documents.base import ErrorDocument
 from evalsuite.documents.schemas import SCHEMAS
 from evalsuite.errors import ExitCode
+from evalsuite.run.event_lines import EventLines
+from evalsuite.run.workers import events
 from evalsuite.store import Store
 from helpers.command_line import command
 from helpers.page_store import fill, make_records
+
+STORED = Path(__file__).parents[1] / "run" / "earlier_store"
 
 
 @pytest.fixture(scope="module")
@@ -111,14 +118,70 @@ def test_an_import_says_what_it_stored(tmp_path: Path) -> None:
     assert document["records"][0]["score"] == 0.5
 
 
-def test_a_dry_run_and_an_error_are_lines_of_a_run(tmp_path: Path) -> None:
+def lines_of(done: subprocess.CompletedProcess[str]) -> list[dict[str, Any]]:
+    """The lines of a run, each valid under its schema."""
     check = jsonschema.Draft202012Validator(schema("run")).validate
+    lines = [json.loads(line) for line in done.stdout.splitlines()]
+    for line in lines:
+        check(line)
+    return lines
+
+
+def test_an_error_is_the_line_of_a_run(tmp_path: Path) -> None:
     done = command("run", "--ckpt", tmp_path / "none", "--json", cwd=tmp_path)
     assert done.returncode == ExitCode.CHECKPOINT
-    error = json.loads(done.stdout)
-    check(error)
+    (error,) = lines_of(done)
     assert (error["kind"], error["exit_code"]) == ("checkpoint", ExitCode.CHECKPOINT)
     assert error["message"] in done.stderr
+
+
+def test_a_run_on_stored_scores_prints_plan_scores_and_end(tmp_path: Path) -> None:
+    shutil.copytree(STORED, tmp_path / "results")
+    words = ("run", "--ckpt", "demo:minilm", "--tasks", "smoke-sts,smoke-arithmetic")
+    words += ("--limit", "4", "--device", "cpu", "--dtype", "float32", "--json")
+    done = command(*words, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    planned, *scores, ended = lines_of(done)
+    states = {job["task"]: job["state"] for job in planned["jobs"]}
+    assert states == {"smoke-sts": "stored", "smoke-arithmetic": "skipped"}
+    found = {line["score"]["task"]: line["score"] for line in scores}
+    assert found["smoke-sts"]["score"] == pytest.approx(0.4)  # as results ls shows it: 40.00
+    assert found["smoke-arithmetic"]["reason"] == "BertModel has no language-model head"
+    assert (ended["exit_code"], ended["scored"], ended["skipped"]) == (0, 1, 1)
+    assert all((tmp_path / path).is_file() for path in ended["files"])
+    dry = lines_of(command(*words, "--dry-run", cwd=tmp_path))
+    assert [line["event"] for line in dry] == ["planned", "previewed"]
+    assert "smoke-sts" in dry[1]["text"]
+
+
+def test_what_workers_report_is_a_line(capsys: pytest.CaptureFixture[str]) -> None:
+    task = SimpleNamespace(name="task")
+    group: Any = SimpleNamespace(
+        checkpoint=SimpleNamespace(name="model"),
+        jobs=[SimpleNamespace(task=task)],
+        job=lambda key: SimpleNamespace(task=task),
+    )
+    shown = EventLines()
+    shown.group_started(group)
+    reported: list[events.Event] = [
+        events.EngineReady(engine="e 1", seconds=2.5),
+        events.EngineStalled(reason="silent", restarted=True),
+        events.EngineFailed(reason="broken"),
+        events.JobWaiting(job="k"),
+        events.JobStarted(job="k"),
+        events.EngineBusy(job="k"),
+        events.JobProgress(job="k", done=1, total=2, unit="texts"),
+        events.StageEnded(job="k"),
+        events.JobEnded(job="k", status="failed", record=None, reason="r"),
+    ]
+    for event in reported:
+        shown.on_event(group, event)
+    out = capsys.readouterr().out
+    lines = lines_of(subprocess.CompletedProcess([], 0, out, ""))
+    assert [line.get("state", line["event"]) for line in lines] == [
+        *("loading", "ready", "stalled", "failed", "waiting", "started", "progress", "stage"),
+        "job_ended",
+    ]
 
 
 @pytest.mark.parametrize("option", ["--decimals=-1", "--nosuch"])
