@@ -49,10 +49,7 @@ ADDED = ("similarities", "member_clusters")
 """Columns of embedding samples that came with the texts."""
 
 GOAL, PART = 1.3, 0
-HUB = (
-    *("STSBenchmark", "Banking77Classification", "EmotionClassification"),
-    *("AmazonCounterfactualClassification", "SciFact"),
-)
+HUB = ("STSBenchmark", "SciFact", "Banking77Classification")
 ABOUT = (
     "A second checkpoint on data that the store holds already, with the texts that its samples "
     "refer to, over the same record and samples without them."

@@ -38,7 +38,7 @@ def export(
     out: Results = Path("results"),
     tasks_dir: TasksDir = None,
 ) -> None:
-    """Write stored scores in the format of another tool (docs/exchange.md).
+    """Write stored scores in the format of another tool.
 
     Files that are there are replaced. Scores that are missing, and what a format has no place for,
     are listed; nothing is made up for them. Ends with 1 if a score is missing.

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from evalsuite.importers.records import ImportedScores
     from evalsuite.importers.storing import Stored
 
-import_app = typer.Typer(help="Take over result files of mteb and lm-eval.", no_args_is_help=True)
+import_app = typer.Typer(help="Take over result files of other tools.", no_args_is_help=True)
 
 ModelName = Annotated[
     str | None, typer.Option("--name", help="Name of the model, instead of the stated one.")
@@ -54,6 +54,90 @@ def import_lm_eval(
 
     registry = load_registry(tasks_dir)
     _store(read_lm_eval(file, registry, name=name, revision=revision), out, as_json=as_json)
+
+
+@import_app.command("inspect")
+def import_inspect(
+    path: Annotated[Path, typer.Argument(help="A log .eval of inspect, or a folder with some.")],
+    name: ModelName = None,
+    revision: Revision = None,
+    out: Results = Path("results"),
+    as_json: AsJson = False,
+) -> None:
+    """Take over logs of inspect, with their samples."""
+    from evalsuite.importers.inspect import read_inspect
+
+    _store(read_inspect(path, name=name, revision=revision), out, as_json=as_json)
+
+
+@import_app.command("lighteval")
+def import_lighteval(
+    path: Annotated[Path, typer.Argument(help="A file details_….parquet, or a folder with some.")],
+    name: ModelName = None,
+    revision: Revision = None,
+    out: Results = Path("results"),
+    as_json: AsJson = False,
+) -> None:
+    """Take over details of lighteval, with the results beside them."""
+    from evalsuite.importers.lighteval import read_lighteval
+
+    _store(read_lighteval(path, name=name, revision=revision), out, as_json=as_json)
+
+
+@import_app.command("alpaca-eval")
+def import_alpaca_eval(
+    path: Annotated[Path, typer.Argument(help="annotations.json or leaderboard.csv.")],
+    name: ModelName = None,
+    revision: Revision = None,
+    out: Results = Path("results"),
+    as_json: AsJson = False,
+) -> None:
+    """Take over annotations or a leaderboard of AlpacaEval."""
+    from evalsuite.importers.alpaca_eval import read_alpaca_eval
+
+    _store(read_alpaca_eval(path, name=name, revision=revision), out, as_json=as_json)
+
+
+@import_app.command("eee")
+def import_eee(
+    path: Annotated[Path, typer.Argument(help="A file of scores, or a folder with some.")],
+    name: ModelName = None,
+    revision: Revision = None,
+    out: Results = Path("results"),
+    as_json: AsJson = False,
+) -> None:
+    """Take over files of Every Eval Ever, with the samples beside them."""
+    from evalsuite.importers.eee import read_eee
+
+    _store(read_eee(path, name=name, revision=revision), out, as_json=as_json)
+
+
+@import_app.command("helm")
+def import_helm(
+    path: Annotated[Path, typer.Argument(help="The folder of a run of HELM, or one above.")],
+    name: ModelName = None,
+    revision: Revision = None,
+    out: Results = Path("results"),
+    as_json: AsJson = False,
+) -> None:
+    """Take over runs of HELM, instance by instance."""
+    from evalsuite.importers.helm import read_helm
+
+    _store(read_helm(path, name=name, revision=revision), out, as_json=as_json)
+
+
+@import_app.command("evalplus")
+def import_evalplus(
+    path: Annotated[Path, typer.Argument(help="A file …_eval_results.json, or a folder.")],
+    name: ModelName = None,
+    revision: Revision = None,
+    out: Results = Path("results"),
+    as_json: AsJson = False,
+) -> None:
+    """Take over results of evalplus: HumanEval and MBPP, with and without its own tests."""
+    from evalsuite.importers.evalplus import read_evalplus
+
+    _store(read_evalplus(path, name=name, revision=revision), out, as_json=as_json)
 
 
 def _store(found: ImportedScores, out: Path, *, as_json: bool) -> None:

@@ -60,6 +60,12 @@ class CheckRequest(Request):
         ),
     ] = Policy()
     suite: Annotated[str | None, Option("Suite, instead of the policy's.")] = None
+    stop_early: Annotated[
+        bool, Option("End generative tasks as soon as their answers decide the verdict.")
+    ] = False
+    stop_on_red: Annotated[
+        bool, Option("With --stop-early: a regression of a required task ends the check.")
+    ] = False
     baseline_window: Annotated[
         int | None,
         Field(ge=3),
@@ -84,11 +90,23 @@ class CheckRequest(Request):
         return {**given, "policy": policy}
 
     @model_validator(mode="after")
-    def _one_form(self) -> Self:
+    def _fits_together(self) -> Self:
         if len(self.options.forms) > 1:
             raise UsageError(
                 "a check compares one form of embeddings: --dims and --vectors take one value here",
                 "check each form by a command of its own",
+            )
+        if self.stop_on_red and not self.stop_early:
+            raise UsageError("--stop-on-red needs --stop-early", "give both, or none")
+        if self.stop_early and self.baseline_window is not None:
+            raise UsageError(
+                "--stop-early pairs samples with one baseline, --baseline-window has several",
+                "leave one out",
+            )
+        if self.stop_early and self.options.fresh:
+            raise UsageError(
+                "--fresh and --stop-early exclude each other: what is stopped is continued later",
+                "leave one out",
             )
         return self
 

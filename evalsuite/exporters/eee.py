@@ -179,7 +179,7 @@ def _source(record: Record, chosen: Chosen) -> dict[str, Any]:
 
 def _row(run: Run, record: Record, sample: dict[str, Any], identity: str) -> dict[str, Any] | None:
     item = instance_of(sample, record.main_metric or "")
-    if item is None:
+    if item.score is None:
         return None
     asked = digest([item.input, list(item.reference)])
     return {

@@ -131,7 +131,7 @@ def _ids(record: Record, rows: Rows) -> list[str]:
     """The samples' ids without ``/``, which would be a folder in the archive; each once."""
     items = [instance_of(row, record.main_metric or "") for row in rows]
     names = [
-        re.sub(r"[/\\\x00-\x1f]", "_", item.id if item else str(row["sample"]))[:LONGEST_ID]
+        re.sub(r"[/\\\x00-\x1f]", "_", item.id)[:LONGEST_ID]
         for item, row in zip(items, rows, strict=True)
     ]
     if len(set(names)) == len(names):
@@ -142,27 +142,29 @@ def _ids(record: Record, rows: Rows) -> list[str]:
 def _sample(record: Record, row: dict[str, Any], name: str, key: str) -> dict[str, Any]:
     metric = record.main_metric or ""
     item = instance_of(row, metric)
-    answer = "\n".join(item.output) if item else ""
-    asked = item.input if item else name
+    answer = "\n".join(item.output)
+    asked = item.input
     reply = {"role": "assistant", "content": answer, "source": "generate"}
     found: dict[str, Any] = {
         "id": name,
         "epoch": 1,
         "uuid": digest([key, name])[:22],
         "input": asked,
-        "target": list(item.reference) if item and item.reference else "",
+        "target": list(item.reference) if item.reference else "",
         "messages": [{"role": "user", "content": asked, "source": "input"}, reply],
         "output": {
             "model": record.checkpoint.name,
             "choices": [{"message": reply, "stop_reason": "stop"}],
             "completion": answer,
         },
-        "metadata": {column: value for column, value in row.items() if column not in PLACED},
+        "metadata": {column: row[column] for column in row if column not in PLACED},
         "store": {},
         "events": [],
         "attachments": {},
     }
-    if item is not None:
+    if item.score is None and row.get("score") is not None:
+        found["metadata"]["score"] = row["score"]  # of a set of texts
+    if item.score is not None:
         explained = None if item.scored_by == metric else f"{item.scored_by} of this sample"
         found["scores"] = {
             metric: {"value": item.score, "answer": item.extracted, "explanation": explained}

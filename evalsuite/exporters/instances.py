@@ -28,30 +28,25 @@ class Instance:
     """What the model gave: an answer, a class, or ids of found documents, best first."""
     extracted: str | None
     """The answer found in the output; ``None`` where nothing was looked for or found."""
-    score: float
+    score: float | None
+    """``None`` where no single text has one: sets of texts that were clustered, corpus metrics."""
     scored_by: str
     """What the score of an item is, in a word."""
 
     @property
     def right(self) -> bool:
         """Whether the score is at least one half."""
-        return self.score >= RIGHT
+        return self.score is not None and self.score >= RIGHT
 
 
-def instance_of(row: Mapping[str, Any], metric: str) -> Instance | None:
+def instance_of(row: Mapping[str, Any], metric: str) -> Instance:
     """A sample as an item.
 
     Args:
         row: As stored.
         metric: The record's main metric.
-
-    Returns:
-        ``None`` where no single text has a score: sets of texts that were clustered, corpus
-        metrics.
     """
-    found = _score(row, metric)
-    if found is None:
-        return None
+    score, scored_by = _score(row, metric)
     subset = row.get("subset")
     name = str(row["sample"])
     reference = next((row[key] for key in REFERENCES if row.get(key) is not None), None)
@@ -61,21 +56,21 @@ def instance_of(row: Mapping[str, Any], metric: str) -> Instance | None:
         reference=() if reference is None else (_text(reference),),
         output=_output(row),
         extracted=row.get("extracted") or None,
-        score=found[0],
-        scored_by=found[1],
+        score=score,
+        scored_by=scored_by,
     )
 
 
-def _score(row: Mapping[str, Any], metric: str) -> tuple[float, str] | None:
-    """An item's score and what it is; ``None`` where it has none."""
+def _score(row: Mapping[str, Any], metric: str) -> tuple[float | None, str]:
+    """An item's score, ``None`` where it has none, and what it is."""
     if "clusters" in row or "v_measure" in row:
-        return None
+        return None, metric
     if row.get("score") is not None:
         return float(row["score"]), metric
     for column in ("correct", "cosine"):
         if row.get(column) is not None:
             return float(row[column]), column
-    return None
+    return None, metric
 
 
 def _output(row: Mapping[str, Any]) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ import hashlib
 import json
 import math
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
@@ -22,6 +22,8 @@ MOST_BYTES = 64 * 2**20
 """Bytes of a result file; real ones have a few megabytes at most."""
 MOST_LEVELS = 40
 """Levels of a JSON file; what is nested deeper cannot be stored."""
+MOST_LIST_BYTES = 256 * 2**20
+"""Bytes of a file with a list of samples, which is read whole."""
 MOST_SAMPLE_BYTES = 2 * 2**30
 """Bytes of a file of samples."""
 
@@ -34,15 +36,38 @@ class JsonFile(NamedTuple):
     content: dict[str, Any]
 
 
-def read_json(path: Path) -> JsonFile:
+class JsonList(NamedTuple):
+    """A file that holds a list of JSON objects."""
+
+    name: str
+    sha256: str
+    rows: list[dict[str, Any]]
+
+
+def read_json(path: Path, *, most: int = MOST_BYTES) -> JsonFile:
     """Read a JSON object; ``NaN`` and infinities become ``None``.
 
     Raises:
         DataError: If the file is too large, cannot be read, or holds something else.
     """
-    raw = _bytes(path, MOST_BYTES)
+    raw = read_bytes(path, most)
     content = _parsed(raw, path.name, _once)
     return JsonFile(path.name, hashlib.sha256(raw).hexdigest(), content)
+
+
+def read_list(path: Path) -> JsonList:
+    """Read a list of JSON objects.
+
+    Raises:
+        DataError: As :func:`read_json`.
+    """
+    raw = read_bytes(path, MOST_LIST_BYTES)
+    content = parsed(raw, path.name)
+    if not isinstance(content, list) or not all(isinstance(item, dict) for item in content):
+        raise DataError(
+            f"{path.name} does not hold a list of JSON objects", "is it the right file?"
+        )
+    return JsonList(path.name, hashlib.sha256(raw).hexdigest(), content)
 
 
 def read_lines(path: Path) -> Iterator[dict[str, Any]]:
@@ -67,7 +92,12 @@ def read_lines(path: Path) -> Iterator[dict[str, Any]]:
         raise DataError(f"{path} cannot be read: {reason}") from error
 
 
-def _bytes(path: Path, most: int) -> bytes:
+def read_bytes(path: Path, most: int) -> bytes:
+    """A file's content.
+
+    Raises:
+        DataError: If it has more bytes than ``most``, cannot be read, or is no plain file.
+    """
     _check(path, most)
     try:
         return path.read_bytes()
@@ -105,6 +135,20 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 def _parsed(
     raw: bytes, where: str, make: Callable[[list[tuple[str, Any]]], dict[str, Any]] = dict
 ) -> dict[str, Any]:
+    content = parsed(raw, where, make)
+    if not isinstance(content, dict):
+        raise DataError(f"{where} does not hold a JSON object", "is it a result file?")
+    return content
+
+
+def parsed(
+    raw: bytes, where: str, make: Callable[[list[tuple[str, Any]]], dict[str, Any]] = dict
+) -> Any:
+    """Any JSON value that can be stored; ``NaN`` and infinities become ``None``.
+
+    Raises:
+        DataError: If it is not valid JSON, or nested too deeply.
+    """
     try:
         content = json.loads(
             raw, parse_constant=lambda _: None, parse_float=_finite, object_pairs_hook=make
@@ -113,8 +157,6 @@ def _parsed(
     except (ValueError, RecursionError) as error:
         reason = "nested too deeply" if isinstance(error, RecursionError) else str(error)
         raise DataError(f"{where} is not valid JSON: {reason}") from None
-    if not isinstance(content, dict):
-        raise DataError(f"{where} does not hold a JSON object", "is it a result file?")
     if not _shallow(content, MOST_LEVELS):
         raise DataError(f"{where} is nested too deeply", "is it a result file?")
     return content
@@ -146,6 +188,18 @@ def validated(model: type[Model], content: object, file: str, whose: str, hint: 
         raise DataError(
             f"{file} is not a result file of {whose}: {plain(where, 80)}: {why}", hint
         ) from None
+
+
+def object_of(value: object, key: str) -> dict[str, Any]:
+    """The object under a key; empty where there is none, or ``value`` is no object itself."""
+    found = value.get(key) if isinstance(value, Mapping) else None
+    return found if isinstance(found, dict) else {}
+
+
+def list_of(value: object, key: str) -> list[dict[str, Any]]:
+    """The objects of the list under a key; empty where there is none."""
+    found = value.get(key) if isinstance(value, Mapping) else None
+    return [one for one in found if isinstance(one, dict)] if isinstance(found, list) else []
 
 
 def finite(value: object) -> float | None:

@@ -23,6 +23,8 @@ class LmEvalKind(Kind[LmEvalTask]):
     task_model = LmEvalTask
     world = "generative"
     stages = (Stage(name="evaluate", needs="generator", apart=True),)
+    options = frozenset({"limit_first"})
+    stops_early = True
     example = "gsm8k_cot"
     settings = SETTINGS
 
@@ -37,6 +39,8 @@ class LmEvalKind(Kind[LmEvalTask]):
 
             drawn = signed_seed(task, planning.options.seed)
             signature = signature.model_copy(update={"fewshot_seed": drawn})
+        if planning.options.limit and not planning.options.limit_first:
+            signature = signature.model_copy(update={"chosen": "random"})
         return Planned(signature=signature)
 
     def set_in_name(self, source: str, settings: Settings) -> dict[str, Any]:  # noqa: ARG002
