@@ -238,6 +238,7 @@ def test_a_store_of_a_later_version(command: Command) -> None:
     ("options", "why"),
     [
         ({"policy": "smoke"}, "--policy changes nothing"),
+        ({"stop_early": True}, "--stop-early needs --baseline"),
         ({"suite": "smok"}, "did you mean smoke"),
         ({"webhook": ["example.org"]}, "http"),
         ({"baseline": "nothing"}, "neither a baseline"),
