@@ -28,12 +28,20 @@ class RunRequest(Request):
         ),
     ]
     suite: Annotated[
-        str | None, Option("Suite; the default is what --tasks-dir holds, else smoke.")
+        str | None,
+        Option(
+            "Suite, or a benchmark: 'mteb:MTEB(eng, v2)'; the default is what --tasks-dir holds, "
+            "else smoke."
+        ),
     ] = None
     tasks: Annotated[
         tuple[str, ...] | None,
         BeforeValidator(names),
-        Option("Tasks instead of a suite: a,'smoke-*',mteb:STSBenchmark,lm_eval:NAME.", typed=str),
+        Option(
+            "Tasks instead of a suite: a,'smoke-*',mteb:STSBenchmark,lm_eval:NAME; with settings: "
+            "'lm_eval:NAME?shots=5'.",
+            typed=str,
+        ),
     ] = None
     """``None`` with no suite either: what own folders hold, else the suite ``smoke``."""
 
