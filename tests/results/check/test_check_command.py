@@ -250,6 +250,9 @@ def test_a_window_without_a_run_is_refused(run: Path, results: Path, tmp_path: P
     few = windowed(run, tmp_path, 600, "--baseline-window", 6)
     assert few.returncode == 2
     assert "5 checkpoints of its training run up to it are stored" in few.stderr
+    early = windowed(run, tmp_path, 600, "--baseline-window", 5, "--stop-early")
+    assert early.returncode == 2
+    assert "--baseline-window has several" in early.stderr
     alone = check(results, tmp_path, "same", "--baseline-window", 3)
     assert alone.returncode == 2
     assert "no run is stored" in alone.stderr
