@@ -34,6 +34,7 @@ class Options(TypedDict, total=False):
     log: str | Sequence[str]
     """Trackers that get the scores: ``wandb``, ``mlflow``, ``trackio``, or ``"wandb:project"``."""
     limit: int | None
+    limit_first: bool
     """Test items of each task."""
     seed: int
     """Of all that is drawn at random while running; 42 unless given."""

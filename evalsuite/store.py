@@ -5,7 +5,7 @@ Layout of a results folder::
     <checkpoint>-<fingerprint:8>/
         <task>.<plan key:8>.r1.json               one score; r2, r3 … after --fresh
         <task>.<plan key:8>.<hash:8>.samples.parquet
-        <task>.<plan key:8>.outcome.json          last failure or skip, until it is scored
+        <task>.<plan key:8>.outcome.json          last failure, skip or early end; until scored
     texts/                                        what samples refer to, see ``store_texts``
     .work/<fingerprint:16>-<plan key:16>/         what an unfinished job needs to go on
 
@@ -100,7 +100,7 @@ class Store:
         return [record for _, record in sorted(matches, key=lambda match: -match[0])]
 
     def outcome(self, checkpoint: CheckpointRef, signature: Signature) -> Record | None:
-        """The last failure or skip of a job that has no score yet."""
+        """The last failure, skip or early end of a job that has no score yet."""
         stem = f"{slug(signature.task)}.{signature.plan_key[:8]}"
         pattern = f"[!.]*-{checkpoint.fingerprint[:8]}/{stem}.outcome.json"
         return next(filter(None, map(self._read, self.root.glob(pattern))), None)
@@ -136,7 +136,10 @@ class Store:
                 _replace(outcome, content)
                 return outcome
             path = _link_next(folder, stem, content)
+            earlier = self._read(outcome)
             outcome.unlink(missing_ok=True)
+            if earlier and earlier.samples and earlier.samples != record.samples:
+                (folder / earlier.samples.file).unlink(missing_ok=True)
             return path
 
     def remove(self, record: Record) -> None:
@@ -193,6 +196,10 @@ class Store:
         with self.writing(folder):
             folder.mkdir(parents=True, exist_ok=True)
         return folder
+
+    def work_file(self, name: str) -> Path:
+        """Path of a file that processes of one run share."""
+        return self._work / name
 
     def drop_job_folder(self, checkpoint: CheckpointRef, plan_key: str) -> None:
         """Forget what an unfinished job had done."""

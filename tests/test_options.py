@@ -79,7 +79,10 @@ def test_run_check_and_python_take_the_same_options() -> None:
     check = {one.name: one.option for one in declared(CheckRequest)}
     own = {"run": {"ckpt", "tasks", "suite"}, "check": check.keys() - run.keys() | {"suite"}}
     assert run.keys() - own["run"] == check.keys() - own["check"]
-    assert own["check"] == {"candidate", "baseline", "policy", "suite", "baselines", "reports"}
+    assert own["check"] == {
+        *("candidate", "baseline", "policy", "suite", "baselines", "reports"),
+        *("stop_early", "stop_on_red", "baseline_window"),
+    }
     assert run.keys() - {"ckpt"} == Options.__annotations__.keys()
 
 

@@ -23,6 +23,7 @@ FULL: dict[str, Any] = {
     "splits": "validation+test",
     "subsets": "2 of 3: de, en",
     "limit": 8,
+    "chosen": "random",
     "seed": 42,
     "max_length": 512,
     "instructions": "e5",
@@ -93,7 +94,7 @@ def test_short_is_one_readable_line() -> None:
         "retriever:transformers-5.19.0/float32/bidirectional/mean/len512/e5#1a2b3c(task)|"
         "dev:cpu|harness:mteb-2.26.24|"
         "libs:scikit-learn-1.8.0+tokenizers-0.22.1|splits:validation+test|subsets:2 of 3: de, en|"
-        "limit:8|def:version 2, hash 1a2b3c4d|set:gen temperature=1, multiturn yes|"
+        "limit:8|chosen:random|def:version 2, hash 1a2b3c4d|set:gen temperature=1, multiturn yes|"
         "data:feedface"
     )
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from evalsuite.checkpoint.models import CheckpointOptions
 from evalsuite.checkpoint.several import may_be_adapter
+from evalsuite.commands.early import EarlyRun
+from evalsuite.commands.judging import Judging, early_run
 from evalsuite.commands.requests import CheckRequest, RunRequest
 from evalsuite.commands.run import evaluate_request
 from evalsuite.commands.stored import categories_of
@@ -22,14 +25,11 @@ from evalsuite.registry.suites import Suite
 from evalsuite.report.files import write_whole
 from evalsuite.results.candidates import Finder, is_store, only_row, scores_of_store
 from evalsuite.results.check.baselines import Baseline, set_baseline
-from evalsuite.results.check.verdicts import CheckResult, Verdict, verdicts_of
-from evalsuite.results.scores import Scores
-from evalsuite.results.stale import with_stale
+from evalsuite.results.check.verdicts import CheckResult, Verdict
 from evalsuite.run.options import Request
-from evalsuite.schema import Record, World
+from evalsuite.schema import Record
 from evalsuite.settings import STEP_SUMMARY
 from evalsuite.store import Store
-from evalsuite.suspicions import said
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -108,41 +108,15 @@ def check(request: CheckRequest, console: Console) -> CheckResult:
     finder.refuse_unknown(request.baseline, baseline=True)
     finder.refuse_unknown(request.candidate)
     baseline = _baseline(finder, request)
+    judging = Judging(request.policy, suite, categories, registry, baseline)
+    if request.stop_early:
+        judging.early = early_run(judging, request)
+        evaluate = partial(_evaluate, request, console, early=judging.early)
+        finder = replace(finder, evaluate=evaluate)
     candidate = finder.find(request.candidate)
     if not finder.evaluated:
         _refuse_unused(request.checkpoint_options)
-    both = [*baseline.records.values(), *candidate.records.values()]
-    comparison = Scores.of(both, suite, categories).compare(baseline, candidate)
-    compared = {line.comparison.task: line.comparison for line in comparison.tasks}
-    missing = dict(comparison.missing)
-    for task in suite.tasks:  # without columns of its own, a suite shows only tasks with records
-        if task not in compared and task not in missing:
-            missing[task] = f"{baseline.name} has no score; {candidate.name} has no score"
-    in_baseline = frozenset(t for t, r in baseline.records.items() if r.score is not None)
-    verdicts = verdicts_of(
-        compared,
-        missing,
-        request.policy,
-        categories=categories,
-        in_baseline=in_baseline,
-        suspect={
-            record.signature.task: "; ".join(map(said, record.suspicions))
-            for record in with_stale(candidate.records.values(), registry.tasks)
-            if record.score is not None and record.suspicions
-        },
-    )
-    notes = [f"{task}: not paired: {one.note}" for task, one in compared.items() if one.note]
-    notes += [
-        f"{t}: settings differ: {one.settings}" for t, one in compared.items() if one.settings
-    ]
-    notes += _differences(baseline.records, candidate.records)
-    return CheckResult(
-        baseline=baseline.name,
-        candidate=candidate.name,
-        policy=request.policy,
-        tasks=verdicts,
-        notes=tuple(notes),
-    )
+    return judging.result(candidate)
 
 
 def ready_baseline(request: CheckRequest, console: Console) -> Side:
@@ -205,13 +179,17 @@ def _refuse_unused(given: CheckpointOptions) -> None:
             )
 
 
-def _evaluate(request: CheckRequest, console: Console, checkpoint: str) -> Sequence[Record]:
+def _evaluate(
+    request: CheckRequest, console: Console, checkpoint: str, early: EarlyRun | None = None
+) -> Sequence[Record]:
     """Evaluate what is missing of a checkpoint; all its records of the policy's suite."""
     given = {name: getattr(request, name) for name in Request.model_fields}
     if not may_be_adapter(checkpoint):  # --base is for the other side
         given["checkpoint_options"] = request.checkpoint_options.model_copy(update={"base": None})
     run = RunRequest(checkpoints=(checkpoint,), suite=request.policy.suite, **given)
     try:
+        if early is not None:
+            return early.evaluate(run, console)
         return evaluate_request(run, console).records
     except KeyboardInterrupt:
         raise Interrupted(
@@ -238,24 +216,6 @@ def set_command(
     scores = scores_of_store(store, suite, {})
     row = only_row(scores, Path(run)) if whole else scores.choose(run)
     return set_baseline(folder, name, row.records.values(), store, suite.name if suite else None)
-
-
-def _differences(one: Mapping[str, Record], two: Mapping[str, Record]) -> list[str]:
-    """In what the signatures of the two differ, world by world."""
-    found: dict[tuple[World, str, str, str], None] = {}
-    for task in [task for task in one if task in two]:
-        first, second = one[task], two[task]
-        if first.score is None or second.score is None or first.origin or second.origin:
-            continue  # of imported scores, each task's comparison says it
-        left, right = first.signature.protocol, second.signature.protocol
-        for key in sorted(left.keys() | right.keys()):
-            if left.get(key) != right.get(key):
-                values = (str(left.get(key)), str(right.get(key)))
-                found[(first.signature.world, key, *values)] = None
-    return [
-        f"{world}: baseline and candidate differ in {key}: {left} and {right}"
-        for world, key, left, right in found
-    ]
 
 
 def _append_summary(text: str) -> None:

@@ -107,6 +107,8 @@ def _refuse_unused(request: RunRequest, tasks: Sequence[Task]) -> None:
                 f"{' or '.join(users)}",
                 "leave it out, or choose such tasks: evalsuite tasks list",
             )
+    if request.options.limit_first and request.options.limit is None:
+        raise UsageError("--limit-first changes nothing without --limit", "leave it out")
     if request.quick and not any(task.quick for task in tasks):
         raise UsageError(
             "--quick changes nothing: none of the tasks says 'quick' in its file",

@@ -17,7 +17,7 @@ from evalsuite.kinds.task import Instruction, Task
 from evalsuite.kinds.task_name import Settings
 from evalsuite.metrics import Metric
 from evalsuite.sample_texts import SampleTexts
-from evalsuite.schema import DataInfo, Estimator, Signature, Suspicion, World
+from evalsuite.schema import DataInfo, Estimator, Signature, Stopped, Suspicion, World
 
 if TYPE_CHECKING:
     from evalsuite.checkpoint.models import Checkpoint
@@ -55,8 +55,7 @@ class Context:
 
     checkpoint: Checkpoint
     workdir: Path
-    """Folder of this job alone, for what must survive a kill; removed once the record is
-    stored. Exists."""
+    """Folder of this job alone, for what must survive a kill, until the record is stored."""
     options: Resolved = field(default_factory=_defaults)
     """What a person chose for the run."""
     instruction: Instruction | None = None
@@ -122,6 +121,8 @@ class Evaluation:
     details: dict[str, Any] = field(default_factory=dict)
     """Rendered examples: ``{"rendered": {side: {"text": …, "token_ids": […]}}}`` and more."""
     warnings: tuple[str, ...] = ()
+    stopped: Stopped | None = None
+    """Of a task that a check ended early: ``score`` and ``samples`` are those of some items."""
     suspicions: tuple[Suspicion, ...] = ()
     """Why the score must not be trusted; what follows from ``metrics`` alone is added later."""
     engine_seconds: float = 0.0
@@ -132,13 +133,12 @@ class Evaluation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Preview:
-    """One rendered example, for ``--dry-run``."""
+    """One rendered example with its first token ids, special ones too, for ``--dry-run``."""
 
     side: str
     """``query``, ``document``, ``text``, ``chat`` or ``judge``."""
     text: str
     token_ids: tuple[int, ...]
-    """First ids, special tokens included."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,11 +148,9 @@ class Stage:
     name: str
     needs: Need
     apart: bool = False
-    """Whether the stage only calls its engine, so that another process than the engine's can run
-    it: several such jobs then share the engine."""
+    """Whether it only calls its engine: then several such jobs share one, from other processes."""
     leaves: str = ""
-    """What a person reads when the stage has ended and another follows: ``answered, to be
-    judged``."""
+    """What a person reads between it and the next stage: ``answered, to be judged``."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -197,9 +195,10 @@ class Kind(Protocol[AnyTask_contra]):
     """Whether scores count as embedding or as generation, in tables and averages."""
     stages: ClassVar[tuple[Stage, ...]]
     """In order; no two need the same engine."""
+    stops_early: ClassVar[bool] = False
+    """Whether a check can end its tasks before all items are answered."""
     options: ClassVar[frozenset[str]] = frozenset()
-    """Fields of :class:`~evalsuite.run.options.RunOptions` that no task uses unless its kind says
-    so here."""
+    """Fields of ``RunOptions`` that no task uses unless its kind says so here."""
     example: ClassVar[str | None] = None
     """A task of the harness, where ``NAME:TASK`` reaches those without a task file."""
     settings: ClassVar[tuple[str, ...]] = ()
@@ -307,7 +306,7 @@ class Kind(Protocol[AnyTask_contra]):
         from evalsuite.data import read_rows, require_columns
 
         tables = {}
-        for role, path in (task.data or {}).items():
+        for role, path in task.tables.items():
             tables[role] = read_rows(path)
             require_columns(tables[role], task.required_columns(role), task.columns, path)
         if tables:

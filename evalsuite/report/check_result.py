@@ -9,11 +9,16 @@ from xml.etree import ElementTree as ET
 from evalsuite.report.markdown import to_markdown
 from evalsuite.results.check.verdicts import CheckResult, TaskVerdict, Verdict, blocks, named
 from evalsuite.results.tables.model import Cell, Head, Note, Row, Table, TableSection
+from evalsuite.schema import Stopped
 from evalsuite.stats import SEED
 from evalsuite.text import listed, number, plain
 
 JSON_VERSION = 1
 LABELS = ("Verdict", "Base", "Score", "Δ", "At worst", "Tolerated")
+STOPPED_NOTE = (
+    "stopped tasks: Score is the 95 % interval of the score over all samples; Base and Δ are of "
+    "the answered samples; evalsuite run answers the rest"
+)
 WORDS: dict[Verdict, str] = {
     "pass": "pass",
     "regression": "REGRESSION",
@@ -66,6 +71,7 @@ def to_json(result: CheckResult, exit_code: int) -> str:
         "blocking": result.blocking,
         "exit_code": exit_code,
         "headline": headline(result),
+        "ended_by": result.ended_by,
         "candidate": result.candidate,
         "baseline": result.baseline,
         "policy": result.policy.model_dump(mode="json"),
@@ -114,6 +120,8 @@ def to_junit(result: CheckResult) -> bytes:
             ET.SubElement(case, kind, message=message, type=line.verdict)
         elif line.verdict != "pass":
             ET.SubElement(case, "skipped", message=message)
+        if line.stopped:
+            ET.SubElement(case, "system-out").text = message
     root = ET.Element("testsuites")
     root.append(suite)
     ET.indent(root)
@@ -137,11 +145,20 @@ def _cells(line: TaskVerdict, decimals: int) -> tuple[Cell, ...]:
     return (
         Cell(status="failed" if line.verdict in ("regression", "suspect") else "scored", text=word),
         Cell(status="scored", value=scale * one.first),
-        Cell(status="scored", value=scale * one.second),
+        _partial(line, decimals) or Cell(status="scored", value=scale * one.second),
         _signed(scale * one.delta, decimals),
         worst,
         _tolerated(-sign * line.tolerance),
     )
+
+
+def _partial(line: TaskVerdict, decimals: int) -> Cell | None:
+    """Of a task that ended early: within which bounds its score lies, in place of a score."""
+    if line.stopped is None or line.comparison is None:
+        return None
+    scale = line.comparison.metric.factor
+    low, high = (number(scale * end, decimals) for end in (line.stopped.low, line.stopped.high))
+    return Cell(status="stopped", text=f"{low} to {high}")
 
 
 def _tolerated(change: float) -> Cell:
@@ -165,8 +182,12 @@ def _notes(result: CheckResult) -> list[str]:
     notes += [
         f"{line.task}: {line.verdict}: {line.reason}"
         for line in result.tasks
-        if line.verdict in ("regression", "missing", "suspect")
+        if line.stopped or line.verdict in ("regression", "missing", "suspect")
     ]
+    if any(line.stopped for line in result.tasks):
+        notes.append(STOPPED_NOTE)
+    if result.ended_by:
+        notes.append(f"the check ended early: {result.ended_by} is a regression (--stop-on-red)")
     return [*notes, *result.notes]
 
 
@@ -194,6 +215,17 @@ def _task(line: TaskVerdict, result: CheckResult) -> dict[str, Any]:
         "won": None if one is None else one.won,
         "lost": None if one is None else one.lost,
         "not_paired": (one.note or None) if one else None,
+        "stopped": None if line.stopped is None else _ended_early(line.stopped, scale),
+    }
+
+
+def _ended_early(ended: Stopped, scale: float) -> dict[str, Any]:
+    """After how many samples a task ended, and where its whole score lies; in points."""
+    return {
+        "after": ended.n,
+        "of": ended.total,
+        "why": ended.verdict or "the check was ended",
+        "score_interval": [scale * ended.low, scale * ended.high],
     }
 
 

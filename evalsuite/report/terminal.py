@@ -16,7 +16,13 @@ _GAP = 2
 _RAISED = str.maketrans(
     "0123456789abcdefghijklmnoprstuvwxyz,", "⁰¹²³⁴⁵⁶⁷⁸⁹ᵃᵇᶜᵈᵉᶠᵍʰⁱʲᵏˡᵐⁿᵒᵖʳˢᵗᵘᵛʷˣʸᶻ⸴"
 )
-_STYLES = {"failed": "red", "skipped": "yellow", "missing": "dim", "scored": ""}
+_STYLES = {
+    "failed": "red",
+    "skipped": "yellow",
+    "missing": "dim",
+    "scored": "",
+    "stopped": "yellow",
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ COLUMNS: dict[str, str] = {
     "task": "name of the task",
     "category": "what the task counts towards",
     "world": "embedding or generative",
-    "status": "scored, failed or skipped",
+    "status": "scored, failed, skipped or stopped",
     "main_metric": "metric that score is",
     "score": "score in the harness's own unit (fractions)",
     "stderr": "standard error of score, same unit",

@@ -13,7 +13,7 @@ from evalsuite.schema import Record
 if TYPE_CHECKING:
     from evalsuite.stats import Interval
 
-CellStatus = Literal["scored", "missing", "failed", "skipped"]
+CellStatus = Literal["scored", "missing", "failed", "skipped", "stopped"]
 """Status of what a table's cell shows: a record's status, or that a record is missing."""
 
 
@@ -132,4 +132,6 @@ def _worst(scores: Sequence[DisplayScore]) -> CellStatus:
     statuses = {score.status for score in scores}
     if "failed" in statuses:
         return "failed"
+    if "stopped" in statuses:
+        return "stopped"
     return "skipped" if "skipped" in statuses else "missing"

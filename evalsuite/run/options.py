@@ -20,6 +20,7 @@ from evalsuite.judging.judge import Judge
 from evalsuite.judging.load import find_checkpoint
 from evalsuite.options import DATA_ROOT, RESULTS, TASKS_DIRS, Option, names
 from evalsuite.schema import Frozen
+from evalsuite.stopping.rules import Stopping
 from evalsuite.trackers.model import Target
 
 Precision = Literal["float32", "bfloat16", "float16"]
@@ -45,6 +46,10 @@ class RunOptions(Frozen):
     ] = None
     """Folder in Hugging Face dataset-repo layout; with it, a run touches no network."""
     limit: Annotated[int | None, Field(ge=1), Option("Test items of each task.")] = None
+    limit_first: Annotated[
+        bool, Option("Of generative tasks, --limit keeps the first rows, as lm-eval does.")
+    ] = False
+    """Otherwise a limit keeps a random choice of lm-eval's items."""
     seed: Annotated[
         int, Field(ge=0, le=2**32 - 1), Option("Of all that is drawn at random while running.")
     ] = 42
@@ -91,6 +96,8 @@ class RunOptions(Frozen):
     """Whether what prompts begin with in common is computed only once, where the engine can do that
     with the model. The answers are the same but for rounding: what follows such a beginning is
     computed in other pieces."""
+    stopping: Stopping | None = None
+    """How a check may end tasks early."""
     judge: Judge | None = None
     """The model that compares the answers of judged tasks."""
     device: Annotated[Device, Option("Device.")] = "auto"

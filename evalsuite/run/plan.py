@@ -21,7 +21,7 @@ from evalsuite.kinds.task import Task
 from evalsuite.registry.load import Registry
 from evalsuite.run.job import Group, Job
 from evalsuite.run.options import Resolved, RunOptions, resolve
-from evalsuite.run.stored import find_stored
+from evalsuite.run.stored import decided_early, find_stored
 from evalsuite.store import Store
 
 ORDER: Final[tuple[Need, ...]] = get_args(Need)
@@ -69,6 +69,8 @@ def make_plan(
         checkpoints = [
             with_encoder_engine(one, resolved.engine, resolved.device) for one in checkpoints
         ]
+    if (stopping := resolved.stopping) is not None:
+        tasks = sorted(tasks, key=lambda task: stopping.cost(task.name))
     jobs = [
         _job(checkpoint, task, form, resolved, registry, store)
         for checkpoint in checkpoints
@@ -120,6 +122,8 @@ def _job(
         record = find_stored(
             checkpoint.fingerprint, task, planned.signature, options.data_root, store
         )
+    if record is None and not skip:
+        record = decided_early(checkpoint, task, planned.signature, options, store)
     if record is None:
         skip = skip or blocked
     return Job(

@@ -121,7 +121,7 @@ class Lines(Listener):
         if event.status == "scored":
             by = ", by another run" if event.by_other_run else ""
             return f"{head} [green]done[/green] in {took}{by}"
-        color = "yellow" if event.status == "skipped" else "red"
+        color = "red" if event.status == "failed" else "yellow"
         return f"{head} [{color}]{event.status}[/{color}]: {escape(event.reason or '')}"
 
     def _print(self, text: str) -> None:

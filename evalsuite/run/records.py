@@ -17,7 +17,7 @@ from evalsuite.kinds.task import Task
 from evalsuite.metrics import metric_named
 from evalsuite.redact import redact
 from evalsuite.results.sampled import sampled
-from evalsuite.schema import Record, Signature, Status, Timings
+from evalsuite.schema import STOPPED, Record, Signature, Status, Timings
 from evalsuite.suspicions import nothing_parsed
 
 EXIT_CODE: Final = "exit_code"
@@ -87,15 +87,56 @@ def scored_record(
         data=evaluation.data,
         details=_plain(evaluation.details),
         environment=environment(gpu),
-        timings=Timings(
-            total=round(seconds, 3),
-            engine=round(evaluation.engine_seconds, 3),
-            load_data=round(evaluation.load_seconds, 3),
-        ),
+        timings=_timings(evaluation, seconds),
         raw=_plain(evaluation.raw),
         created=datetime.now(UTC),
     )
     return record.model_copy(update=_uncertainty(record, evaluation.samples))
+
+
+def stopped_record(
+    checkpoint: Checkpoint,
+    task: Task,
+    signature: Signature,
+    evaluation: Evaluation,
+    seconds: float,
+    gpu: Mapping[str, str] | None = None,
+) -> Record:
+    """Record of a task that a check ended early: no score, but what is known of it."""
+    ended = evaluation.stopped
+    assert ended is not None
+    metric = evaluation.metric or metric_named(evaluation.main_metric)
+    scale, unit = metric.factor, "" if metric.unit == "fraction" else f" {metric.name}"
+    decided = ended.verdict or "another task is a regression"
+    reason = (
+        f"after {ended.n} of {ended.total} samples ({decided}); the score of all lies between "
+        f"{scale * ended.low:.1f} and {scale * ended.high:.1f}{unit}"
+    )
+    bare = _without_score("stopped", checkpoint, task, signature, reason, gpu)
+    return bare.model_copy(
+        update={
+            "signature": signature.model_copy(update={"data": evaluation.data.hash}),
+            "main_metric": evaluation.main_metric,
+            "n": ended.n,
+            "percent": metric.unit == "fraction",
+            "direction": metric.direction,
+            "unit": metric.unit,
+            "estimator": evaluation.estimator,
+            "warnings": evaluation.warnings,
+            "suspicions": evaluation.suspicions,
+            "data": evaluation.data,
+            "details": _plain(evaluation.details | {STOPPED: ended.model_dump(mode="json")}),
+            "timings": _timings(evaluation, seconds),
+        }
+    )
+
+
+def _timings(evaluation: Evaluation, seconds: float) -> Timings:
+    return Timings(
+        total=round(seconds, 3),
+        engine=round(evaluation.engine_seconds, 3),
+        load_data=round(evaluation.load_seconds, 3),
+    )
 
 
 def failed_record(

@@ -47,7 +47,7 @@ def store_skips(plan: Plan, store: Store) -> None:
 def execute(plan: Plan, store: Store, executor: Executor, listener: Listener) -> RunResult:
     """Run what is left to do, and collect the records of all jobs."""
     for job in plan.jobs:
-        if job.record:
+        if job.record and job.record.status == "scored":
             store.clear_finished(job.checkpoint.ref, job.signature.plan_key)
     executor.run(plan.groups, plan.options, store, listener)
     return RunResult(

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from evalsuite.checkpoint.models import Checkpoint
 from evalsuite.data import still_matches
 from evalsuite.kinds.task import Task
 from evalsuite.run.job import Job
+from evalsuite.run.options import Resolved
 from evalsuite.schema import Record, Signature
 from evalsuite.store import Store
 
@@ -31,6 +33,21 @@ def find_stored(
         if record.data and still_matches(record.data, data_root, task.data, task.datasets):
             return record
     return None
+
+
+def decided_early(
+    checkpoint: Checkpoint, task: Task, signature: Signature, options: Resolved, store: Store
+) -> Record | None:
+    """The record of a task that the same check has ended early before, on the same data."""
+    rule = options.stopping.rules.get(task.name) if options.stopping else None
+    if rule is None:
+        return None
+    record = store.outcome(checkpoint.ref, signature)
+    if record is None or record.data is None or not (ended := record.stopped):
+        return None
+    same = ended.rule == rule.key and ended.verdict is not None
+    current = same and still_matches(record.data, options.data_root, task.data, task.datasets)
+    return record if current else None
 
 
 def _made_with(record: Record, libraries: str) -> bool:

@@ -13,7 +13,9 @@ Pooling = Literal["mean", "weighted_mean", "last", "cls"]
 Similarity = Literal["cosine", "dot", "euclidean", "manhattan", "maxsim", "meanmaxsim"]
 """How two texts are compared; the last two are of late-interaction models, which have a vector for
 each token."""
-Status = Literal["scored", "failed", "skipped"]
+Status = Literal["scored", "failed", "skipped", "stopped"]
+"""How a job ended. ``stopped``: a check ended it early, with answers to some of its items and no
+score."""
 World = Literal["embedding", "generative"]
 Estimator = Literal["mean", "spearman", "average_precision", "other"]
 """How a score comes from its samples: the mean of their scores (of all, or over parts of the task),

@@ -27,6 +27,9 @@ SuspicionCode = Literal[
 """What a wrong result is called; see ``docs/wrong-results.md``."""
 
 
+STOPPED = "stopped"
+"""Key of a record's details, see :attr:`Record.stopped`."""
+
 LEADERBOARD_METRIC = "leaderboard_metric"
 """Key of a record's details, see :attr:`Record.leaderboard_metric`."""
 
@@ -106,6 +109,33 @@ class Suspicion(Frozen):
     """What to do about it."""
 
 
+class Stopped(Frozen):
+    """What is known of a task that a check ended early: ``n`` of its ``total`` samples.
+
+    Scores and differences are in the metric's own unit, and of those ``n`` samples alone.
+    """
+
+    rule: str
+    """Hash of the baseline's scores and of what the check asked: 64 hex digits."""
+    n: int
+    total: int
+    score: float
+    """Of the samples that were answered; not the task's score."""
+    low: float
+    high: float
+    """Where the score over all samples lies, with a confidence of 95 %."""
+    baseline: float
+    """The baseline's score on the same samples."""
+    won: int
+    lost: int
+    verdict: Literal["regression", "pass"] | None
+    """``None`` where another task's verdict ended the check."""
+    drop_p: float
+    """Of "no drop", one-sided and valid at any time, before any correction."""
+    at_worst: float
+    """The largest drop that is not ruled out."""
+
+
 class Record(Frozen):
     """One score with everything that it depends on; one JSON file in the store.
 
@@ -159,6 +189,12 @@ class Record(Frozen):
         """The harness's own main metric, which its leaderboard shows; ``None`` if not known."""
         found: str | None = self.details.get(LEADERBOARD_METRIC)
         return found
+
+    @property
+    def stopped(self) -> Stopped | None:
+        """What is known of a task that a check ended early; ``None`` for all others."""
+        found = self.details.get(STOPPED)
+        return Stopped.model_validate(found) if self.status == "stopped" and found else None
 
     @model_validator(mode="after")
     def _scored_has_score(self) -> Self:

@@ -42,6 +42,9 @@ class Signature(Frozen):
     limit: int | float | None = None
     """The run's ``--limit``; a limit in the task's definition is part of ``task_hash``. Below 1, of
     an imported score: the share of the items that was evaluated."""
+    chosen: Literal["random"] | None = None
+    """How a limit chose the items of a generative task; ``None`` for the first rows, and without a
+    limit."""
     seed: int = 42
     max_length: int | None = None
     """Tokens after which a text to embed is cut, or the context length of generation."""
@@ -193,6 +196,7 @@ class Signature(Frozen):
             ("splits", self.splits),
             ("subsets", self.subsets),
             ("limit", self.limit),
+            ("chosen", self.chosen),
             ("def", self.definition),
             ("set", self.settings),
             ("data", self.data[:8] if self.data else None),
@@ -212,7 +216,7 @@ LATER_FIELDS = (
     "retriever", "outside_set", "bare", "pool_instruction", "splits", "subsets", "libraries",
     "similarity", "default_prompt", "routed", "pad_right", "append_eos", "tokenizer",
     "quantization", "conversion", "definition", "settings", "batch_invariant",
-    "dims", "vectors", "fewshot_seed",
+    "dims", "vectors", "fewshot_seed", "chosen",
 )  # fmt: skip
 """Fields that were added later. Where such a field is ``None`` it does not enter the key, so that
 records stored before it existed keep theirs."""

@@ -1,6 +1,7 @@
 """Uncertainty of scores and of differences between them: pure functions on arrays."""
 
 from evalsuite.stats.averages import mean_with_error
+from evalsuite.stats.betting import anytime_p, largest_mean, sampled_mean_interval
 from evalsuite.stats.covariance import covariance
 from evalsuite.stats.curves import against_mean, noise_band
 from evalsuite.stats.differences import Difference, paired, unpaired
@@ -47,6 +48,7 @@ __all__ = [
     "Difference",
     "Interval",
     "against_mean",
+    "anytime_p",
     "average_precision_influence",
     "average_precision_se",
     "better_than",
@@ -58,6 +60,7 @@ __all__ = [
     "holm",
     "interval",
     "largest_drop",
+    "largest_mean",
     "mcnemar_matrix",
     "mcnemar_p",
     "mean_influence",
@@ -68,6 +71,7 @@ __all__ = [
     "paired",
     "paired_proportions_p",
     "rank_intervals",
+    "sampled_mean_interval",
     "sign_flip_p",
     "spearman",
     "spearman_influence",

@@ -139,6 +139,7 @@ OPTIONS = {
         dtype="float32",
         engine="transformers",
         limit=5,
+        limit_first=True,
         seed=7,
         **EARLIER_DEFAULTS,
     ),

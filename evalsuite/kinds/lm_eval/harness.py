@@ -9,6 +9,7 @@ import os
 import random
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from evalsuite.engines.protocols import Generator
@@ -18,13 +19,17 @@ from evalsuite.kinds.lm_eval.packages import missing_package
 from evalsuite.kinds.lm_eval.task import LmEvalTask
 from evalsuite.kinds.shared.client import client_for
 from evalsuite.kinds.shared.examples import chat_example, kept
+from evalsuite.metrics import metric_named
+from evalsuite.prompting.client import Client
 from evalsuite.prompting.prompter import Prompter
 from evalsuite.prompting.response_log import ResponseLog
 from evalsuite.results.sampled import MEAN_OVER_GROUPS
 
 if TYPE_CHECKING:
     from evalsuite.kinds.lm_eval.model import EngineLM
+    from evalsuite.kinds.lm_eval.parts import Choice
     from evalsuite.kinds.lm_eval.tasks import LoadedTasks
+    from evalsuite.kinds.lm_eval.waves import WavesOutcome, WavesProgress
 
 BOOTSTRAP = 1000
 """Draws for the standard error of metrics that are not means; means need none."""
@@ -47,15 +52,22 @@ class LmEvalHarness:
         """
         _prepare_environment(context)
         from evalsuite.kinds.lm_eval.model import EngineLM
+        from evalsuite.kinds.lm_eval.parts import limited
         from evalsuite.kinds.lm_eval.results import summarise
+        from evalsuite.kinds.lm_eval.waves import WavesProgress
 
-        with client_for(generator, context, "requests") as client:
+        progress = WavesProgress(context.progress)
+        with client_for(generator, replace(context, progress=progress), "requests") as client:
             started = time.perf_counter()
             chat = client.prompter.chat is not None
             loaded = _load(task, context, chat=chat)
             loading = time.perf_counter() - started
             lm = EngineLM(client)
-            results = _run(lm, loaded, context, chat=chat)
+            choice = limited(loaded, context)
+            looks, why = _in_waves(lm, client.prompter, task, loaded, choice, context, progress)
+            if looks is not None and looks.stopped is not None:
+                return _stopped(looks, loaded, lm, client, loading)
+            results = _run(lm, loaded, choice, context, chat=chat)
         summary = summarise(task, loaded, results)
         suspicions, cut = client.truncation()
         return Evaluation(
@@ -71,8 +83,9 @@ class LmEvalHarness:
             data=loaded.data,
             raw=summary.raw,
             details=_details(lm, client.prompter, loaded, summary.first_prompt, results)
-            | ({MEAN_OVER_GROUPS: True} if summary.mean_over_groups else {}),
-            warnings=(*loaded.warnings, *summary.warnings, *cut, *_damaged(client.log)),
+            | ({MEAN_OVER_GROUPS: True} if summary.mean_over_groups else {})
+            | (looks.kept(context.options.stopping, task.name) if looks else {}),
+            warnings=(*loaded.warnings, *summary.warnings, *cut, *why, *_damaged(client.log)),
             suspicions=suspicions,
             engine_seconds=client.seconds,
             load_seconds=loading,
@@ -85,7 +98,7 @@ class LmEvalHarness:
             prompter = Prompter(context.checkpoint)
             loaded = _load(task, context, chat=prompter.chat is not None)
             first = next(iter(loaded.leaves.values()))
-            _build(prompter, first, loaded, limit=1)
+            _build(prompter, first, loaded, samples=[0])
         return [chat_example(prompter, str(first.instances[0].args[0]))]
 
 
@@ -123,18 +136,102 @@ def seed_loading(task: LmEvalTask, seed: int) -> None:
     np.random.seed(FEWSHOT_SEED if as_lm_eval else seed)  # noqa: NPY002 - the global state
 
 
-def _run(lm: EngineLM, loaded: LoadedTasks, context: Context, *, chat: bool) -> dict[str, Any]:
-    import numpy as np
+def _in_waves(
+    lm: EngineLM,
+    prompter: Prompter,
+    task: LmEvalTask,
+    loaded: LoadedTasks,
+    choice: Choice | None,
+    context: Context,
+    progress: WavesProgress,
+) -> tuple[WavesOutcome | None, list[str]]:
+    """Answer in waves, if a check may end the task early.
+
+    Returns:
+        What came of it, ``None`` if there is no rule or it does not fit; and why it does not.
+    """
+    from evalsuite.kinds.lm_eval.drawing import fewshot_seed
+    from evalsuite.kinds.lm_eval.parts import BuiltTasks, all_items
+    from evalsuite.kinds.lm_eval.waves import Waves, why_not
+
+    stopping = context.options.stopping
+    rule = stopping.rules.get(task.name) if stopping else None
+    if rule is None:
+        return None, []
+    chosen = choice or all_items(loaded, context.limit)
+    why = why_not(rule, task, loaded.data.hash, sum(map(len, chosen.values())))
+    if why is None:
+        chat = prompter.chat is not None
+        _seed(context)
+        for name, leaf in loaded.leaves.items():
+            _build(prompter, leaf, loaded, samples=chosen[name])
+
+        def evaluate(part: LoadedTasks, items: dict[str, list[int]]) -> dict[str, Any]:
+            return _run(lm, part, items, context, chat=chat, draws=0)
+
+        built = BuiltTasks(loaded=loaded, choice=chosen)
+        waves = Waves(task, built, rule, context, evaluate, progress)
+        found = waves.run()
+        progress.all_again()
+        for leaf in loaded.leaves.values():
+            # As it was before the requests were built.
+            leaf.set_fewshot_seed(fewshot_seed(task, context.seed))
+        if found is not None:
+            return found, []
+        why = "the baseline has other samples"
+    return None, [f"not stopped early: {why}"]
+
+
+def _stopped(
+    looks: WavesOutcome, loaded: LoadedTasks, lm: EngineLM, client: Client, loading: float
+) -> Evaluation:
+    """What is known of a task that ended early."""
+    from evalsuite.kinds.lm_eval.results import direction
+
+    ended = looks.stopped
+    assert ended is not None
+    suspicions, cut = client.truncation()
+    leaves = list(looks.results["results"])
+    return Evaluation(
+        main_metric=looks.metric,
+        score=ended.score,
+        estimator="mean",
+        stderr=None,
+        n=ended.n,
+        metric=metric_named(looks.metric, direction(looks.results, leaves, looks.metric)),
+        metrics={},
+        samples=looks.rows,
+        data=loaded.data,
+        raw={},
+        details=_details(lm, client.prompter, loaded, looks.rows[0]["prompt"], looks.results),
+        warnings=(*loaded.warnings, *cut, *_damaged(client.log)),
+        stopped=ended,
+        suspicions=suspicions,
+        engine_seconds=client.seconds,
+        load_seconds=loading,
+    )
+
+
+def _run(
+    lm: EngineLM,
+    loaded: LoadedTasks,
+    choice: Choice | None,
+    context: Context,
+    *,
+    chat: bool,
+    draws: int = BOOTSTRAP,
+) -> dict[str, Any]:
+    """Have lm-eval evaluate tasks: all items, those that were chosen, or the first ones."""
     from lm_eval.evaluator import evaluate
 
-    random.seed(context.seed)
-    np.random.seed(context.seed)  # noqa: NPY002 - tasks of lm-eval use the global state
+    _seed(context)
     with _task_errors(loaded):
         results: dict[str, Any] | None = evaluate(
             lm,
             loaded.tasks,
-            limit=context.limit,
-            bootstrap_iters=BOOTSTRAP,
+            limit=context.limit if choice is None else None,
+            samples=None if choice is None else dict(choice),
+            bootstrap_iters=draws,
             apply_chat_template=chat,
             fewshot_as_multiturn=chat and loaded.multiturn,
         )
@@ -143,11 +240,18 @@ def _run(lm: EngineLM, loaded: LoadedTasks, context: Context, *, chat: bool) -> 
     return results
 
 
-def _build(prompter: Prompter, task: Any, loaded: LoadedTasks, limit: int) -> None:
+def _seed(context: Context) -> None:
+    import numpy as np
+
+    random.seed(context.seed)
+    np.random.seed(context.seed)  # noqa: NPY002 - tasks of lm-eval use the global state
+
+
+def _build(prompter: Prompter, task: Any, loaded: LoadedTasks, samples: list[int]) -> None:
     chat = prompter.chat is not None
     with _task_errors(loaded):
         task.build_all_requests(
-            limit=limit,
+            samples=samples,
             apply_chat_template=chat,
             fewshot_as_multiturn=chat and loaded.multiturn,
             chat_template=prompter.render if chat else None,

@@ -23,6 +23,8 @@ class LmEvalKind(Kind[LmEvalTask]):
     task_model = LmEvalTask
     world = "generative"
     stages = (Stage(name="evaluate", needs="generator", apart=True),)
+    options = frozenset({"limit_first"})
+    stops_early = True
     example = "gsm8k_cot"
     settings = SETTINGS
 
@@ -37,6 +39,8 @@ class LmEvalKind(Kind[LmEvalTask]):
 
             drawn = signed_seed(task, planning.options.seed)
             signature = signature.model_copy(update={"fewshot_seed": drawn})
+        if planning.options.limit and not planning.options.limit_first:
+            signature = signature.model_copy(update={"chosen": "random"})
         return Planned(signature=signature)
 
     def set_in_name(self, source: str, settings: Settings) -> dict[str, Any]:  # noqa: ARG002
@@ -103,8 +107,11 @@ class LmEvalKind(Kind[LmEvalTask]):
         return tuple(f"{self.name}:{entry.name}" for entry in found if entry.kind != "TAG")
 
     def check_rows(self, task: LmEvalTask, tables: dict[str, list[dict[str, Any]]]) -> None:
+        from evalsuite.kinds.lm_eval.own_function import check_function
         from evalsuite.kinds.lm_eval.own_items import read_items
 
+        if task.scorer:
+            check_function(task.scorer)
         read_items(task, tables)
 
     def datasets(self, task: LmEvalTask) -> dict[str, str]:

@@ -10,7 +10,7 @@ from typing import Any, Protocol, runtime_checkable
 
 from evalsuite.errors import EngineError, UsageError, did_you_mean
 from evalsuite.kinds.lm_eval.choice_texts import choice_texts
-from evalsuite.kinds.lm_eval.task import MAIN_METRIC, LmEvalTask
+from evalsuite.kinds.lm_eval.task import LmEvalTask
 from evalsuite.kinds.lm_eval.tasks import LoadedTasks
 from evalsuite.kinds.shared.sample_rows import INVALID, PLAIN_FILTER, sample_identity
 from evalsuite.metrics import Metric, metric_named
@@ -77,24 +77,24 @@ def summarise(task: LmEvalTask, loaded: LoadedTasks, results: Mapping[str, Any])
     """
     table: Mapping[str, Metrics] = {**results["results"], **results.get("groups", {})}
     leaves = list(loaded.leaves)
-    wanted = task.main_metric or (MAIN_METRIC[task.type] if task.type else None)
+    wanted = wanted_metric(task)
     mains = {name: main_key(table[name], wanted, name) for name in leaves}
     score, stderr, key = _score(loaded.name, table, mains, wanted)
     if not math.isfinite(score):
         raise EngineError(f"task {task.name}: the score {key} is {score}")
     samples, unparsed = samples_of(results["samples"], loaded, mains)
     metrics = _metrics(loaded.name, table)
-    metrics.setdefault(_shown(key), score)
+    metrics.setdefault(shown(key), score)
     for name, share in unparsed.items():
         metrics.setdefault(name, share)
     return Summary(
-        main_metric=_shown(key),
+        main_metric=shown(key),
         score=score,
         # Corpus metrics (BLEU, perplexity) have no score for each sample.
         estimator="other" if any(row["score"] is None for row in samples) else "mean",
         stderr=stderr,
         n=sum(results["n-samples"][name]["effective"] for name in leaves),
-        metric=metric_named(_shown(key), _direction(results, leaves, key)),
+        metric=metric_named(shown(key), direction(results, leaves, key)),
         metrics=metrics,
         samples=samples,
         texts=choice_texts(
@@ -105,6 +105,11 @@ def summarise(task: LmEvalTask, loaded: LoadedTasks, results: Mapping[str, Any])
         warnings=_warnings(metrics),
         mean_over_groups=len(leaves) > 1 and _weighs_parts_alike(loaded, table, key),
     )
+
+
+def wanted_metric(task: LmEvalTask) -> str | None:
+    """The metric that a task names as its main one; ``None`` for lm-eval's first."""
+    return task.main_metric or task.own_metric
 
 
 def main_key(metrics: Metrics, wanted: str | None, name: str) -> str:
@@ -126,10 +131,10 @@ def main_key(metrics: Metrics, wanted: str | None, name: str) -> str:
     for key in keys:
         if wanted in (key, key.partition(",")[0]):
             return key
-    raise UsageError(f"{name} has no metric {wanted!r}", did_you_mean(wanted, map(_shown, keys)))
+    raise UsageError(f"{name} has no metric {wanted!r}", did_you_mean(wanted, map(shown, keys)))
 
 
-def _direction(results: Mapping[str, Any], leaves: Sequence[str], key: str) -> Direction | None:
+def direction(results: Mapping[str, Any], leaves: Sequence[str], key: str) -> Direction | None:
     """Which values of a metric are better, where all of a task's parts state the same."""
     metric = key.partition(",")[0]
     stated = results.get("higher_is_better", {})
@@ -154,8 +159,8 @@ def _number(value: object) -> float | None:
     return float(item()) if callable(item) and getattr(value, "shape", None) == () else None
 
 
-def _shown(key: str) -> str:
-    """``acc,none`` is shown as ``acc``."""
+def shown(key: str) -> str:
+    """The name of lm-eval's key for people: ``acc`` of ``acc,none``."""
     return key.removesuffix(f",{PLAIN_FILTER}")
 
 
@@ -207,7 +212,7 @@ def _metrics(name: str, table: Mapping[str, Metrics]) -> dict[str, float]:
         for key in _keys(metrics):
             value = _number(metrics[key])
             if value is not None and math.isfinite(value):
-                found[prefix + _shown(key)] = value
+                found[prefix + shown(key)] = value
     return found
 
 
@@ -228,7 +233,7 @@ def samples_of(
         leaf = loaded.leaves[name]
         scorer = leaf.get_config("process_results")
         own = [
-            sample_identity(name, example, len(mains)) | _row(metric, example, leaf, scorer)
+            sample_identity(name, example, len(loaded.leaves)) | _row(metric, example, leaf, scorer)
             for example in logged[name]
             if example["filter"] == filter_name
         ]

@@ -13,7 +13,7 @@ from evalsuite.schema import Record
 from evalsuite.suspicions import said
 from evalsuite.text import plain
 
-KINDS = ("scored", "failed", "skipped", "missing")
+KINDS = ("scored", "failed", "skipped", "stopped", "missing")
 _LONGEST_REASON = 300
 _LONGEST_NOTE = 600
 
@@ -25,6 +25,7 @@ class Counts:
     scored: int
     failed: int
     skipped: int
+    stopped: int
     missing: int
 
     def __iter__(self) -> Iterator[int]:
@@ -33,7 +34,7 @@ class Counts:
 
 
 def counts(row: PageRow) -> Counts:
-    """Count a row's tasks; each is in exactly one of the four."""
+    """Count a row's tasks; each is in exactly one of the five."""
     found = Counter(
         record.status if (record := row.record(task)) else "missing" for task in row.tasks
     )
@@ -51,7 +52,7 @@ class SummaryRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PageProblem:
-    """Tasks of one checkpoint that failed or were skipped for the same reason."""
+    """Tasks of one checkpoint that failed, were skipped or ended early for the same reason."""
 
     label: str
     status: str

@@ -25,7 +25,9 @@ from typing import Literal
 
 from evalsuite.results.check.policy import Policy
 from evalsuite.results.compare.pair import Comparison
+from evalsuite.schema import Stopped
 from evalsuite.stats import holm, largest_drop
+from evalsuite.stopping.decide import FINAL, hybrid_p
 
 Verdict = Literal["pass", "regression", "inconclusive", "missing", "suspect"]
 
@@ -51,6 +53,23 @@ class TaskVerdict:
     gain is shown. A pass has at most the tolerated drop here."""
     reason: str
     """Why the verdict is what it is, in words."""
+    stopped: Stopped | None = None
+    """Of a task that ended early: :attr:`comparison` is of the samples that were answered."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EarlyOutcome:
+    """What came of tasks that a check could end early."""
+
+    stopped: Mapping[str, Stopped]
+    """Task → what is known of it. Its comparison is of the samples that were answered."""
+    looked: Mapping[str, float]
+    """Task that ran to its end after early looks → the p-value of these."""
+    untested: int = 0
+    """Further tasks that the correction counts, which were not run."""
+
+
+NOT_EARLY = EarlyOutcome(stopped={}, looked={})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +81,8 @@ class CheckResult:
     policy: Policy
     tasks: tuple[TaskVerdict, ...]
     notes: tuple[str, ...] = ()
+    ended_by: str | None = None
+    """The task whose regression ended the check before all tasks were run."""
 
     @property
     def verdict(self) -> Verdict:
@@ -95,6 +116,7 @@ def verdicts_of(
     categories: Mapping[str, str | None],
     in_baseline: frozenset[str],
     suspect: Mapping[str, str] | None = None,
+    early: EarlyOutcome = NOT_EARLY,
 ) -> tuple[TaskVerdict, ...]:
     """The verdict on each task.
 
@@ -105,16 +127,19 @@ def verdicts_of(
         categories: Task → category.
         in_baseline: Tasks that the baseline has a score of.
         suspect: Task → why the candidate's score must not be trusted.
+        early: What came of tasks that the check could end early.
     """
-    tested = {task: p for task, one in compared.items() if (p := drop_p(one)) is not None}
-    adjusted = dict(zip(tested, holm(list(tested.values())), strict=True))
+    tested = {task: p for task, one in compared.items() if (p := _p(one, early)) is not None}
+    adjusted = dict(zip(tested, holm([*tested.values(), *[1.0] * early.untested]), strict=False))
     verdicts: list[TaskVerdict] = []
     for task, comparison in compared.items():
         category = categories.get(task)
         tolerance = policy.tolerance.of(task, category)
-        drop = adjusted.get(task)
-        worst = 0.0 if unchanged(comparison) else at_worst(comparison, policy.significance)
-        verdict, reason = _verdict(comparison, tolerance, drop, worst, policy.significance)
+        drop, worst = adjusted.get(task), _worst(comparison, early, policy.significance)
+        if ended := early.stopped.get(task):
+            verdict, reason = _stopped_verdict(ended, comparison, tolerance, drop)
+        else:
+            verdict, reason = _verdict(comparison, tolerance, drop, worst, policy.significance)
         if verdict != "regression" and (why := (suspect or {}).get(task)):
             verdict, reason = "suspect", why
         verdicts.append(
@@ -128,6 +153,7 @@ def verdicts_of(
                 drop_p=drop,
                 at_worst=worst,
                 reason=reason,
+                stopped=ended,
             )
         )
     verdicts += [
@@ -158,6 +184,39 @@ def drop_p(comparison: Comparison) -> float | None:
     if gain is None:
         return None
     return comparison.p / 2 if gain < 0 else 1 - comparison.p / 2
+
+
+def _p(comparison: Comparison, early: EarlyOutcome) -> float | None:
+    """The p-value that goes into Holm's correction: with early looks, of both tests together."""
+    if ended := early.stopped.get(comparison.task):
+        return hybrid_p(ended.drop_p, 1.0)
+    final = drop_p(comparison)
+    looked = early.looked.get(comparison.task)
+    return final if looked is None or final is None else hybrid_p(looked, final)
+
+
+def _worst(comparison: Comparison, early: EarlyOutcome, significance: float) -> float | None:
+    """The largest drop that is not ruled out; after early looks, at what these leave of the level.
+
+    In points.
+    """
+    if ended := early.stopped.get(comparison.task):
+        return comparison.metric.factor * ended.at_worst
+    level = significance / (FINAL if comparison.task in early.looked else 1)
+    return 0.0 if unchanged(comparison) else at_worst(comparison, level)
+
+
+def _stopped_verdict(
+    ended: Stopped, comparison: Comparison, tolerance: float, drop: float | None
+) -> tuple[Verdict, str]:
+    done = f"stopped after {ended.n} of {ended.total} samples"
+    if ended.verdict == "pass":
+        return "pass", f"a drop of more than {tolerance:g} is ruled out; {done}"
+    if ended.verdict == "regression":
+        points = -comparison.metric.factor * (comparison.gain or 0.0)
+        why = "which chance does not explain" + ("" if drop is None else f" (p = {drop:.2g})")
+        return "regression", f"worse by {points:.1f}, {why}; {done}"
+    return "inconclusive", f"{done}: another task is a regression, which ended the check"
 
 
 def at_worst(comparison: Comparison, significance: float) -> float | None:

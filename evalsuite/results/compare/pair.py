@@ -17,7 +17,7 @@ from evalsuite.stats.errors import group_sums
 
 Load = Callable[[Record], Sampled | None]
 """Reads a record's samples."""
-Test = Literal["McNemar", "permutation", "t", "t, unpaired", "t, mean of checkpoints"]
+Test = Literal["McNemar", "permutation", "t", "t, unpaired", "t, mean of checkpoints", "betting"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,7 +13,7 @@ AVERAGE = "Avg"
 """Label of a section's one average."""
 MISSING = "–"
 """Text of a cell without a score."""
-_WORDS = {"missing": MISSING, "failed": "failed", "skipped": "skip"}
+_WORDS = {"missing": MISSING, "failed": "failed", "skipped": "skip", "stopped": "stopped"}
 
 NO_ANSWER: dict[str, str] = {
     "unparsed": "no answer found",

@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, TypeAdapter
 
-from evalsuite.schema import Frozen
+from evalsuite.schema import Frozen, Status
 
 
 class EngineReady(Frozen):
@@ -67,11 +67,11 @@ class JobEnded(Frozen):
 
     event: Literal["job_ended"] = "job_ended"
     job: str
-    status: Literal["scored", "failed", "skipped"]
+    status: Status
     record: str | None
     """Path of the record, unless another run wrote it."""
     reason: str | None = None
-    """Why it failed or was skipped."""
+    """Why it failed, was skipped or ended early."""
     by_other_run: bool = False
     """Another run had finished it in the meantime."""
 

@@ -19,7 +19,7 @@ from evalsuite.errors import EvalsuiteError, TaskSkipped
 from evalsuite.judging.judge import JudgeEngine
 from evalsuite.kinds.base import Context, Evaluation
 from evalsuite.kinds.table import kind_of
-from evalsuite.run.records import failed_record, scored_record, skipped_record
+from evalsuite.run.records import failed_record, scored_record, skipped_record, stopped_record
 from evalsuite.run.stored import find_stored
 from evalsuite.run.workers import events
 from evalsuite.run.workers.spec import JobSpec, WorkerSpec, context_of
@@ -100,7 +100,8 @@ class JobRunner:
                 return
             samples, texts = evaluation.samples, evaluation.texts
             total = time.perf_counter() - started + evaluation.earlier_seconds
-            record = scored_record(*of, evaluation, total, self._hardware(engine))
+            make = scored_record if evaluation.stopped is None else stopped_record
+            record = make(*of, evaluation, total, self._hardware(engine))
         except TaskSkipped as skip:
             record = skipped_record(*of, skip.line, self._hardware(None))
         except EvalsuiteError as error:
@@ -166,6 +167,9 @@ class JobRunner:
         """Do a stage of a job; the last one returns its evaluation."""
         remote = engine if isinstance(engine, RemoteEngine) else None
         before = remote.seconds if remote else 0.0
+        stopping = self.spec.options.stopping
+        if stopping and (red := stopping.ended_by()):
+            raise TaskSkipped(f"not run: {red} is a regression, which ended the check")
         context = self._context(job)
         evaluation = kind_of(job.task).run(job.to_do.name, job.task, engine, context)
         if evaluation is None or remote is None:

@@ -176,7 +176,7 @@ def test_a_missing_score_stays_a_gap_and_makes_no_average() -> None:
     gone = [m for m in made if (m[0].checkpoint.name, m[0].signature.task) != ("left", "smoke-sts")]
     data = gathered(gone)
     document = page(data)
-    assert counts(data.rows[0]) == Counts(scored=10, failed=0, skipped=0, missing=1)
+    assert counts(data.rows[0]) == Counts(scored=10, failed=0, skipped=0, stopped=0, missing=1)
     assert counts(data.rows[1]) == Counts(scored=11, failed=0, skipped=0, missing=0)
     # half of the samples of every task of "left" are right
     assert 'class="avg scored">50.0' in row_of(whole, "summary", "left")
@@ -216,7 +216,7 @@ def test_failures_and_warnings_are_told_once_with_their_tasks() -> None:
     warned = [(r.model_copy(update={"warnings": ("late <b>",)}), f) for r, f in made[2:4]]
     data = gathered([*changed, *warned, *made[4:]])
     document = page(data)
-    assert counts(data.rows[0]) == Counts(scored=9, failed=2, skipped=0, missing=0)
+    assert counts(data.rows[0]) == Counts(scored=9, failed=2, skipped=0, stopped=0, missing=0)
     tasks = ", ".join(record.signature.task for record, _ in changed)
     assert f"2 failed: out of memory <small>({tasks})</small>" in document
     warnings = document[document.index("<summary>Warnings (1)") :]
