@@ -28,12 +28,20 @@ class RunRequest(Request):
         ),
     ]
     suite: Annotated[
-        str | None, Option("Suite; the default is what --tasks-dir holds, else smoke.")
+        str | None,
+        Option(
+            "Suite, or a benchmark: 'mteb:MTEB(eng, v2)'; the default is what --tasks-dir holds, "
+            "else smoke."
+        ),
     ] = None
     tasks: Annotated[
         tuple[str, ...] | None,
         BeforeValidator(names),
-        Option("Tasks instead of a suite: a,'smoke-*',mteb:STSBenchmark,lm_eval:NAME.", typed=str),
+        Option(
+            "Tasks instead of a suite: a,'smoke-*',mteb:STSBenchmark,lm_eval:NAME; with settings: "
+            "'lm_eval:NAME?shots=5'.",
+            typed=str,
+        ),
     ] = None
     """``None`` with no suite either: what own folders hold, else the suite ``smoke``."""
 
@@ -46,7 +54,29 @@ class RunRequest(Request):
         return given
 
 
-class CheckRequest(Request):
+class StoppableRequest(Request):
+    """A request whose tasks may end as soon as their verdict is decided."""
+
+    stop_early: Annotated[
+        bool, Option("End generative tasks as soon as their answers decide the verdict.")
+    ] = False
+    stop_on_red: Annotated[
+        bool, Option("With --stop-early: a regression of a required task ends the check.")
+    ] = False
+
+    @model_validator(mode="after")
+    def _may_stop(self) -> Self:
+        if self.stop_on_red and not self.stop_early:
+            raise UsageError("--stop-on-red needs --stop-early", "give both, or none")
+        if self.stop_early and self.options.fresh:
+            raise UsageError(
+                "--fresh and --stop-early exclude each other: what is stopped is continued later",
+                "leave one out",
+            )
+        return self
+
+
+class CheckRequest(StoppableRequest):
     """Everything that ``evalsuite check`` was asked for."""
 
     candidate: Annotated[
@@ -60,12 +90,6 @@ class CheckRequest(Request):
         ),
     ] = Policy()
     suite: Annotated[str | None, Option("Suite, instead of the policy's.")] = None
-    stop_early: Annotated[
-        bool, Option("End generative tasks as soon as their answers decide the verdict.")
-    ] = False
-    stop_on_red: Annotated[
-        bool, Option("With --stop-early: a regression of a required task ends the check.")
-    ] = False
     baseline_window: Annotated[
         int | None,
         Field(ge=3),
@@ -96,22 +120,15 @@ class CheckRequest(Request):
                 "a check compares one form of embeddings: --dims and --vectors take one value here",
                 "check each form by a command of its own",
             )
-        if self.stop_on_red and not self.stop_early:
-            raise UsageError("--stop-on-red needs --stop-early", "give both, or none")
         if self.stop_early and self.baseline_window is not None:
             raise UsageError(
                 "--stop-early pairs samples with one baseline, --baseline-window has several",
                 "leave one out",
             )
-        if self.stop_early and self.options.fresh:
-            raise UsageError(
-                "--fresh and --stop-early exclude each other: what is stopped is continued later",
-                "leave one out",
-            )
         return self
 
 
-class WatchRequest(Request):
+class WatchRequest(StoppableRequest):
     """Everything that ``evalsuite watch`` was asked for, besides the folder."""
 
     suite: Annotated[str | None, Option("Suite; the default is the policy's, else smoke.")] = None
@@ -156,6 +173,8 @@ class WatchRequest(Request):
     def _policy_of_a_check(self) -> Self:
         if self.policy is not None and self.baseline is None:
             raise UsageError("--policy changes nothing without --baseline", "give both or neither")
+        if self.stop_early and self.baseline is None:
+            raise UsageError("--stop-early needs --baseline", "give both, or none")
         return self
 
     def check(self, candidate: str, **more: Any) -> CheckRequest:

@@ -165,7 +165,7 @@ def _facts(task: Task, data: Path | None) -> dict[str, Any]:
     """What the harness says of a task, or what its own files hold."""
     if task.source:
         return kind_of(task).facts(task, data)
-    files = (task.data or {}).items()
+    files = task.tables.items()
     return {"rows": {role: len(read_rows(path)) for role, path in files}}
 
 

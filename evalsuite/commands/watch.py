@@ -269,7 +269,10 @@ def _conclude(judge: CheckpointJudge, why: str, queue: Queue) -> ExitCode:
         say(judge.console, f"not evaluated: {line}", "yellow")
     done = sum(one.result == "evaluated" for one in outcomes)
     red = [one.name for one in outcomes if one.exit_code != ExitCode.OK]
-    said = f"{done} checkpoints evaluated, {len(red)} red" + (f" ({listed(red)})" if red else "")
+    plural = "" if done == 1 else "s"
+    said = f"{done} checkpoint{plural} evaluated, {len(red)} red" + (
+        f" ({listed(red)})" if red else ""
+    )
     say(judge.console, f"\n{why}: {said}", "bold")
     codes = {one.exit_code for one in outcomes}
     return next((code for code in WORST_FIRST if code in codes), ExitCode.OK)

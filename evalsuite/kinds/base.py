@@ -306,7 +306,7 @@ class Kind(Protocol[AnyTask_contra]):
         from evalsuite.data import read_rows, require_columns
 
         tables = {}
-        for role, path in (task.data or {}).items():
+        for role, path in task.tables.items():
             tables[role] = read_rows(path)
             require_columns(tables[role], task.required_columns(role), task.columns, path)
         if tables:

@@ -84,6 +84,11 @@ class Task(Frozen, defer_build=True):
         """What the task evaluates, in a word, for lists of tasks."""
         return str(self.source)
 
+    @property
+    def tables(self) -> dict[str, Path]:
+        """The files of :attr:`data` that hold rows: all but Python files."""
+        return {role: path for role, path in (self.data or {}).items() if path.suffix != ".py"}
+
     def quickened(self) -> Self:
         """The task as ``--quick`` runs it: another definition, and so another score."""
         plain = self.model_dump(exclude_defaults=True, exclude={"quick"})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from evalsuite.errors import UsageError
@@ -10,8 +10,11 @@ from evalsuite.report.figure_files import SERIES, legend_above
 from evalsuite.report.panels import WHISKERS, Panel, axes_for, panels_of, reach
 from evalsuite.results.tables.model import Table
 from evalsuite.results.training_runs import Series, training_runs
+from evalsuite.stats import noise_band
+from evalsuite.stats.curves import WINDOW
 from evalsuite.text import plain
 
+BAND = f"band: one standard deviation of the last {WINDOW} checkpoints around their mean"
 HEIGHT = 1.15
 """Inches of a panel."""
 
@@ -40,7 +43,8 @@ def steps_figure(table: Table, steps: Mapping[str, int | None]) -> Any:
         _finish(axes)
     if len(runs) > 1:
         legend_above(figure)
-    figure.supxlabel(f"training step ({WHISKERS})", fontsize=6.5, color="#555555")
+    about = f"{WHISKERS}; {BAND}" if any(banded(run) for run in runs) else WHISKERS
+    figure.supxlabel(f"training step ({about})", fontsize=6.5, color="#555555")
     return figure
 
 
@@ -48,6 +52,7 @@ def _draw(panel: Panel, run: Series, axes: Any, colour: str, shape: str) -> None
     """One line; a step without a score leaves a gap in it."""
     missing = float("nan")
     cells = [panel.cells[at] for _, at in run.places]
+    draw_band(axes, run, [cell.value for cell in cells], colour)
     below, above = zip(*map(reach, cells), strict=True)
     axes.errorbar(
         [step for step, _ in run.places],
@@ -61,6 +66,34 @@ def _draw(panel: Panel, run: Series, axes: Any, colour: str, shape: str) -> None
         capsize=1.5,
         label=plain(run.name, 40),
     )
+
+
+def banded(run: Series) -> bool:
+    """Whether a run has checkpoints enough for a band."""
+    return len(run.places) >= WINDOW
+
+
+def draw_band(axes: Any, run: Series, scores: Sequence[float | None], colour: str) -> Any:
+    """The noise of the last checkpoints around each, as a band behind a run's line.
+
+    Args:
+        axes: Where to.
+        run: Its steps.
+        scores: One for each step; ``None`` where there is none.
+        colour: Of the line.
+
+    Returns:
+        What was drawn; ``None`` with fewer than two ends.
+    """
+    ends = [
+        (step, *band)
+        for (step, _), band in zip(run.places, noise_band(scores), strict=True)
+        if band is not None
+    ]
+    if len(ends) < 2:
+        return None
+    steps, low, high = zip(*ends, strict=True)
+    return axes.fill_between(steps, low, high, color=colour, alpha=0.16, linewidth=0, zorder=0.5)
 
 
 def _finish(axes: Any) -> None:

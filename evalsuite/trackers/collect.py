@@ -128,15 +128,15 @@ def tracked_check(result: CheckResult, records: Iterable[Record], files: Sequenc
         records: Of the store; the candidate's say its step.
         files: To keep beside the scores.
     """
-    from evalsuite.report.check_result import headline, task_rows
+    from evalsuite.report.check_result import headline
 
     named = (one.checkpoint for one in records if one.checkpoint.name == result.candidate)
     checkpoint = next(named, None)
     scores: dict[str, float] = {}
-    for row in task_rows(result):
-        if row["candidate"] is not None:
-            scores[f"{row['task']}/score"] = row["candidate"]
-            scores[f"{row['task']}/delta"] = row["delta"]
+    for one in (line.comparison for line in result.tasks if line.comparison):
+        factor = one.metric.factor
+        scores[f"{one.task}/{one.metric.name}"] = factor * one.second
+        scores[f"{one.task}/delta"] = factor * one.delta
     line = headline(result)
     return Tracked(
         series=series_of(checkpoint) if checkpoint else result.candidate,

@@ -24,8 +24,9 @@ OF_TRAINING: Final = (
     *("global_step*", "pytorch_model_fsdp*", "*.distcp", "*.pth", "events.out.*", "latest"),
 )
 """Files and folders that only the trainer reads, and that may be larger than the weights."""
-OF_TRAINER: Final = ("training_args.bin", "optimizer.pt", "scheduler.pt")
-"""Files that transformers' Trainer writes before ``trainer_state.json``, which it writes last."""
+OF_TRAINER: Final = ("optimizer.pt", "scheduler.pt")
+"""Files that transformers' Trainer writes before ``trainer_state.json``, which it writes last; a
+model that is saved alone has neither."""
 IDENTITY: Final = (
     *("*.safetensors", "*.safetensors.index.json", "pytorch_model*", "adapter_model*"),
     *CONFIG_FILES,

@@ -120,6 +120,7 @@ class Queue:
             if self._wanted.latest:
                 for passed in waiting[:-1]:
                     line = f"skipped: {waiting[-1].name} is newer (--latest)"
+                    self._note(f"{passed.name}: {line}")
                     self.settle(outcome_of(passed, "skipped", line=line, told=True))
                 return waiting[-1]
             first = waiting[0]

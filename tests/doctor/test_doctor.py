@@ -289,7 +289,8 @@ def test_the_command_ends_with_a_code_if_a_line_fails(tmp_path: Path) -> None:
     )
     lines = done.stdout.splitlines()
     assert done.returncode == 5
-    assert lines[0].startswith("ok    versions: ")
+    assert lines[0].startswith("ok    settings: ")
+    assert lines[1].startswith("ok    versions: ")
     assert sum(line.startswith("fail  ") for line in lines) >= 4
     assert all("; " in line for line in lines if line.startswith(("fail", "warn")))
     assert lines[-1].endswith(" warned")

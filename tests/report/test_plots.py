@@ -191,3 +191,24 @@ def test_what_cannot_be_drawn_is_one_line(store: Path, arguments: list[str], sai
 def test_nothing_to_draw() -> None:
     with pytest.raises(UsageError, match="there is no score to draw"):
         bars_figure(build_table([record("t", None)]))
+
+
+def test_a_run_of_five_checkpoints_has_a_band_of_their_noise() -> None:
+    from evalsuite.report.steps import draw_band
+    from evalsuite.results.training_runs import Series
+
+    scores = [50.0, 52.0, 51.0, 53.0, 49.0, 51.0]
+    places = tuple((100 * (at + 1), at) for at in range(len(scores)))
+    drawn = []
+
+    class Axes:
+        def fill_between(self, *arguments: Any, **look: Any) -> None:
+            drawn.append(arguments)
+
+    draw_band(Axes(), Series("run", places), scores, "blue")
+    draw_band(Axes(), Series("run", places[:5]), scores[:5], "blue")
+    (steps, low, high) = drawn[0]
+    assert len(drawn) == 1  # one end alone is no band
+    assert steps == (500, 600)
+    assert [(a + b) / 2 for a, b in zip(low, high, strict=True)] == pytest.approx([51.0, 51.2])
+    assert (high[0] - low[0]) / 2 == pytest.approx(10**0.5 / 2)

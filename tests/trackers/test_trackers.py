@@ -14,11 +14,12 @@ from pathlib import Path
 
 import pytest
 
+import evalsuite
 from evalsuite.errors import ExitCode, UsageError
 from evalsuite.registry.load import Registry
 from evalsuite.run.options import Request
 from evalsuite.store import Store
-from evalsuite.trackers.collect import series_of, tracked_records
+from evalsuite.trackers.collect import series_of, tracked_check, tracked_records
 from evalsuite.trackers.model import Alert, Target, Tracked
 from evalsuite.trackers.send import send
 from helpers.command_line import command
@@ -55,6 +56,18 @@ def test_what_is_logged_is_what_tables_show(tracked: Sequence[Tracked]) -> None:
     assert second.scores["average/Embedding"] == pytest.approx(100 * 20 / 30)
     assert {samples.task for samples in first.samples} >= {"smoke-sts", "smoke-code"}
     assert all(len(samples.rows) == 30 for samples in first.samples)
+
+
+def test_a_verdict_has_the_scores_of_its_run(tmp_path: Path) -> None:
+    store = Store(tmp_path / "results")
+    fill(store, make_records(("worse", "better")))  # 50 and 66.7 on every task
+    found = evalsuite.check("worse", "better", suite="smoke", results=store.root)
+    logged = tracked_check(found.result, store.records(), [])
+    assert logged.scores["smoke-sts/accuracy"] == pytest.approx(50)
+    assert logged.scores["smoke-sts/delta"] == pytest.approx(50 - 100 * 20 / 30)
+    assert logged.alert is not None
+    assert logged.alert.good is found.passed
+    assert found.headline in logged.alert.text
 
 
 def test_checkpoints_of_a_training_share_a_series() -> None:

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
+from evalsuite.checkpoint import resolve
 from evalsuite.commands import watch_checkpoint
 from evalsuite.commands.requests import RunRequest, WatchRequest
 from evalsuite.commands.run import prepare
@@ -105,8 +106,11 @@ def test_records_table_and_curve_name_the_original(command: Command, model: Path
         command.save(model, step, change=step)
     assert command(once=True) is ExitCode.OK
     assert command.stored == {"run-checkpoint-5": 5, "run-checkpoint-10": 10}
-    sources = {one.checkpoint.source for one in Store(command.results).records()}
-    assert sources == {str(command.runs / f"checkpoint-{step}") for step in (5, 10)}
+    found = {one.checkpoint.source: one.checkpoint for one in Store(command.results).records()}
+    assert found.keys() == {str(command.runs / f"checkpoint-{step}") for step in (5, 10)}
+    for source, stored in found.items():  # as evaluated without a watch
+        itself = resolve(source)
+        assert (itself.fingerprint, itself.name) == (stored.fingerprint, stored.name)
     reports = command.root / "rep" / "watch" / "run"
     assert "run-checkpoint-10" in (reports / "table.md").read_text()
     assert (reports / "steps.svg").is_file()
@@ -238,6 +242,7 @@ def test_a_store_of_a_later_version(command: Command) -> None:
     ("options", "why"),
     [
         ({"policy": "smoke"}, "--policy changes nothing"),
+        ({"stop_early": True}, "--stop-early needs --baseline"),
         ({"suite": "smok"}, "did you mean smoke"),
         ({"webhook": ["example.org"]}, "http"),
         ({"baseline": "nothing"}, "neither a baseline"),

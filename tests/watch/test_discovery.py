@@ -89,6 +89,13 @@ def test_each_file_of_the_trainer_is_waited_for(missing: str, tmp_path: Path) ->
     assert why_incomplete(found) is not None
 
 
+def test_a_model_that_is_saved_alone_has_no_state(tmp_path: Path) -> None:
+    path = write_checkpoint(tmp_path, 1, state=False)
+    (path / "optimizer.pt").unlink()
+    (found,) = find(tmp_path)
+    assert why_incomplete(found) is None
+
+
 def test_a_cut_file_is_not_complete(tmp_path: Path) -> None:
     path = write_checkpoint(tmp_path, 1)
     whole = safetensors(1)

@@ -114,6 +114,8 @@ def test_the_newest_alone_where_it_is_behind(world: World) -> None:
         2: "skipped",
         3: "evaluated",
     }
+    assert len(world.notes) == 2
+    assert all("checkpoint-3 is newer" in note for note in world.notes)
 
 
 def test_only_some_steps(world: World) -> None:

@@ -107,8 +107,11 @@ class LmEvalKind(Kind[LmEvalTask]):
         return tuple(f"{self.name}:{entry.name}" for entry in found if entry.kind != "TAG")
 
     def check_rows(self, task: LmEvalTask, tables: dict[str, list[dict[str, Any]]]) -> None:
+        from evalsuite.kinds.lm_eval.own_function import check_function
         from evalsuite.kinds.lm_eval.own_items import read_items
 
+        if task.scorer:
+            check_function(task.scorer)
         read_items(task, tables)
 
     def datasets(self, task: LmEvalTask) -> dict[str, str]:

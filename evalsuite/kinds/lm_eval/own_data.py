@@ -16,7 +16,9 @@ from lm_eval.api.task import ConfigurableTask
 
 from evalsuite.data import files_info, read_rows, require_columns
 from evalsuite.errors import UsageError
+from evalsuite.kinds.lm_eval import text_metrics
 from evalsuite.kinds.lm_eval.grit.rows import GROUP
+from evalsuite.kinds.lm_eval.own_function import FUNCTION, load_function
 from evalsuite.kinds.lm_eval.own_items import (
     HEADER,
     OwnItem,
@@ -55,7 +57,7 @@ def load_own(task: LmEvalTask, *, chat: bool, shots: int | None, seed: int) -> L
     if count and "shots" not in task.data:
         raise UsageError(f"task {task.name} has no few-shot examples", "add 'shots' to 'data'")
     tables = {}
-    for role, path in task.data.items():
+    for role, path in task.tables.items():
         tables[role] = read_rows(path)
         require_columns(tables[role], task.required_columns(role), task.columns, path)
     items = read_items(task, tables)
@@ -169,7 +171,9 @@ def _generate(task: LmEvalTask, items: OwnItems) -> dict[str, Any]:
         # "Question: …⏎Answer: …", as in the prompts of the GRIT paper.
         "target_delimiter": "\n" if task.answer_prefix else " ",
         "gen_prefix": task.answer_prefix,
-        "process_results": GenerationScorer(task, items),
+        "process_results": GenerationScorer(
+            task, items, load_function(task.scorer) if task.scorer else None
+        ),
         **_decoding(task, task.generation.stop),
     }
 
@@ -188,14 +192,14 @@ def _code(task: LmEvalTask, chat: bool, items: OwnItems) -> dict[str, Any]:
         **form,
         "doc_to_target": _Column(items, "tests", strip=False),
         "target_delimiter": "",
-        "process_results": CodeScorer(require_sandbox(), items),
+        "process_results": CodeScorer(require_sandbox(), items, _passes(task)),
         **_decoding(task, (*stop, *task.generation.stop)),
     }
 
 
 def _decoding(task: LmEvalTask, stop: Sequence[str]) -> dict[str, Any]:
     decoding = task.generation
-    metrics = MEAN_METRICS[task.type or ""]
+    metrics = [*MEAN_METRICS[task.type or ""], *(f"pass@{k}" for k in _passes(task))]
     return {
         "generation_kwargs": {
             "until": list(stop),
@@ -211,8 +215,22 @@ def _decoding(task: LmEvalTask, stop: Sequence[str]) -> dict[str, Any]:
                 "filter": [{"function": "take_first_k", "k": decoding.samples}],
             }
         ],
-        "metric_list": [_mean(metric) for metric in metrics],
+        "metric_list": [*map(_mean, metrics), *map(text_metrics.config_of, _added(task))],
     }
+
+
+def _passes(task: LmEvalTask) -> tuple[int, ...]:
+    """Each ``k`` above 1 for which ``pass@k`` is reported: as many as are drawn, and usual ones."""
+    if task.type != "code":
+        return ()
+    usual = {5, 10, 100, task.generation.samples, task.passes or 1}
+    return tuple(sorted(k for k in usual if 1 < k <= task.generation.samples))
+
+
+def _added(task: LmEvalTask) -> list[str]:
+    """The metrics that the task file adds, by their names in records."""
+    named = ((one,) if one != "rouge" else text_metrics.ROUGE for one in task.metrics)
+    return [metric for metrics in named for metric in metrics] + ([FUNCTION] if task.scorer else [])
 
 
 def _mean(metric: str) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from typing import Any, Protocol, runtime_checkable
 
 from evalsuite.errors import EngineError, UsageError, did_you_mean
 from evalsuite.kinds.lm_eval.choice_texts import choice_texts
-from evalsuite.kinds.lm_eval.task import MAIN_METRIC, LmEvalTask
+from evalsuite.kinds.lm_eval.task import LmEvalTask
 from evalsuite.kinds.lm_eval.tasks import LoadedTasks
 from evalsuite.kinds.shared.sample_rows import INVALID, PLAIN_FILTER, sample_identity
 from evalsuite.metrics import Metric, metric_named
@@ -109,7 +109,7 @@ def summarise(task: LmEvalTask, loaded: LoadedTasks, results: Mapping[str, Any])
 
 def wanted_metric(task: LmEvalTask) -> str | None:
     """The metric that a task names as its main one; ``None`` for lm-eval's first."""
-    return task.main_metric or (MAIN_METRIC[task.type] if task.type else None)
+    return task.main_metric or task.own_metric
 
 
 def main_key(metrics: Metrics, wanted: str | None, name: str) -> str:

@@ -35,8 +35,12 @@ NEEDED: Final[dict[GenerativeType, tuple[str, ...]]] = {
 }
 """Keys without which a task of a type cannot be asked or scored."""
 
+TextMetric = Literal["bleu", "chrf", "rouge"]
+"""``rouge`` stands for ``rouge1``, ``rouge2`` and ``rougeL``."""
+
 OWN_KEYS: Final = (
     "type",
+    "metrics",
     "data",
     "columns",
     "prompt",
@@ -119,6 +123,8 @@ class LmEvalTask(Task, defer_build=False):
     extract: Extract | str = "all"
     """How the answer is found in the output: a name, or a regular expression with one group."""
     generation: Generation = Generation()
+    metrics: tuple[TextMetric, ...] = ()
+    """Type ``generate``: further metrics of the answers."""
 
     def required_columns(self, role: str) -> tuple[str, ...]:
         return COLUMNS[self.type].get(role, ()) if self.type else ()
@@ -126,6 +132,25 @@ class LmEvalTask(Task, defer_build=False):
     @property
     def about(self) -> str:
         return self.type or str(self.source)
+
+    @property
+    def scorer(self) -> Path | None:
+        """The Python file whose function scores answers to own data."""
+        return (self.data or {}).get("scorer")
+
+    @property
+    def own_metric(self) -> str | None:
+        """The main metric of a task on own data, where its file names none."""
+        if self.type is None:
+            return None
+        return "score" if self.scorer else MAIN_METRIC[self.type]
+
+    @property
+    def passes(self) -> int | None:
+        """The ``k`` of ``pass@k``, where that is the score of a task of type ``code``."""
+        number = (self.main_metric or "").removeprefix("pass@")
+        named = self.type == "code" and number != self.main_metric and number.isdecimal()
+        return max(int(number), 1) if named else None
 
     @model_validator(mode="after")
     def _has_source_or_files(self) -> Self:
@@ -135,10 +160,19 @@ class LmEvalTask(Task, defer_build=False):
         for key in SOURCE_KEYS:
             if getattr(self, key):
                 raise ValueError(f"{key!r} belongs to a task with 'source'")
-        check_files(self, f"type {self.type!r}", frozenset({"test"}), frozenset({"shots"}))
+        optional = {"shots", "scorer"} if self.type == "generate" else {"shots"}
+        check_files(self, f"type {self.type!r}", frozenset({"test"}), frozenset(optional))
+        if self.scorer and self.scorer.suffix != ".py":
+            raise ValueError("'scorer' under 'data' is a Python file")
         missing = [key for key in NEEDED[self.type] if getattr(self, key) is None]
         if missing:
             raise ValueError(f"type {self.type!r} needs {', '.join(map(repr, missing))}")
+        if self.metrics and self.type != "generate":
+            raise ValueError("'metrics' belongs to type 'generate'")
+        if (drawn := self.passes) is not None and drawn > self.generation.samples:
+            raise ValueError(
+                f"main_metric 'pass@{drawn}' needs 'samples: {drawn}' or more under 'generation'"
+            )
         if self.shots and "shots" not in (self.data or {}):
             raise ValueError("'shots' above 0 needs a file 'shots' under 'data'")
         return self

@@ -10,6 +10,7 @@ from typing import Any, Final
 from evalsuite.report.figure_files import SERIES, style
 from evalsuite.report.page.collect import PageData
 from evalsuite.report.page.inline_svg import inline_svg
+from evalsuite.report.steps import BAND, banded, draw_band
 from evalsuite.results.training_runs import Series, training_runs
 
 SHAPES: Final = {"o": "●", "s": "■", "^": "▲", "D": "◆", "v": "▼"}
@@ -32,6 +33,12 @@ class StepsFigure:
 
     runs: Sequence[Series]
     panels: Sequence[StepsPanel]
+
+    @property
+    def about(self) -> str:
+        """What is to be read from it, in words."""
+        gap = "A step without a score leaves a gap in its line."
+        return f"{gap} {BAND.capitalize()}." if any(map(banded, self.runs)) else gap
 
     @property
     def legend(self) -> list[tuple[int, str, str]]:
@@ -83,6 +90,7 @@ class PanelDrawing:
         from matplotlib.ticker import MaxNLocator, StrMethodFormatter
 
         self.runs = runs
+        self.bands: list[Any] = []
         width, height = _SIZE
         self.figure = Figure(figsize=_SIZE)
         FigureCanvasAgg(self.figure)
@@ -113,8 +121,13 @@ class PanelDrawing:
         Args:
             values: The score of each row.
         """
+        for band in self.bands:
+            band.remove()
+        self.bands = []
         for run, line in zip(self.runs, self.axes.lines, strict=True):
             scores = [values[at] for _, at in run.places]
+            band = draw_band(self.axes, run, scores, line.get_color())
+            self.bands += [] if band is None else [band]
             line.set_ydata([math.nan if score is None else score for score in scores])
         self.axes.relim()
         self.axes.autoscale_view()
