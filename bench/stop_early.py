@@ -204,12 +204,12 @@ def false_alarms(name: str, make: Callable[..., Any], checks: int) -> dict[str, 
                 for one, two, groups in pairs
             ]
         fixed = [final_p(two - one, groups[0] if groups else None) for one, two, *groups in pairs]
-        alarms += min(holm(p)) < ALPHA
-        plain += min(holm(fixed)) < ALPHA
+        alarms += int(min(holm(p)) < ALPHA)
+        plain += int(min(holm(fixed)) < ALPHA)
     share, error = alarms / checks, (ALPHA * (1 - ALPHA) / checks) ** 0.5
     allowed = ALPHA + 2 * error
     return {"of": name, "checks": checks, "share": share, "allowed": allowed,
-            "unstopped": plain / checks, "met": share <= allowed}  # fmt: skip
+            "unstopped": plain / checks, "met": bool(share <= allowed)}  # fmt: skip
 
 
 def saved(drop: float, changed: float, tests: int, goal: float | None, runs: int) -> dict[str, Any]:
@@ -271,10 +271,10 @@ def real(text: str, checks: int) -> dict[str, Any]:
             p.append(end.regression_p)
             used.append(end.used)
             covered += [] if end.covered is None else [end.covered]
-        alarms += min(holm(p)) < ALPHA
+        alarms += int(min(holm(p)) < ALPHA)
     share, allowed = alarms / checks, ALPHA + 2 * (ALPHA * (1 - ALPHA) / checks) ** 0.5
     return {"of": f"real samples, {first} and {second}, {len(pairs)} tasks", "checks": checks,
-            "share": share, "allowed": allowed, "met": share <= allowed,
+            "share": share, "allowed": allowed, "met": bool(share <= allowed),
             "used": float(np.mean(used)),
             "covered": float(np.mean(covered)) if covered else None}  # fmt: skip
 
@@ -289,6 +289,7 @@ def main() -> int:
     alike: Callable[..., Any] = lambda rng: binary_pair(rng, 0.0, 0.1)  # noqa: E731
     result: dict[str, Any] = {
         "seed": SEED,
+        "runs": runs,
         "alarms": [
             false_alarms("10 % changed by chance", alike, checks),
             false_alarms("sorted against the test", adversarial_pair, checks),
@@ -306,9 +307,9 @@ def main() -> int:
         ],
     }
     power = result["saved"][-1]
-    power["met"] = power["right"] >= 0.95 * power["fixed"]
+    power["met"] = bool(power["right"] >= 0.95 * power["fixed"])
     for row in result["saved"]:
-        row["met"] = row["met"] and (
+        row["met"] = bool(row["met"]) and bool(
             row["covered"] is None or row["covered"] >= 0.95 - 2 * (0.95 * 0.05 / runs) ** 0.5
         )
     text = markdown(result)
@@ -324,7 +325,8 @@ def markdown(result: dict[str, Any]) -> str:
     lines = [
         "# Stopping early, measured", "",
         f"{machine_line()}. Seed {result['seed']}; looks after at least {STEP} and 10 % more",
-        "samples. Tasks of 1,000 right-or-wrong samples where nothing else is said.", "",
+        "samples. Tasks of 1,000 right-or-wrong samples where nothing else is said;",
+        f"{result['runs']:,} repetitions where no number is given.", "",
         "## False alarms", "",
         f"Checks of {TASKS} tasks between equally good checkpoints; share in which any task is a",
         "regression, with nothing tolerated. Real samples: 3 points tolerated.", "",

@@ -19,6 +19,8 @@ from evalsuite.store import Store
 from evalsuite.text import plain
 
 Rows = list[dict[str, Any]]
+Texts = dict[tuple[str, str], str]
+"""(Subset or nothing, sample) → the texts of a test item, one below the other."""
 HUB_NAME: Final = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 """A model's name on the hub."""
 LONGEST_REASON: Final = 120
@@ -73,6 +75,22 @@ class Chosen:
             )
         table = SampleTable.read(path)
         return table.rows(range(record.samples.rows))
+
+    def texts(self, record: Record) -> Texts:
+        """The texts that a record's samples are about, as far as the store has them.
+
+        Raises:
+            DataError: If they cannot be read.
+        """
+        found: Texts = {}
+        for path in self.store.texts_paths(record):
+            if not path.name.endswith(".items.parquet"):
+                continue
+            table = SampleTable.read(path)
+            for item in table.rows(range(len(table))):
+                key = str(item.pop("subset", None) or ""), str(item.pop("sample"))
+                found[key] = "\n".join(value for value in item.values() if isinstance(value, str))
+        return found
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,6 +13,7 @@ from evalsuite.exporters.base import (
     HUB_NAME,
     Chosen,
     Run,
+    Texts,
     Written,
     write_bytes,
     write_json,
@@ -66,7 +67,8 @@ def _write_run(
     left_out: list[str] = []
     for record in records:
         samples = chosen.samples(record)
-        found = [_row(run, record, row, identity) for row in samples]
+        texts = chosen.texts(record)
+        found = [_row(run, record, row, identity, texts) for row in samples]
         kept = [row for row in found if row is not None]
         if len(kept) < len(samples):
             left_out.append(
@@ -177,8 +179,10 @@ def _source(record: Record, chosen: Chosen) -> dict[str, Any]:
     return {**found, **size}
 
 
-def _row(run: Run, record: Record, sample: dict[str, Any], identity: str) -> dict[str, Any] | None:
-    item = instance_of(sample, record.main_metric or "")
+def _row(
+    run: Run, record: Record, sample: dict[str, Any], identity: str, texts: Texts
+) -> dict[str, Any] | None:
+    item = instance_of(sample, record.main_metric or "", texts)
     if item.score is None:
         return None
     asked = digest([item.input, list(item.reference)])

@@ -7,12 +7,12 @@ import json
 import re
 import zipfile
 from collections.abc import Sequence
-from datetime import UTC
+from datetime import UTC, timedelta
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
 
-from evalsuite.exporters.base import Chosen, Rows, Run, Written, folder_name, write_bytes
+from evalsuite.exporters.base import Chosen, Rows, Run, Texts, Written, folder_name, write_bytes
 from evalsuite.exporters.datasets import dataset_of
 from evalsuite.exporters.instances import PLACED, instance_of
 from evalsuite.metrics import metric_of
@@ -41,11 +41,16 @@ def write(chosen: Chosen, folder: Path) -> Written:
 def _write_record(chosen: Chosen, run: Run, record: Record, folder: Path) -> Path:
     rows = chosen.samples(record)
     key = digest([run.label, record.model_dump(mode="json")])
-    names = _ids(record, rows)
-    samples = [_sample(record, row, name, key) for row, name in zip(rows, names, strict=True)]
+    names, texts = _ids(record, rows), chosen.texts(record)
+    samples = [_sample(record, row, name, texts) for row, name in zip(rows, names, strict=True)]
     spec = _spec(chosen, run, record, key, names) | {"metadata": _metadata(record, rows)}
     start = {"version": VERSION, "eval": spec, "plan": _PLAN}
-    header = {**start, "status": "success", "results": _results(record, samples), "stats": {}}
+    header = {
+        **start,
+        "status": "success",
+        "results": _results(record, samples),
+        "stats": _stats(record),
+    }
     entries: dict[str, Any] = {"_journal/start.json": start}
     for sample in samples:
         entries[f"samples/{sample['id']}_epoch_1.json"] = sample
@@ -105,6 +110,15 @@ def _metadata(record: Record, rows: Rows) -> dict[str, Any]:
     }
 
 
+def _stats(record: Record) -> dict[str, str]:
+    """When it was evaluated; nothing for imported scores, whose files do not say how long."""
+    if record.timings is None:
+        return {}
+    end = record.created.astimezone(UTC)
+    start = end - timedelta(seconds=record.timings.total)
+    return {"started_at": start.isoformat(), "completed_at": end.isoformat()}
+
+
 def _results(record: Record, samples: Sequence[dict[str, Any]]) -> dict[str, Any]:
     metric = metric_of(record)
     metrics = {metric.name: {"name": metric.name, "value": record.score}}
@@ -139,16 +153,16 @@ def _ids(record: Record, rows: Rows) -> list[str]:
     return [f"{name}.{number}" for number, name in enumerate(names)]
 
 
-def _sample(record: Record, row: dict[str, Any], name: str, key: str) -> dict[str, Any]:
+def _sample(record: Record, row: dict[str, Any], name: str, texts: Texts) -> dict[str, Any]:
     metric = record.main_metric or ""
-    item = instance_of(row, metric)
+    item = instance_of(row, metric, texts)
     answer = "\n".join(item.output)
     asked = item.input
     reply = {"role": "assistant", "content": answer, "source": "generate"}
     found: dict[str, Any] = {
         "id": name,
         "epoch": 1,
-        "uuid": digest([key, name])[:22],
+        "uuid": digest([record.checkpoint.fingerprint, record.signature.plan_key, name])[:22],
         "input": asked,
         "target": list(item.reference) if item.reference else "",
         "messages": [{"role": "user", "content": asked, "source": "input"}, reply],

@@ -39,12 +39,15 @@ class Instance:
         return self.score is not None and self.score >= RIGHT
 
 
-def instance_of(row: Mapping[str, Any], metric: str) -> Instance:
+def instance_of(
+    row: Mapping[str, Any], metric: str, texts: Mapping[tuple[str, str], str] | None = None
+) -> Instance:
     """A sample as an item.
 
     Args:
         row: As stored.
         metric: The record's main metric.
+        texts: Of the test items whose samples have no prompt, by subset and sample.
     """
     score, scored_by = _score(row, metric)
     subset = row.get("subset")
@@ -52,7 +55,7 @@ def instance_of(row: Mapping[str, Any], metric: str) -> Instance:
     reference = next((row[key] for key in REFERENCES if row.get(key) is not None), None)
     return Instance(
         id=f"{subset}/{name}" if subset and subset != "default" else name,
-        input=str(row.get("prompt") or name),
+        input=str(row.get("prompt") or (texts or {}).get((str(subset or ""), name)) or name),
         reference=() if reference is None else (_text(reference),),
         output=_output(row),
         extracted=row.get("extracted") or None,

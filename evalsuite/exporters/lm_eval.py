@@ -105,6 +105,8 @@ def _tables(record: Record) -> dict[str, dict[str, Any]]:
         own[key] = record.score
         if record.stderr is not None:
             own[f"{metric}_stderr,{filter_}"] = record.stderr
+    # Readers take a task's first metric for the one that counts.
+    results[entry] = {key: own[key], **own}
     tables = {name: dict(raw.get(name, {})) for name in KEPT}
     if leaves != [entry]:
         tables["group_subtasks"].setdefault(entry, leaves)

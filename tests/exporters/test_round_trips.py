@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from evalsuite.commands.export import export_command
+from evalsuite.importers.archive import opened
 from evalsuite.importers.eee import read_eee
 from evalsuite.importers.inspect import read_inspect
 from evalsuite.importers.lm_eval import read_lm_eval
@@ -17,6 +18,7 @@ from evalsuite.importers.mteb import read_mteb
 from evalsuite.importers.records import ImportedScores
 from evalsuite.importers.storing import put_new
 from evalsuite.registry.load import Registry
+from evalsuite.sample_texts import SampleTexts
 from evalsuite.schema import Record
 from evalsuite.store import Store
 from tests.helpers.records import record
@@ -227,3 +229,25 @@ def test_real_results_of_mteb_come_back(shared_data: Path, tmp_path: Path) -> No
     after = mteb_scores(folder)
     assert after == {task: score for task, score in before.items() if task not in left_out}
     assert len(after) > 10
+
+
+def test_samples_bring_the_texts_that_the_store_has(tmp_path: Path) -> None:
+    store = Store(tmp_path / "results")
+    items = [{**{k: row[k] for k in ("sample", "subset")}, "query": "What?"} for row in SEARCH]
+    one = record("search", 0.5, metric="ndcg_at_10", estimator="mean", n=3)
+    store.put(one, SEARCH, SampleTexts(items=items))
+    lines: list[str] = []
+    export_command(
+        "inspect",
+        tmp_path / "out",
+        store.root,
+        Registry(),
+        suite=None,
+        checkpoints=(),
+        tasks=(),
+        card=None,
+        say=lines.append,
+    )
+    (path,) = (tmp_path / "out").glob("*.eval")
+    with opened(path) as archive:
+        assert archive.json("samples/q1_epoch_1.json")["input"] == "What?"
