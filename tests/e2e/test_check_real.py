@@ -10,6 +10,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -48,9 +49,13 @@ def evalsuite(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]
     )
 
 
-def check(folder: Path, candidate: str, baseline: str = "main") -> subprocess.CompletedProcess[str]:
+def check(
+    folder: Path, candidate: str, baseline: str = "main", more: Sequence[str] = ()
+) -> subprocess.CompletedProcess[str]:
     policy = ("--policy", "policy.yaml", "--tasks-dir", "own", "--engine", "transformers")
-    return evalsuite(folder, "check", "--candidate", candidate, "--baseline", baseline, *policy)
+    return evalsuite(
+        folder, "check", "--candidate", candidate, "--baseline", baseline, *policy, *more
+    )
 
 
 def report(folder: Path) -> dict[str, Any]:
@@ -95,6 +100,18 @@ def test_noise_in_the_weights_is_found_and_named(folder: Path, noisy: Path) -> N
     for task in lost:
         assert task["delta"] < task["tolerated"]
         assert task["task"] in done.stdout.splitlines()[-2]
+
+
+def test_a_broken_checkpoint_is_red_before_all_is_answered(folder: Path, noisy: Path) -> None:
+    done = check(folder, str(noisy), more=("--stop-early", "--out", "early"))
+    assert done.returncode == 10, done.stdout + done.stderr
+    found = {task["task"]: task for task in report(folder)["tasks"]}
+    choice = found["smoke-multiple-choice"]
+    assert choice["verdict"] == "regression"
+    assert choice["stopped"]["after"] < choice["stopped"]["of"] == 160
+    low, high = choice["stopped"]["score_interval"]
+    assert low <= choice["candidate"] <= high
+    assert "stopped after" in done.stdout
 
 
 def test_a_checkpoint_that_lacks_a_required_task_is_not_green(folder: Path) -> None:
