@@ -37,7 +37,7 @@ def needed(registry: Registry, names: Sequence[str]) -> tuple[Need, ...]:
         tasks = [registry.task(name) for name in names]
     found: dict[tuple[str, str], list[str]] = {}
     for task in tasks:
-        datasets = task.datasets or ({} if task.data else kind_of(task).datasets(task))
+        datasets = task.reads or ({} if task.data else kind_of(task).datasets(task))
         for pair in datasets.items():
             found.setdefault(pair, []).append(task.name)
     return tuple(

@@ -39,10 +39,6 @@ ProgressEvent = Callable[[int, int, str], None]
 AnyTask_contra = TypeVar("AnyTask_contra", bound=Task, contravariant=True)
 
 
-def _silent(done: int, total: int, unit: str) -> None:
-    pass
-
-
 def _defaults() -> Resolved:
     from evalsuite.run.options import Resolved
 
@@ -66,7 +62,7 @@ class Context:
     """Embedding: in which form vectors are compared."""
     vectors: VectorFiles | None = None
     """Embedding: where vectors are kept and found; ``None``: in ``workdir``."""
-    progress: ProgressEvent = _silent
+    progress: ProgressEvent = lambda *_: None
 
     @property
     def data_root(self) -> Path | None:
@@ -199,6 +195,9 @@ class Kind(Protocol[AnyTask_contra]):
     """Whether a check can end its tasks before all items are answered."""
     options: ClassVar[frozenset[str]] = frozenset()
     """Fields of ``RunOptions`` that no task uses unless its kind says so here."""
+    harness: ClassVar[str | None] = None
+    """Module that :meth:`run` imports, with its harness's libraries, and that starts no thread:
+    processes that do jobs are copies of one that has imported it."""
     example: ClassVar[str | None] = None
     """A task of the harness, where ``NAME:TASK`` reaches those without a task file."""
     settings: ClassVar[tuple[str, ...]] = ()
@@ -293,6 +292,11 @@ class Kind(Protocol[AnyTask_contra]):
         """
         del task
 
+    def with_files(self, task: AnyTask_contra, root: Path | None) -> Task:
+        """A task with files in the place of a data set of the hub, if it names one (DataError)."""
+        del root
+        return task
+
     def check_data(self, task: AnyTask_contra) -> int:
         """Read and check a task's own files, before a model is loaded.
 
@@ -314,11 +318,7 @@ class Kind(Protocol[AnyTask_contra]):
         return sum(map(len, tables.values()))
 
     def check_rows(self, task: AnyTask_contra, tables: dict[str, list[dict[str, Any]]]) -> None:
-        """Check the rows of a task's own files, beyond the columns that they must have.
-
-        Args:
-            task: On files of its own.
-            tables: Role of each file → its rows.
+        """Check the rows of a task's own files (role → rows), beyond the columns they must have.
 
         Raises:
             UsageError: For a template that does not fit a row.
@@ -375,17 +375,12 @@ class Kind(Protocol[AnyTask_contra]):
         return {}
 
     def stale(self, task: AnyTask_contra, signature: Signature) -> str | None:
-        """What of a stored score's signature a run would not give any more, in a few words.
-
-        Only what the task's hash and the code's version do not cover.
-        """
+        """What a run would not sign any more, beyond the task's hash and the code's version."""
         del task, signature
         return None
 
     def datasets(self, task: AnyTask_contra) -> dict[str, str]:
-        """Data set → revision of a harness task whose file does not name them.
-
-        May import the harness.
+        """Data set → revision of a harness task whose file does not name them (may import it).
 
         Raises:
             UsageError: If the harness has no such task.

@@ -85,6 +85,11 @@ class Task(Frozen, defer_build=True):
         return str(self.source)
 
     @property
+    def reads(self) -> dict[str, str]:
+        """Hub data sets that the task's file names → commit; ``main`` where it names none."""
+        return dict(self.datasets)
+
+    @property
     def tables(self) -> dict[str, Path]:
         """The files of :attr:`data` that hold rows: all but Python files."""
         return {role: path for role, path in (self.data or {}).items() if path.suffix != ".py"}

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal
 
@@ -16,7 +15,7 @@ from evalsuite.errors import UsageError
 from evalsuite.report.figure_files import BLUE, GREEN, ORANGE, save, style
 from evalsuite.report.label_places import Anchor, Box, place
 from evalsuite.results.tables.model import Cell, Table
-from evalsuite.schema import World, digest
+from evalsuite.schema import World
 from evalsuite.text import plain
 
 Group = Literal["both", "embedding only", "generative only"]
@@ -28,8 +27,6 @@ GROUPS: dict[Group, tuple[str, str]] = {
 """Which averages a checkpoint has → colour and shape of its marker."""
 _BAND = 0.17
 """Width of a margin band as a share of the range beside it."""
-_HEAD = 4096
-"""Characters of an SVG that are sure to hold its metadata."""
 LONGEST = 32
 """Characters of a name that are shown."""
 _FEW = 12
@@ -105,25 +102,7 @@ def scatter(source: Table | Sequence[Point], *paths: Path) -> None:
         StoreError: If a file cannot be written.
     """
     found = points(source) if isinstance(source, Table) else list(source)
-    save(lambda: scatter_figure(found), paths, _identifier(found))
-
-
-def up_to_date(found: Sequence[Point], svg: Path, *others: Path) -> bool:
-    """Whether the files show these very points: drawing takes longer than all else here.
-
-    Args:
-        found: The points.
-        svg: The SVG, which names the points that it was drawn from.
-        others: Files drawn with it.
-    """
-    if not all(path.is_file() for path in (svg, *others)):
-        return False
-    with svg.open(encoding="utf-8", errors="replace") as stream:
-        return _identifier(found) in stream.read(_HEAD)
-
-
-def _identifier(found: Sequence[Point]) -> str:
-    return f"evalsuite {version('evalsuite')} {digest([repr(point) for point in found])}"
+    save(lambda: scatter_figure(found), paths)
 
 
 def scatter_figure(found: Sequence[Point]) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Final
 
 from evalsuite.data import files_info
@@ -29,7 +30,7 @@ def with_refusals(plan: Plan) -> Plan:
     errors: dict[str, EvalsuiteError] = {}
     for task in {job.task.name: job.task for job in plan.jobs if job.todo}.values():
         try:
-            check_files(task)
+            check_files(task, plan.options.data_root)
         except EvalsuiteError as error:
             errors[task.name] = error
     if not errors:
@@ -42,13 +43,18 @@ def with_refusals(plan: Plan) -> Plan:
     return replace(plan, jobs=jobs)
 
 
-def check_files(task: Task) -> None:
-    """Check a task's own files; those that passed are remembered by their content.
+def check_files(task: Task, root: Path | None) -> None:
+    """Check a task's own data; files that passed are remembered by their content.
+
+    Args:
+        task: The task.
+        root: Folder of local data sets; ``None`` for the hub.
 
     Raises:
         DataError: For the first row that cannot be scored, with file and line.
         UsageError: For a template that does not fit a row.
     """
+    task = kind_of(task).with_files(task, root)
     if task.data is None:
         return
     info = files_info(task.data)

@@ -152,6 +152,6 @@ def missing_data(task: Task, root: Path | None) -> tuple[str, ...]:
         return ()
     return tuple(
         name
-        for name, revision in task.datasets.items()
+        for name, revision in task.reads.items()
         if dataset_folder(root, name, revision) is None
     )

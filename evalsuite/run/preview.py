@@ -60,7 +60,7 @@ def _lines(job: Job, options: Resolved, codes: list[ExitCode]) -> Iterator[str]:
     if job.skip:
         return
     try:
-        check_files(job.task)
+        check_files(job.task, options.data_root)
         for example in _examples(job, options):
             ids = " ".join(map(str, example.token_ids[:IDS_SHOWN]))
             yield f"  {example.side}: {example.text!r}"

@@ -89,6 +89,8 @@ class Lines(Listener):
 
     def on_event(self, group: Group, event: events.Event) -> None:
         match event:
+            case events.EngineLoading():
+                self._print(f"{escape(group.checkpoint.name)}: {_loading_line(event)}")
             case events.EngineReady():
                 self._print(f"{event.engine} ready after {duration(event.seconds)}")
             case events.EngineFailed():
@@ -146,13 +148,18 @@ class Live(Lines):
     def group_started(self, group: Group) -> None:
         Lines.group_started(self, group)
         assert self.bar is not None
-        text = f"{escape(group.checkpoint.name)}: loading"
+        text = f"{escape(group.checkpoint.name)}: importing libraries"
         self._tasks[_loading(group)] = self.bar.add_task(text, total=None, meter="")
 
     def on_event(self, group: Group, event: events.Event) -> None:
         assert self.bar is not None
-        self._remove(_loading(group))  # whatever is reported, loading is over
+        if not isinstance(event, events.EngineLoading):
+            self._remove(_loading(group))  # whatever else is reported, loading is over
         match event:
+            case events.EngineLoading():
+                text = f"{escape(group.checkpoint.name)}: {event.doing}"
+                if _loading(group) in self._tasks:
+                    self.bar.update(self._tasks[_loading(group)], description=text)
             case events.JobStarted():
                 self._remove(event.job)  # a job may begin again
                 Lines.on_event(self, group, event)
@@ -194,6 +201,12 @@ def listener(console: Console, plan: Plan) -> Iterator[Listener]:
 def _job(group: Group, key: str) -> str:
     """Checkpoint and task as rich markup: a folder's name may have brackets."""
     return escape(f"{group.checkpoint.name} {group.job(key).task.name}")
+
+
+def _loading_line(event: events.EngineLoading) -> str:
+    if event.imported is None:
+        return event.doing
+    return f"{event.doing}, libraries imported in {duration(event.imported)}"
 
 
 def _loading(group: Group) -> str:

@@ -30,7 +30,7 @@ def find_stored(
         earlier = store.find(fingerprint, signature.before_libraries.plan_key)
         stored = [*stored, *(one for one in earlier if _made_with(one, signature.libraries))]
     for record in stored:
-        if record.data and still_matches(record.data, data_root, task.data, task.datasets):
+        if record.data and still_matches(record.data, data_root, task.data, task.reads):
             return record
     return None
 

@@ -35,7 +35,7 @@ def keys(runner: JobRunner) -> list[str]:
 
 
 def end_of_children(seconds: float = 60.0) -> bool:
-    """Wait until no process that runs a harness is left; whether that was so in time."""
+    """Wait until no process that a worker started is left; whether that was so in time."""
     deadline = time.monotonic() + seconds
     while children() and time.monotonic() < deadline:
         time.sleep(0.05)
@@ -43,14 +43,15 @@ def end_of_children(seconds: float = 60.0) -> bool:
 
 
 def children() -> list[int]:
-    me = os.getpid()
-    found = []
+    """The warm process of a worker in this process, and its copies."""
+    parents: dict[int, int] = {}
     for stat in Path("/proc").glob("[0-9]*/stat"):
         try:
             fields = stat.read_text().rpartition(")")[2].split()
+            words = stat.with_name("cmdline").read_bytes()
         except OSError:
             continue
-        words = stat.with_name("cmdline").read_bytes()
-        if int(fields[1]) == me and b"harness_process" in words:
-            found.append(int(stat.parent.name))
-    return found
+        if b"warm_process" in words:
+            parents[int(stat.parent.name)] = int(fields[1])
+    first = [pid for pid, parent in parents.items() if parent == os.getpid()]
+    return first + [pid for pid, parent in parents.items() if parent in first]

@@ -296,10 +296,21 @@ def test_write_all(suite: Suite, tmp_path: Path) -> None:
     assert [p.name for p in written] == [*tables, "figure.svg", "figure.pdf", "figure.png"]
     assert sorted(folder.iterdir()) == sorted(written)  # and nothing half-written beside them
     assert "no figure" not in (folder / "table.md").read_text()
+    both = (folder / "figure.svg").read_text()
     # Without a generative average the old figure would show other scores than the table.
-    assert [p.name for p in write_all(whole()[:4], suite, folder)] == tables
+    assert write_all(whole()[:4], suite, folder) == written
+    bars = (folder / "figure.svg").read_text()
+    assert "Generative average" in both
+    assert "Generative average" not in bars
+    assert "95 % intervals" in bars
+    (folder / "figure.pdf").unlink()
+    assert write_all(whole()[:4], suite, folder) == written
+    assert (folder / "figure.svg").read_text() == bars
+    assert (folder / "figure.pdf").is_file()
+    nothing = [record("a1", None, category="a")]
+    assert [p.name for p in write_all(nothing, suite, folder)] == tables
     assert sorted(p.name for p in folder.iterdir()) == sorted(tables)
-    assert "no figure: it needs" in (folder / "table.md").read_text()
+    assert "no figure: there is no score" in (folder / "table.md").read_text()
 
 
 def test_tables_need_neither_pandas_nor_matplotlib() -> None:

@@ -127,7 +127,7 @@ def test_a_task_that_cannot_be_loaded_ends_alone(model: str, tasks: Path) -> Non
     assert "4 jobs: 3 to run, 1 refused" in text
     assert "1 of 4 scored" in text
     reports = tasks.parent / "reports/tasks"
-    said, files = text.partition(", table in ")[2].splitlines()[:2]  # no figure of one average
+    said, files = text.partition(", table and figure in ")[2].splitlines()[:2]
     assert said == f"{reports}:"
     assert {reports / name for name in files.split()} == set(reports.iterdir())
 
@@ -148,12 +148,12 @@ def test_files_that_passed_are_not_read_again(
     monkeypatch.setattr(LmEvalKind, "check_data", counted)
     good, bad = (Registry.load([tasks]).task(name) for name in ("good", "bad"))
     for _ in range(2):
-        check_files(good)
+        check_files(good, None)
         with pytest.raises(DataError):
-            check_files(bad)
+            check_files(bad, None)
     assert read == ["good", "bad", "bad"]
     rows(tasks / "good.jsonl", GOOD * 2)
-    check_files(good)
+    check_files(good, None)
     assert read == ["good", "bad", "bad", "good"]
 
 

@@ -120,6 +120,7 @@ def test_lines_of_a_whole_run(tick: Tick) -> None:
     keys = [job.key for job in jobs.jobs]
     hear = Lines(Console(file=output, width=40), total=4)
     hear.group_started(jobs)
+    hear.on_event(jobs, events.EngineLoading(imported=2.04, doing="loading 91 MB of weights"))
     hear.on_event(jobs, events.EngineReady(engine="transformers 1", seconds=3.21))
     hear.on_event(jobs, events.JobStarted(job=keys[0]))
     for done in (0, 10, 20, 30, 40):
@@ -142,6 +143,7 @@ def test_lines_of_a_whole_run(tick: Tick) -> None:
     # 30 texts in the first 15 s; narrow consoles break no line.
     assert output.getvalue().splitlines() == [
         "tiny[v2]: loading the engine for 4 embedding tasks",
+        "tiny[v2]: loading 91 MB of weights, libraries imported in 2.0 s",
         "transformers 1 ready after 3.2 s",
         "tiny[v2] a: 30/80 texts, 2/s, 25 s left",
         "[1/4] tiny[v2] a done in 25 s",
@@ -182,12 +184,17 @@ def test_a_terminal_shows_that_an_engine_loads_and_for_how_long() -> None:
     with listener(console, Plan(one.jobs, Resolved())) as hear:
         hear.group_started(one)
         time.sleep(0.3)
+        importing = output.getvalue()
+        output.truncate(0)
+        hear.on_event(one, events.EngineLoading(imported=None, doing="starting vLLM"))
+        time.sleep(0.3)
         loading = output.getvalue()
         hear.on_event(one, events.EngineReady(engine="vllm", seconds=1.0))
         output.truncate(0)
         time.sleep(0.3)
-    assert re.search(r": loading .*0\.[123] s", loading)
-    assert "loading" not in output.getvalue()
+    assert re.search(r": importing libraries .*0\.[123] s", importing)
+    assert re.search(r": starting vLLM .*0\.[3456] s", loading)
+    assert "starting" not in output.getvalue()
 
 
 def test_without_a_terminal_there_are_lines_alone() -> None:

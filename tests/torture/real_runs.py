@@ -144,10 +144,13 @@ def role(pid: int) -> str:
     if not words[0]:
         return "starting"  # its program is being loaded
     line = " ".join(words)
+    if "evalsuite.run.workers.warm_process" in line:  # it, or a copy, which names itself
+        named = Path(f"/proc/{pid}/comm").read_text("ascii").strip()
+        roles = {"worker": "worker", "harness_process": "harness"}
+        return roles.get(named, "warm process")
     known = {
         "evalsuite.cli": "command",
         "evalsuite.run.workers.worker": "worker",
-        "evalsuite.run.workers.harness_process": "harness",
         "bwrap": "sandbox",
         "multiprocessing": "multiprocessing helper",
     }

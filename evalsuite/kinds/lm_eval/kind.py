@@ -20,6 +20,7 @@ class LmEvalKind(Kind[LmEvalTask]):
     """Tasks of lm-eval by name, and generation on one's own files."""
 
     name = "lm_eval"
+    harness = "evalsuite.kinds.lm_eval.harness"
     task_model = LmEvalTask
     world = "generative"
     stages = (Stage(name="evaluate", needs="generator", apart=True),)

@@ -24,6 +24,7 @@ class MtebKind(Kind[MtebTask]):
     """Tasks of mteb by name, and tasks of its types on one's own files."""
 
     name = "mteb"
+    harness = "evalsuite.kinds.mteb.harness"
     task_model = MtebTask
     world = "embedding"
     stages = (Stage(name="evaluate", needs="encoder", apart=True),)
@@ -113,6 +114,11 @@ class MtebKind(Kind[MtebTask]):
         if task.source is not None:
             refuse_as_task(task.source)
             scope_of(task)
+
+    def with_files(self, task: MtebTask, root: Path | None) -> MtebTask:
+        from evalsuite.kinds.mteb.hub_data import with_files
+
+        return with_files(task, root) if task.hub else task
 
     def check_data(self, task: MtebTask) -> int:
         from evalsuite.kinds.mteb.own_tables import check_data

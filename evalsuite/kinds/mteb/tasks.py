@@ -19,6 +19,7 @@ from mteb.types import PromptType
 
 from evalsuite.data import content_link, dataset_folder, files_info, hub_info, local_info, rows_hash
 from evalsuite.errors import DataError, EvalsuiteError, first_line
+from evalsuite.kinds.mteb.hub_data import read_hub
 from evalsuite.kinds.mteb.limits import check_part, is_parallel, reduce, split_of
 from evalsuite.kinds.mteb.own_data import build_own_task
 from evalsuite.kinds.mteb.own_tables import own_groups
@@ -91,6 +92,9 @@ def prepare(
     if task.data is not None:
         loaded, scope = build_own_task(task, seed), OWN
         data = files_info(task.data)
+    elif task.hub is not None:
+        task, data = read_hub(task, root)
+        loaded, scope = build_own_task(task, seed), OWN
     else:
         scope = scope_of(task)
         loaded = find(task, scope, seed)

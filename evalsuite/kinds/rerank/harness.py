@@ -42,7 +42,7 @@ class RerankHarness:
         """Whether an earlier run has searched for all queries, in the data as it is now."""
         found = load_candidates(context.workdir)
         return found is not None and still_matches(
-            found.data, context.data_root, task.data, task.datasets
+            found.data, context.data_root, task.data, task.reads
         )
 
     def retrieve(self, task: RerankTask, encoder: Encoder, context: Context) -> None:

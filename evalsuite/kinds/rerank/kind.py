@@ -23,6 +23,7 @@ class RerankKind(Kind[RerankTask]):
     """The encoder searches, then the generator reorders."""
 
     name = "rerank"
+    harness = "evalsuite.kinds.rerank.harness"
     task_model = RerankTask
     world = "generative"
     stages = (
@@ -66,6 +67,11 @@ class RerankKind(Kind[RerankTask]):
 
         if task.source is not None:
             scope_of(task)
+
+    def with_files(self, task: RerankTask, root: Path | None) -> RerankTask:
+        from evalsuite.kinds.mteb.hub_data import with_files
+
+        return with_files(task, root) if task.hub else task
 
     def check_data(self, task: RerankTask) -> int:
         from evalsuite.kinds.mteb.own_tables import check_data

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import subprocess
 import threading
 import time
 import traceback
@@ -20,6 +19,7 @@ from evalsuite.engines.protocols import Encoder, Generator, SharedGenerator
 from evalsuite.engines.remote import Ask, CallResult, Failure, PartialResult
 from evalsuite.errors import EngineError, EvalsuiteError
 from evalsuite.run.workers.events import EngineBusy, Event
+from evalsuite.run.workers.warm import Copy
 
 SECONDS_BETWEEN_PARTS = 0.2
 """How often the finished part of a call is sent."""
@@ -29,16 +29,13 @@ SECONDS_BETWEEN_PARTS = 0.2
 class HarnessProcess:
     """A process that runs the harness of one job at a time."""
 
-    process: subprocess.Popen[bytes]
+    process: Copy
     channel: Connection
     job: str | None = None
     """The job that it does now."""
+    gone: bool = False
+    """Whether it has ended."""
     sending: threading.Lock = field(default_factory=threading.Lock)
-
-    @property
-    def gone(self) -> bool:
-        """Whether it has ended."""
-        return self.process.poll() is not None
 
     def send(self, message: Any) -> None:
         """Send a message, unless the process has ended."""

@@ -13,6 +13,16 @@ from pydantic import Field, TypeAdapter
 from evalsuite.schema import Frozen, Status
 
 
+class EngineLoading(Frozen):
+    """The model is being loaded."""
+
+    event: Literal["engine_loading"] = "engine_loading"
+    imported: float | None
+    """Seconds that the import of its libraries took; ``None``: it is part of loading."""
+    doing: str
+    """``loading 91 MB of weights``."""
+
+
 class EngineReady(Frozen):
     """The engine is loaded."""
 
@@ -93,7 +103,8 @@ class EngineStalled(Frozen):
 
 
 Event = Annotated[
-    EngineReady
+    EngineLoading
+    | EngineReady
     | EngineBusy
     | JobWaiting
     | JobStarted

@@ -6,7 +6,6 @@ import os
 import selectors
 import signal
 import subprocess
-import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -25,6 +24,8 @@ from evalsuite.run.records import failed_record
 from evalsuite.run.stored import score_of
 from evalsuite.run.workers import events
 from evalsuite.run.workers.spec import WorkerSpec
+from evalsuite.run.workers.starting import Starter
+from evalsuite.run.workers.warm import Child
 from evalsuite.run.workers.watch import Watch
 from evalsuite.schema import Record
 from evalsuite.settings import PATIENCE
@@ -53,15 +54,20 @@ class Executor(Protocol):
 
 @dataclass(slots=True)
 class LocalExecutor:
-    """One child process a group, one group after the other."""
+    """One process a group, one group after the other."""
 
     patience: float = field(default_factory=PATIENCE.value)
     """Seconds of doing nothing after which a worker is ended."""
-    _child: subprocess.Popen[bytes] | None = field(default=None, init=False)
+    _child: Child | None = field(default=None, init=False)
+    _starter: Starter = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._starter = Starter(self.patience)
 
     def run(self, groups: list[Group], options: Resolved, store: Store, listener: Listener) -> None:
         stages_done: Counter[tuple[str, str]] = Counter()
         try:
+            self._starter.prepare(groups, options)
             for planned in groups:
                 # A job that failed in one stage has no next one.
                 left = tuple(
@@ -77,6 +83,7 @@ class LocalExecutor:
                     stages_done[group.checkpoint.fingerprint, key] += 1
         finally:
             self._end_child()
+            self._starter.end()
 
     def _group(
         self, group: Group, options: Resolved, store: Store, listener: Listener
@@ -131,16 +138,7 @@ class LocalExecutor:
 
     def _worker(self, spec: WorkerSpec, report: Callable[[events.Event], None]) -> WorkerOutcome:
         outcome = WorkerOutcome()
-        command = [sys.executable, "-m", "evalsuite.run.workers.worker"]
-        # A session of its own: Ctrl-C reaches this process alone, which then ends the worker.
-        child = subprocess.Popen(
-            command,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            start_new_session=True,
-        )
-        self._child = child
+        child = self._child = self._starter.start(spec)
         assert child.stdin is not None
         assert child.stderr is not None
         # From a thread: a pipe holds 64 KiB, and a worker may hang before it reads.
@@ -249,7 +247,7 @@ class WorkerOutcome:
 
 
 def listen(
-    child: subprocess.Popen[bytes],
+    child: Child,
     watch: Watch,
     outcome: WorkerOutcome,
     report: Callable[[events.Event], None],
@@ -314,6 +312,6 @@ def _report_scored(group: Group, job: Job, store: Store, listener: Listener) -> 
     listener.on_event(group, events.JobEnded(job=job.key, status="scored", record=None))
 
 
-def _signal_group(child: subprocess.Popen[bytes], number: signal.Signals) -> None:
+def _signal_group(child: Child, number: signal.Signals) -> None:
     with suppress(ProcessLookupError):
         os.killpg(child.pid, number)

@@ -1,42 +1,32 @@
 """A process that does jobs with an engine that another process has.
 
-Started as ``python -m evalsuite.run.workers.harness_process FD`` by
-:mod:`evalsuite.run.workers.serving`; the descriptor is a socket to the engine's process, which
-names one job after the other. Records are written here.
+A copy of a process that has imported the libraries of the harness
+(:mod:`evalsuite.run.workers.warm_process`), started by :mod:`evalsuite.run.workers.serving`. The
+engine's process names one job after the other. Records are written here.
 """
 
 from __future__ import annotations
 
 import os
-import sys
+from collections.abc import Sequence
 from multiprocessing.connection import Connection
 from typing import NoReturn
 
 from evalsuite.engines.load import wave_of
 from evalsuite.engines.remote import RemoteEncoder, RemoteGenerator
 from evalsuite.run.workers.jobs import JobRunner
-from evalsuite.run.workers.process import (
-    configure_logging,
-    die_with_parent,
-    set_library_environment,
-)
 from evalsuite.run.workers.spec import Do, Free, WorkerSpec
 from evalsuite.store import Store
 
-NICENESS = 5
-"""The engine comes first where there are fewer processors than processes."""
 
+def be_copy(handles: Sequence[int]) -> NoReturn:
+    """Do jobs until the engine's process has no more, or is gone.
 
-def main() -> NoReturn:
-    """Do jobs until the engine's process has no more, or is gone."""
-    channel = Connection(int(sys.argv[1]))
-    die_with_parent(channel.fileno())
-    os.nice(NICENESS)
-    os.environ["CUDA_VISIBLE_DEVICES"] = ""  # the engine's
-    configure_logging()
+    Args:
+        handles: The descriptor of a socket to the engine's process.
+    """
+    channel = Connection(handles[0])
     spec: WorkerSpec = channel.recv()
-    set_library_environment(offline=spec.options.data_root is not None)
-
     engine = _engine(spec, channel)
     runner = JobRunner(spec, Store(spec.store), engine.send)
     try:
@@ -65,7 +55,3 @@ def _serve(runner: JobRunner, engine: RemoteEncoder | RemoteGenerator) -> None:
                 return
             case _:
                 pass  # what an earlier job asked for and no longer wanted
-
-
-if __name__ == "__main__":
-    main()

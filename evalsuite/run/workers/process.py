@@ -7,9 +7,12 @@ import os
 import select
 import sys
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 
 from evalsuite.redact import RedactingFormatter, hide_secrets_in_tracebacks
+
+Role = Literal["worker", "harness_process"]
+"""What a copy of a warm process does: the name of a module of this folder."""
 
 CPU_QUOTA: Final = Path("/sys/fs/cgroup/cpu.max")
 """Microseconds of processor time in each period of so many (cgroup v2); ``max`` for no limit."""
@@ -68,10 +71,36 @@ def processors(quota: Path = CPU_QUOTA) -> int:
         return allowed
 
 
+def use_threads(count: int) -> None:
+    """Let the thread pools of libraries have so many threads, those not yet loaded too.
+
+    As ``OMP_NUM_THREADS`` does for a process that has not imported them.
+    """
+    import threadpoolctl
+    import torch
+
+    os.environ["OMP_NUM_THREADS"] = str(count)
+    threadpoolctl.threadpool_limits(count)
+    torch.set_num_threads(count)
+
+
 def set_library_environment(
     *, offline: bool, parallel_tokenizers: bool = False, batch_invariant: bool = False
 ) -> None:
-    """Set what libraries read from the environment; before any of them is imported.
+    """Set what libraries read from the environment; before any of them is imported."""
+    os.environ.update(
+        library_environment(
+            offline=offline,
+            parallel_tokenizers=parallel_tokenizers,
+            batch_invariant=batch_invariant,
+        )
+    )
+
+
+def library_environment(
+    *, offline: bool, parallel_tokenizers: bool = False, batch_invariant: bool = False
+) -> dict[str, str]:
+    """What libraries read from the environment.
 
     Args:
         offline: Whether no library may use the network.
@@ -80,11 +109,12 @@ def set_library_environment(
         batch_invariant: Whether vLLM computes a row the same in any batch. Signatures say so:
             what a person has set in the environment does not decide it.
     """
-    os.environ.setdefault("TOKENIZERS_PARALLELISM", "true" if parallel_tokenizers else "false")
-    os.environ["VLLM_BATCH_INVARIANT"] = "1" if batch_invariant else "0"
-    os.environ["HF_HUB_DISABLE_PROGRESS_BARS"] = "1"
-    os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
-    if offline:
-        os.environ["HF_HUB_OFFLINE"] = "1"
-        os.environ["HF_DATASETS_OFFLINE"] = "1"
-        os.environ["TRANSFORMERS_OFFLINE"] = "1"
+    tokenizers = "true" if parallel_tokenizers else "false"
+    online = {
+        "TOKENIZERS_PARALLELISM": os.environ.get("TOKENIZERS_PARALLELISM", tokenizers),
+        "VLLM_BATCH_INVARIANT": "1" if batch_invariant else "0",
+        "HF_HUB_DISABLE_PROGRESS_BARS": "1",
+        "HF_HUB_DISABLE_TELEMETRY": "1",
+    }
+    names = ("HF_HUB_OFFLINE", "HF_DATASETS_OFFLINE", "TRANSFORMERS_OFFLINE")
+    return online | dict.fromkeys(names if offline else (), "1")

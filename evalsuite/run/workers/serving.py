@@ -1,16 +1,16 @@
 """The engine's side of the processes that do jobs.
 
-One thread receives their messages: it passes events on, hands out jobs, and tokenises texts;
-the thread that has the engine answers their calls (:mod:`evalsuite.run.workers.answering`).
+They are copies of one warm process (:mod:`evalsuite.run.workers.warm`), which imports the harness
+while the engine loads. One thread receives their messages: it passes events on, hands out jobs, and
+tokenises texts; the thread that has the engine answers their calls
+(:mod:`evalsuite.run.workers.answering`).
 """
 
 from __future__ import annotations
 
 import logging
-import os
 import signal
 import socket
-import subprocess
 import sys
 import threading
 from collections import Counter, deque
@@ -23,6 +23,7 @@ from typing import Any
 from evalsuite.engines.batched_encoder import BatchedEncoder
 from evalsuite.engines.protocols import Detailed, Encoder, Generator, SharedGenerator
 from evalsuite.engines.remote import Ask, CallResult, Failure
+from evalsuite.kinds.table import kind_of
 from evalsuite.run.workers.answering import (
     Call,
     Calls,
@@ -31,9 +32,11 @@ from evalsuite.run.workers.answering import (
     answer_together,
     portable,
 )
+from evalsuite.run.workers.copying import copy_this
 from evalsuite.run.workers.jobs import JobRunner
 from evalsuite.run.workers.process import processors
 from evalsuite.run.workers.spec import Do, Free
+from evalsuite.run.workers.warm import WarmProcess, WarmProcessGoneError
 
 CORES_A_HARNESS = 4
 """Processors for which one more harness process is worth its memory."""
@@ -46,6 +49,9 @@ LEAST, LEAST_TOGETHER = 2, 3
 """HarnessProcess processes on a machine with few processors. Where the engine works for all of them
 together, one task can end and another wait while a third is scored or loaded."""
 
+NICENESS = 5
+"""The engine comes first where there are fewer processors than processes."""
+
 TRIES = 2
 """How often a job is begun whose process ends within it."""
 
@@ -53,15 +59,17 @@ TRIES = 2
 class Serving:
     """Has jobs done by other processes, with an engine of this one.
 
-    The first process is started at once, and each further one when the one before has imported its
-    libraries: while the engine loads, where calls can be prepared without it.
+    The first process is started at once, and each further one when the one before has asked the
+    engine for something: while the engine loads, where calls can be prepared without it.
 
     Args:
         runner: Has the list of jobs; stores the failure of what no process could do.
         keys: The jobs, in order.
+        warm: Whether this process has imported all libraries and nothing else, so that a copy of
+            it can be the warm process.
     """
 
-    def __init__(self, runner: JobRunner, keys: Sequence[str]) -> None:
+    def __init__(self, runner: JobRunner, keys: Sequence[str], *, warm: bool = False) -> None:
         self._runner = runner
         self._open = deque(keys)
         self._held: deque[str] = deque()
@@ -77,7 +85,9 @@ class Serving:
         self._loaded = threading.Event()
         self._defect: BaseException | None = None
         self._abandoned = False
-        self._start()
+        self._warm = (
+            copy_this(self._environment(), self._threads, NICENESS) if warm else self._warm_up()
+        )
         self._thread = threading.Thread(target=self._receive, daemon=True)
         self._thread.start()
 
@@ -91,20 +101,20 @@ class Serving:
         else:
             answer_in_turn(engine, self._calls, self._runner.emit)
         self._thread.join()
+        self._warm.end()
         if self._defect is not None:
             raise self._defect
 
     def abandon(self) -> None:
         """End the processes: there will be no engine."""
         self._abandoned = True
-        for harness in self._harnesses:
-            harness.process.kill()
+        self._warm.end()
 
     # The methods below run in the thread that receives messages.
 
     def _receive(self) -> None:
         try:
-            self._hand_out(self._harnesses[0])
+            self._hand_out(self._start())
             while self._harnesses:
                 by_channel = {harness.channel: harness for harness in self._harnesses}
                 for channel in wait(list(by_channel)):
@@ -179,26 +189,37 @@ class Serving:
             self._hand_out(self._start())
 
     def _start(self) -> HarnessProcess:
-        environment = os.environ | {"OMP_NUM_THREADS": str(self._threads)}
-        if self._runner.spec.options.device == "cuda":
-            # Set to true for this process, which never forks; a harness may.
-            environment["TOKENIZERS_PARALLELISM"] = "false"
         ours, theirs = socket.socketpair()
         with theirs:
-            handle = theirs.fileno()
-            process = subprocess.Popen(
-                [sys.executable, "-m", "evalsuite.run.workers.harness_process", str(handle)],
-                stdin=subprocess.DEVNULL,
-                pass_fds=(handle,),
-                env=environment,
-            )
+            try:
+                process = self._warm.copy("harness_process", [theirs.fileno()])
+            except WarmProcessGoneError:
+                if self._abandoned:
+                    raise
+                self._warm.end()
+                self._warm = self._warm_up()
+                process = self._warm.copy("harness_process", [theirs.fileno()])
         harness = HarnessProcess(process, Connection(ours.detach()))
         harness.send(self._runner.spec)
         self._harnesses.append(harness)
         return harness
 
+    def _warm_up(self) -> WarmProcess:
+        """Start a process that imports what the jobs need, to be copied."""
+        kinds = {kind_of(job.task) for job in self._runner.spec.jobs}
+        modules = sorted({kind.harness for kind in kinds if kind.harness})
+        return WarmProcess.start(modules, self._environment(), niceness=NICENESS)
+
+    def _environment(self) -> dict[str, str]:
+        """What differs from this process's environment in those that do jobs."""
+        threads = {"OMP_NUM_THREADS": str(self._threads), "CUDA_VISIBLE_DEVICES": ""}
+        on_gpu = self._runner.spec.options.device == "cuda"
+        # Set to true for this process, which never forks; a harness may.
+        return threads | ({"TOKENIZERS_PARALLELISM": "false"} if on_gpu else {})
+
     def _lost(self, harness: HarnessProcess) -> None:
         """Give the job of a process that ended to another one."""
+        harness.gone = True
         self._harnesses.remove(harness)
         harness.channel.close()
         code, job = harness.process.wait(), harness.job

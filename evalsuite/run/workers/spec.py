@@ -88,8 +88,21 @@ class WorkerSpec(Frozen):
     @property
     def together(self) -> bool:
         """Whether the engine works at calls of several jobs at a time."""
-        vllm = self.needs == "generator" and self.options.generator == "vllm"
-        return vllm and not self.in_turn
+        return self.needs == "generator" and self.uses_vllm and not self.in_turn
+
+    @property
+    def uses_vllm(self) -> bool:
+        """Whether the engine is vLLM."""
+        return uses_vllm(self.needs, self.checkpoint, self.options)
+
+
+def uses_vllm(needs: Need, checkpoint: Checkpoint, options: Resolved) -> bool:
+    """Whether what a group of jobs needs is vLLM."""
+    if needs == "encoder":
+        return checkpoint.embedding is not None and checkpoint.embedding.engine == "vllm"
+    if needs == "judge" and options.judge_checkpoint is None:
+        return False
+    return needs != "unified" and options.generator == "vllm"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 """The process that loads one engine, for a group's jobs.
 
-Started as ``python -m evalsuite.run.workers.worker`` with a :class:`WorkerSpec` on standard input.
+Started as ``python -m evalsuite.run.workers.worker`` or as a copy of a warm process
+(:mod:`evalsuite.run.workers.starting`), with a :class:`WorkerSpec` on standard input.
 Events go to standard output, one JSON line each; everything that libraries print goes to the
 log file. Records are written here and in the processes of :mod:`evalsuite.run.workers.serving`, so
 that nothing finished depends on the parent.
@@ -12,9 +13,11 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import NoReturn
+from importlib import import_module
+from typing import Final, NoReturn
 
 from evalsuite.engines.cuda.lost import DeviceLost
 from evalsuite.engines.protocols import Encoder, Generator
@@ -29,7 +32,11 @@ from evalsuite.run.workers.process import (
 )
 from evalsuite.run.workers.serving import Serving
 from evalsuite.run.workers.spec import JobSpec, WorkerSpec
+from evalsuite.run.workers.starting import ENGINES
 from evalsuite.store import Store
+
+WEIGHTS: Final = (".safetensors", ".bin", ".pt")
+"""How files of weights end."""
 
 
 @dataclass(slots=True)
@@ -38,6 +45,8 @@ class Worker:
 
     spec: WorkerSpec
     emit: Callable[[events.Event], None]
+    warm: bool = False
+    """Whether this process is a copy of one that had imported all libraries."""
 
     def run(self) -> None:
         """Load the engine, then do each job.
@@ -50,9 +59,10 @@ class Worker:
         if not todo:
             return
         apart = [job.key for job in todo if job.to_do.apart]
-        serving = Serving(runner, apart) if apart else None
+        serving = Serving(runner, apart, warm=self.warm) if apart else None
         started = time.perf_counter()
         try:
+            self._say_loading()
             engine = load_engine(self.spec)
         except DeviceLost as lost:
             self._end(lost)
@@ -73,6 +83,19 @@ class Worker:
         finally:
             engine.close()
 
+    def _say_loading(self) -> None:
+        """Import what the engine needs, and say that it is loaded now.
+
+        vLLM imports its libraries itself, once its environment is set.
+        """
+        imported, started = None, time.perf_counter()
+        if not self.spec.uses_vllm:
+            for name in ENGINES[self.spec.needs]:
+                with suppress(ImportError):  # loading says why
+                    import_module(name)
+            imported = time.perf_counter() - started
+        self.emit(events.EngineLoading(imported=imported, doing=what_is_loaded(self.spec)))
+
     def _end(self, lost: DeviceLost) -> NoReturn:
         """End the process at once: on a broken CUDA context, freeing a model fails or hangs.
 
@@ -87,6 +110,17 @@ class Worker:
             return False
         self.emit(events.StageEnded(job=job.key))
         return True
+
+
+def what_is_loaded(spec: WorkerSpec) -> str:
+    """What a worker does while its engine loads, in words."""
+    judge = spec.options.judge_checkpoint
+    if spec.needs == "judge" and judge is None:
+        return "asking for the judge"
+    folder = (judge if spec.needs == "judge" and judge else spec.checkpoint).path
+    files = (file for suffix in WEIGHTS for file in folder.glob(f"*{suffix}"))
+    weights = f"{sum(file.stat().st_size for file in files) / 1e6:,.0f} MB of weights"
+    return f"starting vLLM with {weights}" if spec.uses_vllm else f"loading {weights}"
 
 
 def load_engine(spec: WorkerSpec) -> Engine:
@@ -144,8 +178,24 @@ def load_engine(spec: WorkerSpec) -> Engine:
             )
 
 
-def main() -> int:
-    """Read the spec, put the output where it belongs, and run."""
+def be_copy(handles: Sequence[int]) -> NoReturn:
+    """Be a worker in a copy of a warm process.
+
+    Args:
+        handles: Descriptors for standard input, output and error.
+    """
+    for standard, handle in enumerate(handles):
+        os.dup2(handle, standard)
+        os.close(handle)
+    os._exit(main(warm=True))
+
+
+def main(*, warm: bool = False) -> int:
+    """Read the spec, put the output where it belongs, and run.
+
+    Args:
+        warm: Whether this process is a copy of one that had imported all libraries.
+    """
     spec = WorkerSpec.model_validate_json(sys.stdin.buffer.read())
     channel = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8")
     redirect_output(spec.log)
@@ -164,7 +214,7 @@ def main() -> int:
             channel.flush()
 
     try:
-        Worker(spec, emit).run()
+        Worker(spec, emit, warm).run()
     except EvalsuiteError as error:
         emit(events.EngineFailed(reason=error.line))
         return int(error.exit_code)

@@ -177,7 +177,7 @@ def test_a_missing_score_stays_a_gap_and_makes_no_average() -> None:
     data = gathered(gone)
     document = page(data)
     assert counts(data.rows[0]) == Counts(scored=10, failed=0, skipped=0, stopped=0, missing=1)
-    assert counts(data.rows[1]) == Counts(scored=11, failed=0, skipped=0, missing=0)
+    assert counts(data.rows[1]) == Counts(scored=11, failed=0, skipped=0, stopped=0, missing=0)
     # half of the samples of every task of "left" are right
     assert 'class="avg scored">50.0' in row_of(whole, "summary", "left")
     left = row_of(document, "summary", "left")
