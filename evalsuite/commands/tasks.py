@@ -99,8 +99,7 @@ def task_document(registry: Registry, name: str, data: Path | None = None) -> Ta
     word, file = _found(registry, name)
     if word == "task":
         task = registry.task(name)
-        hidden = None if file else {"folder"}
-        definition = task.model_dump(mode="json", exclude_defaults=True, exclude=hidden)
+        definition = task.model_dump(mode="json", exclude_defaults=True, exclude={"folder"})
         facts = _facts(task, data)
     else:
         one = registry.suite(name) if word == "suite" else registry.instruction_sets[name]
