@@ -161,7 +161,23 @@ def _leader(data: PageData, title: str, place: int, best: PageRow) -> str:
         data.table.decimals
     )
     order = "level with" if level else "before"
-    return f"Best {title} average: {best.label} with {text}, {order} {second} with {runner_up}."
+    said = f"Best {title} average: {best.label} with {text}, {order} {second} with {runner_up}"
+    return f"{said}{_as_good(data, best, place)}."
+
+
+def _as_good(data: PageData, best: PageRow, place: int) -> str:
+    """How many others no row is shown to be better than, where ranks are known."""
+    if data.ranked is None:
+        return ""
+    ranks = {
+        row.label: line.cells[place].rank
+        for row, line in zip(data.rows, data.ranked.rows, strict=True)
+    }
+    if ranks[best.label] is None:
+        return ""
+    many = sum(rank.low == 1 for label, rank in ranks.items() if rank and label != best.label)
+    others = sum(rank is not None for rank in ranks.values()) - 1
+    return f"; {many} of the {others} others may be as good (95 %)"
 
 
 def _behind(data: PageData, row: PageRow) -> Iterator[tuple[float, WorstTask]]:

@@ -72,6 +72,8 @@ class PageData:
     layout: Layout
     rows: tuple[PageRow, ...]
     table: Table
+    ranked: Table | None
+    """The same table with the ranks that its scores may have; ``None`` where none is known."""
     comparisons: tuple[SuiteComparison, ...]
     samples: tuple[TaskSamples, ...]
     most: int
@@ -131,20 +133,31 @@ def collect(
         PageRow(label=label, plan=plan, tasks=_tasks(layout, plan))
         for label, plan in zip(_labels(scores.rows), scores.rows, strict=True)
     )
+    # A row a checkpoint, as everywhere on the page, whatever the suite's own layout.
+    table = build_table(
+        inside.records,
+        suite.model_copy(update={"layout": None}) if suite else None,
+        categories=categories,
+    )
     return PageData(
         suite=suite,
         layout=layout,
         rows=rows,
-        # A row a checkpoint, as everywhere on the page, whatever the suite's own layout.
-        table=build_table(
-            inside.records,
-            suite.model_copy(update={"layout": None}) if suite else None,
-            categories=categories,
-        ),
+        table=table,
+        ranked=_ranked(table, samples_of),
         comparisons=_comparisons(scores, rows, compare),
         samples=_samples(rows, layout, load, most),
         most=most,
     )
+
+
+def _ranked(table: Table, load: Callable[[Record], Sampled | None]) -> Table | None:
+    from evalsuite.results.ranks import with_ranks
+
+    if len(table.rows) < 2:
+        return None
+    ranked = with_ranks(table, load)
+    return ranked if ranked.ranked else None
 
 
 def _labels(plans: Sequence[RowPlan]) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from dataclasses import replace
 from functools import partial
 from importlib.metadata import version
 from importlib.resources import files
@@ -79,6 +80,8 @@ def copies(table: Table) -> dict[str, str]:
 
 def _tables(data: PageData) -> dict[str, Table]:
     found = {"table-scores": data.table}
+    if data.ranked is not None:
+        found["table-ranks"] = replace(data.ranked, title=f"{data.title}, with ranks")
     if data.comparisons:
         title = f"{data.title}, compared with {data.comparisons[0].first}"
         found["table-compared"] = comparison_table(data.comparisons, title)

@@ -51,10 +51,17 @@ def test_a_candidate_that_lost_nowhere_has_no_worst_task() -> None:
 
 def test_without_a_comparison_the_best_comes_first() -> None:
     # Of 30 samples, 1 in 2 to 1 in 9 are wrong: the two last rows have 4 each.
-    answer = answer_of(gathered(make_records(MANY)))
+    data = gathered(make_records(MANY))
+    answer = answer_of(data)
     embedding, generative = answer.lines
     assert embedding.startswith("Best Embedding average: run-6 with 86.7 ± ")
     assert "level with run-7 with 86.7 ± " in embedding
+    assert data.ranked is not None
+    place = [head.average for head in data.table.heads].index(True)
+    ranks = [line.cells[place].rank for line in data.ranked.rows]
+    good = sum(rank is not None and rank.low == 1 for rank in ranks) - 1
+    assert 1 <= good < 7
+    assert embedding.endswith(f"; {good} of the 7 others may be as good (95 %).")
     assert generative.startswith("Best Generative average: run-6")
     assert answer.worst == [], "it is behind nobody"
 
