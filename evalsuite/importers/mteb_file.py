@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from pydantic import BaseModel
 
+from evalsuite.errors import DataError
 from evalsuite.importers.files import JsonFile, finite, validated
 
 MAIN_METRICS: Final = (
@@ -74,6 +75,14 @@ def read_result(file: JsonFile, path: Path, known: Iterable[str]) -> MtebFile:
         "mteb",
         "take it away, or give the folder with the result files",
     )
+    for split, rows in found.scores.items():
+        for row in rows:
+            if isinstance(text := row.get(MAIN), str):
+                raise DataError(
+                    f"{path.parent.name}/{path.name}: {MAIN} of {split} is the text {text[:20]!r}, "
+                    "not a number",
+                    "export the file again with mteb",
+                )
     return found.model_copy(update={"task_name": _name_now(found.task_name, known)})
 
 

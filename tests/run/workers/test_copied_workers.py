@@ -42,12 +42,18 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> list[Checkpoint]:
     return made
 
 
+def children() -> set[psutil.Process]:
+    """All processes below this one; other tests may keep some of their own."""
+    return set(psutil.Process().children(recursive=True))
+
+
 @dataclass
 class Killer:
     """Kills the first worker once it has begun a job; notes all of them."""
 
     kills: bool
     workers: list[int] = field(default_factory=list)
+    before: set[psutil.Process] = field(default_factory=children)
     _killed: bool = False
 
     def group_started(self, group: Group) -> None:
@@ -55,8 +61,7 @@ class Killer:
 
     def on_event(self, group: Group, event: events.Event) -> None:
         if isinstance(event, events.EngineReady):
-            [warm] = psutil.Process().children()
-            [worker] = [one for one in warm.children() if one.name() == "worker"]
+            [worker] = [one for one in children() - self.before if one.name() == "worker"]
             self.workers.append(worker.pid)
         if isinstance(event, events.EngineBusy) and self.kills and not self._killed:
             self._killed = True
@@ -96,7 +101,7 @@ def test_scores_are_those_of_workers_that_import_for_themselves(
     together = run(tiny, tmp_path / "together", killer)
     # One for the first checkpoint that was killed, one for what it left, one for each other.
     assert len(set(killer.workers)) == len(tiny) + 1
-    assert not psutil.Process().children(recursive=True)
+    assert children() <= killer.before
     failed = [one for one in together.records() if one.status == "failed"]
     assert [one.checkpoint.fingerprint for one in failed] == [tiny[0].fingerprint]
     assert "SIGKILL" in (failed[0].reason or "")

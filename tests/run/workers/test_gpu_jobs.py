@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import pytest
 
@@ -171,8 +171,8 @@ def test_the_engines_process_says_why_and_ends_at_once(
     begun: list[Serving] = []
 
     class Begun(Serving):
-        def __init__(self, runner: JobRunner, keys: Sequence[str]) -> None:
-            super().__init__(runner, keys)
+        def __init__(self, runner: JobRunner, keys: Sequence[str], **more: Any) -> None:
+            super().__init__(runner, keys, **more)
             begun.append(self)
 
     monkeypatch.setattr(worker, "load_engine", lambda _: engine)

@@ -94,7 +94,7 @@ def test_a_killed_process_takes_its_requests_along(tiny: Checkpoint, tmp_path: P
     serving = Serving(jobs, keys(jobs)[:2])
     wait_for(engine, heard, serving, 2)
     serving.serve(engine)
-    assert len(killed) == 2
+    assert len(killed) == 3, "the process that they are copies of, and a copy for each job"
     assert heard.ended() == dict.fromkeys(keys(jobs)[:2], "scored")
     assert sorted(job for job, _ in engine.opened) == [0, 0, 1, 1]
     assert engine._inside == {}
