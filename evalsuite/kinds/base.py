@@ -195,9 +195,9 @@ class Kind(Protocol[AnyTask_contra]):
     """Whether a check can end its tasks before all items are answered."""
     options: ClassVar[frozenset[str]] = frozenset()
     """Fields of ``RunOptions`` that no task uses unless its kind says so here."""
-    harness: ClassVar[str | None] = None
-    """Module that :meth:`run` imports, with its harness's libraries, and that starts no thread:
-    processes that do jobs are copies of one that has imported it."""
+    imports: ClassVar[tuple[str, ...]] = ()
+    """Modules that :meth:`run` imports, with its harness's libraries, and that start no thread:
+    processes that do jobs are copies of one that has imported them."""
     example: ClassVar[str | None] = None
     """A task of the harness, where ``NAME:TASK`` reaches those without a task file."""
     settings: ClassVar[tuple[str, ...]] = ()

@@ -22,7 +22,7 @@ class AlpacaEvalKind(Kind[AlpacaEvalTask]):
     """AlpacaEval 1.0: a candidate answers, then a judge compares."""
 
     name = "alpaca_eval"
-    harness = "evalsuite.kinds.alpaca_eval.harness"
+    imports = ("evalsuite.kinds.alpaca_eval.harness",)
     task_model = AlpacaEvalTask
     world = "generative"
     stages = (

@@ -20,7 +20,12 @@ class LmEvalKind(Kind[LmEvalTask]):
     """Tasks of lm-eval by name, and generation on one's own files."""
 
     name = "lm_eval"
-    harness = "evalsuite.kinds.lm_eval.harness"
+    imports = (
+        "evalsuite.kinds.lm_eval.tasks",
+        "evalsuite.kinds.lm_eval.model",
+        "evalsuite.kinds.lm_eval.own_data",
+        "evalsuite.kinds.lm_eval.results",
+    )
     task_model = LmEvalTask
     world = "generative"
     stages = (Stage(name="evaluate", needs="generator", apart=True),)

@@ -24,7 +24,12 @@ class MtebKind(Kind[MtebTask]):
     """Tasks of mteb by name, and tasks of its types on one's own files."""
 
     name = "mteb"
-    harness = "evalsuite.kinds.mteb.harness"
+    imports = (
+        "evalsuite.kinds.mteb.tasks",
+        "evalsuite.kinds.mteb.encoder",
+        "evalsuite.kinds.mteb.retrieval",
+        "evalsuite.kinds.mteb.samples",
+    )
     task_model = MtebTask
     world = "embedding"
     stages = (Stage(name="evaluate", needs="encoder", apart=True),)

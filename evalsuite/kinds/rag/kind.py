@@ -19,7 +19,7 @@ class RagKind(Kind[RagTask]):
     """One model embeds, and generates from the caches of its embedding passes."""
 
     name = "rag"
-    harness = "evalsuite.kinds.rag.harness"
+    imports = ("evalsuite.kinds.rag.harness",)
     task_model = RagTask
     world = "generative"
     stages = (Stage(name="evaluate", needs="unified"),)

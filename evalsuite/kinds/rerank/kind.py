@@ -23,7 +23,10 @@ class RerankKind(Kind[RerankTask]):
     """The encoder searches, then the generator reorders."""
 
     name = "rerank"
-    harness = "evalsuite.kinds.rerank.harness"
+    imports = (
+        "evalsuite.kinds.rerank.retrieve",
+        "evalsuite.kinds.rerank.harness",
+    )
     task_model = RerankTask
     world = "generative"
     stages = (

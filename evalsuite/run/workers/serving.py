@@ -207,7 +207,7 @@ class Serving:
     def _warm_up(self) -> WarmProcess:
         """Start a process that imports what the jobs need, to be copied."""
         kinds = {kind_of(job.task) for job in self._runner.spec.jobs}
-        modules = sorted({kind.harness for kind in kinds if kind.harness})
+        modules = sorted({name for kind in kinds for name in kind.imports})
         return WarmProcess.start(modules, self._environment(), niceness=NICENESS)
 
     def _environment(self) -> dict[str, str]:

@@ -23,14 +23,18 @@ from evalsuite.run.workers.process import library_environment
 from evalsuite.run.workers.spec import WorkerSpec, uses_vllm
 from evalsuite.run.workers.warm import Child, Copy, WarmProcess, WarmProcessGoneError
 
+_MODELS: Final = ("torch", "transformers", "transformers.models.auto.modeling_auto", "peft")
+
 ENGINES: Final[dict[Need, tuple[str, ...]]] = {
     "encoder": (
+        *_MODELS,
+        "sentence_transformers",
         "evalsuite.engines.transformers.encoder",
         "evalsuite.engines.transformers.sentence_transformers",
     ),
-    "generator": ("evalsuite.engines.transformers.generator",),
-    "judge": ("evalsuite.engines.transformers.generator",),
-    "unified": ("evalsuite.engines.transformers.unified_model",),
+    "generator": (*_MODELS, "evalsuite.engines.transformers.generator"),
+    "judge": (*_MODELS, "evalsuite.engines.transformers.generator"),
+    "unified": (*_MODELS, "evalsuite.engines.transformers.unified_model"),
 }
 """What a worker imports to load an engine that is not vLLM."""
 
@@ -50,7 +54,7 @@ class Starter:
             return
         modules = {name for group in sharing for name in ENGINES[group.needs]}
         kinds = {kind_of(job.task) for group in sharing for job in group.jobs}
-        modules |= {kind.harness for kind in kinds if kind.harness}
+        modules |= {name for kind in kinds for name in kind.imports}
         environment = library_environment(
             offline=options.data_root is not None, batch_invariant=options.deterministic
         )
