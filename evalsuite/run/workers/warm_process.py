@@ -25,12 +25,13 @@ def main() -> NoReturn:
     die_with_parent(channel.fileno())
     os.nice(int(niceness))
     configure_logging()
+    gc.disable()  # while modules are made, collections take time and find nothing
     for name in modules:
         # Whoever needs it imports it again, and says why it cannot be imported.
         with suppress(Exception):
             importlib.import_module(name)
-    gc.collect()
     gc.freeze()  # no collection touches, and so copies, the memory that copies share
+    gc.enable()
     serve(channel)
 
 
