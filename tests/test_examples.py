@@ -87,6 +87,7 @@ def test_an_unknown_type_is_refused_with_the_nearest(tmp_path: Path) -> None:
     assert "did you mean retrieval" in str(raised.value.hint)
 
 
+@pytest.mark.e2e
 def test_all_examples_run(tmp_path: Path) -> None:
     make_tiny_lm(tmp_path / "model", chat=True)
     names = list(EXAMPLES.values())

@@ -144,6 +144,7 @@ for name in ("lm_eval", "vllm", "openai", "gguf"):
 """For Python's start: as if these were not installed."""
 
 
+@pytest.mark.e2e
 def test_without_what_generates_embedding_tasks_run_and_others_say_what_to_install(
     tmp_path: Path,
 ) -> None:

@@ -135,6 +135,7 @@ def test_an_error_is_the_line_of_a_run(tmp_path: Path) -> None:
     assert error["message"] in done.stderr
 
 
+@pytest.mark.e2e
 def test_a_run_on_stored_scores_prints_plan_scores_and_end(tmp_path: Path) -> None:
     shutil.copytree(STORED, tmp_path / "results")
     words = ("run", "--ckpt", "demo:minilm", "--tasks", "smoke-sts,smoke-arithmetic")

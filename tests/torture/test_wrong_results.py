@@ -26,6 +26,8 @@ from wrong_results import (
     with_template,
 )
 
+pytestmark = pytest.mark.e2e
+
 DROPS = "{{ bos_token }}Answer, please.{% if add_generation_prompt %}\nA:{% endif %}"
 CUTS = TEMPLATE.replace("message.content", "message.content[:12]")
 STRIPS = TEMPLATE.replace("message.content", "message.content | trim | upper")
@@ -292,7 +294,6 @@ def test_a_check_is_not_green(line: CommandLine, sound: Path) -> None:
     assert "suspect: nothing-parsed: " in text
 
 
-@pytest.mark.e2e
 def test_the_same_with_processes_of_their_own(
     line: CommandLine, sound: Path, tmp_path: Path
 ) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -37,12 +37,17 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     return {name: save_model(tmp_path_factory.mktemp(name), name) for name in FAMILIES}
 
 
+@cache
+def in_eager_attention(path: Path) -> Any:
+    return AutoModel.from_pretrained(path, dtype=torch.float32, attn_implementation="eager")
+
+
 def hidden_states(path: Path, ids: list[int], attention: str | None) -> np.ndarray:
     """Last hidden states of one sequence: eager attention, every mask written out.
 
     Causal: the family's own, which is where a sliding window would be.
     """
-    model = AutoModel.from_pretrained(path, dtype=torch.float32, attn_implementation="eager")
+    model = in_eager_attention(path)
     mask = torch.zeros(1, 1, len(ids), len(ids)) if attention == "bidirectional" else None
     with torch.no_grad():
         return model(torch.tensor([ids]), attention_mask=mask).last_hidden_state[0].numpy()
