@@ -105,7 +105,8 @@ def check(request: CheckRequest, console: Console) -> CheckResult:
     suite = registry.suite(request.policy.suite)
     categories = categories_of(registry)
     finder = _finder(request, registry, console)
-    finder.refuse_unknown(request.baseline, baseline=True)
+    if not request.window:
+        finder.refuse_unknown(request.baseline, baseline=True)
     finder.refuse_unknown(request.candidate)
     baseline = _baseline(finder, request)
     judging = Judging(request.policy, suite, categories, registry, baseline)
@@ -140,6 +141,8 @@ def _baseline(finder: Finder, request: CheckRequest) -> Side:
     Raises:
         EvalsuiteError: If there is no such baseline.
     """
+    if request.window:
+        return finder.find_mean_of(request.window)
     if request.baseline_window is not None:
         return finder.find_mean(request.baseline, request.baseline_window)
     return finder.find(request.baseline, baseline=True)

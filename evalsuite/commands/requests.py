@@ -98,6 +98,9 @@ class CheckRequest(StoppableRequest):
             "the spread between them counts as chance.",
         ),
     ] = None
+    window: tuple[str, ...] = ()
+    """Fingerprints of the checkpoints whose mean is the baseline, by step; empty where the
+    baseline is named."""
     baselines: Annotated[Path, BASELINES] = Path("baselines")
     reports: Annotated[Path, Option("Folder for check/check.json, check.md and check.xml.")] = Path(
         "reports"
@@ -120,12 +123,16 @@ class CheckRequest(StoppableRequest):
                 "a check compares one form of embeddings: --dims and --vectors take one value here",
                 "check each form by a command of its own",
             )
-        if self.stop_early and self.baseline_window is not None:
-            raise UsageError(
-                "--stop-early pairs samples with one baseline, --baseline-window has several",
-                "leave one out",
-            )
+        _no_stop_within_a_window(self.stop_early, self.baseline_window)
         return self
+
+
+def _no_stop_within_a_window(stop_early: bool, baseline_window: int | None) -> None:
+    if stop_early and baseline_window is not None:
+        raise UsageError(
+            "--stop-early pairs samples with one baseline, --baseline-window has several",
+            "leave one out",
+        )
 
 
 class WatchRequest(StoppableRequest):
@@ -134,6 +141,14 @@ class WatchRequest(StoppableRequest):
     suite: Annotated[str | None, Option("Suite; the default is the policy's, else smoke.")] = None
     baseline: Annotated[
         str | None, Option("Check each checkpoint against this baseline, as evalsuite check does.")
+    ] = None
+    baseline_window: Annotated[
+        int | None,
+        Field(ge=3),
+        Option(
+            "Check against the mean of N checkpoints: the last ones that were not red, or with "
+            "--baseline those of its training run up to it."
+        ),
     ] = None
     policy: Annotated[str | None, Option("Policy of the check, as after evalsuite check.")] = None
     baselines: Annotated[Path, BASELINES] = Path("baselines")
@@ -171,11 +186,25 @@ class WatchRequest(StoppableRequest):
 
     @model_validator(mode="after")
     def _policy_of_a_check(self) -> Self:
-        if self.policy is not None and self.baseline is None:
-            raise UsageError("--policy changes nothing without --baseline", "give both or neither")
+        if self.policy is not None and not self.checks:
+            raise UsageError(
+                "--policy changes nothing without --baseline or --baseline-window",
+                "give one of them, or no policy",
+            )
+        _no_stop_within_a_window(self.stop_early, self.baseline_window)
         if self.stop_early and self.baseline is None:
             raise UsageError("--stop-early needs --baseline", "give both, or none")
         return self
+
+    @property
+    def checks(self) -> bool:
+        """Whether checkpoints get verdicts."""
+        return self.baseline is not None or self.baseline_window is not None
+
+    @property
+    def rolling(self) -> int | None:
+        """How many of the watched checkpoints themselves are the baseline; ``None`` if not so."""
+        return self.baseline_window if self.baseline is None else None
 
     def check(self, candidate: str, **more: Any) -> CheckRequest:
         """The check of a candidate.

@@ -74,7 +74,7 @@ def watch_command(
     suite = registry.suite(_suite_name(request))
     stored_records(request.results, needed=False)  # one that cannot be read is refused now
     _require_folder(folder, request)
-    place = place_of(Store(request.results), folder, suite.name, request.baseline)
+    place = place_of(Store(request.results), folder, suite.name, *_baseline_settings(request))
     with locked(place, folder):
         queue = _queue(folder, place, request, clock, pace, console)
         say(console, f"watching {folder} with the suite {suite.name}; state in {place}")
@@ -208,9 +208,15 @@ def _write(
 
 
 def _suite_name(request: WatchRequest) -> str:
-    if request.baseline is None:
+    if not request.checks:
         return request.suite or "smoke"
-    return request.check("candidate").policy.suite
+    return request.check("candidate", baseline=request.baseline or "").policy.suite
+
+
+def _baseline_settings(request: WatchRequest) -> list[str | None]:
+    """What the baseline adds to the name of a watch's state."""
+    window = request.baseline_window
+    return [request.baseline, *([] if window is None else [f"mean of {window}"])]
 
 
 def _require_folder(folder: Path, request: WatchRequest) -> None:

@@ -7,7 +7,7 @@ import signal
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from evalsuite.checkpoint import resolve
 from evalsuite.checkpoint.folder import read_folder
@@ -31,6 +31,9 @@ if TYPE_CHECKING:
     from evalsuite.results.check.verdicts import CheckResult
 
 Made = TypeVar("Made")
+
+NOT_RED: Final = (ExitCode.OK, ExitCode.INCONCLUSIVE)
+"""Checkpoints with these exit codes may be part of a baseline."""
 
 
 @dataclass(kw_only=True)
@@ -104,8 +107,7 @@ class CheckpointJudge:
             name=checkpoint.name,
             step=held.step,
         )
-        work = self._evaluate if self.request.baseline is None else self._check
-        code, verdict, line = work(checkpoint.fingerprint, held, original)
+        code, verdict, line = self._result(checkpoint.fingerprint, held, original)
         records = self.records({checkpoint.fingerprint})
         return outcome_of(
             held,
@@ -127,6 +129,26 @@ class CheckpointJudge:
             return f"left out: it is {model}, but {done[0].name} is {done[0].model}"
         return None
 
+    def _result(
+        self, fingerprint: str, held: Held, original: Original
+    ) -> tuple[ExitCode, str | None, str]:
+        """Exit code, verdict, and a line."""
+        if not self.request.checks:
+            return self._evaluate(fingerprint, held, original)
+        if self.request.rolling is None:
+            return self._check(fingerprint, held, original)
+        good = [
+            one.fingerprint[:16]
+            for one in sorted(self.earlier, key=lambda one: one.step)
+            if one.exit_code in NOT_RED and one.fingerprint and one.step < held.step
+        ]
+        if len(good) < self.request.rolling:
+            code, verdict, line = self._evaluate(fingerprint, held, original)
+            wait = f"no verdict before {self.request.rolling} good checkpoints: {len(good)} so far"
+            return code, verdict, f"{line}; {wait}"
+        window = tuple(good[-self.request.rolling :])
+        return self._check(fingerprint, held, original, baseline=window[-1], window=window)
+
     def _evaluate(
         self, fingerprint: str, held: Held, original: Original
     ) -> tuple[ExitCode, str | None, str]:
@@ -140,18 +162,18 @@ class CheckpointJudge:
         return exit_code_of(result), None, line
 
     def _check(
-        self, fingerprint: str, held: Held, original: Original
+        self, fingerprint: str, held: Held, original: Original, **baseline: Any
     ) -> tuple[ExitCode, str | None, str]:
         """Exit code, verdict and headline of the check."""
         from evalsuite.report.check_result import headline, verdict_table
         from evalsuite.report.render import to_terminal
 
-        asked = self.request.check(str(held.copy_path), original=original)
+        asked = self.request.check(str(held.copy_path), original=original, **baseline)
         result = within(self.request.budget, lambda: check(asked, self.console))
         spent = result is None
         if result is None:
             try:
-                result = self._check_of_stored(fingerprint)
+                result = self._check_of_stored(fingerprint, **baseline)
             except UsageError:
                 return ExitCode.MISSING, "missing", "nothing was scored within the budget"
         code = write_verdict(result, self.reports / slug(held.name))
@@ -160,13 +182,15 @@ class CheckpointJudge:
         line = headline(result)
         return code, result.verdict, f"{line}; the budget is spent" if spent else line
 
-    def _check_of_stored(self, fingerprint: str) -> CheckResult:
+    def _check_of_stored(self, fingerprint: str, **baseline: Any) -> CheckResult:
         """The check of what is scored already.
 
         Raises:
             UsageError: If that is nothing.
         """
-        stored = self.request.check(fingerprint[:16], checkpoint_options=CheckpointOptions())
+        stored = self.request.check(
+            fingerprint[:16], checkpoint_options=CheckpointOptions(), **baseline
+        )
         return check(stored, self.console)
 
     def _forget(self, known: Sequence[Record], checkpoint: Checkpoint | None) -> None:

@@ -97,13 +97,19 @@ class Finder:
                 f"name the run's last checkpoint in the store, as in its table: {self.results}",
             )
         scores = self._stored(self.results)
-        rows = last_of_run(scores.rows, scores.choose(text), checkpoints)
-        *before, last = [scores.side(row) for row in rows]
-        return replace(
-            last,
-            name=f"mean of {checkpoints} checkpoints up to {last.name}",
-            earlier=tuple(side.records for side in before),
-        )
+        return _mean(scores, last_of_run(scores.rows, scores.choose(text), checkpoints))
+
+    def find_mean_of(self, fingerprints: Sequence[str]) -> Side:
+        """The mean of stored checkpoints as a baseline.
+
+        Args:
+            fingerprints: Theirs, or the beginnings of them; by step.
+
+        Raises:
+            UsageError: If one of them is not stored, or in several forms.
+        """
+        scores = self._stored(self.results)
+        return _mean(scores, [scores.choose(one) for one in fingerprints])
 
     def refuse_unknown(self, text: str, *, baseline: bool = False) -> None:
         """Refuse a name that nothing has, before anything is evaluated.
@@ -183,3 +189,13 @@ def only_row(scores: Scores, folder: Path) -> RowPlan:
             f"name one of them and give --out {folder}",
         )
     return rows[0]
+
+
+def _mean(scores: Scores, rows: Sequence[RowPlan]) -> Side:
+    """The last of some rows, with the records of those before it."""
+    *before, last = [scores.side(row) for row in rows]
+    return replace(
+        last,
+        name=f"mean of {len(rows)} checkpoints up to {last.name}",
+        earlier=tuple(side.records for side in before),
+    )

@@ -15,7 +15,7 @@ import pytest
 from rich.console import Console
 
 from evalsuite.checkpoint import resolve
-from evalsuite.commands import watch_checkpoint
+from evalsuite.commands import check, watch_checkpoint
 from evalsuite.commands.requests import RunRequest, WatchRequest
 from evalsuite.commands.run import prepare
 from evalsuite.commands.watch import watch_command
@@ -59,13 +59,21 @@ class Command:
         self.printed = ""
         self.while_evaluating: Callable[[], object] = lambda: None
         patch.setenv("EVALSUITE_CACHE", str(root / "cache"))
-        patch.setattr(watch_checkpoint, "evaluate_request", self.evaluate)
+        for module in (watch_checkpoint, check):
+            patch.setattr(module, "evaluate_request", self.evaluate)
+        self.scores: dict[int | None, float] = {}
+        """Step → score, where it is not 0.5."""
         (root / "suites").mkdir()
         (root / "suites" / "one.yaml").write_text(f"name: one\ntasks: [{TASK}]\n")
+        self.policy = root / "policies" / "one.yaml"
+        self.policy.parent.mkdir()
+        self.policy.write_text("suite: one\ntolerance: {default: 3.0}\nrequired: baseline\n")
 
     def evaluate(self, request: RunRequest, console: Console) -> RunResult:
-        (checkpoint,) = prepare(request).checkpoints
-        made = record(TASK, 0.5, checkpoint=checkpoint.ref, world="generative")
+        found = prepare(request)
+        (checkpoint,) = found.checkpoints
+        score = self.scores.get(checkpoint.step, 0.5)
+        made = record(found.tasks[0], score, checkpoint=checkpoint.ref, stderr=0.01, n=1000)
         Store(request.results).put(made)
         self.while_evaluating()
         return RunResult((made,))
@@ -204,6 +212,28 @@ def test_a_baseline_in_the_watched_folder_may_be_deleted(command: Command, model
     assert command(**asked) is ExitCode.OK
 
 
+def test_the_last_good_checkpoints_are_the_baseline(command: Command, model: Path) -> None:
+    """A red one is compared and left out of the window of the next."""
+    command.scores = {10: 0.51, 15: 0.49, 20: 0.2, 25: 0.505, 30: 0.25}
+    for step in range(5, 35, 5):
+        command.save(model, step, change=step)
+    told = command.root / "told"
+    options = {"once": True, "baseline_window": 3, "policy": str(command.policy)}
+    assert command(**options, hook=[f"cat >> {told}; echo >> {told}"]) is ExitCode.REGRESSION
+    events = {one["step"]: one for one in map(json.loads, told.read_text().splitlines())}
+    assert [events[step]["verdict"] for step in (5, 10, 15)] == [None] * 3
+    assert "no verdict before 3 good checkpoints: 2 so far" in events[15]["line"]
+    red = {step for step, one in events.items() if one["exit_code"] == ExitCode.REGRESSION}
+    assert red == {20, 30}
+    written = command.root / "rep" / "watch" / "run"
+    baselines = {
+        step: json.loads((written / events[step]["name"] / "check.json").read_text())["baseline"]
+        for step in (20, 25, 30)
+    }
+    assert baselines[20] == baselines[25] == "mean of 3 checkpoints up to run-checkpoint-15"
+    assert baselines[30] == "mean of 3 checkpoints up to run-checkpoint-25"
+
+
 def test_no_checkpoint_comes(command: Command) -> None:
     with pytest.raises(CheckpointError, match="nothing new for 30 s"):
         command(timeout=30.0)
@@ -243,6 +273,8 @@ def test_a_store_of_a_later_version(command: Command) -> None:
     [
         ({"policy": "smoke"}, "--policy changes nothing"),
         ({"stop_early": True}, "--stop-early needs --baseline"),
+        ({"stop_early": True, "baseline_window": 3}, "--baseline-window has several"),
+        ({"baseline_window": 2}, "greater than or equal to 3"),
         ({"suite": "smok"}, "did you mean smoke"),
         ({"webhook": ["example.org"]}, "http"),
         ({"baseline": "nothing"}, "neither a baseline"),
