@@ -9,7 +9,7 @@ from pydantic import Field
 
 from evalsuite.documents.base import Document, Message
 from evalsuite.results.compare.suite import SuiteComparison
-from evalsuite.results.tables.model import Cell, Table
+from evalsuite.results.tables.model import Cell, Rank, Table
 from evalsuite.schema import Frozen
 
 
@@ -40,6 +40,9 @@ class CellEntry(Frozen):
     best: bool
     second: bool
     marks: str = ""
+    rank: Rank | None = None
+    """The ranks that it may have in its column; ``null`` without ``--ties``, and where it has none
+    (``docs/ranks.md``)."""
     suspect: list[str] = Field(default_factory=list)
     """Codes of ``docs/wrong-results.md``."""
 
@@ -149,6 +152,7 @@ def _cell(cell: Cell) -> CellEntry:
         best=cell.best,
         second=cell.second,
         marks=cell.mark,
+        rank=cell.rank,
         suspect=list(cell.suspect),
     )
 

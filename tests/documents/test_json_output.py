@@ -71,6 +71,19 @@ def test_a_table_has_the_values_of_its_csv(store: Path) -> None:
         assert cells["STS"]["low"] < right < cells["STS"]["high"]
 
 
+def test_ranks_are_in_a_table_with_ties(store: Path) -> None:
+    words = ("--suite", "smoke", "--out", store)
+    plain = printed("table", "table", *words)
+    assert {str(cell["rank"]) for row in plain["rows"] for cell in row["cells"]} == {"None"}
+    found = printed("table", "table", *words, "--ties")
+    at = [column["label"] for column in found["columns"]].index("STS")
+    ranks = {row["name"]: row["cells"][at]["rank"] for row in found["rows"]}
+    # 15 against 20 of 30: one may be the first, the other as well.
+    assert ranks == {
+        name: {"low": 1, "high": 2, "ties": "A", "paired": True} for name in ("left", "right")
+    }
+
+
 def test_lists_hold_what_is_stored(store: Path) -> None:
     results = printed("results", "results", "ls", "--out", store)
     assert len(results["records"]) == 22
