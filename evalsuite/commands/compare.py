@@ -14,6 +14,7 @@ from evalsuite.registry.load import Registry
 from evalsuite.registry.suites import Suite
 from evalsuite.results.scores import Scores, stored_samples
 from evalsuite.store import Store
+from evalsuite.text import plain
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -52,21 +53,27 @@ def compare_command(
         StoreError: If nothing is stored.
     """
     from evalsuite.report.comparison_csv import comparison_csv
+    from evalsuite.results.in_domain.matching import in_domain_notes
     from evalsuite.results.tables.comparison import comparison_table
+    from evalsuite.results.tables.model import Note
     from evalsuite.results.tables.notes import suspect_notes
 
     chosen, comparisons = compare(results, registry, suite, names, margin=margin)
     title = f"{suite.name}, compared" if suite else "All tasks, compared"
     table = comparison_table(comparisons, title, decimals=decimals)
     suspect = suspect_notes(chosen)
+    in_domain = in_domain_notes({row.name: row.records.values() for row in chosen})
     if form == "json":
         from evalsuite.documents.tables import compare_document
 
-        print_document(compare_document(comparisons, title, [note.text for note in suspect]))
+        print_document(
+            compare_document(comparisons, title, [note.text for note in suspect], in_domain)
+        )
     elif form == "csv":
         console.file.write(comparison_csv(comparisons))
     else:
-        show_table(replace(table, notes=(*suspect, *table.notes)), form, console)
+        notes = (*suspect, *(Note(text=plain(text)) for text in in_domain), *table.notes)
+        show_table(replace(table, notes=notes), form, console)
     if figure is not None:
         from evalsuite.report.forest import forest
 

@@ -19,6 +19,7 @@ from evalsuite.results.check.verdicts import (
     verdicts_of,
 )
 from evalsuite.results.compare.suite import Side
+from evalsuite.results.in_domain.matching import in_domain_notes
 from evalsuite.results.scores import Scores, stored_samples
 from evalsuite.results.stale import with_stale
 from evalsuite.schema import Record, Stopped, World
@@ -66,6 +67,12 @@ class Judging:
         notes += [
             f"{t}: settings differ: {one.settings}" for t, one in compared.items() if one.settings
         ]
+        notes += in_domain_notes(
+            {
+                side.name: [record for task, record in side.records.items() if task in compared]
+                for side in (self.baseline, candidate)
+            }
+        )
         notes += _differences(self.baseline.records, candidate.records)
         notes += self.early.rules.notes if self.early else ()
         return CheckResult(

@@ -105,6 +105,8 @@ class CompareDocument(Document):
     lines: list[ComparisonLine]
     suspect: list[str]
     """Scores that must not be trusted without a look, a line each."""
+    in_domain: list[str] = Field(default_factory=list)
+    """Scores of data that their checkpoint was trained on, a line for each source."""
 
 
 def table_document(table: Table) -> TableDocument:
@@ -158,7 +160,10 @@ def _cell(cell: Cell) -> CellEntry:
 
 
 def compare_document(
-    comparisons: Sequence[SuiteComparison], title: str, suspect: Sequence[str]
+    comparisons: Sequence[SuiteComparison],
+    title: str,
+    suspect: Sequence[str],
+    in_domain: Sequence[str],
 ) -> CompareDocument:
     """Comparisons with one baseline.
 
@@ -166,6 +171,7 @@ def compare_document(
         comparisons: One for each candidate.
         title: Of the whole.
         suspect: Notes on scores that must not be trusted without a look.
+        in_domain: Notes on scores of data that their checkpoint was trained on.
     """
     from evalsuite.report.comparison_csv import comparison_rows
 
@@ -174,4 +180,5 @@ def compare_document(
         title=title,
         lines=[ComparisonLine.model_validate(line) for line in lines],
         suspect=list(suspect),
+        in_domain=list(in_domain),
     )

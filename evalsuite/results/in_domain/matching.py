@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any, Final
 
 from evalsuite.results.columns import ColumnPlan, Layout, SectionPlan
 from evalsuite.results.in_domain.declared import declarations
 from evalsuite.schema import Record
+from evalsuite.text import listed
 
 ALIASES: Final = {
     "naturalquestions": "nq",
@@ -44,6 +45,25 @@ def in_domain(record: Record) -> str | None:
         if names & {plain_name(name) for name in one.sets}:
             return one.source
     return None
+
+
+def in_domain_notes(sides: Mapping[str, Iterable[Record]]) -> list[str]:
+    """Which scores are of data that their checkpoint was trained on, one line for each source.
+
+    For tables whose cells cannot carry marks.
+
+    Args:
+        sides: Name of a checkpoint → its records.
+    """
+    found: dict[tuple[str, str], list[str]] = {}
+    for name, records in sides.items():
+        for record in records:
+            if record.score is not None and (source := in_domain(record)):
+                found.setdefault((name, source), []).append(record.signature.task)
+    return [
+        f"in-domain: {name} was trained on this data, says {source}: {listed(tasks)}"
+        for (name, source), tasks in found.items()
+    ]
 
 
 def in_domain_tasks(records: Iterable[Record]) -> frozenset[str]:

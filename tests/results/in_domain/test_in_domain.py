@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
+import io
 import json
 from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
 
+from evalsuite.commands.compare import compare_command
+from evalsuite.commands.judging import Judging
 from evalsuite.commands.show import table_view
 from evalsuite.errors import UsageError
 from evalsuite.registry.load import Registry
+from evalsuite.results.check.policy import Policy
+from evalsuite.results.compare.suite import Side
 from evalsuite.results.in_domain.declared import declarations
-from evalsuite.results.in_domain.matching import in_domain, plain_name
+from evalsuite.results.in_domain.matching import in_domain, in_domain_notes, plain_name
+from evalsuite.results.scores import stored_samples
 from evalsuite.results.tables.build import build_table
 from evalsuite.results.tables.model import Table
 from evalsuite.results.view import View
 from evalsuite.schema import Record
+from evalsuite.store import Store
 from helpers.records import record
 
 RETRIEVAL = {"NFCorpus": 0.2, "MSMARCO": 0.9, "FiQA2018": 0.4}
@@ -47,6 +55,28 @@ def test_names_of_one_data_set(one: str, other: str) -> None:
 
 def test_other_names_stay_apart() -> None:
     assert len({plain_name(name) for name in ("FEVER", "ClimateFEVER", "NQ", "MSMARCO")}) == 4
+
+
+def test_comparisons_and_checks_name_them(tmp_path: Path) -> None:
+    grit = [scored("GritLM/GritLM-7B", task) for task in ("MSMARCO", "NQ", "FiQA2018")]
+    other = [scored("runs/other", task, 0.4) for task in ("MSMARCO", "NQ", "FiQA2018")]
+    line = "in-domain: GritLM-7B was trained on this data, says the GRIT paper: MSMARCO, NQ"
+    assert in_domain_notes({"other": other, "GritLM-7B": grit}) == [line]
+    registry, store = Registry.load(), Store(tmp_path)
+    for one in (*grit, *other):
+        store.put(one)
+    shown = io.StringIO()
+    console = Console(file=shown, width=200)
+    given = {"margin": None, "figure": None, "form": "markdown", "decimals": 1}
+    compare_command(tmp_path, registry, None, ["GritLM-7B", "other"], console, **given)
+    assert line in shown.getvalue()
+    sides = [
+        Side(name=name, records={r.signature.task: r for r in of}, load=stored_samples(store))
+        for name, of in (("GritLM-7B", grit), ("other", other))
+    ]
+    suite = registry.suite("grit-embedding")
+    result = Judging(Policy(), suite, {}, registry, sides[0]).result(sides[1])
+    assert line in result.notes
 
 
 def test_mteb_and_the_paper_declare() -> None:
