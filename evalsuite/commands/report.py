@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from evalsuite.commands.stored import categories_of, require_suite, stored_records
@@ -41,6 +42,8 @@ def report_command(
         UsageError: If a checkpoint to be compared is not there.
         StoreError: If nothing is stored, or the file cannot be written.
     """
+    from evalsuite.exporters.base import choose
+    from evalsuite.exporters.eee import aggregates
     from evalsuite.report.files import write_whole
     from evalsuite.report.page.collect import collect
     from evalsuite.report.page.document import page
@@ -60,6 +63,8 @@ def report_command(
     if suite is not None:
         require_suite(records, suite, results)
     found = collect(records, suite, categories_of(registry), load, compare=compare, most=samples)
+    shown = [record for row in found.rows for record in row.plan.records.values()]
+    exchange = tuple(aggregates(choose(shown, store, registry)))
     name = slug(suite.name) if suite else ALL_TASKS
     target = file or Path("reports") / name / "report.html"
-    return write_whole(target, page(found).encode())
+    return write_whole(target, page(replace(found, exchange=exchange)).encode())

@@ -40,7 +40,7 @@ def write(chosen: Chosen, folder: Path) -> Written:
     files: list[Path] = []
     left_out: list[str] = []
     for run in chosen.runs:
-        kept = [record for record in run.records if metric_of(record).direction is not None]
+        kept = _directed(run)
         left_out += [
             f"{run.label}: {record.signature.task}: whether higher {record.main_metric} is better "
             "is not known, and the format asks for it"
@@ -54,15 +54,44 @@ def write(chosen: Chosen, folder: Path) -> Written:
     return Written(files=tuple(files), left_out=tuple(left_out))
 
 
+def aggregates(chosen: Chosen) -> list[dict[str, Any]]:
+    """The scores of each run, without samples: what the JSON files of an export hold."""
+    return [_aggregate(chosen, run, kept) for run in chosen.runs if (kept := _directed(run))]
+
+
+def _directed(run: Run) -> list[Record]:
+    """The scores of which it is known whether higher ones are better."""
+    return [record for record in run.records if metric_of(record).direction is not None]
+
+
+def _aggregate(chosen: Chosen, run: Run, records: list[Record]) -> dict[str, Any]:
+    content = [record.model_dump(mode="json") for record in records]
+    key = uuid.UUID(bytes=bytes.fromhex(digest([run.label, content])[:32]), version=4)
+    created = max(record.created for record in records).timestamp()
+    return {
+        "schema_version": SCHEMA,
+        "evaluation_id": f"evalsuite/{run.hub_name}/{key}",
+        "evaluation_timestamp": f"{created:.0f}",
+        "retrieved_timestamp": f"{created:.0f}",
+        "source_metadata": {
+            "source_name": "evalsuite",
+            "source_type": "evaluation_run",
+            "source_organization_name": NOT_STATED,
+            "evaluator_relationship": "other",
+        },
+        "eval_library": {"name": "evalsuite", "version": version("evalsuite")},
+        "model_info": _model(run, records),
+        "evaluation_results": [_result(record, chosen) for record in records],
+    }
+
+
 def _write_run(
     chosen: Chosen, run: Run, records: list[Record], folder: Path
 ) -> tuple[list[Path], list[str]]:
-    content = [record.model_dump(mode="json") for record in records]
-    key = uuid.UUID(bytes=bytes.fromhex(digest([run.label, content])[:32]), version=4)
-    developer, _, name = run.hub_name.partition("/")
-    place = Path("data", "evalsuite", developer, name)
-    created = max(record.created for record in records).timestamp()
-    identity = f"evalsuite/{run.hub_name}/{key}"
+    aggregate = _aggregate(chosen, run, records)
+    identity = aggregate["evaluation_id"]
+    key = identity.rpartition("/")[2]
+    place = Path("data", "evalsuite", *run.hub_name.partition("/")[::2])
     rows: list[dict[str, Any]] = []
     left_out: list[str] = []
     for record in records:
@@ -76,21 +105,6 @@ def _write_run(
                 "a score of their own"
             )
         rows += kept
-    aggregate: dict[str, Any] = {
-        "schema_version": SCHEMA,
-        "evaluation_id": identity,
-        "evaluation_timestamp": f"{created:.0f}",
-        "retrieved_timestamp": f"{created:.0f}",
-        "source_metadata": {
-            "source_name": "evalsuite",
-            "source_type": "evaluation_run",
-            "source_organization_name": NOT_STATED,
-            "evaluator_relationship": "other",
-        },
-        "eval_library": {"name": "evalsuite", "version": version("evalsuite")},
-        "model_info": _model(run, developer, records),
-        "evaluation_results": [_result(record, chosen) for record in records],
-    }
     files = []
     if rows:
         lines = "".join(json.dumps(row, ensure_ascii=False, allow_nan=False) + "\n" for row in rows)
@@ -107,14 +121,14 @@ def _write_run(
     return [write_json(folder / place / f"{key}.json", aggregate), *files], left_out
 
 
-def _model(run: Run, developer: str, records: list[Record]) -> dict[str, Any]:
+def _model(run: Run, records: list[Record]) -> dict[str, Any]:
     engines = list(dict.fromkeys(record.signature.engine for record in records))
     engine, _, number = engines[0].partition(" ")
     measured = all(record.origin is None for record in records)
     return {
         "name": run.label,
         "id": run.hub_name,
-        "developer": developer,
+        "developer": run.hub_name.partition("/")[0],
         "inference_engine": {"name": engine, **({"version": number} if number else {})},
         "additional_details": {
             "deployment_type": "self_deployed" if measured else NOT_STATED,

@@ -56,6 +56,8 @@ class Client:
         self.max_length = generator.max_length
         """Context length in tokens, prompt and answer together."""
         self.log = log
+        self.unfinished: set[tuple[str, str]] = set()
+        """Prompt and answer, of the answers that ended at the limit of their length."""
         self._engine = LoggedEngine(generator, log, progress, device, shared)
         self._seed = seed
         self._decoding: Decoding | None = None
@@ -103,9 +105,16 @@ class Client:
             keys.append(request_key(request, repeats[request] if request.temperature > 0 else 0))
             repeats[request] += 1
             requests.append(self._seeded(request, keys[-1]))
-        answers = self._engine.answers(requests, keys)
-        texts = [answer.text for answer in answers if isinstance(answer, Completion)]
-        return [cut_at_stop(text, r.stop)[0] for text, r in zip(texts, requests, strict=True)]
+        answers = [
+            one for one in self._engine.answers(requests, keys) if isinstance(one, Completion)
+        ]
+        texts: list[str] = []
+        for (prompt, _), request, answer in zip(asked, requests, answers, strict=True):
+            text, stopped = cut_at_stop(answer.text, request.stop)
+            texts.append(text)
+            if answer.finish == "length" and not stopped:
+                self.unfinished.add((prompt, text))
+        return texts
 
     def score(self, pairs: Sequence[tuple[str, str]]) -> list[Score]:
         """Log-likelihoods of continuations after contexts.

@@ -58,6 +58,7 @@ def samples(task: str, world: str, flip: int) -> list[dict[str, Any]]:
                     "response": answer,
                     "extracted": answer[:20],
                     "parsed": number % 3 > 0,
+                    "problem": None if number % 5 else "truncated: the answer ended too soon",
                     "logprobs": "",
                 }
             )

@@ -66,6 +66,20 @@ def test_an_answer_longer_than_the_context_is_an_error(
         client.score([("a", "b" * 300)])
 
 
+def test_answers_that_end_at_the_limit_are_known(
+    generator: Generator, checkpoint: Checkpoint, tmp_path: Path
+) -> None:
+    client = client_of(generator, checkpoint, tmp_path / "r")
+    whole = client.generate(PROMPTS, Decoding(max_tokens=10))
+    assert client.unfinished == set(zip(PROMPTS, whole, strict=True))
+    again = client_of(generator, checkpoint, tmp_path / "r")  # answers come from the log
+    assert again.generate(PROMPTS, Decoding(max_tokens=10)) == whole
+    assert again.unfinished == client.unfinished
+    stopped = client_of(generator, checkpoint, tmp_path / "s")
+    stopped.generate(PROMPTS[:1], Decoding(max_tokens=10, stop=(whole[0][:1],)))
+    assert not stopped.unfinished
+
+
 def test_the_end_token_is_always_a_stop_text(
     generator: Generator, checkpoint: Checkpoint, tmp_path: Path
 ) -> None:

@@ -68,7 +68,7 @@ class LmEvalHarness:
             if looks is not None and looks.stopped is not None:
                 return _stopped(looks, loaded, lm, client, loading)
             results = _run(lm, loaded, choice, context, chat=chat)
-        summary = summarise(task, loaded, results)
+        summary = summarise(task, loaded, results, client.unfinished)
         suspicions, cut = client.truncation()
         return Evaluation(
             main_metric=summary.main_metric,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
@@ -20,6 +21,9 @@ from evalsuite.stats import mean_with_error
 from evalsuite.suspicions import UNPARSED_SHARE
 
 Metrics = Mapping[str, Any]
+
+UNFINISHED = "truncated: the answer ended at the limit of its length"
+TIMED_OUT = "timed out: the program did not end in time"
 
 KEPT = ("results", "groups", "group_subtasks", "versions", "n-shot", "n-samples")
 
@@ -60,7 +64,12 @@ class Summary:
     """Whether the score is an unweighted mean over the tasks of a group."""
 
 
-def summarise(task: LmEvalTask, loaded: LoadedTasks, results: Mapping[str, Any]) -> Summary:
+def summarise(
+    task: LmEvalTask,
+    loaded: LoadedTasks,
+    results: Mapping[str, Any],
+    unfinished: AbstractSet[tuple[str, str]] = frozenset(),
+) -> Summary:
     """Reduce lm-eval's result to one score.
 
     The score of a group is the group's own aggregate; of a group or tag without one, the mean
@@ -70,6 +79,7 @@ def summarise(task: LmEvalTask, loaded: LoadedTasks, results: Mapping[str, Any])
         task: Says which metric counts, if it is not the first.
         loaded: The tasks that were evaluated.
         results: What ``lm_eval.evaluator.evaluate`` gave.
+        unfinished: Prompt and answer, of the answers that ended at the limit of their length.
 
     Raises:
         UsageError: If the metric that the task names does not exist.
@@ -82,7 +92,7 @@ def summarise(task: LmEvalTask, loaded: LoadedTasks, results: Mapping[str, Any])
     score, stderr, key = _score(loaded.name, table, mains, wanted)
     if not math.isfinite(score):
         raise EngineError(f"task {task.name}: the score {key} is {score}")
-    samples, unparsed = samples_of(results["samples"], loaded, mains)
+    samples, unparsed = samples_of(results["samples"], loaded, mains, unfinished)
     metrics = _metrics(loaded.name, table)
     metrics.setdefault(shown(key), score)
     for name, share in unparsed.items():
@@ -220,6 +230,7 @@ def samples_of(
     logged: Mapping[str, Sequence[Mapping[str, Any]]],
     loaded: LoadedTasks,
     mains: Mapping[str, str],
+    unfinished: AbstractSet[tuple[str, str]] = frozenset(),
 ) -> tuple[list[dict[str, Any]], dict[str, float]]:
     """One row a test item, and the shares of answers in which nothing was found.
 
@@ -233,7 +244,9 @@ def samples_of(
         leaf = loaded.leaves[name]
         scorer = leaf.get_config("process_results")
         own = [
-            sample_identity(name, example, len(loaded.leaves)) | _row(metric, example, leaf, scorer)
+            sample_identity(name, example, len(loaded.leaves))
+            | _row(metric, example, leaf, scorer)
+            | {"problem": _problem(example, unfinished)}
             for example in logged[name]
             if example["filter"] == filter_name
         ]
@@ -277,6 +290,23 @@ def _generated(example: Mapping[str, Any], scorer: object) -> dict[str, Any]:
         "extracted": _one_or_list([item or "" for item in extracted]),
         "parsed": all(item is not None for item in extracted),
     }
+
+
+def _problem(example: Mapping[str, Any], unfinished: AbstractSet[tuple[str, str]]) -> str | None:
+    """What went wrong with an answer, whatever its score; ``None`` if nothing is known."""
+    prompt = example["arguments"][0][0]
+    problems = []
+    if any((prompt, response) in unfinished for response in map(str, _responses(example))):
+        problems.append(UNFINISHED)
+    if _number(example.get("timeouts")):
+        problems.append(TIMED_OUT)
+    return "; ".join(problems) or None
+
+
+def _responses(example: Mapping[str, Any]) -> Sequence[object]:
+    """The answers to the first request; log-likelihoods are none of those."""
+    found: Sequence[object] = example["resps"][0]
+    return found if isinstance(found, list | tuple) else ()
 
 
 def _scored(example: Mapping[str, Any]) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from evalsuite.data import SampleTable
 from evalsuite.registry.suites import Suite
@@ -78,6 +78,8 @@ class PageData:
     samples: tuple[TaskSamples, ...]
     most: int
     """Samples a task."""
+    exchange: tuple[Mapping[str, Any], ...] = ()
+    """The scores in the format of Every Eval Ever, a document for each row."""
 
     @property
     def title(self) -> str:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import json
 from dataclasses import replace
 from functools import partial
 from importlib.metadata import version
 from importlib.resources import files
-from typing import Any
+from typing import Any, Final
 
+from evalsuite.documents.tables import compare_document, table_document
 from evalsuite.report.csvfile import to_csv
 from evalsuite.report.latex import to_latex
 from evalsuite.report.page.answer import answer_of
@@ -23,10 +25,14 @@ from evalsuite.report.page.steps import steps_figure
 from evalsuite.report.page.summary import summary_of
 from evalsuite.report.page.text import embedded, packed
 from evalsuite.report.templating import render
+from evalsuite.results.in_domain.matching import in_domain_notes
 from evalsuite.results.tables.comparison import comparison_table
 from evalsuite.results.tables.model import Table
+from evalsuite.results.tables.notes import suspect_notes
 from evalsuite.text import number
 
+SCORES: Final = "table-scores"
+COMPARED: Final = "table-compared"
 SECTIONS = ("Summary", "Tables", "Figures", "Samples", "Records")
 
 
@@ -67,28 +73,42 @@ def page(data: PageData) -> str:
         heat=heat_lines(data),
         fixed=partial(number, decimals=data.table.decimals),
         signed=signed,
-        index=embedded(_index(data, tables, list(found.values()))),
+        index=embedded(_index(data, list(found.values()))),
+        copies=packed({ident: copies(data, ident, table) for ident, table in tables.items()}),
         samples=[packed(one.payload()) for one in data.samples],
         records=[packed(row_payload(row, list(found))) for row in data.rows],
     )
 
 
-def copies(table: Table) -> dict[str, str]:
+def copies(data: PageData, ident: str, table: Table) -> dict[str, str]:
     """What the buttons of a table copy, as the other commands print it."""
-    return {"latex": to_latex(table), "csv": to_csv(table)}
+    found = {"latex": to_latex(table), "csv": to_csv(table), "json": _json(data, ident, table)}
+    if ident == SCORES and data.exchange:
+        found["eee"] = json.dumps(data.exchange, indent=1, ensure_ascii=False, allow_nan=False)
+    return found
+
+
+def _json(data: PageData, ident: str, table: Table) -> str:
+    if ident != COMPARED:
+        return table_document(table).model_dump_json(indent=1)
+    plans = [row.plan for row in data.rows]
+    suspect = [note.text for note in suspect_notes(plans)]
+    in_domain = in_domain_notes({plan.name: plan.records.values() for plan in plans})
+    document = compare_document(data.comparisons, table.title, suspect, in_domain)
+    return document.model_dump_json(indent=1)
 
 
 def _tables(data: PageData) -> dict[str, Table]:
-    found = {"table-scores": data.table}
+    found = {SCORES: data.table}
     if data.ranked is not None:
         found["table-ranks"] = replace(data.ranked, title=f"{data.title}, with ranks")
     if data.comparisons:
         title = f"{data.title}, compared with {data.comparisons[0].first}"
-        found["table-compared"] = comparison_table(data.comparisons, title)
+        found[COMPARED] = comparison_table(data.comparisons, title)
     return found
 
 
-def _index(data: PageData, tables: dict[str, Table], environments: list[Any]) -> dict[str, Any]:
+def _index(data: PageData, environments: list[Any]) -> dict[str, Any]:
     """What the script reads at once; the packed parts it opens when asked."""
     labels = [row.label for row in data.rows]
     groups = {
@@ -109,7 +129,6 @@ def _index(data: PageData, tables: dict[str, Table], environments: list[Any]) ->
         "pair": pair,
         "most": data.most,
         "environments": environments,
-        "copies": {ident: copies(table) for ident, table in tables.items()},
     }
 
 

@@ -99,7 +99,7 @@ function tables() {
     });
     for (const button of block.querySelectorAll("[data-copy]")) {
       button.addEventListener("click", async () => {
-        const done = await copyText(data.copies[block.id][button.dataset.copy]);
+        const done = await copyText((await unpack("copies"))[block.id][button.dataset.copy]);
         said.textContent = done ? "Copied." : "This browser does not allow copying.";
       });
     }
@@ -145,7 +145,7 @@ function records() {
 // ---- samples --------------------------------------------------------------------------------
 
 const form = byId("choice");
-const state = { task: 0, a: 0, b: -1, changed: false, search: "", sample: "" };
+const state = { task: 0, a: 0, b: -1, changed: false, problem: "", search: "", sample: "" };
 let current = null;
 
 const cell = (column, row, at) => (row < 0 || !column.v[row] ? null : column.v[row][at] ?? null);
@@ -156,6 +156,8 @@ const text = (column, row, at) => {
   return column.kind === "t" ? current.texts[value] : String(value);
 };
 const score = (row, at) => (row < 0 || !current.scores[row] ? null : current.scores[row][at]);
+const problems = (row, at) => (row < 0 || !current.problems[row] ? [] : current.problems[row][at]);
+const compared = () => (state.b < 0 ? [state.a] : [state.a, state.b]);
 const shown = (value) => (value === null ? "–" : String(Math.round(value * 1000) / 1000));
 const changed = (at) => {
   const [one, two] = [score(state.a, at), score(state.b, at)];
@@ -164,10 +166,11 @@ const changed = (at) => {
 
 function matching() {
   const wanted = state.search.trim().toLowerCase();
-  const rows = state.b < 0 ? [state.a] : [state.a, state.b];
+  const rows = compared();
   return current.ids.map((_, at) => at).filter((at) => {
     if (rows.every((row) => score(row, at) === null && current.columns.every((c) => text(c, row, at) === ""))) return false;
     if (state.changed && state.b >= 0 && !changed(at)) return false;
+    if (state.problem && !rows.some((row) => problems(row, at).includes(state.problem))) return false;
     if (!wanted || current.ids[at].toLowerCase().includes(wanted)) return true;
     return rows.some((row) => current.columns.some((c) => text(c, row, at).toLowerCase().includes(wanted)));
   });
@@ -280,6 +283,20 @@ function options(has) {
   form.elements.changed.disabled = state.b < 0;
 }
 
+// Which problems the samples of this task have; of the checkpoints that are looked at.
+function problemOptions() {
+  const counts = new Map();
+  for (const at of current.ids.keys()) {
+    for (const one of new Set(compared().flatMap((row) => problems(row, at)))) counts.set(one, (counts.get(one) ?? 0) + 1);
+  }
+  if (!counts.has(state.problem)) state.problem = "";
+  const { problem } = form.elements;
+  problem.closest("label").hidden = counts.size === 0;
+  problem.replaceChildren(make("option", { value: "", textContent: "all samples" }),
+    ...[...counts].map(([value, count]) => make("option", { value, textContent: `${value} (${count})` })));
+  problem.value = state.problem;
+}
+
 let turn = 0;
 async function draw() {
   const mine = ++turn;
@@ -290,6 +307,7 @@ async function draw() {
   const found = await unpack(`samples-${state.task}`);
   if (mine !== turn) return;
   current = found;
+  problemOptions();
   const listed = matching();
   byId("count").textContent = counted(listed);
   byId("list").replaceChildren(...listed.map(listItem));
@@ -338,6 +356,7 @@ async function browser() {
   form.addEventListener("submit", (event) => event.preventDefault());
   form.addEventListener("input", async ({ target }) => {
     if (target.name === "search") state.search = target.value;
+    else if (target.name === "problem") state.problem = target.value;
     else if (target.name === "changed") state.changed = target.checked;
     else state[target.name] = Number(target.value);
     await draw();

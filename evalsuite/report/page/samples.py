@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from evalsuite.data import SampleTable
 from evalsuite.report.page.listed import Entries, Entry, arranged
+from evalsuite.report.page.problems import problems_of
 from evalsuite.report.page.text import cut, visible
 from evalsuite.schema import digest
 
@@ -83,6 +84,8 @@ class TaskSamples:
     measure: str
     """What ``scores`` are: ``score``, or what stands in for it."""
     columns: tuple[SampleColumn, ...]
+    problems: tuple[tuple[tuple[str, ...], ...] | None, ...]
+    """By page row, then by sample: what went wrong with the answer."""
     basis: tuple[str, ...]
     """By page row, what the samples were drawn from: rows that differ have other samples."""
 
@@ -103,6 +106,7 @@ class TaskSamples:
             "measure": self.measure,
             "scores": self.scores,
             "basis": self.basis,
+            "problems": self.problems,
             "columns": columns,
             "texts": list(texts),
         }
@@ -133,6 +137,7 @@ def choose_samples(
     measure, values = _measured(tables, numbers)
     kept = set(_most_telling(task, ids, values, most))
     names = tuple(name for name in ids if name in kept)
+    shown = _shown(tables, numbers, names)
     return TaskSamples(
         task=task,
         ids=tuple(visible(cut(name, 200)) for name in names),
@@ -142,7 +147,11 @@ def choose_samples(
             for table, known in zip(tables, values, strict=True)
         ),
         measure=measure,
-        columns=tuple(_columns(_shown(tables, numbers, names), names, measure)),
+        columns=tuple(_columns(shown, names, measure)),
+        problems=tuple(
+            None if rows is None else tuple(problems_of(rows.get(name) or {}) for name in names)
+            for rows in shown
+        ),
         basis=tuple(basis),
     )
 

@@ -12,6 +12,7 @@ from evalsuite.errors import DataError, UsageError
 from evalsuite.kinds.base import Evaluation
 from evalsuite.kinds.lm_eval.harness import LmEvalHarness
 from evalsuite.kinds.lm_eval.names import find, load_index
+from evalsuite.kinds.lm_eval.results import UNFINISHED
 from evalsuite.kinds.table import make_task
 from evalsuite.kinds.task import Task
 from helpers.contexts import make_context
@@ -65,6 +66,8 @@ def test_gsm8k(checkpoint: Checkpoint, tmp_path: Path, shared_data: Path) -> Non
     assert "exact_match,flexible-extract" in evaluation.metrics
     assert "unparsed" in evaluation.metrics
     assert [row["sample"] for row in evaluation.samples] == ["gsm8k_cot/0", "gsm8k_cot/1"]
+    # Random weights find no end within the limit.
+    assert {row["problem"] for row in evaluation.samples} == {UNFINISHED}
     assert evaluation.data.source == "local"
     assert list(evaluation.data.datasets) == ["openai/gsm8k"]
     text = evaluation.details["rendered"]["chat"]["text"]

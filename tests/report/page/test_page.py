@@ -14,6 +14,7 @@ import pytest
 from typer.testing import CliRunner
 
 from evalsuite.cli.app import application
+from evalsuite.documents.tables import table_document
 from evalsuite.errors import UsageError
 from evalsuite.report.csvfile import to_csv
 from evalsuite.report.html import to_html
@@ -225,9 +226,10 @@ def test_failures_and_warnings_are_told_once_with_their_tasks() -> None:
 
 def test_copied_texts_are_those_of_the_table_command() -> None:
     data = gathered(make_records())
-    found = re.search(r'<script type="application/json" id="data">(.*?)</script>', page(data))
+    found = re.search(r'<script type="text/plain" id="copies">(.*?)</script>', page(data))
     assert found is not None
-    copied = json.loads(found[1])["copies"]["table-scores"]
+    copied = json.loads(gzip.decompress(base64.b64decode(found[1])))["table-scores"]
+    assert json.loads(copied.pop("json")) == table_document(data.table).model_dump(mode="json")
     assert copied == {"latex": to_latex(data.table), "csv": to_csv(data.table)}
 
 

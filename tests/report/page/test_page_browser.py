@@ -5,14 +5,14 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from evalsuite.report.csvfile import to_csv
-from evalsuite.report.latex import to_latex
+from evalsuite.report.page.document import copies
 from evalsuite.report.page.document import page as page_text
 from evalsuite.report.page.text import visible
 from helpers.page_store import HOSTILE, NUMBER, gathered, make_records
@@ -81,7 +81,8 @@ def browser() -> Iterator[Any]:
 def data() -> Any:
     made = make_records()
     gone = ("right", "smoke-sts")
-    return gathered([m for m in made if (m[0].checkpoint.name, m[0].signature.task) != gone])
+    found = gathered([m for m in made if (m[0].checkpoint.name, m[0].signature.task) != gone])
+    return replace(found, exchange=({"schema_version": "0.3.0"},))
 
 
 @pytest.fixture(scope="module")
@@ -135,10 +136,30 @@ def test_rows_can_be_filtered(opened: Opened) -> None:
 
 def test_tables_can_be_copied(opened: Opened, data: Any) -> None:
     opened.context.grant_permissions(["clipboard-read", "clipboard-write"])
-    for kind, text in (("latex", to_latex(data.table)), ("csv", to_csv(data.table))):
+    copied = copies(data, "table-scores", data.table)
+    assert copied.keys() == {"latex", "csv", "json", "eee"}
+    for kind, text in copied.items():
         opened.page.locator(f"#table-scores [data-copy={kind}]").click()
         opened.page.locator("#table-scores .said", has_text="Copied.").wait_for()
         assert opened.page.evaluate("navigator.clipboard.readText()") == text
+
+
+def test_samples_by_what_went_wrong(opened: Opened) -> None:
+    """No answer was found in every 3rd, and every 5th is truncated."""
+    page = opened.page
+    page.locator("select[name=task]").select_option(label="smoke-arithmetic")
+    page.locator("#count", has_text="of smoke-arithmetic").wait_for()
+    listed = {int(name.rpartition("/")[2]) for name in opened.samples()}
+    choice = page.locator("select[name=problem]")
+    for name, every in (("truncated", 5), ("no answer found", 3)):
+        expected = {number for number in listed if number % every == 0}
+        choice.select_option(label=f"{name} ({len(expected)})")
+        page.locator("#count", has_text=f"{len(expected)} listed").wait_for()
+        assert {int(name.rpartition("/")[2]) for name in opened.samples()} == expected
+    choice.select_option(value="")
+    page.locator("#count", has_text=f"{len(listed)} listed").wait_for()
+    page.locator("select[name=task]").select_option(label="smoke-sts")
+    choice.wait_for(state="hidden")
 
 
 def test_samples_side_by_side_and_only_the_changed_ones(opened: Opened) -> None:

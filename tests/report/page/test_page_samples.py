@@ -5,7 +5,11 @@ import gzip
 import json
 from typing import Any
 
+import pytest
+
 from evalsuite.data import SampleTable
+from evalsuite.kinds.lm_eval.results import TIMED_OUT, UNFINISHED
+from evalsuite.report.page.problems import problems_of
 from evalsuite.report.page.samples import TaskSamples, choose_samples
 
 
@@ -104,3 +108,25 @@ def test_what_works_unseen_is_shown() -> None:
 
 def test_no_sample_is_no_payload() -> None:
     assert choose_samples("t", [None, SampleTable.of([])], ["", ""], 5) is None
+
+
+@pytest.mark.parametrize(
+    ("row", "found"),
+    [
+        ({"score": 0.0, "parsed": True, "problem": None}, ()),
+        ({"parsed": False, "problem": UNFINISHED}, ("no answer found", "truncated")),
+        ({"parsed": True, "problem": f"{UNFINISHED}; {TIMED_OUT}"}, ("truncated", "timed out")),
+        (
+            {"parsed": [1.0, None], "judgement": ["m", None], "problem": "401"},
+            ("no answer found", "refused"),
+        ),
+        (
+            {"parsed": [None], "judgement": ["?"], "problem": "no ranking in the reply '?'"},
+            ("no answer found",),
+        ),
+        ({"parsed": True, "problem": "room for 3 of 10"}, ("does not fit the context",)),
+        ({"cosine": 0.3}, ()),
+    ],
+)
+def test_what_went_wrong(row: dict[str, Any], found: tuple[str, ...]) -> None:
+    assert problems_of(row) == found
