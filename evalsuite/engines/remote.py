@@ -67,6 +67,8 @@ class CallResult:
     result: Any
     seconds: float
     """Time that the engine worked at it."""
+    tokens: int = 0
+    """Of the texts that were embedded; who asked for answers or scores knows them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +91,8 @@ class RemoteEngine:
 
     Attributes:
         seconds: Time that the engine has spent on the calls of this end.
+        tokens_read: Tokens of the prompts and texts that it was given.
+        tokens_written: Tokens of the answers that it gave.
     """
 
     def __init__(self, channel: Channel, version: str) -> None:
@@ -96,6 +100,8 @@ class RemoteEngine:
         self._version = version
         self._asked = 0
         self.seconds = 0.0
+        self.tokens_read = 0
+        self.tokens_written = 0
 
     @property
     def version(self) -> str:
@@ -135,8 +141,9 @@ class RemoteEngine:
                 case PartialResult(number=given, news=news) if given == number:
                     if on_part is not None:
                         on_part(news)
-                case CallResult(number=given, result=result, seconds=seconds):
+                case CallResult(number=given, result=result, seconds=seconds, tokens=tokens):
                     self.seconds += seconds
+                    self.tokens_read += tokens
                     if given == number:
                         return result
                 case Failure(number=given, error=error) if given == number:
@@ -212,8 +219,11 @@ class RemoteGenerator(RemoteEngine):
                     ended(index, completion)
 
         completions: list[Completion] = self._answer(self._ask("generate", requests), on_part)
+        self.tokens_read += sum(len(request.prompt_ids) for request in requests)
+        self.tokens_written += sum(completion.tokens for completion in completions)
         return completions
 
     def score(self, requests: Sequence[ScoreRequest]) -> list[Score]:
         scores: list[Score] = self._answer(self._ask("score", requests))
+        self.tokens_read += sum(len(one.context_ids + one.continuation_ids) for one in requests)
         return scores

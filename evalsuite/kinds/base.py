@@ -122,6 +122,8 @@ class Evaluation:
     suspicions: tuple[Suspicion, ...] = ()
     """Why the score must not be trusted; what follows from ``metrics`` alone is added later."""
     engine_seconds: float = 0.0
+    tokens: tuple[int, int] | None = None
+    """Read and written by the engine in the last stage; ``None`` where that is not known."""
     load_seconds: float = 0.0
     earlier_seconds: float = 0.0
     """Spent in an earlier stage of the same job."""

@@ -136,6 +136,8 @@ def _timings(evaluation: Evaluation, seconds: float) -> Timings:
         total=round(seconds, 3),
         engine=round(evaluation.engine_seconds, 3),
         load_data=round(evaluation.load_seconds, 3),
+        tokens_read=evaluation.tokens[0] if evaluation.tokens else None,
+        tokens_written=evaluation.tokens[1] if evaluation.tokens else None,
     )
 
 

@@ -79,12 +79,18 @@ class Origin(Frozen):
 
 
 class Timings(Frozen):
-    """Seconds spent on one task."""
+    """Seconds and tokens spent on one task."""
 
     total: float
     engine: float = 0.0
     """Inside the model."""
     load_data: float = 0.0
+    tokens_read: int | None = None
+    """Tokens of the prompts or texts that the model was given; those whose answers or vectors were
+    kept from before are not among them. Of a task in several stages, those of the last one.
+    ``None`` where nothing was given or it is not known."""
+    tokens_written: int | None = None
+    """Tokens of the model's answers; likewise."""
 
 
 class SamplesRef(Frozen):

@@ -40,13 +40,14 @@ class Script:
 
 def test_an_encoder_adds_up_what_is_done() -> None:
     channel = Script(
-        PartialResult(1, [(1,), (0,)]), PartialResult(1, [(1,)]), CallResult(1, ONE, 0.5)
+        PartialResult(1, [(1,), (0,)]), PartialResult(1, [(1,)]), CallResult(1, ONE, 0.5, 7)
     )
     told: list[int] = []
     encoder = RemoteEncoder(channel, "tiny 1")
     assert encoder.encode(["a", "b"], "query: ", told.append) is ONE
     assert channel.heard == [Ask(1, "encode", (["a", "b"], "query: "))]
     assert (told, encoder.seconds, encoder.version) == ([1, 1], 0.5, "tiny 1")
+    assert (encoder.tokens_read, encoder.tokens_written) == (7, 0)
 
 
 def test_what_was_announced_is_not_asked_again() -> None:
@@ -100,7 +101,9 @@ def test_a_generator_gives_each_answer_as_it_comes() -> None:
     came: list[tuple[int, Completion]] = []
     assert generator.generate(asked, lambda *item: came.append(item)) == [first, second]
     assert came == [(1, second), (0, first)]
+    assert (generator.tokens_read, generator.tokens_written) == (2 + 1, 1 + 2)
     assert generator.score([ScoreRequest((1,), (2,))]) == ["scores"]  # type: ignore[comparison-overlap]
+    assert generator.tokens_read == 2 + 1 + 2
 
 
 def test_without_the_engines_process_this_one_ends() -> None:

@@ -17,6 +17,7 @@ from evalsuite.report.latex import to_latex
 from evalsuite.report.page.answer import answer_of
 from evalsuite.report.page.bars import cards
 from evalsuite.report.page.collect import PageData
+from evalsuite.report.page.cost import cost_table
 from evalsuite.report.page.figures import averages_figure, differences_figure, signed
 from evalsuite.report.page.heat import heat_lines
 from evalsuite.report.page.provenance import environments, row_payload
@@ -105,6 +106,8 @@ def _tables(data: PageData) -> dict[str, Table]:
     if data.comparisons:
         title = f"{data.title}, compared with {data.comparisons[0].first}"
         found[COMPARED] = comparison_table(data.comparisons, title)
+    if (cost := cost_table(data)) is not None:
+        found["table-cost"] = cost
     return found
 
 

@@ -71,7 +71,7 @@ def _parts(record: Record) -> list[tuple[str, Pairs]]:
         ("Suspect", [(str(n), visible(said(s))) for n, s in enumerate(record.suspicions, 1)]),
         ("Warnings", [(str(n), visible(w)) for n, w in enumerate(record.warnings, 1)]),
         ("Other metrics", _flat(metrics)),
-        ("Seconds", _flat(record.timings.model_dump() if record.timings else {})),
+        ("Seconds and tokens", _flat(record.timings.model_dump() if record.timings else {})),
         ("Found while running", _flat(_without_ids(record.details))),
     ]
     return [(title, lines) for title, lines in parts if lines]

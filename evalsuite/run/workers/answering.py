@@ -161,7 +161,8 @@ def _answer(
         harness.send(Failure(ask.number, portable(error)))
     else:
         finished.send()
-        harness.send(CallResult(ask.number, result, time.perf_counter() - started))
+        tokens = sum(prepared.lengths) if prepared is not None else 0
+        harness.send(CallResult(ask.number, result, time.perf_counter() - started, tokens))
 
 
 def _call(

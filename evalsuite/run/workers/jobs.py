@@ -166,7 +166,7 @@ class JobRunner:
     def _evaluate(self, job: JobSpec, engine: Engine) -> Evaluation | None:
         """Do a stage of a job; the last one returns its evaluation."""
         remote = engine if isinstance(engine, RemoteEngine) else None
-        before = remote.seconds if remote else 0.0
+        before = _spent(remote)
         stopping = self.spec.options.stopping
         if stopping and (red := stopping.ended_by()):
             raise TaskSkipped(f"not run: {red} is a regression, which ended the check")
@@ -175,7 +175,16 @@ class JobRunner:
         if evaluation is None or remote is None:
             return evaluation
         # An engine that serves several jobs at once measures the time that it spends on each.
-        return replace(evaluation, engine_seconds=remote.seconds - before)
+        spent = [after - earlier for after, earlier in zip(_spent(remote), before, strict=True)]
+        seconds, tokens = spent[0], (int(spent[1]), int(spent[2]))
+        return replace(evaluation, engine_seconds=seconds, tokens=tokens if any(tokens) else None)
+
+
+def _spent(remote: RemoteEngine | None) -> tuple[float, int, int]:
+    """Seconds, tokens read and tokens written of an engine so far."""
+    if remote is None:
+        return 0.0, 0, 0
+    return remote.seconds, remote.tokens_read, remote.tokens_written
 
 
 def _see_device(engine: Engine, error: Exception) -> None:

@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 
 from evalsuite.checkpoint.models import Checkpoint
+from evalsuite.engines.batched_encoder import BatchedEncoder, PreparedTexts
 from evalsuite.engines.load import load_encoder
-from evalsuite.engines.protocols import Encoder
+from evalsuite.engines.protocols import Encoder, Progress, Vectors
 from evalsuite.registry.load import Registry
 from evalsuite.run.options import RunOptions
 from evalsuite.run.plan import make_plan
@@ -92,9 +93,18 @@ def test_scores_are_those_of_one_process_though_all_are_killed_once(
 
 
 def test_a_job_that_kills_its_process_fails_and_the_others_go_on(
-    tiny: Checkpoint, encoder: Encoder, tmp_path: Path
+    tiny: Checkpoint, encoder: Encoder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     times: list[int] = []
+    embedded: list[int] = []
+    assert isinstance(encoder, BatchedEncoder)
+    embed = encoder.embed
+
+    def counted(prepared: PreparedTexts, progress: Progress | None = None) -> Vectors:
+        embedded.extend(prepared.lengths)
+        return embed(prepared, progress)
+
+    monkeypatch.setattr(encoder, "embed", counted)
 
     def then(event: events.Event) -> None:
         if isinstance(event, events.JobStarted) and event.job == keys(jobs)[0]:
@@ -108,6 +118,10 @@ def test_a_job_that_kills_its_process_fails_and_the_others_go_on(
     assert len(times) == TRIES
     [failed] = [record for record in jobs.store.records() if record.status == "failed"]
     assert "ended by SIGKILL, twice" in (failed.reason or "")
+    [scored] = [record for record in jobs.store.records() if record.status == "scored"]
+    assert scored.timings is not None
+    assert (scored.timings.tokens_read, scored.timings.tokens_written) == (sum(embedded), 0)
+    assert sum(embedded) > 1000
 
 
 def test_what_another_run_holds_comes_last(
