@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from peft import LoraConfig, PeftModel, get_peft_model
 from tokenizers import Tokenizer
-from transformers import AutoModel, AutoModelForCausalLM
+from transformers import AutoModel, AutoModelForCausalLM, AutoModelForTextEncoding
 
 import zoo_quantised
 from evalsuite.checkpoint import CheckpointOptions
@@ -27,9 +27,11 @@ POOLINGS: dict[str, Callable[[Any], Any]] = {
 """From the hidden states of one text's tokens to its vector, by definition."""
 
 
-def alone(path: Path, pooling: str, encode: Callable[[str], list[int]], **load: Any) -> Callable:
+def alone(
+    path: Path, pooling: str, encode: Callable[[str], list[int]], auto: Any = AutoModel, **load: Any
+) -> Callable:
     """Vectors of texts, each run through the body by itself."""
-    model = AutoModel.from_pretrained(path, dtype=torch.float32, **load).eval()
+    model = auto.from_pretrained(path, dtype=torch.float32, **load).eval()
 
     def vectors(texts: list[str], _side: Side) -> Vectors:
         found = []
@@ -65,7 +67,9 @@ def encoder(family: str, pooling: str = "mean", **settings: Any) -> Callable[[Pa
         core.enable_truncation(longest)
         core.no_padding()
         options = CheckpointOptions(pooling=pooling, max_length=settings.get("max_length"))
-        return Equal(alone(path, pooling, lambda text: core.encode(text).ids), options=options)
+        auto = settings.get("auto", AutoModel)
+        vectors = alone(path, pooling, lambda text: core.encode(text).ids, auto)
+        return Equal(vectors, options=options)
 
     return build
 
@@ -198,6 +202,10 @@ def _families() -> Iterator[Kind]:
     yield Kind("decoders", "gpt2, mean, padding left", causal("mean", "gpt2", **left))
     for family in ("bert", "electra", "distilbert", "modernbert"):
         yield Kind("encoders", family, encoder(family))
+    for family in ("t5", "mt5", "umt5"):
+        encoder_alone = {"auto": AutoModelForTextEncoding, "feed_forward_proj": "gated-gelu",
+                         "d_kv": 8, "initializer_factor": 0.5}  # fmt: skip
+        yield Kind("encoders", f"{family}, the encoder alone", encoder(family, **encoder_alone))
     for pooling in ("cls", "mean", "last"):
         yield Kind("encoders", f"bert, {pooling}, padding left",
                    encoder("bert", pooling, padding_side="left"))  # fmt: skip

@@ -96,8 +96,8 @@ def encoder_body(path: Path, family: str = "bert", *, seed: int = 0, **settings:
         "num_attention_heads": 4, "intermediate_size": 48, "max_position_embeddings": 64,
         "pad_token_id": PAD, "initializer_range": 0.5,
     }  # fmt: skip
-    model = AutoModel.from_config(AutoConfig.for_model(family, **{**config, **settings}))
-    model.save_pretrained(path)
+    auto = settings.pop("auto", AutoModel)
+    auto.from_config(AutoConfig.for_model(family, **{**config, **settings})).save_pretrained(path)
     tokenizer.save_pretrained(path)
     return path
 

@@ -41,6 +41,19 @@ def members(text: str) -> tuple[str, ...]:
     return _sorted(found)
 
 
+def steps_in(source: str) -> list[Path]:
+    """The checkpoints in the folder of a training that has saved its last model beside them.
+
+    Args:
+        source: One checkpoint, as it was named.
+    """
+    path = Path(source).expanduser()
+    if not _exists(path) or not path.is_dir():
+        return []
+    steps = [one for one in path.iterdir() if step_of(one.name) is not None and one.is_dir()]
+    return sorted(filter(looks_like_checkpoint, steps), key=lambda one: natural(one.name))
+
+
 def may_be_adapter(source: str) -> bool:
     """Whether a checkpoint is an adapter, or not at hand yet so that it may be one."""
     path = Path(source).expanduser()

@@ -304,7 +304,8 @@ def _summary(plan: Plan) -> str:
     parts += [f"{stored} already stored"] if stored else []
     parts += [f"{skipped} skipped"] if skipped else []
     parts += [f"{refused} refused"] if refused else []
-    return f"{len(plan.jobs)} jobs: {', '.join(parts)}"
+    jobs = "1 job" if len(plan.jobs) == 1 else f"{len(plan.jobs)} jobs"
+    return f"{jobs}: {', '.join(parts)}"
 
 
 def _report(

@@ -79,7 +79,8 @@ def test_a_pattern_without_a_match_names_what_is_near(runs: Path) -> None:
 
 
 def test_a_folder_of_incomplete_ones_is_refused_with_the_first_reason(runs: Path) -> None:
-    with pytest.raises(CheckpointError, match=r"none of the 2 checkpoints .* has no weights"):
+    said = r"none of the 2 checkpoints .* can be evaluated; the first: .* has no weights"
+    with pytest.raises(CheckpointError, match=said):
         find_checkpoints([str(runs / "step-[34]000")], CheckpointOptions())
 
 
@@ -101,3 +102,20 @@ def test_a_base_without_an_adapter_is_refused_before_anything_is_read(runs: Path
     options = CheckpointOptions(base="no-such-base")
     with pytest.raises(UsageError, match=r"--base changes nothing: .*step-200 is a full model"):
         find_checkpoints([str(runs / "step-200")], options)
+
+
+def test_a_folder_of_a_training_is_its_last_model_and_the_steps_are_named(
+    write_folder, write_weights
+) -> None:
+    for index, name in enumerate(("run", "run/checkpoint-900", "run/checkpoint-1000")):
+        folder = write_folder(name)
+        write_weights(folder / "model.safetensors", bytes([index, 7, 7, 7]))
+    run = folder.parent
+    found = find_checkpoints([str(run)], CheckpointOptions())
+    assert [one.name for one in found.checkpoints] == ["run"]
+    [said] = found.left_out
+    steps = "checkpoint-900, checkpoint-1000"
+    assert said == f"left out: in {run} lie {steps} as well; for them: --ckpt '{run}/*'"
+    both = find_checkpoints([str(run), f"{run}/*"], CheckpointOptions())
+    assert [one.step for one in both.checkpoints] == [None, 900, 1000]
+    assert both.left_out == ()

@@ -35,6 +35,7 @@ CHOSEN = (
     "other models: a late-interaction model that pools",
     "other models: keys of PyLate",
     "other models: module SpladePooling",
+    "encoders: t5, the encoder alone",
     "tokenizers: byte-level file named LlamaTokenizerFast",
     "tokenizers: another pipeline below qwen2",
     "tokenizers: add_eos_token true, not in the file",

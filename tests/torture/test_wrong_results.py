@@ -252,7 +252,7 @@ def test_a_score_whose_data_changed(line: CommandLine, sound: Path) -> None:
     choice(line, ["The sea", "Blood"])
     shown(line, "stale")
     done, text = line.run(sound, "choice")
-    assert "1 jobs: 1 to run (1 stale: the data changed)" in text, "and is measured again"
+    assert "1 job: 1 to run (1 stale: the data changed)" in text, "and is measured again"
     assert done == ExitCode.OK
     assert line.table()[0] == ExitCode.OK
 
@@ -265,7 +265,7 @@ def test_a_score_whose_task_changed(line: CommandLine, sound: Path) -> None:
     shown(line, "stale")
     assert "the task's definition changed after this was measured" in line.table()[1]
     done, text = line.run(sound, "choice")
-    assert "1 jobs: 1 to run" in text, "it does not count as done"
+    assert "1 job: 1 to run" in text, "it does not count as done"
     assert done == ExitCode.OK
 
 

@@ -93,7 +93,7 @@ class TransformersEncoder(TokenEncoder):
 
     def _load(self, checkpoint: Checkpoint) -> Any:
         import torch
-        from transformers import AutoConfig, AutoModel
+        from transformers import AutoConfig, AutoModel, AutoModelForTextEncoding
 
         from evalsuite.engines.transformers.packed_linear import pack_linear_layers
 
@@ -106,8 +106,11 @@ class TransformersEncoder(TokenEncoder):
                 text_config.is_causal = False
                 if getattr(text_config, "sliding_window", None) is not None:
                     text_config.sliding_window = NO_WINDOW
+            # AutoModel of an encoder-decoder's family has a decoder, whatever was saved.
+            alone = (config.architectures or [""])[0].endswith("EncoderModel")
+            auto = AutoModelForTextEncoding if alone else AutoModel
             # Without an argument the attention is sdpa, for all families that have it.
-            model, info = AutoModel.from_pretrained(
+            model, info = auto.from_pretrained(
                 checkpoint.path,
                 config=config,
                 dtype=getattr(torch, self._dtype),

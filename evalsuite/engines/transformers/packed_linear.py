@@ -33,12 +33,14 @@ class PackedLinear(torch.nn.Module):  # type: ignore[misc]  # torch is untyped h
         self.out_features = linear.out_features
         self.bias = linear.bias
         weight = linear.weight.detach()
-        self._weight = torch.ops.mkldnn._reorder_linear_weight(weight, ROWS)  # noqa: SLF001
+        self.weight = torch.empty_like(weight, device="meta")
+        """Type and shape alone, which T5's layers ask for; there is nothing to multiply by."""
+        self._packed = torch.ops.mkldnn._reorder_linear_weight(weight, ROWS)  # noqa: SLF001
 
     def forward(self, hidden: Any) -> Any:
         """Multiply: ``(…, in_features)`` to ``(…, out_features)``."""
         layer = torch.ops.mkldnn._linear_pointwise  # noqa: SLF001 - see above
-        return layer(hidden, self._weight, self.bias, "none", [], "")
+        return layer(hidden, self._packed, self.bias, "none", [], "")
 
 
 def can_pack() -> bool:
