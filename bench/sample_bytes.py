@@ -92,36 +92,39 @@ class Beginnings(Words):
 def evaluate_hub(store: Path, work: Path, data: Path) -> None:
     """Store the scores of two encoders on tasks of mteb."""
     for encoder in (Words(), Beginnings()):
-        name = type(encoder).__name__.lower()
-        checkpoint = Checkpoint(
-            name=name,
-            source=name,
-            path=Path(name),
-            fingerprint=digest(name),
-            kind="encoder",
-            evidence=(),
-            embedding=EmbeddingProtocol(engine="transformers"),
-            chat=None,
-        )
         for task_name in HUB:
-            task = make_task(name=f"mteb:{task_name}", kind="mteb", source=task_name)
-            folder = work / name / task_name
-            folder.mkdir(parents=True)
-            context = Context(
-                checkpoint=checkpoint, workdir=folder, options=Resolved(data_root=data)
-            )
-            found = MtebHarness().evaluate(task, encoder, context)
-            signature = Signature(
-                task=task.name,
-                task_hash=task.hash,
-                world="embedding",
-                harness="mteb",
-                engine="transformers",
-                device="cpu",
-                dtype="float32",
-            )
-            record = scored_record(checkpoint, task, signature, found, 1.0)
-            Store(store).put(record, found.samples, found.texts)
+            evaluate(encoder, task_name, store, work, data)
+
+
+def evaluate(encoder: Words, task_name: str, store: Path, work: Path, data: Path) -> None:
+    """Store the score of one encoder on one task of mteb."""
+    name = type(encoder).__name__.lower()
+    checkpoint = Checkpoint(
+        name=name,
+        source=name,
+        path=Path(name),
+        fingerprint=digest(name),
+        kind="encoder",
+        evidence=(),
+        embedding=EmbeddingProtocol(engine="transformers"),
+        chat=None,
+    )
+    task = make_task(name=f"mteb:{task_name}", kind="mteb", source=task_name)
+    folder = work / name / task_name
+    folder.mkdir(parents=True)
+    context = Context(checkpoint=checkpoint, workdir=folder, options=Resolved(data_root=data))
+    found = MtebHarness().evaluate(task, encoder, context)
+    signature = Signature(
+        task=task.name,
+        task_hash=task.hash,
+        world="embedding",
+        harness="mteb",
+        engine="transformers",
+        device="cpu",
+        dtype="float32",
+    )
+    record = scored_record(checkpoint, task, signature, found, 1.0)
+    Store(store).put(record, found.samples, found.texts)
 
 
 def taken(store: Path) -> Iterator[Taken]:

@@ -11,7 +11,7 @@ All of them raise :class:`evalsuite.EvalsuiteError` with one line that says what
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Unpack, get_args
 
@@ -95,7 +95,13 @@ def _in_parts(given: dict[str, Any]) -> dict[str, Any]:
 
 
 def _several(one_or_more: str | Path | Sequence[str | Path]) -> list[str | Path]:
-    return [one_or_more] if isinstance(one_or_more, str | Path) else list(one_or_more)
+    if isinstance(one_or_more, str | Path):
+        return [one_or_more]
+    several: list[Any] = list(one_or_more) if isinstance(one_or_more, Iterable) else [one_or_more]
+    for one in several:
+        if not isinstance(one, str | Path):
+            raise UsageError(f"{one!r} is no text and no path", "pass a name, a path or a list")
+    return several
 
 
 def load_records(results: str | Path = "results") -> pd.DataFrame:

@@ -206,3 +206,9 @@ def test_completion_help_and_version() -> None:
     for name in evalsuite.__all__:
         offered = getattr(evalsuite, name)
         assert name == "__version__" or inspect.getdoc(offered), name
+
+
+@pytest.mark.parametrize("given", [5, ["demo:minilm", 5]])
+def test_what_is_no_checkpoint_is_an_error_of_ours(given: Any) -> None:
+    with pytest.raises(evalsuite.EvalsuiteError, match="5 is no text and no path"):
+        evalsuite.evaluate(given)

@@ -15,14 +15,24 @@ tasks_app = typer.Typer(help="List, show and validate tasks.", no_args_is_help=T
 
 
 @tasks_app.command("list")
-def tasks_list(tasks_dir: TasksDir = None, as_json: AsJson = False) -> None:
-    """List suites and tasks."""
+def tasks_list(
+    words: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="WORD",
+            help="Only what has it in its name, kind, category or description: sts, 'smoke-*'.",
+        ),
+    ] = None,
+    tasks_dir: TasksDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """List suites and tasks: all, or those with some words."""
     from evalsuite.commands.tasks import overview, overview_document
 
     if as_json:
-        print_document(overview_document(registry(tasks_dir)))
+        print_document(overview_document(registry(tasks_dir), words or ()))
         return
-    typer.echo(overview(registry(tasks_dir)))
+    typer.echo(overview(registry(tasks_dir), words or ()))
 
 
 @tasks_app.command("show")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import fnmatch
+import re
 import textwrap
 from collections.abc import Container, Sequence
 from pathlib import Path
@@ -21,40 +23,47 @@ What = Literal["task", "suite", "instructions"]
 """What a name of the registry may stand for."""
 
 
-def overview(registry: Registry) -> str:
+def overview(registry: Registry, words: Sequence[str] = ()) -> str:
     """All suites and tasks, one line each, those beside task files in tasks folders included.
 
+    Args:
+        registry: What there is.
+        words: Only what has all of these, as :func:`overview_document` says.
+
     Raises:
-        UsageError: If a file beside the task files is not valid.
+        UsageError: If a file beside the task files is not valid, or nothing has the words.
     """
-    lines = ["Suites"]
-    width = max(map(len, (*registry.suites, *registry.tasks)), default=0)
-    lines += [
-        f"  {suite.name:<{width}}  {len(suite.tasks):>3} tasks  {suite.description}".rstrip()
-        for suite in registry.suites.values()
+    found = overview_document(registry, words)
+    names = (*(one.name for one in found.suites), *(one.name for one in found.tasks), *found.beside)
+    width = max(map(len, names), default=0)
+    suites = [
+        f"  {one.name:<{width}}  {len(one.tasks):>3} tasks  {one.description}".rstrip()
+        for one in found.suites
     ]
-    lines += ["", "Tasks"]
-    lines += [
-        f"  {task.name:<{width}}  {f'{task.kind} {task.about}':<28}  {task.description}".rstrip()
-        for task in registry.tasks.values()
+    tasks = [
+        f"  {one.name:<{width}}  {f'{one.kind} {one.about}':<28}  {one.description}".rstrip()
+        for one in found.tasks
     ]
-    lines += [
+    tasks += [
         f"  {name:<{width}}  a file of the harness's own format in {folder}"
         for folder in registry.folders
         for name in _beside(folder)
+        if name in found.beside
     ]
-    for kind in KINDS.values():
-        if own := kind.suite_names():
-            lines += ["", f"Suites of {kind.name} (--suite '{kind.name}:NAME')", *_wrapped(own)]
-    lines += [
-        "",
-        "Instruction sets",
-        f"  {', '.join(registry.instruction_sets)}",
-        "",
-        "Any other task of the two harnesses goes by mteb:NAME or lm_eval:NAME, for example",
-        "mteb:NFCorpus or lm_eval:arc_easy.",
-    ]
-    return "\n".join(lines)
+    parts = [("Suites", suites), ("Tasks", tasks)]
+    for kind in KINDS:
+        own = [one for one in found.harness_suites if one.startswith(f"{kind}:")]
+        bare = [one.removeprefix(f"{kind}:") for one in own]
+        parts.append((f"Suites of {kind} (--suite '{kind}:NAME')", _wrapped(bare)))
+    sets = found.instruction_sets
+    parts.append(("Instruction sets", [f"  {', '.join(sets)}"] if sets else []))
+    texts = ["\n".join([title, *lines]) for title, lines in parts if lines]
+    if not words:
+        texts.append(
+            "Any other task of the two harnesses goes by mteb:NAME or lm_eval:NAME, for example\n"
+            "mteb:NFCorpus or lm_eval:arc_easy."
+        )
+    return "\n\n".join(texts)
 
 
 def _wrapped(names: Sequence[str]) -> list[str]:
@@ -69,12 +78,32 @@ def _beside(folder: Path) -> list[str]:
     return [name for kind in KINDS.values() for name in kind.check_folder(folder)]
 
 
-def overview_document(registry: Registry) -> TasksDocument:
-    """What :func:`overview` says, for programs."""
-    return TasksDocument(
+def overview_document(registry: Registry, words: Sequence[str] = ()) -> TasksDocument:
+    """What :func:`overview` says, for programs.
+
+    Args:
+        registry: What there is.
+        words: Only what has all of these: in its name, at the beginning of a word of its kind,
+            category or description, or as patterns of its name. Case does not count.
+
+    Raises:
+        UsageError: If a file beside the task files is not valid, or nothing has the words.
+    """
+
+    def fits(name: str, *more: str | None) -> bool:
+        texts = " ".join(filter(None, more)).lower()
+        return all(
+            fnmatch.fnmatchcase(name.lower(), word)
+            or word in name.lower()
+            or re.search(rf"\b{re.escape(word)}", texts)
+            for word in map(str.lower, words)
+        )
+
+    found = TasksDocument(
         suites=[
             SuiteEntry(name=one.name, tasks=list(one.tasks), description=one.description)
             for one in registry.suites.values()
+            if fits(one.name, one.description)
         ],
         tasks=[
             TaskEntry(
@@ -85,13 +114,24 @@ def overview_document(registry: Registry) -> TasksDocument:
                 description=one.description,
             )
             for one in registry.tasks.values()
+            if fits(one.name, one.kind, one.about, one.category, one.description)
         ],
-        beside=[name for folder in registry.folders for name in _beside(folder)],
+        beside=[name for folder in registry.folders for name in _beside(folder) if fits(name)],
         harness_suites=[
-            f"{kind.name}:{name}" for kind in KINDS.values() for name in kind.suite_names()
+            suite
+            for kind in KINDS.values()
+            for name in kind.suite_names()
+            if fits(suite := f"{kind.name}:{name}")
         ],
-        instruction_sets=list(registry.instruction_sets),
+        instruction_sets=[name for name in registry.instruction_sets if fits(name)],
     )
+    if not any(part for name, part in found if name != "document" and isinstance(part, list)):
+        raise UsageError(
+            f"nothing has {' and '.join(map(repr, words))} in its name, kind, category or "
+            "description",
+            "see: evalsuite tasks list",
+        )
+    return found
 
 
 def task_document(registry: Registry, name: str, data: Path | None = None) -> TaskDocument:
