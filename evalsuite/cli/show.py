@@ -163,7 +163,7 @@ def plot(
     drawn = plot_command(
         out,
         registry,
-        None if chosen else registry.suite(suite or "smoke"),
+        suite,
         figure,
         kind=kind,
         baseline=baseline,

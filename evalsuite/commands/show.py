@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from evalsuite.commands.stored import categories_of, require_suite, show_table, stored_records
 from evalsuite.errors import ExitCode, UsageError, did_you_mean
+from evalsuite.registry.chosen import DEFAULT_SUITE
 from evalsuite.registry.load import Registry
 from evalsuite.registry.suites import Suite
 from evalsuite.results.scores import Scores, stored_samples
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
     from evalsuite.layouts import Convention, FigureKind, LayoutName
     from evalsuite.results.view import View
+    from evalsuite.schema import Record
 
 
 def table_view(
@@ -123,7 +125,7 @@ def table_command(
 def plot_command(
     results: Path,
     registry: Registry,
-    suite: Suite | None,
+    suite_name: str | None,
     figure: Path,
     *,
     kind: FigureKind | None = None,
@@ -136,7 +138,8 @@ def plot_command(
     Args:
         results: The store.
         registry: For categories.
-        suite: Its columns and averages; without one, one column a task.
+        suite_name: Its columns and averages. ``None``: those of the suite ``smoke`` where a score
+            of it is stored and no tasks are named; else one column a task.
         figure: The file.
         kind: Which figure; ``None``: ``scatter`` where there are averages in both worlds, else
             ``bars``.
@@ -156,6 +159,7 @@ def plot_command(
     from evalsuite.results.tables.build import build_table
 
     records = of_tasks(stored_records(results), tasks)
+    suite = _suite_to_draw(suite_name, tasks, records, registry, results)
     if kind == "forest":
         wanted = [*checkpoints, baseline] if baseline and checkpoints else checkpoints
         shown = of_checkpoints(records, wanted)
@@ -170,6 +174,22 @@ def plot_command(
     steps = {record.checkpoint.fingerprint: record.checkpoint.step for record in records}
     draw(kind, table, steps, figure)
     return kind
+
+
+def _suite_to_draw(
+    name: str | None,
+    tasks: Sequence[str],
+    records: Sequence[Record],
+    registry: Registry,
+    results: Path,
+) -> Suite | None:
+    if name is not None:
+        suite = registry.suite(name)
+        require_suite(records, suite, results)
+        return suite
+    usual = registry.suite(DEFAULT_SUITE)
+    stored = {record.signature.task for record in records}
+    return None if tasks or usual.members.isdisjoint(stored) else usual
 
 
 def _draw_forest(scores: Scores, baseline: str | None, figure: Path) -> None:

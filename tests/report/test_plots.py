@@ -171,6 +171,19 @@ def test_the_command_draws(store: Path, tmp_path: Path, arguments: list[str], dr
     assert ("Δ against new" in (tmp_path / "f.svg").read_text()) == ("--baseline" in arguments)
 
 
+def test_own_tasks_are_drawn_without_being_named(tmp_path: Path) -> None:
+    store = Store(tmp_path / "results")
+    store.prepare()
+    for name in ("mine", "yours"):
+        store.put(record("my-task", 0.5, checkpoint=name, n=40, stderr=0.01))
+    done = command("plot", "f.svg", "--kind", "heat", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "my-task" in (tmp_path / "f.svg").read_text()
+    done = command("plot", "g.svg", "--suite", "smoke", cwd=tmp_path)
+    assert done.returncode == 6
+    assert "no scores of the suite smoke are stored in results; run: evalsuite run" in done.stderr
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
