@@ -103,9 +103,15 @@ def test_noise_in_the_weights_is_found_and_named(folder: Path, noisy: Path) -> N
 
 
 def test_a_broken_checkpoint_is_red_before_all_is_answered(folder: Path, noisy: Path) -> None:
-    done = check(folder, str(noisy), more=("--stop-early", "--out", "early"))
+    """And the other task is not begun: the first regression ends the check."""
+    more = ("--stop-early", "--stop-on-red", "--out", "early")
+    done = check(folder, str(noisy), more=more)
     assert done.returncode == 10, done.stdout + done.stderr
+    assert report(folder)["ended_by"] == "smoke-multiple-choice"
     found = {task["task"]: task for task in report(folder)["tasks"]}
+    other = found["smoke-classification"]
+    assert other["verdict"] == "missing"
+    assert "not run: smoke-multiple-choice is a regression" in other["reason"]
     choice = found["smoke-multiple-choice"]
     assert choice["verdict"] == "regression"
     assert choice["stopped"]["after"] < choice["stopped"]["of"] == 160
