@@ -49,7 +49,7 @@ class RunOptions(Frozen):
     limit_first: Annotated[
         bool, Option("Of generative tasks, --limit keeps the first rows, as lm-eval does.")
     ] = False
-    """Otherwise a limit keeps a random choice of lm-eval's items."""
+    """Otherwise a limit keeps a random choice of the items of generative tasks."""
     seed: Annotated[
         int, Field(ge=0, le=2**32 - 1), Option("Of all that is drawn at random while running.")
     ] = 42

@@ -54,7 +54,12 @@ def test_stored_scores_are_found_again(tmp_path: Path) -> None:
     checkpoints = [resolve("demo:minilm"), resolve("demo:smollm2")]
     tasks = [REGISTRY.task(name) for name in TASKS]
     options = RunOptions(
-        device="cpu", dtype="float32", engine="transformers", limit=4, **EARLIER_DEFAULTS
+        device="cpu",
+        dtype="float32",
+        engine="transformers",
+        limit=4,
+        limit_first=True,
+        **EARLIER_DEFAULTS,
     )
     plan = make_plan(checkpoints, tasks, options, REGISTRY, Store(root))
     found = {(job.checkpoint.name, job.task.name) for job in plan.jobs if job.record}

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
+from pydantic import ValidationError, model_validator
 
 from evalsuite.data import dataset_folder, hub_info, local_info, read_rows, rows_hash
 from evalsuite.errors import DataError, first_line
@@ -34,6 +34,8 @@ class CandidateAnswer(Frozen):
     """As the candidate was given it."""
     reference: str
     response: str
+    number: int
+    """Row of the data set."""
 
 
 class Answers(Frozen):
@@ -47,6 +49,15 @@ class Answers(Frozen):
     engine_seconds: float
     load_seconds: float
     seconds: float
+
+    @model_validator(mode="before")
+    @classmethod
+    def _with_numbers(cls, given: Any) -> Any:
+        """Answers that an earlier version left are those to the first rows."""
+        if not isinstance(given, dict) or not isinstance(answers := given.get("answers"), list):
+            return given
+        numbered = [{"number": n, **one} for n, one in enumerate(answers) if isinstance(one, dict)]
+        return {**given, "answers": numbered}
 
 
 def load_rows(

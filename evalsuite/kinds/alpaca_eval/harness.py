@@ -25,6 +25,7 @@ from evalsuite.kinds.alpaca_eval.task import AlpacaEvalTask
 from evalsuite.kinds.base import Context, Evaluation, Preview
 from evalsuite.kinds.shared.client import client_for, decoding_of
 from evalsuite.kinds.shared.examples import chat_example, kept
+from evalsuite.kinds.shared.item_order import kept_items
 from evalsuite.prompting.prompter import Prompter
 from evalsuite.prompting.response_log import ResponseLog
 from evalsuite.text import storable
@@ -55,7 +56,9 @@ class AlpacaEvalHarness:
             UsageError: If the chat template refuses an instruction.
         """
         started = time.perf_counter()
-        rows, data = load_rows(task, context.data_root, context.limit)
+        every, data = load_rows(task, context.data_root, None)
+        numbers = kept_items(context, len(every), data.hash)
+        rows = [every[number] for number in numbers]
         loading = time.perf_counter() - started
         with client_for(generator, context, "answers") as client:
             prompts = [_prompt(client.prompter, row["instruction"]) for row in rows]
@@ -69,8 +72,9 @@ class AlpacaEvalHarness:
                     prompt=prompt,
                     reference=row["output"],
                     response=storable(text),
+                    number=number,
                 )
-                for row, prompt, text in zip(rows, prompts, texts, strict=True)
+                for number, row, prompt, text in zip(numbers, rows, prompts, texts, strict=True)
             ),
             data=data,
             details={"rendered": kept(example), "generation": client.settings},
@@ -167,11 +171,11 @@ def _judged(found: Answers, engine: JudgeEngine, context: Context, judge: Judge)
     with ResponseLog(context.workdir / JUDGEMENTS) as log:
         replies = iter(engine.ask(prompts, log, report))
     samples = []
-    for number, (answer, order_of) in enumerate(zip(found.answers, drawn, strict=True)):
+    for answer, order_of in zip(found.answers, drawn, strict=True):
         asked = order_of if answer.response != answer.reference else ()
         samples.append(
             Sample(
-                number=number,
+                number=answer.number,
                 answer=answer,
                 order=asked,
                 replies=tuple(next(replies) for _ in asked),

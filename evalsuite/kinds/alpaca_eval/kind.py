@@ -29,7 +29,7 @@ class AlpacaEvalKind(Kind[AlpacaEvalTask]):
         Stage(name=ANSWER, needs="generator", leaves="answered, to be judged"),
         Stage(name=JUDGE, needs="judge"),
     )
-    options = frozenset({"judge"})
+    options = frozenset({"judge", "limit_first"})
 
     def cannot(self, task: AlpacaEvalTask, checkpoint: Checkpoint, options: Resolved) -> str | None:
         from evalsuite.judging.judge import NEEDED
@@ -46,6 +46,7 @@ class AlpacaEvalKind(Kind[AlpacaEvalTask]):
 
     def plan(self, task: AlpacaEvalTask, planning: Planning) -> Planned:
         from evalsuite.judging.load import describe
+        from evalsuite.kinds.shared.item_order import with_choice
         from evalsuite.kinds.shared.signatures import generative_signature
 
         signature = generative_signature(task, planning, f"evalsuite {CODE_VERSION}")
@@ -53,7 +54,7 @@ class AlpacaEvalKind(Kind[AlpacaEvalTask]):
         if options.judge is not None:
             judge = describe(options.judge, options.judge_checkpoint)
             signature = signature.model_copy(update={"judge": judge})
-        return Planned(signature=signature)
+        return Planned(signature=with_choice(signature, options))
 
     def done(self, stage: str, task: AlpacaEvalTask, context: Context) -> bool:
         from evalsuite.kinds.alpaca_eval.harness import AlpacaEvalHarness

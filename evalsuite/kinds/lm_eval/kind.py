@@ -35,6 +35,7 @@ class LmEvalKind(Kind[LmEvalTask]):
     settings = SETTINGS
 
     def plan(self, task: LmEvalTask, planning: Planning) -> Planned:
+        from evalsuite.kinds.shared.item_order import with_choice
         from evalsuite.kinds.shared.signatures import generative_signature
 
         signature = generative_signature(
@@ -45,9 +46,7 @@ class LmEvalKind(Kind[LmEvalTask]):
 
             drawn = signed_seed(task, planning.options.seed)
             signature = signature.model_copy(update={"fewshot_seed": drawn})
-        if planning.options.limit and not planning.options.limit_first:
-            signature = signature.model_copy(update={"chosen": "random"})
-        return Planned(signature=signature)
+        return Planned(signature=with_choice(signature, planning.options))
 
     def set_in_name(self, source: str, settings: Settings) -> dict[str, Any]:  # noqa: ARG002
         from evalsuite.kinds.lm_eval.changes import keys_of

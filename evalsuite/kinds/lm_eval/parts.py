@@ -9,24 +9,18 @@ from typing import Any
 
 from evalsuite.kinds.base import Context
 from evalsuite.kinds.lm_eval.tasks import LoadedTasks
-from evalsuite.kinds.shared.item_order import random_choice
+from evalsuite.kinds.shared.item_order import chooses, kept_items
 
 Choice = Mapping[str, list[int]]
 """Task without parts → indices of the items that are evaluated, sorted."""
 
 
 def limited(loaded: LoadedTasks, context: Context) -> Choice | None:
-    """The items that a limit keeps of each task without parts; ``None`` for all, or the first.
-
-    A person's limit chooses at random. One of the task's file is part of its definition: it keeps
-    the first rows.
-    """
-    options = context.options
-    if context.limit is None or options.limit is None or options.limit_first:
+    """The items that a limit keeps of each task without parts; ``None`` for all, or the first."""
+    if context.limit is None or not chooses(context.options):
         return None
-    data, seed = loaded.data.hash, context.seed
     return {
-        name: random_choice(len(task.eval_docs), context.limit, data, seed, name)
+        name: kept_items(context, len(task.eval_docs), loaded.data.hash, name)
         for name, task in loaded.leaves.items()
     }
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from evalsuite.engines.protocols import Completion, GenerationRequest
@@ -20,6 +21,7 @@ from evalsuite.kinds.rag.result import QualityResult
 from evalsuite.kinds.rag.retrieve import Retrieved, retrieve
 from evalsuite.kinds.rag.scores import METRICS, score
 from evalsuite.kinds.rag.task import Method, RagTask
+from evalsuite.kinds.shared.item_order import kept_items
 from evalsuite.prompting.response_log import FILE_NAME, ResponseLog, request_key
 from evalsuite.sample_texts import Name, SampleTexts, shortened
 from evalsuite.stats import mean_se
@@ -34,7 +36,9 @@ class RagHarness:
             return measure(task, task.rag.latency, model, context)
         assert task.rag.method is not None
         started = time.perf_counter()
-        world = load_world(task, context.data_root, context.limit)
+        world = load_world(task, context.data_root, None)
+        chosen = kept_items(context, len(world.questions), world.data.hash)
+        world = replace(world, questions=tuple(world.questions[place] for place in chosen))
         loaded = time.perf_counter()
         found: list[Retrieved] = []
         if task.rag.method != "none":

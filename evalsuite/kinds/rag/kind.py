@@ -23,7 +23,7 @@ class RagKind(Kind[RagTask]):
     task_model = RagTask
     world = "generative"
     stages = (Stage(name="evaluate", needs="unified"),)
-    options = frozenset({"embed_length", "retriever"})
+    options = frozenset({"embed_length", "retriever", "limit_first"})
 
     def cannot(self, task: RagTask, checkpoint: Checkpoint, options: Resolved) -> str | None:  # noqa: ARG002
         from evalsuite.engines.choice import why_not_unified
@@ -31,12 +31,16 @@ class RagKind(Kind[RagTask]):
         return checkpoint.cannot.get(self.world) or why_not_unified(checkpoint)
 
     def plan(self, task: RagTask, planning: Planning) -> Planned:
+        from evalsuite.kinds.shared.item_order import with_choice
         from evalsuite.kinds.shared.signatures import generative_signature
 
         if planning.runs:
             _check_embed_length(planning.checkpoint, planning.options.embed_length)
         signature = generative_signature(task, planning, f"evalsuite {CODE_VERSION}")
-        return Planned(signature=signature.model_copy(update=_parts(planning)))
+        signature = signature.model_copy(update=_parts(planning))
+        if task.rag is not None and task.rag.latency is not None:
+            return Planned(signature=signature)  # it asks made-up questions, whatever the limit
+        return Planned(signature=with_choice(signature, planning.options))
 
     def check_rows(self, task: RagTask, tables: dict[str, list[dict[str, Any]]]) -> None:
         from evalsuite.kinds.rag.data import check_tables

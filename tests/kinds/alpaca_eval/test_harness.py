@@ -6,6 +6,7 @@ import json
 import math
 import statistics
 import traceback
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from evalsuite.judging.judge import Judge
 from evalsuite.judging.load import describe, load_judge
 from evalsuite.judging.prompt import load_prompt
 from evalsuite.kinds.alpaca_eval.data import (
+    ANSWERS,
     Answers,
     CandidateAnswer,
     load_answers,
@@ -30,7 +32,7 @@ from evalsuite.kinds.alpaca_eval.scores import orders
 from evalsuite.kinds.base import Context, Evaluation
 from evalsuite.kinds.table import make_task
 from evalsuite.registry.load import Registry
-from helpers.contexts import make_context
+from helpers.contexts import make_context, with_options
 from helpers.fake_judge import SECRET, ranking, serving
 from helpers.tiny_lm import TEMPLATE, make_tiny_lm
 
@@ -84,7 +86,11 @@ def leave_answers(folder: Path, pairs: list[tuple[str, str]]) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     answers = tuple(
         CandidateAnswer(
-            instruction=f"Question {n}?", prompt=f"<Question {n}?>", reference=r, response=c
+            instruction=f"Question {n}?",
+            prompt=f"<Question {n}?>",
+            reference=r,
+            response=c,
+            number=n,
         )
         for n, (c, r) in enumerate(pairs)
     )
@@ -309,6 +315,24 @@ def test_answers_are_greedy_in_the_chat_template_and_found_again(
     assert found.details["generation"]["max_tokens"] == 8
     lines = (work / "responses.jsonl").read_text().splitlines()
     assert len(lines) == 3
+    # What a version before numbers were kept has left.
+    left = json.loads((work / ANSWERS).read_text())
+    for answer in left["answers"]:
+        del answer["number"]
+    (work / ANSWERS).write_text(json.dumps(left))
+    assert load_answers(work) == found
+    # A person's limit draws: the same rows for every checkpoint, more of them with a larger limit.
+    drawn = {}
+    for limit in (2, 3):
+        folder = tmp_path / f"drawn-{limit}"
+        folder.mkdir()
+        asked = with_options(replace(about, workdir=folder, limit=limit), limit=limit)
+        harness.answer(TASK, generator, asked)
+        some = load_answers(folder)
+        assert some is not None
+        assert all(one.instruction == f"Say {one.number}." for one in some.answers)
+        drawn[limit] = {one.number for one in some.answers}
+    assert drawn[2] < drawn[3] < set(range(5))
     generator.close()
     # The data changes: the answers are no longer those to its questions.
     listed = root / DATA / "alpaca_eval.json"
