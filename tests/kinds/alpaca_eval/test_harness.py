@@ -13,9 +13,8 @@ from typing import Any
 import pytest
 
 from evalsuite.checkpoint.models import ChatProtocol, Checkpoint
-from evalsuite.data import local_info
 from evalsuite.engines.load import load_generator
-from evalsuite.errors import DataError, EngineError, UsageError
+from evalsuite.errors import EngineError, UsageError
 from evalsuite.judging.judge import Judge
 from evalsuite.judging.load import describe, load_judge
 from evalsuite.judging.prompt import load_prompt
@@ -24,14 +23,12 @@ from evalsuite.kinds.alpaca_eval.data import (
     Answers,
     CandidateAnswer,
     load_answers,
-    load_rows,
     save_answers,
 )
 from evalsuite.kinds.alpaca_eval.harness import AlpacaEvalHarness
 from evalsuite.kinds.alpaca_eval.scores import orders
 from evalsuite.kinds.base import Context, Evaluation
 from evalsuite.kinds.table import make_task
-from evalsuite.registry.load import Registry
 from helpers.contexts import make_context, with_options
 from helpers.fake_judge import SECRET, ranking, serving
 from helpers.tiny_lm import TEMPLATE, make_tiny_lm
@@ -365,53 +362,3 @@ def test_the_preview_shows_both_prompts(tiny: Checkpoint, tmp_path: Path) -> Non
     assert asked.side == "judge"
     assert '"instruction": """Say 0."""' in asked.text
     assert '"answer": """It is 0."""' in asked.text
-
-
-def test_data_is_read_in_both_layouts(tmp_path: Path, shared_layout: Path) -> None:
-    rows, info = load_rows(TASK, shared_layout, 1)
-    assert rows == [{"instruction": "i", "output": "o"}]
-    assert info == local_info({DATA: shared_layout / DATA})
-    with pytest.raises(DataError, match="is not in"):
-        load_rows(TASK, tmp_path / "none", None)
-    folder = tmp_path / "bad" / DATA
-    folder.mkdir(parents=True)
-    with pytest.raises(DataError, match=r"has neither alpaca_eval.json nor"):
-        load_rows(TASK, tmp_path / "bad", None)
-    for text, words in (
-        ("{}", "is not a list of rows"),
-        ("[", "cannot be read"),
-        ('[{"output": "x"}]', "row 0"),
-    ):
-        (folder / "alpaca_eval.json").write_text(text)
-        with pytest.raises(DataError, match=words):
-            load_rows(TASK, tmp_path / "bad", None)
-
-
-@pytest.fixture
-def shared_layout(tmp_path: Path) -> Path:
-    """The layout with Parquet files."""
-    import pyarrow as pa
-    from pyarrow import parquet
-
-    folder = tmp_path / "parquet" / DATA / "alpaca_eval"
-    folder.mkdir(parents=True)
-    table = pa.Table.from_pylist([{"instruction": t, "output": "o"} for t in "ij"])
-    parquet.write_table(table, folder / "eval-00000-of-00001.parquet")
-    return tmp_path / "parquet"
-
-
-def test_the_shipped_tasks_say_what_the_paper_does() -> None:
-    registry = Registry.load()
-    full, quick = registry.task("AlpacaEval"), registry.task("AlpacaEval-quick")
-    assert (full.kind, full.category) == ("alpaca_eval", "AlpacaEval")
-    assert (full.generation.max_tokens, full.generation.temperature) == (6144, 0)
-    assert (full.limit, quick.limit) == (None, 40)
-    assert list(full.datasets) == [DATA]
-
-
-@pytest.mark.realdata
-def test_the_real_data_has_805_instructions(shared_data: Path) -> None:
-    rows, _ = load_rows(Registry.load().task("AlpacaEval"), shared_data / "hub", None)
-    assert len(rows) == 805
-    assert len({row["instruction"] for row in rows}) == 805
-    assert {row["generator"] for row in rows} == {"text_davinci_003"}
