@@ -42,6 +42,7 @@ FULL: dict[str, Any] = {
     "routed": True,
     "pad_right": True,
     "append_eos": True,
+    "queries_only": True,
     "modules": "mean>Dense(8)>Normalize",
     "tokenizer": "file",
     "quantization": "gptq-4bit",
@@ -87,7 +88,7 @@ def test_short_is_one_readable_line() -> None:
     assert Signature(**FULL).short() == (
         "task:smoke-sts@012345|instr:e5(task)|attn:bi|pool:mean|pool-instr:yes|"
         "norm:yes(mean>Dense(8)>Normalize)|dims:128|vec:int8|sim:dot|default-prompt:query|routes:query/document|"
-        "pad:right|eos:yes|tok:file|quant:gptq-4bit|conv:rope-yarn+bos|chat:none|shots:0|fewshot-seed:1234|"
+        "pad:right|eos:yes|instr-for:queries|tok:file|quant:gptq-4bit|conv:rope-yarn+bos|chat:none|shots:0|fewshot-seed:1234|"
         "len:512|"
         "dtype:float32|engine:transformers-5.19.0|prefix-cache:no|batch-invariant:yes|"
         "judge:gpt-4@api.example.com/alpaca_eval_gpt4#1a2b3c4d/t0/random|"

@@ -72,6 +72,8 @@ class EmbeddingProtocol(Frozen):
     positions, padding on the left would move a text's positions by the length of its neighbours."""
     append_eos: bool = False
     """Whether EOS is put behind each text: the tokenizer's config states it, its file does not."""
+    queries_only: bool = False
+    """Whether documents get no instruction in any task: the wrapper of a model trained so."""
     modules: str | None = None
     """What a sentence-transformers model does behind its transformer, for people to read; the
     checkpoint's fingerprint covers it."""
@@ -100,6 +102,7 @@ class EmbeddingProtocol(Frozen):
             "routed": self.routed or None,
             "pad_right": self.pad_right or None,
             "append_eos": self.append_eos or None,
+            "queries_only": self.queries_only or None,
             "modules": self.modules,
         }
 
@@ -128,6 +131,7 @@ _LATER: Final[dict[str, Any]] = {
     "routed": False,
     "pad_right": False,
     "append_eos": False,
+    "queries_only": False,
 }
 """Fields of :class:`EmbeddingProtocol` that did not exist from the first, and their defaults."""
 
@@ -232,7 +236,10 @@ class CheckpointOptions(Frozen):
     ] = None
     wrapper: Annotated[
         str | None,
-        Option("gritlm, zephyr, tulu, mistral, raw, or a template with {instruction}."),
+        Option(
+            "gritlm, zephyr, tulu, mistral, e5-instruct, qwen3, raw, or a template with "
+            "{instruction}."
+        ),
     ] = None
     bare_wrapper: Annotated[
         str | None, Option("What the wrapper puts before texts without an instruction.")

@@ -24,12 +24,19 @@ WRAPPERS: Final[dict[str, Wrapper]] = {
     "zephyr": Wrapper(template="<|user|>\n{instruction}</s>\n<|assistant|>\n"),
     "tulu": Wrapper(template="<|user|>\n{instruction}\n<|assistant|>\n"),
     "mistral": Wrapper(template="[INST] {instruction} [/INST] "),
+    "e5-instruct": Wrapper(template="Instruct: {instruction}\nQuery: ", strip=False),
+    "qwen3": Wrapper(template="Instruct: {instruction}\nQuery:", strip=False),
     "raw": Wrapper(template="{instruction}", strip=False),
 }
-"""Texts around an instruction: ``--instruction_format`` of the GRIT authors' ``eval_mteb.py``.
+"""Texts around an instruction.
 
-``raw`` is not theirs: it gives an instruction as it is, for sets that end in their own separator.
+``gritlm`` to ``mistral`` are ``--instruction_format`` of the GRIT authors' ``eval_mteb.py``.
+``e5-instruct`` and ``qwen3`` (Qwen3-Embedding) are the templates of mteb's loaders for these
+models. ``raw`` gives an instruction as it is, for sets that end in their own separator.
 """
+
+QUERIES_ONLY: Final = ("e5-instruct", "qwen3")
+"""Wrappers of models that were trained with instructions before queries alone."""
 
 PAPER_LENGTH: Final = 512
 """Tokens, instruction and BOS included: the GRIT paper's limit for MTEB (Appendix E)."""
@@ -72,6 +79,7 @@ def embedding_protocol(
     }
     if (wrapper := _wrapper(start, options)) != start.wrapper:
         changes["wrapper"] = wrapper
+        changes["queries_only"] = options.wrapper in QUERIES_ONLY
     if options.wrapper is not None and start.instructions == "none":
         changes["instructions"] = "task"  # a wrapper alone would have nothing to wrap
     if options.instructions is not None:

@@ -79,6 +79,8 @@ class Signature(Frozen):
     """Whether texts are padded on the right although the tokenizer says left."""
     append_eos: bool | None = None
     """Whether EOS is put behind each text because the tokenizer's config states it."""
+    queries_only: bool | None = None
+    """Whether documents get no instruction in any task."""
     modules: str | None = None
     """What a sentence-transformers model does behind its transformer; said for people, as the
     checkpoint's fingerprint covers it."""
@@ -177,6 +179,7 @@ class Signature(Frozen):
             ("routes", self.routed and "query/document"),
             ("pad", self.pad_right and "right"),
             ("eos", _yes_no(self.append_eos)),
+            ("instr-for", self.queries_only and "queries"),
             ("tok", self.tokenizer),
             ("quant", self.quantization),
             ("conv", self.conversion),
@@ -216,7 +219,7 @@ LATER_FIELDS = (
     "retriever", "outside_set", "bare", "pool_instruction", "splits", "subsets", "libraries",
     "similarity", "default_prompt", "routed", "pad_right", "append_eos", "tokenizer",
     "quantization", "conversion", "definition", "settings", "batch_invariant",
-    "dims", "vectors", "fewshot_seed", "chosen",
+    "dims", "vectors", "fewshot_seed", "chosen", "queries_only",
 )  # fmt: skip
 """Fields that were added later. Where such a field is ``None`` it does not enter the key, so that
 records stored before it existed keep theirs."""

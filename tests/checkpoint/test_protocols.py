@@ -94,6 +94,9 @@ def test_defaults_of_sentence_transformers(protocol, stored, instructions, kept)
         ("mistral", "Find it: ", "[INST] Find it [/INST] "),
         ("raw", "Represent this sentence: ", "Represent this sentence: "),
         ("raw", "", ""),
+        ("qwen3", "Find it:", "Instruct: Find it:\nQuery:"),
+        ("e5-instruct", "Find it", "Instruct: Find it\nQuery: "),
+        ("qwen3", "", ""),
         (r"Instruct: {instruction}\nQuery: ", "Find it", "Instruct: Find it\nQuery: "),
         (r"Instruct: {instruction}\nQuery: ", "", ""),
     ],
@@ -131,6 +134,15 @@ def test_a_wrapper_alone_leaves_the_set_of_a_preset_that_has_one(protocol, wrapp
     made = protocol(LLAMA, protocol="grit", wrapper=wrapper)
     assert facts(made) == ("transformers", True, "e5", "bidirectional", "mean", False, 512)
     assert made.wrapper == parse_wrapper(wrapper)
+
+
+@pytest.mark.parametrize(
+    ("wrapper", "only"), [("qwen3", True), (r"Instruct: {instruction}", False)]
+)
+def test_a_named_wrapper_says_which_texts_it_is_for(protocol, wrapper, only):
+    made = protocol(LLAMA, wrapper=wrapper)
+    assert (made.queries_only, made.traits["queries_only"]) == (only, only or None)
+    assert ("queries_only" in made.facts) is only, "hashes from before there was a choice stay"
 
 
 def test_the_built_in_wrapper_can_be_written_as_a_template(protocol):

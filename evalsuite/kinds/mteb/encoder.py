@@ -66,6 +66,8 @@ def resolve_prompt(
       side), or the default of its type. The documents of a retrieval task get only what is
       meant for documents; mteb would give them the query's default (seen with CQADupstack).
 
+    With ``queries_only``, documents get no instruction in any task.
+
     The summaries of a summarization task are of two kinds, which mteb does not distinguish: those
     by people take the query's instruction, those by machines the document's (paper, Table 34).
 
@@ -89,7 +91,9 @@ def resolve_prompt(
         return Prompt(prompt, _prefix(protocol, prompt, prompt_type))
     if protocol.wrapper is None:
         return Prompt("", _prefix(protocol, "", prompt_type))
-    if instruction is None:
+    if protocol.queries_only and _is_document(metadata, prompt_type):
+        text = ""
+    elif instruction is None:
         text = _mteb_instruction(metadata, fallback, prompt_type)
     else:
         text = instruction.document if prompt_type == PromptType.document else instruction.query
@@ -103,6 +107,11 @@ def _prefix(protocol: EmbeddingProtocol, prefix: str, prompt_type: PromptType | 
     return protocol.routed_prefix(
         "query" if prompt_type == PromptType.query else "document", prefix
     )
+
+
+def _is_document(metadata: Any, prompt_type: PromptType | None) -> bool:
+    """Whether mteb, too, says that a text is a document: it gives summaries no side."""
+    return bool(prompt_type == PromptType.document and metadata.type != SUMMARIZATION)
 
 
 def _mteb_instruction(metadata: Any, fallback: str, prompt_type: PromptType | None) -> str:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import mteb
 import pytest
+from mteb.models.model_implementations import e5_instruct, qwen3_models
 from mteb.types import PromptType
 
 from evalsuite.checkpoint.models import EmbeddingProtocol
+from evalsuite.checkpoint.protocols import QUERIES_ONLY, WRAPPERS
 from evalsuite.kinds.mteb.encoder import resolve_prompt
 from evalsuite.kinds.task import Instruction
 from helpers.bag_of_words import GRIT
@@ -109,3 +111,38 @@ def test_a_models_prompt_for_a_side_is_not_for_symmetric_texts() -> None:
     prompts = {"query": "q: ", "document": "d: "}
     assert prefix("STSBenchmark", None, instructions="model", prompts=prompts) == ""
     assert prefix("ArguAna", DOCUMENT, instructions="model", prompts=prompts) == "d: "
+
+
+def of_mtebs_loader(wrapper: str, instruction: str) -> str:
+    """What mteb's own loader of the model puts before a query."""
+    if wrapper == "qwen3":
+        return qwen3_models.instruction_template(instruction, QUERY)
+    assert e5_instruct.e5_instruct.loader_kwargs["apply_instruction_to_passages"] is False
+    template: str = e5_instruct.e5_instruct.loader_kwargs["instruction_template"]
+    return template.format(instruction=instruction)
+
+
+@pytest.mark.parametrize("wrapper", QUERIES_ONLY)
+@pytest.mark.parametrize(
+    ("task", "side"),
+    [("ArguAna", QUERY), ("AskUbuntuDupQuestions", QUERY), ("STSBenchmark", None),
+     ("SummEval", QUERY), ("SummEval", DOCUMENT)],
+)  # fmt: skip
+def test_named_wrappers_are_those_of_mtebs_loaders(
+    wrapper: str, task: str, side: PromptType | None
+) -> None:
+    loaded = mteb.get_task(task)
+    prompt = loaded.metadata.prompt or loaded.abstask_prompt
+    instruction = prompt["query"] if isinstance(prompt, dict) else prompt
+    found = prefix(task, side, wrapper=WRAPPERS[wrapper], queries_only=True)
+    assert found == of_mtebs_loader(wrapper, instruction)
+
+
+@pytest.mark.parametrize("task", ["ArguAna", "AskUbuntuDupQuestions"])
+@pytest.mark.parametrize("given", [None, Instruction(query="find", document="index")])
+def test_documents_get_no_instruction_from_wrappers_for_queries(
+    task: str, given: Instruction | None
+) -> None:
+    wrapper = WRAPPERS["qwen3"]
+    assert prefix(task, DOCUMENT, given, wrapper=wrapper, queries_only=True) == ""
+    assert qwen3_models.instruction_template("find", DOCUMENT) == ""
