@@ -106,12 +106,13 @@ def _part(annotation: Any) -> type[BaseModel] | None:
     return models[0] if models else None
 
 
-def from_options(model: type[Model], given: Mapping[str, Any]) -> Model:
+def from_options(model: type[Model], given: Mapping[str, Any], *, typed: bool = False) -> Model:
     """Make a model from its options.
 
     Args:
         model: The model.
         given: Name in Python → value; ``None`` for what is not given.
+        typed: Whether a person typed them on the command line: errors name the options so.
 
     Raises:
         UsageError: For a name that is not an option, or a value that is not allowed.
@@ -136,8 +137,10 @@ def from_options(model: type[Model], given: Mapping[str, Any]) -> Model:
         first = error.errors(include_url=False)[0]
         for one in known.values():
             if first["loc"][: len(one.path)] == one.path:
-                what = f"{one.name}={given.get(one.name)!r} is not valid"
-                raise UsageError(f"{what}: {first['msg']}") from None
+                value = given.get(one.name)
+                what = f"{one.flags[0]} {value}" if typed else f"{one.name}={value!r}"
+                hint = "see evalsuite COMMAND --help" if typed else None
+                raise UsageError(f"{what} is not valid: {first['msg']}", hint) from None
         raise
 
 

@@ -74,6 +74,14 @@ def test_what_is_wrong_is_a_usage_error(given: dict[str, Any], message: str) -> 
         from_options(Bicycle, given)
 
 
+def test_on_the_command_line_errors_name_the_option_as_it_was_typed() -> None:
+    with pytest.raises(
+        UsageError, match="^--wheel-spokes 2 is not valid: .*greater than"
+    ) as raised:
+        from_options(Bicycle, {"wheel_spokes": 2}, typed=True)
+    assert raised.value.hint == "see evalsuite COMMAND --help"
+
+
 def test_run_check_and_python_take_the_same_options() -> None:
     run = {one.name: one.option for one in declared(RunRequest)}
     check = {one.name: one.option for one in declared(CheckRequest)}

@@ -61,7 +61,7 @@ def built(command: Command) -> Command:
     @functools.wraps(command)
     def call(**given: Any) -> None:
         mine = {name: given.pop(name) for name in [*given] if name not in options}
-        command(from_options(model, given), **mine)
+        command(from_options(model, given, typed=True), **mine)
 
     direct = [_parameter(one) for one in options.values() if len(one.path) == 1]
     parts = [_parameter(one) for one in options.values() if len(one.path) > 1]

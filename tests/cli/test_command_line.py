@@ -47,7 +47,7 @@ def test_help_names_all_commands(arguments: list[str]) -> None:
     ("arguments", "words"),
     [
         ([], "evalsuite run --ckpt demo:minilm"),
-        (["tasks"], "List suites and tasks."),
+        (["tasks"], "List suites and tasks"),
         (["results"], "Remove stored scores with their samples"),
     ],
 )
