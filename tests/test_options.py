@@ -76,7 +76,7 @@ def test_what_is_wrong_is_a_usage_error(given: dict[str, Any], message: str) -> 
 
 def test_on_the_command_line_errors_name_the_option_as_it_was_typed() -> None:
     with pytest.raises(
-        UsageError, match="^--wheel-spokes 2 is not valid: .*greater than"
+        UsageError, match=r"^--wheel-spokes 2 is not valid: .*greater than"
     ) as raised:
         from_options(Bicycle, {"wheel_spokes": 2}, typed=True)
     assert raised.value.hint == "see evalsuite COMMAND --help"

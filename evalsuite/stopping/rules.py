@@ -50,14 +50,17 @@ class Stopping(Frozen):
     rules: Mapping[str, StopRule]
     """Task → rule; tasks without one run to their end."""
     seconds: Mapping[str, float]
-    """Task → what the baseline's evaluation took: cheap tasks come first."""
+    """Task → what the baseline's evaluation took."""
+    costs: Mapping[str, float] = {}
+    """Task → seconds that the baseline's engine took for a sample. Tasks with cheap samples come
+    first: after as many samples as another, their verdict is there sooner."""
     red: Path | None = None
     """A file that a job makes when a required task is a regression, with the task's name in it; the
     others then end. ``None`` if they go on."""
 
     def cost(self, task: str) -> float:
-        """Seconds that a task is expected to take; without an expectation, the most."""
-        return self.seconds.get(task, math.inf)
+        """Engine seconds that a sample is expected to take; without an expectation, the most."""
+        return self.costs.get(task, math.inf)
 
     def ended_by(self) -> str | None:
         """The task whose regression has ended the check."""

@@ -70,8 +70,19 @@ def rules_of(
             weights=tuple(samples.weights.tolist()),
             groups=samples.groups,
         )
-    timed = {t: r.timings.total for t, r in baseline.records.items() if r.timings is not None}
-    return EarlyRules(Stopping(rules=rules, seconds=timed, red=red), tuple(notes))
+    timed = {task: r.timings for task, r in baseline.records.items() if r.timings is not None}
+    stopping = Stopping(
+        rules=rules,
+        seconds={task: one.total for task, one in timed.items()},
+        # Tasks share an engine: how long one took as a whole says more about the others.
+        costs={
+            task: one.engine / n
+            for task, one in timed.items()
+            if one.engine and (n := baseline.records[task].n)
+        },
+        red=red,
+    )
+    return EarlyRules(stopping, tuple(notes))
 
 
 def _rule(record: Record | None, load: Load) -> tuple[Record, Sampled] | str:
