@@ -95,13 +95,14 @@ def _write(target: Path, path: Path, mapping: Mapping[str, str]) -> None:
             hashes.extend(hash(document[0]) for document in batch)
             columns = [pa.array(column, pa.string()) for column in zip(*batch, strict=True)]
             writer.write_batch(pa.record_batch(columns, schema=schema))
-    _check_ids(target, np.frombuffer(hashes, dtype=np.int64), path)
+    _check_ids(target, np.frombuffer(hashes, dtype=np.int64), path, mapping.get("id", "id"))
 
 
 def _documents(path: Path, mapping: Mapping[str, str]) -> Iterator[tuple[str, str, str]]:
     """Id, title and text of each row."""
     columns = COLUMNS["retrieval"]["corpus"]
     names = {given: standard for standard, given in mapping.items()}
+    own = {column: repr(mapping.get(column, column)) for column in _NAMES}
     for number, raw in enumerate(stream_rows(path), start=1):
         require_in_row(raw, number, columns, mapping, path)
         row = {names.get(key, key): raw[key] for key in raw}
@@ -109,16 +110,20 @@ def _documents(path: Path, mapping: Mapping[str, str]) -> Iterator[tuple[str, st
         for column, value in (("text", row["text"]), ("title", title)):
             if not isinstance(value, str):
                 kind = type(value).__name__
-                raise DataError(f"{place(path, number)}: {column!r} is {kind}, not text")
+                raise DataError(f"{place(path, number)}: {own[column]} is {kind}, not text")
         if not is_id(row["id"]):
             kind = type(row["id"]).__name__
-            raise DataError(f"{place(path, number)}: 'id' is {kind}, not a text or a number")
+            raise DataError(f"{place(path, number)}: {own['id']} is {kind}, not a text or a number")
         if not (title.strip() or row["text"].strip()):
-            raise DataError(f"{place(path, number)}: 'text' is empty", "take the document away")
+            raise DataError(
+                f"{place(path, number)}: {own['text']} is empty", "take the document away"
+            )
         yield str(row["id"]), title, row["text"]
 
 
-def _check_ids(target: Path, hashes: np.ndarray[Any, np.dtype[np.int64]], path: Path) -> None:
+def _check_ids(
+    target: Path, hashes: np.ndarray[Any, np.dtype[np.int64]], path: Path, column: str
+) -> None:
     ordered = np.sort(hashes)
     twice = ordered[1:][ordered[1:] == ordered[:-1]]
     suspects = np.flatnonzero(np.isin(hashes, twice))
@@ -127,5 +132,5 @@ def _check_ids(target: Path, hashes: np.ndarray[Any, np.dtype[np.int64]], path: 
     for row in suspects.tolist():  # without repetitions none, but for a clash of hashes
         name = names[row]["id"]
         if name in seen:
-            raise DataError(f"{place(path, row + 1)}: 'id' {name!r} occurs twice")
+            raise DataError(f"{place(path, row + 1)}: {column!r} {name!r} occurs twice")
         seen.add(name)

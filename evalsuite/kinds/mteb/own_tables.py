@@ -6,8 +6,8 @@ Nothing here imports mteb: ``tasks validate`` and planning call it too.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -29,18 +29,24 @@ class OwnTable:
 
     path: Path
     rows: list[Row]
+    mapping: Mapping[str, str] = field(default_factory=dict)
+    """Standard name → the file's own, where it differs."""
 
     def error(self, index: int, message: str) -> DataError:
         """An error about row ``index`` (from 0)."""
         return DataError(f"{place(self.path, index + 1)}: {message}")
 
+    def said(self, column: str) -> str:
+        """A column as a message names it: as in the file."""
+        return repr(self.mapping.get(column, column))
+
     def texts(self, column: str) -> list[str]:
         """A column of texts, none of them empty."""
         for index, row in enumerate(self.rows):
             if not isinstance(row[column], str):
-                raise self.error(index, f"{column!r} is {_kind(row[column])}, not text")
+                raise self.error(index, f"{self.said(column)} is {_kind(row[column])}, not text")
             if not row[column].strip():
-                raise self.error(index, f"{column!r} is empty")
+                raise self.error(index, f"{self.said(column)} is empty")
         return [row[column] for row in self.rows]
 
     def text_lists(self, column: str) -> list[list[str]]:
@@ -48,11 +54,11 @@ class OwnTable:
         for index, row in enumerate(self.rows):
             value = row[column]
             if not isinstance(value, list) or not all(isinstance(text, str) for text in value):
-                raise self.error(index, f"{column!r} is not a list of texts")
+                raise self.error(index, f"{self.said(column)} is not a list of texts")
             if not value:
-                raise self.error(index, f"{column!r} is an empty list")
+                raise self.error(index, f"{self.said(column)} is an empty list")
             if not all(text.strip() for text in value):
-                raise self.error(index, f"{column!r} has an empty text")
+                raise self.error(index, f"{self.said(column)} has an empty text")
         return [row[column] for row in self.rows]
 
     def numbers(self, column: str) -> list[float]:
@@ -65,7 +71,7 @@ class OwnTable:
         """A column of lists of finite numbers."""
         for index, row in enumerate(self.rows):
             if not isinstance(row[column], list):
-                raise self.error(index, f"{column!r} is not a list of numbers")
+                raise self.error(index, f"{self.said(column)} is not a list of numbers")
             for value in row[column]:
                 self._check_number(index, column, value)
         return [[float(value) for value in row[column]] for row in self.rows]
@@ -76,7 +82,9 @@ class OwnTable:
         for index, name in enumerate(self.names(column)):
             first = seen.setdefault(name, index)
             if first != index:
-                raise self.error(index, f"{column!r} {name!r} occurs twice (first: {first + 1})")
+                raise self.error(
+                    index, f"{self.said(column)} {name!r} occurs twice (first: {first + 1})"
+                )
         return list(seen)
 
     def names(self, column: str) -> list[str]:
@@ -84,13 +92,13 @@ class OwnTable:
         for index, row in enumerate(self.rows):
             if not is_id(row[column]):
                 kind = _kind(row[column])
-                raise self.error(index, f"{column!r} is {kind}, not a text or a number")
+                raise self.error(index, f"{self.said(column)} is {kind}, not a text or a number")
         return [str(row[column]) for row in self.rows]
 
     def _check_number(self, index: int, column: str, value: object) -> None:
         number = isinstance(value, (int, float)) and not isinstance(value, bool)
         if not number or not math.isfinite(value):  # type: ignore[arg-type]
-            raise self.error(index, f"{column!r} is not a finite number but {value!r}")
+            raise self.error(index, f"{self.said(column)} is not a finite number but {value!r}")
 
 
 def _kind(value: object) -> str:
@@ -187,7 +195,7 @@ def _read_table(
     require_columns(rows, columns, mapping, path)
     names = {given: standard for standard, given in mapping.items()}
     standard = [{names.get(key, key): row[key] for key in row} for row in rows]
-    return OwnTable(path, with_values(path, standard, values))
+    return OwnTable(path, with_values(path, standard, values), mapping)
 
 
 def _classification(_: OwnEmbeddingTask, tables: dict[str, OwnTable]) -> dict[str, Columns]:

@@ -70,6 +70,13 @@ def test_columns_have_other_names(tmp_path: Path) -> None:
     path.write_text('{"key": 7, "title": "body"}\n')
     read = read_corpus(path, {"id": "key", "text": "title"})
     assert read.to_list() == [{"id": "7", "title": "", "text": "body"}]
+    with path.open("a") as stream:
+        stream.write('{"key": 7, "title": "again"}\n')
+    with pytest.raises(DataError, match=r"corpus\.jsonl:2: 'key' '7' occurs twice"):
+        read_corpus(path, {"id": "key", "text": "title"})
+    path.write_text('{"key": 7, "title": 3}\n')
+    with pytest.raises(DataError, match=r"corpus\.jsonl:1: 'title' is int, not text"):
+        read_corpus(path, {"id": "key", "text": "title"})
 
 
 @pytest.mark.parametrize(
