@@ -119,7 +119,7 @@ def test_a_row_that_cannot_be_scored_is_refused_with_its_number(tmp_path: Path) 
     rows = pairs(1)
     rows[4]["two"] = ""
     hub_dataset(tmp_path / "mirror", NAME, {("en", "validation"): rows})
-    said = r"en\.validation\.parquet.*5.*'sentence2' is empty"
+    said = r"en\.validation\.parquet.*5.*'two' is empty"
     with pytest.raises(DataError, match=said) as wrong:
         check_files(task(STS, tmp_path / "tasks"), tmp_path / "mirror")
     assert wrong.value.exit_code is ExitCode.DATA
