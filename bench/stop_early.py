@@ -330,12 +330,14 @@ def markdown(result: dict[str, Any]) -> str:
         "## False alarms", "",
         f"Checks of {TASKS} tasks between equally good checkpoints; share in which any task is a",
         "regression, with nothing tolerated. Real samples: 3 points tolerated.", "",
-        "| samples | checks | false alarms | allowed | without early looks | |",
-        "|---|---:|---:|---:|---:|---|",
+        "| samples | checks | false alarms | allowed | without early looks | used | held | |",
+        "|---|---:|---:|---:|---:|---:|---:|---|",
     ]  # fmt: skip
     lines += [
         f"| {row['of']} | {row['checks']:,} | {percent(row['share'])} | {percent(row['allowed'])} "
         f"| {percent(row['unstopped']) if 'unstopped' in row else ''} "
+        f"| {percent(row['used']) if 'used' in row else ''} "
+        f"| {percent(row['covered']) if row.get('covered') is not None else ''} "
         f"| {'met' if row['met'] else 'MISSED'} |"
         for row in result["alarms"]
     ]
